@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/*
+ * Shared by all test programs. The one piece of state is the count of skipped tests; it is written
+ * before libcheck forks its first child and read after the last one.
+ */
+
+#include "support.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+static int skipped;
+
+void support_skip(const char *test, const char *why)
+{
+    skipped++;
+    printf("SKIP %s: %s\n", test, why);
+    /* libcheck forks next: a line still in the buffer would be printed once by every child. */
+    fflush(stdout);
+}
+
+int support_skipped(void)
+{
+    return skipped;
+}
+
+int support_fd_count(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    for (const struct dirent *entry = readdir(directory); entry; entry = readdir(directory))
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count - 1; /* without the descriptor of the directory itself */
+}
+
+void support_core_limit_zero(void)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_CORE, &limit);
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_CORE, &limit);
+}
