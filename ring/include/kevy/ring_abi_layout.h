@@ -17,11 +17,11 @@
 #include <kevy/ring_abi_queue.h>
 #include <kevy/ring_abi_register.h>
 
-#define KEVY_ABI_SIZE(tag, bytes)                                                                  \
+#define KEVY_ABI_SIZE(tag, bytes) \
     KEVY_STATIC_ASSERT(sizeof(struct kevy_##tag) == (bytes), "size of kevy_" #tag)
-#define KEVY_ABI_FIELD(tag, field, offset, bytes)                                                  \
-    KEVY_STATIC_ASSERT(offsetof(struct kevy_##tag, field) == (offset) &&                           \
-                           sizeof(((struct kevy_##tag *)0)->field) == (bytes),                     \
+#define KEVY_ABI_FIELD(tag, field, offset, bytes)                              \
+    KEVY_STATIC_ASSERT(offsetof(struct kevy_##tag, field) == (offset) &&       \
+                           sizeof(((struct kevy_##tag *)0)->field) == (bytes), \
                        "kevy_" #tag "." #field)
 
 KEVY_ABI_SIZE(sqe, 64);

@@ -2,8 +2,9 @@
 /*
  * kevy/ring_abi_op.h - the opcodes and the flags of the single operations.
  *
- * Model. An opcode never changes its number; new ones are appended. Where a flag set lives in a field
- * with another name the comment above it says which. Part of <kevy/ring_abi.h>, which explains the names.
+ * Model. An opcode never changes its number; new ones are appended. Where a flag set lives in a
+ * field with another name the comment above it says which. Part of <kevy/ring_abi.h>, which
+ * explains the names.
  */
 #ifndef KEVY_RING_ABI_OP_H
 #define KEVY_RING_ABI_OP_H
@@ -139,7 +140,7 @@ enum kevy_op {
 
 /* The header that a multishot recvmsg writes in front of name, control data and payload. */
 struct kevy_recvmsg_out {
-    uint32_t namelen;    /* real lengths, which may exceed the room given */
+    uint32_t namelen; /* the three are real lengths, which may exceed the room given */
     uint32_t controllen;
     uint32_t payloadlen;
     uint32_t flags; /* MSG_* as recvmsg reports them */
@@ -153,7 +154,7 @@ enum kevy_msg_ring_command {
 
 /* msg_ring_flags. */
 #define KEVY_MSG_RING_CQE_SKIP   (1U << 0) /* 6.0: with SEND_FD, no CQE at the target */
-#define KEVY_MSG_RING_FLAGS_PASS (1U << 1) /* 6.3: file_index holds the flags of the target's CQE */
+#define KEVY_MSG_RING_FLAGS_PASS (1U << 1) /* 6.3: file_index is the target CQE's flags */
 
 /* splice_flags, besides SPLICE_F_*. */
 #define KEVY_SPLICE_F_FD_IN_FIXED (1U << 31) /* 5.7: splice_fd_in is a registered index */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_abi_queue.h - the two queues: SQE, CQE, set-up, enter, mmap offsets, system call numbers.
+ * kevy/ring_abi_queue.h - the two queues: SQE, CQE, set-up, enter, mmap offsets, syscall numbers.
  *
- * Model. Set-up takes struct kevy_params and tells where in its mappings each cursor lies; requests are
- * written as struct kevy_sqe, results are read as struct kevy_cqe, enter moves both. Part of
+ * Model. Set-up takes struct kevy_params and tells where in its mappings each cursor lies; requests
+ * are written as struct kevy_sqe, results are read as struct kevy_cqe, enter moves both. Part of
  * <kevy/ring_abi.h>, which explains the names.
  */
 #ifndef KEVY_RING_ABI_QUEUE_H
@@ -53,8 +53,8 @@ struct kevy_timespec {
 };
 
 /*
- * Submission queue entry. The operation decides which member of each union counts; ring_prep.h has a
- * function for every operation, and filling one by hand is the exception.
+ * Submission queue entry. The operation decides which member of each union counts; ring_prep.h has
+ * a function for every operation, and filling one by hand is the exception.
  */
 struct kevy_sqe {
     uint8_t opcode;  /* enum kevy_op */
@@ -138,7 +138,7 @@ struct kevy_sqe {
     };
 };
 
-/* A slot of a KEVY_SETUP_SQE128 ring, or two slots of a KEVY_SETUP_SQE_MIXED one: command data from 48. */
+/* A slot of a KEVY_SETUP_SQE128 ring, or two of a KEVY_SETUP_SQE_MIXED one. */
 struct kevy_sqe128 {
     struct kevy_sqe sqe;
     uint8_t cmd_rest[64];
@@ -146,9 +146,9 @@ struct kevy_sqe128 {
 
 /* For kevy_sqe.flags. */
 #define KEVY_SQE_FIXED_FILE       (1U << 0) /* 5.1: fd is an index into the registered files */
-#define KEVY_SQE_IO_DRAIN         (1U << 1) /* 5.2: starts after everything submitted before is done */
-#define KEVY_SQE_IO_LINK          (1U << 2) /* 5.3: the next SQE starts after this one succeeded */
-#define KEVY_SQE_IO_HARDLINK      (1U << 3) /* 5.5: the next SQE starts after this one, failed or not */
+#define KEVY_SQE_IO_DRAIN         (1U << 1) /* 5.2: starts when all submitted before is done */
+#define KEVY_SQE_IO_LINK          (1U << 2) /* 5.3: the next SQE starts if this one succeeded */
+#define KEVY_SQE_IO_HARDLINK      (1U << 3) /* 5.5: the next SQE starts, this one failed or not */
 #define KEVY_SQE_ASYNC            (1U << 4) /* 5.6: straight to an io-wq worker; not for sockets */
 #define KEVY_SQE_BUFFER_SELECT    (1U << 5) /* 5.7: takes a buffer of group buf_group */
 #define KEVY_SQE_CQE_SKIP_SUCCESS (1U << 6) /* 5.17: no CQE when it succeeds */
@@ -170,12 +170,12 @@ struct kevy_cqe32 {
 };
 
 /* For kevy_cqe.flags. */
-#define KEVY_CQE_F_BUFFER        (1U << 0) /* 5.7: the upper 16 bits name the buffer taken */
-#define KEVY_CQE_F_MORE          (1U << 1) /* 5.13: this request will post more CQEs */
-#define KEVY_CQE_F_SOCK_NONEMPTY (1U << 2) /* 5.19: the socket has more to read; also set at its end */
-#define KEVY_CQE_F_NOTIF         (1U << 3) /* 6.0: zero-copy send no longer needs the buffer */
-#define KEVY_CQE_F_BUF_MORE      (1U << 4) /* 6.12: the buffer is not used up, it stays the kernel's */
-#define KEVY_CQE_F_SKIP          (1U << 5) /* 6.18: filler at the end of a mixed ring */
+#define KEVY_CQE_F_BUFFER        (1U << 0)  /* 5.7: the upper 16 bits name the buffer taken */
+#define KEVY_CQE_F_MORE          (1U << 1)  /* 5.13: this request will post more CQEs */
+#define KEVY_CQE_F_SOCK_NONEMPTY (1U << 2)  /* 5.19: more to read, or the end */
+#define KEVY_CQE_F_NOTIF         (1U << 3)  /* 6.0: zero-copy send no longer needs the buffer */
+#define KEVY_CQE_F_BUF_MORE      (1U << 4)  /* 6.12: the buffer stays the kernel's, not used up */
+#define KEVY_CQE_F_SKIP          (1U << 5)  /* 6.18: filler at the end of a mixed ring */
 #define KEVY_CQE_F_32            (1U << 15) /* 6.18: a 32-byte CQE on a mixed ring */
 #define KEVY_CQE_BUFFER_SHIFT    16
 
@@ -225,22 +225,22 @@ struct kevy_params {
 };
 
 /* For kevy_params.flags. */
-#define KEVY_SETUP_IOPOLL             (1U << 0) /* 5.1: busy-polled storage, nothing else */
-#define KEVY_SETUP_SQPOLL             (1U << 1) /* 5.1: a kernel thread takes the SQEs */
-#define KEVY_SETUP_SQ_AFF             (1U << 2) /* 5.1: pin that thread to sq_thread_cpu */
-#define KEVY_SETUP_CQSIZE             (1U << 3) /* 5.5: cq_entries is given */
-#define KEVY_SETUP_CLAMP              (1U << 4) /* 5.6: cut sizes down instead of refusing them */
-#define KEVY_SETUP_ATTACH_WQ          (1U << 5) /* 5.6: share workers (and SQPOLL thread) with wq_fd */
-#define KEVY_SETUP_R_DISABLED         (1U << 6) /* 5.10: starts disabled, see ENABLE_RINGS */
-#define KEVY_SETUP_SUBMIT_ALL         (1U << 7) /* 5.18: a bad SQE does not end the batch */
-#define KEVY_SETUP_COOP_TASKRUN       (1U << 8) /* 5.19: no interrupt to run task work */
-#define KEVY_SETUP_TASKRUN_FLAG       (1U << 9) /* 5.19: KEVY_SQ_TASKRUN; needs COOP or DEFER */
+#define KEVY_SETUP_IOPOLL             (1U << 0)  /* 5.1: busy-polled storage, nothing else */
+#define KEVY_SETUP_SQPOLL             (1U << 1)  /* 5.1: a kernel thread takes the SQEs */
+#define KEVY_SETUP_SQ_AFF             (1U << 2)  /* 5.1: pin that thread to sq_thread_cpu */
+#define KEVY_SETUP_CQSIZE             (1U << 3)  /* 5.5: cq_entries is given */
+#define KEVY_SETUP_CLAMP              (1U << 4)  /* 5.6: cut sizes down instead of refusing them */
+#define KEVY_SETUP_ATTACH_WQ          (1U << 5)  /* 5.6: share wq_fd's workers and SQPOLL thread */
+#define KEVY_SETUP_R_DISABLED         (1U << 6)  /* 5.10: starts disabled, see ENABLE_RINGS */
+#define KEVY_SETUP_SUBMIT_ALL         (1U << 7)  /* 5.18: a bad SQE does not end the batch */
+#define KEVY_SETUP_COOP_TASKRUN       (1U << 8)  /* 5.19: no interrupt to run task work */
+#define KEVY_SETUP_TASKRUN_FLAG       (1U << 9)  /* 5.19: KEVY_SQ_TASKRUN; needs COOP or DEFER */
 #define KEVY_SETUP_SQE128             (1U << 10) /* 5.19: every SQE has 128 bytes */
 #define KEVY_SETUP_CQE32              (1U << 11) /* 5.19: every CQE has 32 bytes */
 #define KEVY_SETUP_SINGLE_ISSUER      (1U << 12) /* 6.0: one task submits, others get -EEXIST */
 #define KEVY_SETUP_DEFER_TASKRUN      (1U << 13) /* 6.1: task work only inside enter(GETEVENTS) */
 #define KEVY_SETUP_NO_MMAP            (1U << 14) /* 6.5: the rings live in the caller's memory */
-#define KEVY_SETUP_REGISTERED_FD_ONLY (1U << 15) /* 6.5: a registered index, no fd; needs NO_MMAP */
+#define KEVY_SETUP_REGISTERED_FD_ONLY (1U << 15) /* 6.5: an index, no fd; needs NO_MMAP */
 #define KEVY_SETUP_NO_SQARRAY         (1U << 16) /* 6.6: SQ slots are taken in order */
 #define KEVY_SETUP_HYBRID_IOPOLL      (1U << 17) /* 6.13: sleeps before it polls; needs IOPOLL */
 #define KEVY_SETUP_CQE_MIXED          (1U << 18) /* 6.18: 16- and 32-byte CQEs; excludes CQE32 */
@@ -262,7 +262,7 @@ struct kevy_params {
 #define KEVY_FEAT_CQE_SKIP        (1U << 11) /* 5.17: KEVY_SQE_CQE_SKIP_SUCCESS */
 #define KEVY_FEAT_LINKED_FILE     (1U << 12) /* 5.17: a linked SQE looks its file up late */
 #define KEVY_FEAT_REG_REG_RING    (1U << 13) /* 6.3: KEVY_REGISTER_USE_REGISTERED_RING */
-#define KEVY_FEAT_RECVSEND_BUNDLE (1U << 14) /* 6.10: KEVY_RECVSEND_BUNDLE, sends from buffer groups */
+#define KEVY_FEAT_RECVSEND_BUNDLE (1U << 14) /* 6.10: bundles, sends from buffer groups */
 #define KEVY_FEAT_MIN_TIMEOUT     (1U << 15) /* 6.12: min_wait_usec */
 #define KEVY_FEAT_RW_ATTR         (1U << 16) /* 6.14: attributes on reads and writes */
 #define KEVY_FEAT_NO_IOWAIT       (1U << 17) /* 6.15: KEVY_ENTER_NO_IOWAIT */
@@ -282,7 +282,7 @@ struct kevy_params {
 #define KEVY_ENTER_EXT_ARG         (1U << 3) /* 5.11: the argument is a kevy_getevents_arg */
 #define KEVY_ENTER_REGISTERED_RING (1U << 4) /* 5.18: fd is a registered ring index */
 #define KEVY_ENTER_ABS_TIMER       (1U << 5) /* 6.12: the time-out is an instant */
-#define KEVY_ENTER_EXT_ARG_REG     (1U << 6) /* 6.13: the argument is an offset in the wait region */
+#define KEVY_ENTER_EXT_ARG_REG     (1U << 6) /* 6.13: it is an offset into the wait region */
 #define KEVY_ENTER_NO_IOWAIT       (1U << 7) /* 6.15: do not count the wait as I/O wait */
 
 /* KEVY_ENTER_EXT_ARG. */

@@ -25,11 +25,11 @@ enum kevy_register_op {
     KEVY_REGISTER_EVENTFD = 4,           /* 5.2: int * / 1 */
     KEVY_UNREGISTER_EVENTFD = 5,         /* 5.2: NULL / 0 */
     KEVY_REGISTER_FILES_UPDATE = 6,      /* 5.5: rsrc_update / n */
-    KEVY_REGISTER_EVENTFD_ASYNC = 7,     /* 5.6: int * / 1; only for what did not complete inline */
+    KEVY_REGISTER_EVENTFD_ASYNC = 7,     /* 5.6: int * / 1; not for inline completions */
     KEVY_REGISTER_PROBE = 8,             /* 5.6: probe / room for ops */
     KEVY_REGISTER_PERSONALITY = 9,       /* 5.6: NULL / 0, returns the id */
     KEVY_UNREGISTER_PERSONALITY = 10,    /* 5.6: NULL / id */
-    KEVY_REGISTER_RESTRICTIONS = 11,     /* 5.10: restriction[] / n; task form with fd -1 is newer, 7.0 */
+    KEVY_REGISTER_RESTRICTIONS = 11,     /* 5.10: restriction[] / n; fd -1 is newer, 7.0 */
     KEVY_REGISTER_ENABLE_RINGS = 12,     /* 5.10: NULL / 0 */
     KEVY_REGISTER_FILES2 = 13,           /* 5.13: rsrc_register / sizeof */
     KEVY_REGISTER_FILES_UPDATE2 = 14,    /* 5.13: rsrc_update2 / sizeof */
@@ -107,7 +107,7 @@ struct kevy_file_index_range {
 #define KEVY_REGISTER_DST_REPLACE    (1U << 1) /* 6.13: overwrite occupied slots */
 struct kevy_clone_buffers {
     uint32_t src_fd;
-    uint32_t flags; /* KEVY_REGISTER_SRC_REGISTERED, KEVY_REGISTER_DST_REPLACE */
+    uint32_t flags;   /* KEVY_REGISTER_SRC_REGISTERED, KEVY_REGISTER_DST_REPLACE */
     uint32_t src_off; /* 6.13, as the next two */
     uint32_t dst_off;
     uint32_t nr;
@@ -174,7 +174,7 @@ struct kevy_buf_reg {
     uint32_t ring_entries;
     uint16_t bgid;
     uint16_t flags;    /* KEVY_PBUF_RING_* */
-    uint32_t min_left; /* a stable fix, so 6.18 has it too: with INC, retire a buffer with less left */
+    uint32_t min_left; /* a fix of 2026, in 6.18 stable: with INC, retire a buffer with less */
     uint32_t resv[5];
 };
 
@@ -248,8 +248,8 @@ struct kevy_clock_register {
 };
 
 /* Memory regions. */
-#define KEVY_MEM_REGION_TYPE_USER    (1U << 0) /* 6.13: in kevy_region_desc.flags, user_addr is given */
-#define KEVY_MEM_REGION_REG_WAIT_ARG (1U << 0) /* 6.13: in kevy_mem_region_reg.flags, wait arguments */
+#define KEVY_MEM_REGION_TYPE_USER    (1U << 0) /* 6.13: kevy_region_desc: user_addr is given */
+#define KEVY_MEM_REGION_REG_WAIT_ARG (1U << 0) /* 6.13: kevy_mem_region_reg: wait arguments */
 struct kevy_region_desc {
     uint64_t user_addr;
     uint64_t size;
@@ -360,10 +360,7 @@ struct kevy_zcrx_ifq_reg {
 };
 
 /* Newer, 6.19. */
-enum kevy_zcrx_ctrl_op {
-    KEVY_ZCRX_CTRL_FLUSH_RQ = 0,
-    KEVY_ZCRX_CTRL_EXPORT = 1
-};
+enum kevy_zcrx_ctrl_op { KEVY_ZCRX_CTRL_FLUSH_RQ = 0, KEVY_ZCRX_CTRL_EXPORT = 1 };
 
 struct kevy_zcrx_ctrl_flush_rq {
     uint64_t resv[6];
