@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/ring.h - one io_uring instance: set-up, submission, waiting, reaping.
+ *
+ * Model. Two queues lie in memory shared with the kernel. The submission queue (SQ) takes requests
+ * (SQEs), the completion queue (CQ) gives results (CQEs). Every cursor runs freely over 32 bits and
+ * is masked only to index; a cursor has exactly one writer:
+ *
+ *     cursor    written by       read by
+ *     SQ tail   this library     the kernel, inside enter (or its SQPOLL thread at any time)
+ *     SQ head   the kernel       this library, acquire under SQPOLL: a slot is free once it passed
+ *     CQ tail   the kernel       this library, acquire: what lies before it is a whole CQE
+ *     CQ head   this library     the kernel, release: what lies before it may be overwritten
+ *
+ * A request goes reserve -> fill -> publish -> enter: kevy_ring_sqe() reserves a slot and stamps
+ * user_data, a kevy_prep_*() from <kevy/ring_prep.h> writes the rest, kevy_ring_submit() publishes
+ * the tail and enters the kernel. What the kernel left behind is counted from the kernel's own
+ * head, so a refused SQE never makes later ones invisible.
+ *
+ * Ownership. `struct kevy_ring` is the caller's and PINNED from kevy_ring_init() to
+ * kevy_ring_deinit(). Its fields are public for the inline functions below; read them, do not
+ * write.
+ *
+ * Threads. A ring belongs to the thread that submits. Nothing here locks. By default any thread may
+ * own it, one at a time; with KEVY_SETUP_SINGLE_ISSUER the kernel insists on the thread that
+ * created (or enabled) the ring and answers others with -EEXIST. The ring's descriptor is
+ * registered with the thread that calls kevy_ring_init(), so enter and deinit from there.
+ *
+ * Errors are negative errno values; `errno` itself is never part of the contract. From Linux 5.1;
+ * what a single feature needs is said where it is used.
+ */
+#ifndef KEVY_RING_H
+#define KEVY_RING_H
+
+#include <kevy/api.h>
+#include <kevy/ring_abi.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+KEVY_BEGIN_DECLS
+
+struct kevy_buffer_ring;
+
+/*
+ * A ring. The first cache line is what submission touches, the second what reaping touches; the
+ * rest is used by set-up and tear-down alone.
+ */
+struct kevy_ring {
+    struct kevy_sqe *sqes; /* shared array of sq_entries slots, each 64 << sqe_shift bytes */
+    uint32_t *sq_head;     /* shared: the kernel's cursor */
+    uint32_t *sq_tail;     /* shared: our cursor as published */
+    uint32_t *sq_flags;    /* shared: KEVY_SQ_*, written by the kernel */
+    uint32_t sqe_tail;     /* our cursor: slots reserved, published or not */
+    uint32_t sqe_head;     /* the kernel's cursor as last read */
+    uint32_t sq_mask;      /* sq_entries - 1 */
+    uint32_t sq_entries;   /* a power of two */
+    uint32_t sqe_shift;    /* 1 with KEVY_SETUP_SQE128, else 0 */
+    uint32_t setup_flags;  /* KEVY_SETUP_* the kernel accepted */
+    uint32_t enter_flags;  /* KEVY_ENTER_* passed on every enter */
+    int32_t enter_fd;      /* the registered index, or the descriptor */
+
+    const struct kevy_cqe *cqes; /* shared array of cq_entries slots, each 16 << cqe_shift bytes */
+    uint32_t *cq_head;           /* shared: our cursor as published */
+    const uint32_t *cq_tail;     /* shared: the kernel's cursor */
+    uint32_t cqe_head;           /* our cursor: CQEs handed out, published or not */
+    uint32_t cqe_tail;           /* the kernel's cursor as last read */
+    uint32_t cq_mask;            /* cq_entries - 1 */
+    uint32_t cq_entries;         /* a power of two */
+    uint32_t cqe_shift;          /* 1 with KEVY_SETUP_CQE32, else 0 */
+    uint32_t features;           /* KEVY_FEAT_* the kernel reported */
+    int32_t fd;         /* the ring's descriptor, OWNED by the ring; -1 when there is none */
+    uint32_t overflows; /* times an overflowed CQ was flushed */
+
+    struct kevy_buffer_ring *buffer_rings; /* the registered ones, newest first */
+    uint32_t *cq_flags;                    /* shared: KEVY_CQ_*, NULL where the kernel has none */
+    void *ring_memory;                     /* SQ and CQ cursors, CQEs, SQ index array */
+    size_t ring_size;
+    void *cq_memory; /* a mapping of its own on kernels without KEVY_FEAT_SINGLE_MMAP */
+    size_t cq_size;
+    size_t sqe_size;
+};
+
+/* What kevy_ring_init() may be asked for. All zero, or NULL instead, is the good default. */
+struct kevy_ring_options {
+    /*
+     * KEVY_SETUP_* that must be there: kevy_ring_init() fails with -EINVAL where the kernel lacks
+     * one.
+     */
+    uint32_t required_flags;
+    /*
+     * KEVY_SETUP_* to ask for and to do without, newest first, where the kernel lacks one.
+     * `ring.setup_flags` tells what was granted. KEVY_SETUP_SUBMIT_ALL (5.18) and
+     * KEVY_SETUP_NO_SQARRAY (6.6) are always among them unless `plain` is set.
+     */
+    uint32_t preferred_flags;
+    /* CQ entries, rounded up to a power of two; 0 means twice the SQ, the kernel's own default. */
+    uint32_t cq_entries;
+    /* SQPOLL: idle time before the thread sleeps; 0 means the kernel's one second. */
+    uint32_t sq_thread_idle_ms;
+    /* SQPOLL: the CPU of the thread, used with KEVY_SETUP_SQ_AFF. */
+    uint32_t sq_thread_cpu;
+    /* KEVY_SETUP_ATTACH_WQ: BORROWED descriptor of the ring whose io-wq (and SQPOLL thread) to
+     * share. */
+    int32_t attach_fd;
+    /* No default flag, no registered ring descriptor, no NO_IOWAIT: exactly what was asked for. */
+    bool plain;
+};
+
+/*
+ * Sets up a ring of `entries` SQ slots (1 to 32768, rounded up to a power of two) in *ring, which
+ * may hold anything. Beyond the flags asked for, by default: SUBMIT_ALL, NO_SQARRAY, the ring's
+ * descriptor registered with this thread (5.18; saves about 18 ns an enter), NO_IOWAIT (6.15),
+ * MADV_DONTFORK so that a forked child cannot touch the queues, close-on-exec. Each is dropped
+ * quietly where the kernel lacks it. With KEVY_SETUP_R_DISABLED call kevy_ring_enable() from the
+ * thread that will own the ring.
+ *
+ * Returns 0, or -EINVAL (a required flag or a size the kernel refuses), -EPERM (sysctl
+ * kernel.io_uring_disabled, or a container's seccomp profile), -ENOSYS (no io_uring), -ENOMEM
+ * (memory, or RLIMIT_MEMLOCK, which is charged per user over all processes), -EMFILE, -ENFILE.
+ * kevy_ring_explain() turns these into a sentence. On failure *ring is safe for kevy_ring_deinit().
+ */
+KEVY_API int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
+                            const struct kevy_ring_options *options);
+
+/*
+ * Tears *ring down: unregisters its descriptor, unmaps, closes. Accepts a zeroed ring, one whose
+ * init failed, and one already torn down. Every buffer ring must have been deinitialised before: a
+ * live one is an assertion, because the kernel would go on writing into its memory. Operations
+ * still in flight are cancelled by the kernel, asynchronously; who needs their buffers back cancels
+ * and reaps first. Call it from the owning thread.
+ */
+KEVY_API void kevy_ring_deinit(struct kevy_ring *ring);
+
+/*
+ * Enables a ring set up with KEVY_SETUP_R_DISABLED (5.10) and makes the calling thread its owner.
+ * Returns 0, or -EBADFD when the ring is enabled already.
+ */
+KEVY_API int kevy_ring_enable(struct kevy_ring *ring);
+
+/*
+ * Publishes every reserved SQE and hands it to the kernel; also enters, with nothing to submit,
+ * when the kernel asks for it (completions overflowed, task work pending). Never blocks.
+ *
+ * Returns how many SQEs the kernel consumed, 0 or more. Fewer than were queued means that the rest
+ * stays queued and goes with the next call. A malformed SQE is consumed and answered by a CQE; only
+ * on kernels before 5.18 (no SUBMIT_ALL) does it also end the batch, and the next call carries on.
+ * -EBUSY and -EAGAIN: nothing was consumed, because completions overflowed or memory is short;
+ * reap, then call again. -EBADFD: the ring is not enabled. -EEXIST: not the owning thread. Under
+ * SQPOLL returns how many SQEs the kernel's thread has not taken yet.
+ */
+KEVY_API int kevy_ring_submit(struct kevy_ring *ring);
+
+/*
+ * As kevy_ring_submit(), then waits until at least `minimum` completions can be reaped. Returns as
+ * kevy_ring_submit(), or -EINTR when a signal came before anything was submitted. The count of
+ * completions is not promised: a signal ends the wait early, also under SA_RESTART. Look at the CQ.
+ */
+KEVY_API int kevy_ring_submit_and_wait(struct kevy_ring *ring, uint32_t minimum);
+
+/* For kevy_ring_wait.timeout_ns: no time limit. */
+#define KEVY_RING_FOREVER UINT64_MAX
+
+/* For kevy_ring_wait.flags. */
+#define KEVY_RING_WAIT_ABSOLUTE 1U /* timeout_ns is a CLOCK_MONOTONIC instant (6.12) */
+
+/* What to wait for, and how the wait went. */
+struct kevy_ring_wait {
+    uint64_t timeout_ns;       /* KEVY_RING_FOREVER, 0 (do not sleep), or a limit (5.11) */
+    uint32_t minimum;          /* completions to wait for; more of them are welcome */
+    uint32_t min_wait_us;      /* collect completions this long before settling for one (6.12) */
+    const void *signal_mask;   /* BORROWED sigset_t in force while waiting, or NULL */
+    uint32_t signal_mask_size; /* bytes of the kernel's mask, 8 on most systems */
+    uint32_t flags;            /* KEVY_RING_WAIT_* */
+    uint32_t submitted;        /* out: SQEs consumed by this call */
+};
+
+/*
+ * Submits what is queued and waits, in one enter. With `minimum` above 20 a DEFER_TASKRUN ring also
+ * hands back more than the 20 completions a call that the kernel settles for otherwise; together
+ * with timeout_ns = 0 that drains everything pending without sleeping.
+ *
+ * Returns the number of completions that can be reaped now. If there are none: 0 when `minimum` was
+ * 0, -ETIME when the time is over, -EINTR when a signal ended the wait, -EBUSY or -EAGAIN as for
+ * kevy_ring_submit(), -EINVAL and -EOPNOTSUPP for what this kernel cannot do (a time limit before
+ * 5.11, min_wait_us or KEVY_RING_WAIT_ABSOLUTE before 6.12). `submitted` is written in every case.
+ */
+KEVY_API int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait);
+
+/*
+ * Moves overflowed completions and pending task work into the CQ without waiting. Room must have
+ * been made before: reap first. Returns 0 or a negative errno.
+ */
+KEVY_API int kevy_ring_flush(struct kevy_ring *ring);
+
+/*
+ * Hands every completion to `reap`, those that overflowed included, and publishes the head once a
+ * batch. The CQE is a copy, BORROWED until `reap` returns (32 bytes of it on rings with big CQEs),
+ * so `reap` may reserve, submit and wait on the same ring. Returns the number handed out.
+ */
+typedef void (*kevy_ring_reap)(const struct kevy_cqe *cqe, void *context);
+KEVY_API uint32_t kevy_ring_for_each(struct kevy_ring *ring, kevy_ring_reap reap, void *context);
+
+/* Number of SQ slots that can be reserved now without submitting. */
+static inline uint32_t kevy_ring_space(const struct kevy_ring *ring)
+{
+    return ring->sq_entries - (ring->sqe_tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE));
+}
+
+/*
+ * Reserves the next SQ slot and stamps `user_data`, which comes back in every CQE of the request.
+ * NULL when the SQ is full: submit, then ask again. The slot starts as a NOP and is meant for one
+ * kevy_prep_*() call; it is BORROWED until the next submit. On a KEVY_SETUP_SQE128 ring all 128
+ * bytes are the caller's.
+ */
+static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t user_data)
+{
+    struct kevy_sqe *sqe;
+
+    if (__builtin_expect(ring->sqe_tail - ring->sqe_head == ring->sq_entries, 0)) {
+        /* Acquire: the SQPOLL thread has read the slot before it moved the head past it. */
+        ring->sqe_head = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
+        if (ring->sqe_tail - ring->sqe_head == ring->sq_entries)
+            return NULL;
+    }
+    sqe = &ring->sqes[(ring->sqe_tail & ring->sq_mask) << ring->sqe_shift];
+    ring->sqe_tail++;
+    /* Merged away by the compiler where a prep follows; a slot left alone is a NOP, not a replay.
+     */
+    __builtin_memset(sqe, 0, sizeof *sqe);
+    sqe->user_data = user_data;
+    return sqe;
+}
+
+/* True when completions overflowed into the kernel's list (5.8), where only an enter reaches them.
+ */
+static inline bool kevy_ring_overflowed(const struct kevy_ring *ring)
+{
+    return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & KEVY_SQ_CQ_OVERFLOW) != 0;
+}
+
+/* True when completions wait for an enter: overflowed, or task work (KEVY_SETUP_TASKRUN_FLAG). */
+static inline bool kevy_ring_wants_enter(const struct kevy_ring *ring)
+{
+    return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) &
+            (KEVY_SQ_CQ_OVERFLOW | KEVY_SQ_TASKRUN)) != 0;
+}
+
+/* Number of CQ slots filled and not yet handed out. On mixed rings a big CQE counts twice. */
+static inline uint32_t kevy_ring_ready(const struct kevy_ring *ring)
+{
+    return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - ring->cqe_head;
+}
+
+/*
+ * Hands out the next completion, NULL when there is none. The CQE is BORROWED until
+ * kevy_ring_release() or the next call that enters the kernel, whichever is first. Filler CQEs of
+ * mixed rings (6.18) are passed over; there a CQE is 32 bytes long when it carries KEVY_CQE_F_32.
+ */
+static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
+{
+    for (;;) {
+        const struct kevy_cqe *cqe;
+
+        if (ring->cqe_head == ring->cqe_tail) {
+            /* Acquire, pairs with the kernel's release of the tail: the CQE is written before it.
+             */
+            ring->cqe_tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
+            if (ring->cqe_head == ring->cqe_tail)
+                return NULL;
+        }
+        cqe = &ring->cqes[(ring->cqe_head & ring->cq_mask) << ring->cqe_shift];
+        ring->cqe_head++;
+        if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) == 0, 1))
+            return cqe; /* flag bits 5 and 15 may come from a MSG_RING peer here: never look */
+        if (cqe->flags & KEVY_CQE_F_SKIP)
+            continue;
+        if (cqe->flags & KEVY_CQE_F_32)
+            ring->cqe_head++;
+        return cqe;
+    }
+}
+
+/* Gives the slots of every completion handed out back to the kernel: one store for the batch. */
+static inline void kevy_ring_release(struct kevy_ring *ring)
+{
+    /* Release: our reads of the CQEs come before; the kernel overwrites only what lies before. */
+    __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
+}
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_RING_H */

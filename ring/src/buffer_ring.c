@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Memory and registration of buffer rings; the hand-over of buffers is inline in the header.
+ *
+ * Model. One anonymous mapping holds everything, page-aligned parts first:
+ *
+ *     slots (entries * 16) | buffers (entries * size) | lent | positions | offsets
+ *
+ * With KERNEL_MAPPED the kernel allocates the slots and we map them from the ring's descriptor.
+ *
+ * Invariants. The group is on ring->buffer_rings exactly while it is registered. Memory is freed
+ * only after the kernel has let go of it.
+ */
+#include <kevy/buffer_ring.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <errno.h>
+#include <kevy/ring.h>
+#include <string.h>
+
+#include "syscall.h"
+
+#define ENTRIES_MAX 32768U
+/* The kernel maps slots by whole pages; 64 KiB is the largest page of the supported machines. */
+#define PART_ALIGNMENT 65536U
+
+_Static_assert(offsetof(struct kevy_buf, resv) == 14, "the tail overlays slot 0");
+
+static size_t align_up(size_t size, size_t alignment)
+{
+    return (size + alignment - 1) & ~(alignment - 1);
+}
+
+static bool options_valid(const struct kevy_buffer_ring_options *options)
+{
+    uint32_t known = KEVY_BUFFER_RING_KERNEL_MAPPED | KEVY_BUFFER_RING_INCREMENTAL;
+
+    if (options->entries == 0 || options->entries > ENTRIES_MAX)
+        return false;
+    if ((options->entries & (options->entries - 1)) != 0)
+        return false;
+    return options->buffer_size != 0 && (options->flags & ~known) == 0;
+}
+
+/* Lays the parts out in the mapping made for them. */
+static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool incremental)
+{
+    size_t entries = buffer_ring->entries;
+    size_t slots_size = own_slots ? align_up(entries * sizeof(struct kevy_buf), PART_ALIGNMENT) : 0;
+    size_t buffers_size = align_up(entries * buffer_ring->buffer_size, sizeof(uint64_t));
+    size_t offsets_size = incremental ? entries * sizeof(uint32_t) : 0;
+    size_t positions_size = align_up(entries * sizeof(uint16_t), sizeof(uint32_t));
+    size_t total = slots_size + buffers_size + offsets_size + positions_size + entries;
+    uint8_t *next;
+    void *memory = NULL;
+    int error;
+
+    error = kevy_syscall_mmap(&memory, total, -1, 0);
+    if (error < 0)
+        return error;
+    buffer_ring->memory = memory;
+    buffer_ring->memory_size = total;
+    next = memory;
+    if (own_slots)
+        buffer_ring->slots = memory;
+    next += slots_size;
+    buffer_ring->buffers = next;
+    next += buffers_size;
+    if (incremental)
+        buffer_ring->offsets = (uint32_t *)(void *)next;
+    next += offsets_size;
+    buffer_ring->positions = (uint16_t *)(void *)next;
+    next += positions_size;
+    buffer_ring->lent = next;
+    /* The kernel writes into the buffers; a child must not see half of that. Best effort. */
+    (void)kevy_syscall_dontfork(memory, total);
+    return 0;
+}
+
+static int slots_map_kernel(struct kevy_buffer_ring *buffer_ring)
+{
+    size_t size = buffer_ring->entries * sizeof(struct kevy_buf);
+    uint64_t offset = KEVY_OFF_PBUF_RING | ((uint64_t)buffer_ring->group << KEVY_OFF_PBUF_SHIFT);
+    int error = kevy_syscall_mmap(&buffer_ring->kernel_memory, size, buffer_ring->ring->fd, offset);
+
+    if (error < 0)
+        return error;
+    buffer_ring->kernel_size = size;
+    buffer_ring->slots = buffer_ring->kernel_memory;
+    (void)kevy_syscall_dontfork(buffer_ring->kernel_memory, size);
+    return 0;
+}
+
+static int group_register(struct kevy_buffer_ring *buffer_ring,
+                          const struct kevy_buffer_ring_options *options)
+{
+    struct kevy_buf_reg reg;
+    int error;
+
+    memset(&reg, 0, sizeof reg);
+    reg.ring_addr = (uint64_t)(uintptr_t)buffer_ring->slots;
+    reg.ring_entries = options->entries;
+    reg.bgid = options->group;
+    reg.min_left = options->min_left;
+    if (options->flags & KEVY_BUFFER_RING_KERNEL_MAPPED)
+        reg.flags |= KEVY_PBUF_RING_MMAP;
+    if (options->flags & KEVY_BUFFER_RING_INCREMENTAL)
+        reg.flags |= KEVY_PBUF_RING_INC;
+    error = kevy_syscall_register(buffer_ring->ring->fd, KEVY_REGISTER_PBUF_RING, &reg, 1);
+    if (error < 0)
+        return error;
+    buffer_ring->next = buffer_ring->ring->buffer_rings;
+    buffer_ring->ring->buffer_rings = buffer_ring;
+    return 0;
+}
+
+static void group_unregister(struct kevy_buffer_ring *buffer_ring)
+{
+    struct kevy_buffer_ring **link = &buffer_ring->ring->buffer_rings;
+    struct kevy_buf_reg reg;
+
+    while (*link != NULL && *link != buffer_ring)
+        link = &(*link)->next;
+    if (*link == NULL)
+        return; /* never registered */
+    memset(&reg, 0, sizeof reg);
+    reg.bgid = buffer_ring->group;
+    (void)kevy_syscall_register(buffer_ring->ring->fd, KEVY_UNREGISTER_PBUF_RING, &reg, 1);
+    *link = buffer_ring->next;
+}
+
+static void buffers_give_all(struct kevy_buffer_ring *buffer_ring)
+{
+    memset(buffer_ring->lent, 1, buffer_ring->entries);
+    buffer_ring->lent_count = (uint16_t)buffer_ring->entries;
+    for (uint32_t id = 0; id < buffer_ring->entries; id++)
+        kevy_buffer_ring_give(buffer_ring, (uint16_t)id);
+    kevy_buffer_ring_publish(buffer_ring);
+}
+
+int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring *ring,
+                          const struct kevy_buffer_ring_options *options)
+{
+    bool kernel_mapped = (options->flags & KEVY_BUFFER_RING_KERNEL_MAPPED) != 0;
+    int error;
+
+    memset(buffer_ring, 0, sizeof *buffer_ring);
+    if (!options_valid(options))
+        return -EINVAL;
+    buffer_ring->ring = ring;
+    buffer_ring->entries = options->entries;
+    buffer_ring->mask = (uint16_t)(options->entries - 1);
+    buffer_ring->buffer_size = options->buffer_size;
+    buffer_ring->group = options->group;
+    error = memory_map(buffer_ring, !kernel_mapped,
+                       (options->flags & KEVY_BUFFER_RING_INCREMENTAL) != 0);
+    if (error == 0)
+        error = group_register(buffer_ring, options);
+    if (error == 0 && kernel_mapped)
+        error = slots_map_kernel(buffer_ring);
+    if (error < 0) {
+        kevy_buffer_ring_deinit(buffer_ring);
+        return error;
+    }
+    buffers_give_all(buffer_ring);
+    return 0;
+}
+
+void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
+{
+    if (buffer_ring->ring != NULL)
+        group_unregister(buffer_ring);
+    if (buffer_ring->kernel_memory != NULL)
+        kevy_syscall_munmap(buffer_ring->kernel_memory, buffer_ring->kernel_size);
+    if (buffer_ring->memory != NULL)
+        kevy_syscall_munmap(buffer_ring->memory, buffer_ring->memory_size);
+    memset(buffer_ring, 0, sizeof *buffer_ring);
+}
+
+int kevy_buffer_ring_head(const struct kevy_buffer_ring *buffer_ring)
+{
+    struct kevy_buf_status status = {.buf_group = buffer_ring->group};
+    int error = kevy_syscall_register(buffer_ring->ring->fd, KEVY_REGISTER_PBUF_STATUS, &status, 1);
+
+    return error < 0 ? error : (int)(status.head & UINT16_MAX);
+}
+
+#endif /* KEVY_RING_SUPPORTED */
