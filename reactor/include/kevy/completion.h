@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/completion.h - one request of any opcode, with one callback.
+ *
+ * Model. The escape hatch below every other object: whatever io_uring can do and the reactor has no
+ * object for, a completion does. Reserve a slot, fill it, and the callback comes:
+ *
+ *     kevy_completion_init(&open, reactor, open_done);
+ *     kevy_prep_openat(kevy_completion_sqe(&open), AT_FDCWD, path, O_RDONLY, 0);
+ *
+ * Invariants. Each slot taken is answered by at least one callback; the last one of a request is
+ * the one whose flags lack KEVY_CQE_F_MORE. A cancelled request too is answered exactly once
+ * without it. Several requests may be in flight on one completion, and share its callback.
+ *
+ * Ownership. The struct is PINNED while kevy_completion_active(). What the request points at lives
+ * by the rules of its kevy_prep_*().
+ */
+#ifndef KEVY_COMPLETION_H
+#define KEVY_COMPLETION_H
+
+#include <kevy/reactor.h>
+#include <kevy/ring_prep.h>
+
+#if KEVY_RING_SUPPORTED
+
+KEVY_BEGIN_DECLS
+
+struct kevy_completion;
+
+/*
+ * `result` and `flags` are the CQE's own: >= 0 or -errno, and KEVY_CQE_F_*. Comes from the loop;
+ * the completion may be used again, or freed, as soon as kevy_completion_active() is false.
+ */
+typedef void (*kevy_completion_done)(struct kevy_completion *completion, int result,
+                                     uint32_t flags);
+
+struct kevy_completion {
+    kevy_completion_done done;
+    struct kevy_reactor *reactor;
+    uint32_t in_flight; /* private: requests without their last callback */
+};
+
+/* Makes *completion ready for use. Nothing is to be undone: a completion without a request is plain
+ * memory. */
+KEVY_API void kevy_completion_init(struct kevy_completion *completion, struct kevy_reactor *reactor,
+                                   kevy_completion_done done);
+
+/*
+ * A slot for one request, BORROWED until the calling callback or function returns to the loop; fill
+ * it with one kevy_prep_*() at once, and never touch its user_data. When the queue is full it is
+ * submitted; when the kernel takes nothing either, the slot comes from a backlog of as many slots
+ * as the queue has. NULL, and nothing in flight, only when that too is full: try again in a later
+ * turn.
+ */
+KEVY_API struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion);
+
+/*
+ * Asks the kernel to cancel every request of the completion. The callbacks still come: -ECANCELED
+ * where the cancel won, the plain result where it lost. Returns 0, or -ENOENT when nothing is in
+ * flight.
+ */
+KEVY_API int kevy_completion_cancel(struct kevy_completion *completion);
+
+/* True from the slot on until the last callback of the last request has been called. */
+static inline bool kevy_completion_active(const struct kevy_completion *completion)
+{
+    return completion->in_flight != 0;
+}
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_COMPLETION_H */

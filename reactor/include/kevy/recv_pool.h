@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/recv_pool.h - received bytes.
+ *
+ * Model. A reactor has one pool of receive buffers, shared by all its streams: the kernel picks one
+ * when data arrives, so an idle connection holds none. A read callback gets the bytes as a
+ * kevy_buffer, BORROWED until it returns; kevy_buffer_retain() keeps them longer,
+ * kevy_stream_forward() hands them to a stream's queue without a copy, and everything else goes
+ * back to the kernel at the end of the turn.
+ *
+ * Running out is the reactor's business. A stream that finds the pool empty waits in a queue and
+ * reads on when an eighth of the pool is back, oldest first. When more than half of the pool is
+ * retained or queued, retaining copies instead (counted in `copies`), up to memory_limit.
+ */
+#ifndef KEVY_RECV_POOL_H
+#define KEVY_RECV_POOL_H
+
+#include <kevy/reactor.h>
+
+#if KEVY_RING_SUPPORTED
+
+KEVY_BEGIN_DECLS
+
+struct kevy_block;
+
+/* Some received bytes. Read `data` and `length`; the rest is private. */
+struct kevy_buffer {
+    const uint8_t *data;
+    uint32_t length;
+    uint32_t reserved;
+    struct kevy_block *block;
+    struct kevy_reactor *reactor;
+};
+
+/*
+ * Keeps the bytes of a BORROWED buffer: *kept is LENT to the caller until kevy_buffer_release().
+ * Only in a read callback. May be called several times for one buffer. Returns 0, or -ENOBUFS when
+ * the bytes had to be copied and memory_limit is reached; *kept is then untouched.
+ */
+KEVY_API int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept);
+
+/* Another reference to kept bytes, to be released on its own. */
+KEVY_API void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *shared);
+
+/* Gives kept bytes back. Idempotent: it leaves *kept empty. */
+KEVY_API void kevy_buffer_release(struct kevy_buffer *kept);
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_RECV_POOL_H */

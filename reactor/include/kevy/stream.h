@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/stream.h - a connected byte stream: TCP or Unix.
+ *
+ * Model. A stream reads by itself, into the reactor's pool, and writes through a queue of its own.
+ * It comes from a listener, from kevy_stream_connect() or from an adopted descriptor, and goes
+ * through
+ *
+ *     init -> open -> (read)* -> at most one end -> close
+ *
+ * Rules, in the order in which they matter:
+ *
+ * - `close` comes exactly once, last, from the loop, for every stream that was accepted, connected
+ * or adopted, whatever ended it. Until then the struct is PINNED; after it nothing comes, and the
+ * memory is the user's again. No callback ever comes from within a call that the user makes.
+ * - One send is in flight at a time. What a turn queues leaves as one vectored send at its end, in
+ *   order; a short send is resumed. Two writes never interleave.
+ * - Above the high mark kevy_stream_send() and kevy_stream_write() answer -EAGAIN, and `drain`
+ * follows once the queue is down to the low mark. kevy_stream_forward() always takes the bytes and
+ * holds the source back instead.
+ * - Pausing loses and reorders nothing: what had been received already is delivered after resuming.
+ * - Every write accepted reports before `close`, with -ECANCELED if it was dropped.
+ *
+ * Threads: the reactor's. Floor: Linux 6.1.
+ */
+#ifndef KEVY_STREAM_H
+#define KEVY_STREAM_H
+
+#include <kevy/reactor.h>
+#include <kevy/recv_pool.h>
+#include <kevy/timer.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+KEVY_BEGIN_DECLS
+
+struct kevy_listener;
+struct kevy_segment;
+struct kevy_stream;
+struct kevy_write;
+
+/* The three time limits a stream may have, each off until set. */
+enum kevy_deadline {
+    KEVY_DEADLINE_IDLE,  /* nothing received and nothing sent for so long */
+    KEVY_DEADLINE_WRITE, /* bytes queued, and none accepted by the kernel for so long */
+    KEVY_DEADLINE_PHASE, /* so long since it was set, whatever happens */
+};
+
+/* The callbacks of one kind of stream; `close` alone is required. */
+struct kevy_stream_events {
+    /* The stream is connected and reads from now on. */
+    void (*open)(struct kevy_stream *stream);
+    /* Bytes came, at least one. *buffer is BORROWED until the callback returns. NULL: discarded. */
+    void (*read)(struct kevy_stream *stream, struct kevy_buffer *buffer);
+    /* The peer sent its last byte. The stream can still be written to; close it when done. Without
+     * this callback the stream is closed after its queue has been flushed. */
+    void (*end)(struct kevy_stream *stream);
+    /* The queue is down to the low mark, after -EAGAIN. */
+    void (*drain)(struct kevy_stream *stream);
+    /* A deadline passed; it is off until set again. Without this callback the stream is aborted
+     * with -ETIMEDOUT. */
+    void (*timeout)(struct kevy_stream *stream, enum kevy_deadline deadline);
+    /* kevy_reactor_drain() was called: come to an end. Without this callback the stream is closed.
+     */
+    void (*finish)(struct kevy_stream *stream);
+    /* Last callback. `reason`: 0 after kevy_stream_close(), else the -errno that ended the stream:
+     * -ECONNRESET, -EPIPE, -ETIMEDOUT, -ECANCELED (kevy_stream_abort(), reactor destroyed),
+     * -ENOBUFS (memory_limit reached while forwarding), or what connect failed with. */
+    void (*close)(struct kevy_stream *stream, int reason);
+};
+
+/* A stream. Its fields are private; 192 bytes at most. */
+struct kevy_stream {
+    struct kevy_object object;
+    const struct kevy_stream_events *events;
+    struct kevy_listener *listener;   /* that accepted it and counts it, or NULL */
+    struct kevy_segment *queue_first; /* the write queue */
+    struct kevy_segment *queue_last;
+    struct kevy_segment *held_first; /* received, not yet delivered */
+    struct kevy_segment *held_last;
+    struct kevy_stream *holding;     /* first of the streams held back by this one's queue */
+    struct kevy_stream *held_by;     /* the stream whose queue holds this one back */
+    struct kevy_stream *wait_next;   /* in `holding` of another, or in the starved queue */
+    struct kevy_wheel_node deadline; /* filed at or before the earliest of the three */
+    uint64_t idle_at_ns;             /* 0: off */
+    uint64_t write_at_ns;
+    uint64_t phase_at_ns;
+    uint32_t idle_timeout_ms;
+    uint32_t write_timeout_ms;
+    uint32_t queued; /* bytes */
+    uint32_t mark_low;
+    uint32_t mark_high;
+    int32_t fd;
+    int32_t reason;
+    uint32_t sending; /* bytes of the send in flight */
+};
+
+/*
+ * Makes *stream ready to be accepted, connected or adopted, and returns it. `events` is BORROWED
+ * until the last callback (a static const table). Nothing needs undoing: an initialised stream is
+ * plain memory.
+ */
+KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
+                                              const struct kevy_stream_events *events);
+
+/*
+ * Makes a stream of a connected, non-blocking or blocking socket. `fd` is OWNED by the stream when
+ * 0 is returned. `open` comes from the loop. Returns 0, or -EINVAL when the stream is in use.
+ */
+KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd);
+
+/*
+ * Connects to `address` (BORROWED; IPv4, IPv6 or Unix, `address_length` bytes). `open` comes when
+ * connected, `close` with the errno when not, -ETIMEDOUT after `timeout_ns` (KEVY_FOREVER: the
+ * kernel's own limit). kevy_stream_close() and kevy_stream_abort() give up at any moment. Returns
+ * 0, or -EINVAL, or what socket(2) fails with (-EMFILE, -EAFNOSUPPORT...); no callback comes then.
+ */
+KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
+                                 const struct sockaddr *address, socklen_t address_length,
+                                 uint64_t timeout_ns);
+
+/*
+ * Queues a copy of `length` bytes. Takes all or nothing. Returns 0; -EAGAIN when the queue is at
+ * the high mark or above (`drain` follows); -ENOBUFS when memory_limit is reached; -EPIPE when the
+ * stream is closing, ended by kevy_stream_shutdown(), or not open yet.
+ */
+KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length);
+
+/*
+ * A write by reference. `parts` and the bytes they point at are BORROWED, and the struct is PINNED,
+ * until `done`: `result` is 0 when the kernel has all bytes, else the -errno that ended the stream.
+ */
+struct kevy_write {
+    const struct iovec *parts;
+    uint32_t count; /* 1 to 64 */
+    void (*done)(struct kevy_write *write, struct kevy_stream *stream, int result);
+};
+
+/* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for a count out of range.
+ */
+KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
+
+/*
+ * Queues received bytes, without a copy. `buffer` is either the one of the read callback that is
+ * running or a kept one, which is released (left empty). Always takes the bytes of an open stream:
+ * above the high mark the stream whose read callback is running reads no more until `stream` is
+ * down to its low mark. Returns 0, or -EPIPE as kevy_stream_send(), or -ENOBUFS at memory_limit: a
+ * byte of the stream would be missing, so it is closed with that reason.
+ */
+KEVY_API int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer);
+
+/*
+ * As kevy_stream_forward() for `length` bytes from `offset` on; *buffer stays what it was, so that
+ * several pieces of it can be queued.
+ */
+KEVY_API int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
+                                       uint32_t offset, uint32_t length);
+
+/*
+ * Holds `source` back until the queue of `target` is down to its low mark; both may be the same
+ * stream. A no-op when it is. For servers that answer with kevy_stream_send(): a client that does
+ * not read its answers is not read from either.
+ */
+KEVY_API void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target);
+
+/* Stops the read callbacks, at once. Idempotent. */
+KEVY_API void kevy_stream_pause(struct kevy_stream *stream);
+
+/* Lets the read callbacks come again, from the loop. Idempotent. */
+KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
+
+/*
+ * Ends the writing side: FIN after the queue. Reading goes on. Idempotent. Returns 0, or -EPIPE
+ * when the stream is not open.
+ */
+KEVY_API int kevy_stream_shutdown(struct kevy_stream *stream);
+
+/*
+ * Closes in good order: no further read callback; the queue is flushed; FIN; what the peer still
+ * sends is read and discarded until its own FIN, a second at most, so that our last bytes are not
+ * lost to a reset; then `close` with reason 0. A peer that does not read is bounded by the write
+ * deadline, 30 s where none is set. Idempotent; from any callback.
+ */
+KEVY_API void kevy_stream_close(struct kevy_stream *stream);
+
+/* Closes at once: the queue is dropped, the peer gets RST (TCP), `close` comes with -ECANCELED.
+ * Idempotent. */
+KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
+
+/*
+ * Sets a deadline, `timeout_ns` from now; 0 turns it off. KEVY_DEADLINE_IDLE and _WRITE start anew
+ * with every activity, which costs one store. Rounded up to milliseconds; 49 days at most.
+ */
+KEVY_API void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
+                                   uint64_t timeout_ns);
+
+/* Sets the marks of the write queue in bytes, low <= high. Default 16 KiB and 64 KiB. */
+KEVY_API void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32_t high);
+
+/*
+ * The peer's address, asked from the kernel: *length is the room in, the size out. Returns 0 or a
+ * negative errno, -ENOTCONN once the stream is closed.
+ */
+KEVY_API int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address,
+                              socklen_t *length);
+
+/* Bytes queued and not yet accepted by the kernel. */
+static inline size_t kevy_stream_queued(const struct kevy_stream *stream)
+{
+    return stream->queued;
+}
+
+/* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */
+static inline int kevy_stream_fd(const struct kevy_stream *stream)
+{
+    return stream->fd;
+}
+
+/* The reactor, NULL before the stream was accepted, connected or adopted. */
+static inline struct kevy_reactor *kevy_stream_reactor(const struct kevy_stream *stream)
+{
+    return stream->object.reactor;
+}
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_STREAM_H */

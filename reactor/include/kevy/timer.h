@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/timer.h - something to do at a later time.
+ *
+ * Model. Timers hang in a hierarchical wheel (Varghese and Lauck 1987, scheme 7) of 64 slots a
+ * level and ticks of 2^20 ns, 1.05 ms, so that a slot is found by shifts alone. A deadline is
+ * rounded up to the tick: a timer never fires early, and late by at most a tick plus the turn it
+ * falls into. Starting and stopping cost the same at ten timers and at a million, and no system
+ * call.
+ *
+ * Ownership. The struct is PINNED while the timer is armed. Stopping is synchronous: once
+ * kevy_timer_stop() returns the timer does not fire, even if it was due in this very turn, and its
+ * memory is free.
+ */
+#ifndef KEVY_TIMER_H
+#define KEVY_TIMER_H
+
+#include <kevy/reactor.h>
+
+#if KEVY_RING_SUPPORTED
+
+KEVY_BEGIN_DECLS
+
+struct kevy_timer;
+
+/* Comes from the loop. The timer may be started again, stopped, or freed when it is a one-shot. */
+typedef void (*kevy_timer_fire)(struct kevy_timer *timer);
+
+/* Private: an entry of a wheel. Zeroed is a valid entry that is in none. */
+struct kevy_wheel_node {
+    struct kevy_wheel_node *next;
+    struct kevy_wheel_node *previous;
+    uint64_t deadline_ns;
+};
+
+/* All zero is a valid timer that is not armed. */
+struct kevy_timer {
+    struct kevy_wheel_node node;
+    uint64_t period_ns; /* 0 for a one-shot */
+    struct kevy_reactor *reactor;
+    kevy_timer_fire fire;
+};
+
+/*
+ * Arms *timer, armed already or not, to fire once, `delay_ns` after now (0: in this turn or the
+ * next). Now is the real clock for a reactor that has been away, the turn's clock within callbacks.
+ */
+KEVY_API void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor,
+                               uint64_t delay_ns, kevy_timer_fire fire);
+
+/*
+ * Arms *timer to fire every `period_ns`, at least 1, the first time after one period. Periods are
+ * counted from the start, so that lateness never adds up; firings that a blocked loop missed are
+ * left out.
+ */
+KEVY_API void kevy_timer_start_periodic(struct kevy_timer *timer, struct kevy_reactor *reactor,
+                                        uint64_t period_ns, kevy_timer_fire fire);
+
+/* Disarms *timer. Idempotent; a zeroed timer is accepted. */
+KEVY_API void kevy_timer_stop(struct kevy_timer *timer);
+
+/* True while the timer is armed. A one-shot is disarmed when its callback is called. */
+static inline bool kevy_timer_armed(const struct kevy_timer *timer)
+{
+    return timer->node.next != NULL;
+}
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_TIMER_H */
