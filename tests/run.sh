@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Installs what is missing, builds, runs every test, ends with "N passed, N failed, N skipped".
+# The exit status is 0 when nothing failed. Builds in build/test, which git ignores.
+set -eu
+CDPATH='' cd -- "$(dirname -- "$0")/.."
+. tests/support/packages.sh
+
+need_build_tools
+need g++ have g++
+need check pkg-config --exists check
+need curl have curl
+need python3 have python3
+need universal-ctags have ctags
+install_missing
+
+build=build/test
+if [ ! -f "$build/build.ninja" ]; then
+    echo "== Configuring $build"
+    meson setup "$build" -Dtests=enabled -Dexamples=enabled
+fi
+echo "== Building"
+ninja -C "$build"
+echo "== Testing"
+status=0
+meson test -C "$build" --no-rebuild --print-errorlogs || status=$?
+python3 tests/support/summary.py "$build/meson-logs/testlog.json" || status=1
+exit "$status"

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Adds up what the test programs of one `meson test` run report.
+
+A program's own "RESULT name: P passed, F failed, S skipped" counts; one without it counts as one
+test with Meson's verdict, and one that Meson calls failed always counts as a failure, so that a
+crash or a leak found after the last check is not lost. The last line is the sum.
+"""
+
+import json
+import re
+import sys
+
+RESULT = re.compile(r"^RESULT \S+: (\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
+SKIP = re.compile(r"^SKIP (.*)$", re.MULTILINE)
+PASSES = ("OK", "EXPECTEDFAIL")
+
+
+def count(run):
+    """Returns (passed, failed, skipped) of one program."""
+    results = RESULT.findall(run.get("stdout", ""))
+    verdict = run["result"]
+    if not results:
+        return verdict in PASSES, verdict not in PASSES + ("SKIP",), verdict == "SKIP"
+    passed, failed, skipped = (sum(map(int, column)) for column in zip(*results))
+    if verdict not in PASSES + ("SKIP",):
+        failed = max(failed, 1)
+    return passed, failed, skipped
+
+
+def main(path):
+    total = [0, 0, 0]
+    with open(path, encoding="utf-8") as log:
+        runs = [json.loads(line) for line in log]
+    for run in runs:
+        total = [sum(pair) for pair in zip(total, count(run))]
+        reasons = SKIP.findall(run.get("stdout", ""))
+        if run["result"] == "SKIP" and not reasons:
+            reasons = ["no reason given"]
+        for reason in reasons:
+            print(f"skipped: {run['name']}: {reason}")
+    print("{} passed, {} failed, {} skipped".format(*total))
+    return 1 if total[1] or not runs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

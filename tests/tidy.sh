@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The rules of the house that a machine can check. Prints breaches as file:line, then a RESULT line.
+set -u
+CDPATH='' cd -- "$(dirname -- "$0")/.." || exit 99
+
+columns_max=100
+function_lines_max=70
+breaches_shown=20
+passed=0
+failed=0
+skipped=0
+
+c_files=$(find ring reactor examples tests -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort)
+scripts=$(find .ci examples tests -name '*.sh' -o -path .ci/run | LC_ALL=C sort)
+builds=$(find . -maxdepth 3 \( -name build -o -path ./subprojects \) -prune -o \
+    -name 'meson*' -type f -print)
+others=$(find tests -name '*.py')
+all_files="$c_files $scripts $builds $others"
+
+# check NAME COMMAND...: the output of COMMAND is the list of breaches
+check() {
+    name=$1
+    shift
+    breaches=$("$@" 2>&1)
+    if [ -z "$breaches" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name:"
+        echo "$breaches" | head -n "$breaches_shown"
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    echo "SKIP $1: $2"
+}
+
+have() {
+    command -v "$1" >/dev/null
+}
+
+long_lines() {
+    awk -v max="$columns_max" 'length($0) > max { print FILENAME ":" FNR ": " length($0) }' "$@"
+}
+
+# One bracket keeps each word from finding itself here.
+banned_words() {
+    grep -nwE 'TOD[O]|FIXM[E]|XX[X]|HAC[K]' "$@"
+}
+
+machine_paths() {
+    grep -nE '(^|[^[:alnum:].])/(hom[e]|roo[t]|wor[k]|User[s])/' "$@"
+}
+
+loose_blanks() {
+    grep -nE "[[:blank:]]\$|$(printf '\t')" "$@"
+}
+
+without_licence() {
+    for file; do
+        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT OR Apache-2.0' || echo "$file:1"
+    done
+}
+
+long_functions() {
+    ctags -x --languages=C,C++ --langmap=C:.c.h --kinds-C=f --kinds-C++=f --_xformat='%F %n %e %N' \
+        -I KEVY_API,KEVY_BEGIN_DECLS,KEVY_END_DECLS "$@" |
+        awk -v max="$function_lines_max" '$3 - $2 + 1 > max {
+            print $1 ":" $2 ": " $4 " has " $3 - $2 + 1 " lines" }'
+}
+
+# The layout differs from one release of clang-format to the next: ours is that of Debian 12.
+formatter() {
+    for program in clang-format-14 clang-format; do
+        if have "$program" && "$program" --version | grep -q 'version 14\.'; then
+            echo "$program"
+            return
+        fi
+    done
+}
+
+unformatted() {
+    "$(formatter)" --dry-run -Werror "$@" 2>&1 | grep 'error: ' | cut -d : -f 1-2 | sort -u
+}
+
+# Word splitting wanted below: no file of ours has a blank in its name.
+# shellcheck disable=SC2086
+{
+    check 'line length' long_lines $all_files
+    check 'banned words' banned_words $all_files
+    check 'paths of one machine' machine_paths $all_files
+    check 'tabs and trailing blanks' loose_blanks $all_files
+    check 'SPDX line' without_licence $all_files
+    if have ctags; then
+        check 'function length' long_functions $c_files
+    else
+        skip 'function length' 'universal-ctags is not installed'
+    fi
+    if [ -n "$(formatter)" ]; then
+        check 'clang-format' unformatted $c_files
+    else
+        skip 'clang-format' 'clang-format 14 is not installed'
+    fi
+    if have shellcheck; then
+        check 'shellcheck' shellcheck -x $scripts
+    else
+        skip 'shellcheck' 'shellcheck is not installed'
+    fi
+}
+
+echo "RESULT tidy: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
