@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# run.sh KIND: builds the project in this folder as its author would, in a temporary copy, and talks
+# to the program. KIND is
+#     static, shared    the repository lies in subprojects/, found through the wrap
+#     cpp               the same, from C++17
+#     installed         the libraries are installed, found through their .pc files
+set -eu
+kind=$1
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+root=$(CDPATH='' cd -- "$here/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+
+program='echo'
+library=shared
+wrap_mode=nodownload
+mkdir "$work/project"
+cp "$here/meson.build" "$here/main.c" "$here/main.cc" "$work/project"
+
+have_subproject() {
+    cp -R "$here/subprojects" "$work/project"
+    ln -s "$root" "$work/project/subprojects/kevy-uring"
+}
+
+have_installed() {
+    wrap_mode=nofallback
+    meson setup "$work/library" "$root" --prefix "$work/prefix" --libdir lib \
+        -Dtests=disabled -Dexamples=disabled
+    meson install -C "$work/library"
+    PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig
+    export PKG_CONFIG_PATH
+}
+
+case $kind in
+static)
+    library=static
+    have_subproject
+    ;;
+shared)
+    have_subproject
+    ;;
+cpp)
+    program='echo_cpp'
+    have_subproject
+    ;;
+installed)
+    have_installed
+    ;;
+*)
+    echo "unknown kind: $kind" >&2
+    exit 99
+    ;;
+esac
+
+if [ "$program" = 'echo_cpp' ] && ! command -v "${CXX:-c++}" >/dev/null; then
+    echo "SKIP cpp: no C++ compiler"
+    exit 77
+fi
+
+meson setup "$work/build" "$work/project" --wrap-mode "$wrap_mode" -Ddefault_library="$library"
+ninja -C "$work/build" "$program"
+
+# Linked as asked: a static build must not need our shared libraries, any other must.
+if readelf -d "$work/build/$program" | grep -q 'NEEDED.*libkevy-reactor'; then
+    linked=shared
+else
+    linked=static
+fi
+[ "$linked" = "$library" ] || {
+    echo "asked for a $library build, got a $linked one" >&2
+    exit 1
+}
+
+python3 "$here/talk.py" "$work/build/$program"
