@@ -35,12 +35,12 @@ install_missing() {
         echo "Missing:$missing. Run as root: apt-get install$missing" >&2
         return 1
     fi
-    echo "== Installing:$missing"
+    echo "== Installing with apt-get:$missing"
     as_root apt-get update -qq
     # Word splitting wanted: one argument for each package.
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $missing
+        apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
 have_llhttp() {

@@ -33,11 +33,12 @@ def main(path):
         runs = [json.loads(line) for line in log]
     for run in runs:
         total = [sum(pair) for pair in zip(total, count(run))]
+        name = run['name'].split(' / ')[-1]
         reasons = SKIP.findall(run.get("stdout", ""))
         if run["result"] == "SKIP" and not reasons:
             reasons = ["no reason given"]
         for reason in reasons:
-            print(f"skipped: {run['name']}: {reason}")
+            print(f"skipped: {name}: {reason}")
     print("{} passed, {} failed, {} skipped".format(*total))
     return 1 if total[1] or not runs else 0
 
