@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <kevy/ring.h>
+#include <kevy/ring_register.h>
 #include <string.h>
 
 #include "syscall.h"
@@ -39,6 +40,9 @@ static bool options_valid(const struct kevy_buffer_ring_options *options)
     if (options->entries == 0 || options->entries > ENTRIES_MAX)
         return false;
     if ((options->entries & (options->entries - 1)) != 0)
+        return false;
+    /* Where pointers have 32 bits the product below could wrap; half of them is beyond any need. */
+    if (options->buffer_size > SIZE_MAX / 2 / options->entries)
         return false;
     return options->buffer_size != 0 && (options->flags & ~known) == 0;
 }
@@ -107,7 +111,7 @@ static int group_register(struct kevy_buffer_ring *buffer_ring,
         reg.flags |= KEVY_PBUF_RING_MMAP;
     if (options->flags & KEVY_BUFFER_RING_INCREMENTAL)
         reg.flags |= KEVY_PBUF_RING_INC;
-    error = kevy_syscall_register(buffer_ring->ring->fd, KEVY_REGISTER_PBUF_RING, &reg, 1);
+    error = kevy_ring_register(buffer_ring->ring, KEVY_REGISTER_PBUF_RING, &reg, 1);
     if (error < 0)
         return error;
     buffer_ring->next = buffer_ring->ring->buffer_rings;
@@ -126,7 +130,7 @@ static void group_unregister(struct kevy_buffer_ring *buffer_ring)
         return; /* never registered */
     memset(&reg, 0, sizeof reg);
     reg.bgid = buffer_ring->group;
-    (void)kevy_syscall_register(buffer_ring->ring->fd, KEVY_UNREGISTER_PBUF_RING, &reg, 1);
+    (void)kevy_ring_register(buffer_ring->ring, KEVY_UNREGISTER_PBUF_RING, &reg, 1);
     *link = buffer_ring->next;
 }
 
@@ -181,7 +185,7 @@ void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
 int kevy_buffer_ring_head(const struct kevy_buffer_ring *buffer_ring)
 {
     struct kevy_buf_status status = {.buf_group = buffer_ring->group};
-    int error = kevy_syscall_register(buffer_ring->ring->fd, KEVY_REGISTER_PBUF_STATUS, &status, 1);
+    int error = kevy_ring_register(buffer_ring->ring, KEVY_REGISTER_PBUF_STATUS, &status, 1);
 
     return error < 0 ? error : (int)(status.head & UINT16_MAX);
 }

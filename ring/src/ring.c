@@ -7,8 +7,9 @@
  * Flags that the caller merely prefers are dropped newest first on -EINVAL: the kernel does not say
  * which flag it does not know, and a kernel that lacks one lacks every newer one.
  *
- * Invariants. A mapping pointer is NULL exactly when its size is 0. `fd` is -1 or open. `enter_fd`
- * is the registered index exactly when `enter_flags` holds KEVY_ENTER_REGISTERED_RING. Every offset
+ * Invariants. A mapping pointer is NULL exactly when its size is 0. `fd` is open exactly while
+ * `sq_entries` is not 0: a zeroed ring also has an `fd` of 0, which is not its own. `enter_fd` is
+ * the registered index exactly when `enter_flags` holds KEVY_ENTER_REGISTERED_RING. Every offset
  * is taken from the kernel's params: since 6.x the cursors share a cache line, before that each had
  * one.
  */
@@ -18,24 +19,36 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <kevy/ring_register.h>
 #include <string.h>
 
 #include "syscall.h"
 
-/* The flags a kernel may lack, newest first, with the release that brought each. */
-static const uint32_t droppable_flags[] = {
-    KEVY_SETUP_SQ_REWIND,     /* 7.0 */
-    KEVY_SETUP_SQE_MIXED,     /* 6.19 */
-    KEVY_SETUP_CQE_MIXED,     /* 6.18 */
-    KEVY_SETUP_HYBRID_IOPOLL, /* 6.13 */
-    KEVY_SETUP_NO_SQARRAY,    /* 6.6 */
-    KEVY_SETUP_DEFER_TASKRUN, /* 6.1 */
-    KEVY_SETUP_SINGLE_ISSUER, /* 6.0 */
-    KEVY_SETUP_TASKRUN_FLAG,  /* 5.19, needs DEFER_TASKRUN or COOP_TASKRUN */
-    KEVY_SETUP_COOP_TASKRUN,  /* 5.19 */
-    KEVY_SETUP_SUBMIT_ALL,    /* 5.18 */
-    KEVY_SETUP_CLAMP,         /* 5.6 */
-    KEVY_SETUP_CQSIZE,        /* 5.5 */
+/*
+ * The flags a kernel may lack, newest first, each with the release that brought it and the flags of
+ * which one must be there for it to make sense: when the last of them goes, so does the flag.
+ */
+struct droppable_flag {
+    uint32_t flag;
+    uint32_t needs_one_of;
+};
+
+static const struct droppable_flag droppable_flags[] = {
+    {KEVY_SETUP_SQ_REWIND, KEVY_SETUP_NO_SQARRAY},                                 /* 7.0 */
+    {KEVY_SETUP_SQE_MIXED, 0},                                                     /* 6.19 */
+    {KEVY_SETUP_CQE_MIXED, 0},                                                     /* 6.18 */
+    {KEVY_SETUP_HYBRID_IOPOLL, KEVY_SETUP_IOPOLL},                                 /* 6.13 */
+    {KEVY_SETUP_NO_SQARRAY, 0},                                                    /* 6.6 */
+    {KEVY_SETUP_DEFER_TASKRUN, KEVY_SETUP_SINGLE_ISSUER},                          /* 6.1 */
+    {KEVY_SETUP_SINGLE_ISSUER, 0},                                                 /* 6.0 */
+    {KEVY_SETUP_CQE32, 0},                                                         /* 5.19 */
+    {KEVY_SETUP_SQE128, 0},                                                        /* 5.19 */
+    {KEVY_SETUP_TASKRUN_FLAG, KEVY_SETUP_COOP_TASKRUN | KEVY_SETUP_DEFER_TASKRUN}, /* 5.19 */
+    {KEVY_SETUP_COOP_TASKRUN, 0},                                                  /* 5.19 */
+    {KEVY_SETUP_SUBMIT_ALL, 0},                                                    /* 5.18 */
+    {KEVY_SETUP_R_DISABLED, 0},                                                    /* 5.10 */
+    {KEVY_SETUP_ATTACH_WQ, 0},                                                     /* 5.6 */
+    {KEVY_SETUP_CLAMP, 0},                                                         /* 5.6 */
 };
 
 #define DROPPABLE_COUNT (sizeof droppable_flags / sizeof droppable_flags[0])
@@ -48,6 +61,7 @@ static struct kevy_params params_make(const struct kevy_ring_options *options)
     params.flags = options->required_flags | options->preferred_flags;
     if (!options->plain)
         params.flags |= KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_NO_SQARRAY;
+    /* Never dropped: who names a size would lose completions' room without a word. */
     if (options->cq_entries != 0)
         params.flags |= KEVY_SETUP_CQSIZE;
     params.cq_entries = options->cq_entries;
@@ -58,14 +72,26 @@ static struct kevy_params params_make(const struct kevy_ring_options *options)
     return params;
 }
 
+/* Drops the flags that have lost what they need; a required one stays, for the kernel to refuse. */
+static void flags_repair(uint32_t *flags, uint32_t required)
+{
+    for (size_t i = 0; i < DROPPABLE_COUNT; i++) {
+        const struct droppable_flag *entry = &droppable_flags[i];
+
+        if (entry->needs_one_of != 0 && (*flags & entry->needs_one_of) == 0)
+            *flags &= ~(entry->flag & ~required);
+    }
+}
+
 /* Drops the newest flag that may be dropped; false when none is left. */
 static bool flags_drop(uint32_t *flags, uint32_t required, size_t *next)
 {
     while (*next < DROPPABLE_COUNT) {
-        uint32_t flag = droppable_flags[(*next)++];
+        uint32_t flag = droppable_flags[(*next)++].flag;
 
         if ((*flags & flag) != 0 && (required & flag) == 0) {
             *flags &= ~flag;
+            flags_repair(flags, required);
             return true;
         }
     }
@@ -145,12 +171,10 @@ static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *par
     ring->sq_tail = (uint32_t *)(void *)(sq + params->sq_off.tail);
     ring->sq_flags = (uint32_t *)(void *)(sq + params->sq_off.flags);
     ring->sq_mask = params->sq_entries - 1;
-    ring->sq_entries = params->sq_entries;
     ring->cqes = (const struct kevy_cqe *)(const void *)(cq + params->cq_off.cqes);
     ring->cq_head = (uint32_t *)(void *)(cq + params->cq_off.head);
     ring->cq_tail = (uint32_t *)(void *)(cq + params->cq_off.tail);
     ring->cq_mask = params->cq_entries - 1;
-    ring->cq_entries = params->cq_entries;
     if (params->cq_off.flags != 0)
         ring->cq_flags = (uint32_t *)(void *)(cq + params->cq_off.flags);
     if ((params->flags & KEVY_SETUP_NO_SQARRAY) == 0) {
@@ -176,18 +200,25 @@ static void descriptor_register(struct kevy_ring *ring)
         return;
     ring->enter_fd = (int32_t)update.offset;
     ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
+    ring->registered_by = kevy_syscall_thread();
 }
 
-/* Must come before close: the registration holds a reference that would keep the ring alive. */
+/*
+ * Must come before close: the registration holds a reference that would keep the ring alive. In
+ * another thread's table the same index is some other ring, which must not be touched; the owner's
+ * table goes when the owner ends.
+ */
 static void descriptor_unregister(struct kevy_ring *ring)
 {
     struct kevy_rsrc_update update = {.offset = (uint32_t)ring->enter_fd};
 
     if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
         return;
-    (void)kevy_syscall_register(ring->fd, KEVY_UNREGISTER_RING_FDS, &update, 1);
+    if (ring->registered_by == kevy_syscall_thread())
+        (void)kevy_syscall_register(ring->fd, KEVY_UNREGISTER_RING_FDS, &update, 1);
     ring->enter_flags &= ~KEVY_ENTER_REGISTERED_RING;
     ring->enter_fd = ring->fd;
+    ring->registered_by = 0;
 }
 
 int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
@@ -206,6 +237,9 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
         return result;
     ring->fd = result;
     ring->enter_fd = result;
+    ring->sq_entries = params.sq_entries;
+    ring->cq_entries = params.cq_entries;
+    ring->plain = options->plain;
     ring->setup_flags = params.flags;
     ring->features = params.features;
     ring->sqe_shift = (params.flags & KEVY_SETUP_SQE128) != 0;
@@ -228,11 +262,11 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
 
 int kevy_ring_enable(struct kevy_ring *ring)
 {
-    int result = kevy_syscall_register(ring->fd, KEVY_REGISTER_ENABLE_RINGS, NULL, 0);
+    int result = kevy_ring_register(ring, KEVY_REGISTER_ENABLE_RINGS, NULL, 0);
 
     if (result < 0)
         return result;
-    if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
+    if (!ring->plain && (ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
         descriptor_register(ring);
     return 0;
 }
@@ -240,16 +274,15 @@ int kevy_ring_enable(struct kevy_ring *ring)
 void kevy_ring_deinit(struct kevy_ring *ring)
 {
     assert(ring->buffer_rings == NULL); /* deinitialise buffer rings before the ring they hang on */
+    if (ring->sq_entries != 0)
+        descriptor_unregister(ring);
     if (ring->sqes != NULL)
         kevy_syscall_munmap(ring->sqes, ring->sqe_size);
     if (ring->cq_memory != NULL)
         kevy_syscall_munmap(ring->cq_memory, ring->cq_size);
-    if (ring->ring_memory != NULL) {
-        descriptor_unregister(ring);
+    if (ring->ring_memory != NULL)
         kevy_syscall_munmap(ring->ring_memory, ring->ring_size);
-    }
-    /* A zeroed ring has descriptor 0 and no memory: that descriptor is not ours. */
-    if (ring->fd > 0 || ring->ring_memory != NULL)
+    if (ring->sq_entries != 0)
         kevy_syscall_close(ring->fd);
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;

@@ -25,6 +25,9 @@
 #include "syscall.h"
 
 #define NS_PER_SECOND 1000000000U
+/* The kernel adds the limit to its clock in 63 bits: what could overflow there (146 years) is for
+ * ever. */
+#define LIMIT_MAX_NS (UINT64_C(1) << 62)
 
 /* Publishes the tail and returns how many SQEs the kernel has yet to consume. */
 static uint32_t tail_publish(struct kevy_ring *ring)
@@ -90,10 +93,15 @@ int kevy_ring_flush(struct kevy_ring *ring)
     return result < 0 ? result : 0;
 }
 
+static bool wait_limited(const struct kevy_ring_wait *wait)
+{
+    return wait->timeout_ns < LIMIT_MAX_NS;
+}
+
 /* The limits that this kernel cannot keep are refused, not ignored. */
 static int wait_check(const struct kevy_ring *ring, const struct kevy_ring_wait *wait)
 {
-    bool limited = wait->timeout_ns != KEVY_RING_FOREVER;
+    bool limited = wait_limited(wait);
     bool absolute = (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0;
 
     if ((wait->flags & ~KEVY_RING_WAIT_ABSOLUTE) != 0)
@@ -108,14 +116,11 @@ static int wait_check(const struct kevy_ring *ring, const struct kevy_ring_wait 
 
 static uint64_t wait_deadline(const struct kevy_ring_wait *wait)
 {
-    uint64_t now_ns;
-
-    if (wait->timeout_ns == KEVY_RING_FOREVER || (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0)
+    if (!wait_limited(wait))
+        return KEVY_RING_FOREVER;
+    if (wait->timeout_ns == 0 || (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0)
         return wait->timeout_ns;
-    if (wait->timeout_ns == 0)
-        return 0;
-    now_ns = kevy_syscall_now_ns();
-    return wait->timeout_ns > UINT64_MAX - now_ns ? KEVY_RING_FOREVER : now_ns + wait->timeout_ns;
+    return kevy_syscall_now_ns() + wait->timeout_ns;
 }
 
 static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait, uint32_t queued)
@@ -127,14 +132,13 @@ static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
 
     if ((ring->setup_flags & KEVY_SETUP_SQPOLL) != 0 && queued != 0 && sqpoll_sleeps(ring))
         flags |= KEVY_ENTER_SQ_WAKEUP;
-    if (wait->timeout_ns == KEVY_RING_FOREVER && wait->signal_mask == NULL &&
-        wait->min_wait_us == 0)
+    if (!wait_limited(wait) && wait->signal_mask == NULL && wait->min_wait_us == 0)
         return enter(ring, queued, wait->minimum, flags & ~KEVY_ENTER_EXT_ARG, NULL, 0);
     memset(&argument, 0, sizeof argument);
     argument.sigmask = (uint64_t)(uintptr_t)wait->signal_mask;
     argument.sigmask_sz = wait->signal_mask_size;
     argument.min_wait_usec = wait->min_wait_us;
-    if (wait->timeout_ns != KEVY_RING_FOREVER)
+    if (wait_limited(wait))
         argument.ts = (uint64_t)(uintptr_t)&limit;
     if (wait->flags & KEVY_RING_WAIT_ABSOLUTE)
         flags |= KEVY_ENTER_ABS_TIMER;
@@ -173,6 +177,9 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
         return (int)ready;
     if (result < 0)
         return result;
+    /* A batch cut short for want of memory returns at once, without having waited. */
+    if (wait->submitted < queued)
+        return -EAGAIN;
     return wait_outcome(wait, deadline_ns);
 }
 

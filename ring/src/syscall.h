@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,6 +68,12 @@ static inline int kevy_syscall_dontfork(void *memory, size_t size)
 static inline int kevy_syscall_close(int fd)
 {
     return close(fd) < 0 ? -errno : 0;
+}
+
+/* The calling thread as the kernel names it: whose table of registered rings this is. */
+static inline int32_t kevy_syscall_thread(void)
+{
+    return (int32_t)syscall(SYS_gettid);
 }
 
 /* CLOCK_MONOTONIC in nanoseconds. */

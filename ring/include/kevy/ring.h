@@ -82,6 +82,8 @@ struct kevy_ring {
     void *cq_memory; /* a mapping of its own on kernels without KEVY_FEAT_SINGLE_MMAP */
     size_t cq_size;
     size_t sqe_size;
+    int32_t registered_by; /* the thread whose table holds enter_fd, 0 for none */
+    bool plain;            /* as in the options */
 };
 
 /* What kevy_ring_init() may be asked for. All zero, or NULL instead, is the good default. */
@@ -97,7 +99,10 @@ struct kevy_ring_options {
      * KEVY_SETUP_NO_SQARRAY (6.6) are always among them unless `plain` is set.
      */
     uint32_t preferred_flags;
-    /* CQ entries, rounded up to a power of two; 0 means twice the SQ, the kernel's own default. */
+    /*
+     * CQ entries, not fewer than SQ entries, rounded up to a power of two (5.5); 0 means twice the
+     * SQ, the kernel's own default.
+     */
     uint32_t cq_entries;
     /* SQPOLL: idle time before the thread sleeps; 0 means the kernel's one second. */
     uint32_t sq_thread_idle_ms;

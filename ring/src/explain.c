@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Errors as sentences.
+ *
+ * Model. A table maps an errno to the function that writes its sentence out of the facts; what is
+ * not in the table gets the C library's description. One errno has several causes, and the facts
+ * tell them apart: a container's seccomp profile answers -EPERM just as the sysctl does, and many
+ * programs send their users to the wrong one of the two.
+ *
+ * Invariants. No errno is left changed, no static state: any thread may call. The kernel's release
+ * is used for the wording alone, never to decide what the kernel can do.
+ *
+ * This file does not go through the seam: it asks about the machine, not about a ring.
+ */
+#include <kevy/ring_explain.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "explain.h"
+
+#define SECCOMP_NONE   0
+#define SECCOMP_FILTER 2
+
+/* Long enough for the Seccomp line of /proc/self/status, which comes after some 60 short ones. */
+#define FILE_MAX_BYTES 8192
+
+struct sentence {
+    char *text;
+    size_t size;
+    int error; /* positive */
+    const struct explain_facts *facts;
+};
+
+/* The start of a file as a string, "" when it cannot be read. */
+static void file_read(const char *path, char *content, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+
+    if (fd >= 0) {
+        while (length < size - 1) {
+            ssize_t count = read(fd, content + length, size - 1 - length);
+
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count <= 0)
+                break;
+            length += (size_t)count;
+        }
+        close(fd);
+    }
+    content[length] = '\0';
+}
+
+/* The non-negative number at the start of `text`, or EXPLAIN_UNKNOWN. */
+static int number_parse(const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+
+    return end == text || number < 0 || number > INT16_MAX ? EXPLAIN_UNKNOWN : (int)number;
+}
+
+static uint64_t limit_read(int resource)
+{
+    struct rlimit limit;
+
+    if (getrlimit((unsigned int)resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return EXPLAIN_UNLIMITED;
+    return (uint64_t)limit.rlim_cur;
+}
+
+void kevy_explain_facts_read(struct explain_facts *facts, const char *disabled_path,
+                             const char *status_path)
+{
+    static const char seccomp_key[] = "\nSeccomp:";
+    char content[FILE_MAX_BYTES];
+    const char *line;
+    struct utsname names;
+
+    memset(facts, 0, sizeof *facts);
+    file_read(disabled_path, content, sizeof content);
+    facts->io_uring_disabled = number_parse(content);
+    file_read(status_path, content, sizeof content);
+    line = strstr(content, seccomp_key);
+    facts->seccomp = line != NULL ? number_parse(line + sizeof seccomp_key - 1) : EXPLAIN_UNKNOWN;
+    facts->memlock_bytes = limit_read(RLIMIT_MEMLOCK);
+    facts->open_files = limit_read(RLIMIT_NOFILE);
+    if (uname(&names) == 0)
+        snprintf(facts->release, sizeof facts->release, "%s", names.release);
+}
+
+static bool seccomp_filtered(const struct explain_facts *facts)
+{
+    return facts->seccomp > SECCOMP_NONE;
+}
+
+/* " 6.1.0" after "Linux", nothing where the release is not known. */
+static const char *release_space(const struct explain_facts *facts)
+{
+    return facts->release[0] != '\0' ? " " : "";
+}
+
+#define CONTAINER_CURE                                                                        \
+    "allow io_uring_setup, io_uring_enter and io_uring_register in a profile and start the "  \
+    "container with `--security-opt seccomp=PROFILE.json` (Docker, Podman), or name it as a " \
+    "Localhost seccompProfile (Kubernetes)"
+
+static int permission_explain(const struct sentence *s)
+{
+    if (s->facts->io_uring_disabled >= 2)
+        return snprintf(s->text, s->size,
+                        "io_uring is switched off on this machine (sysctl "
+                        "kernel.io_uring_disabled is %d): as root run `sysctl -w "
+                        "kernel.io_uring_disabled=0`",
+                        s->facts->io_uring_disabled);
+    if (s->facts->io_uring_disabled == 1)
+        return snprintf(s->text, s->size,
+                        "io_uring is kept for privileged processes on this machine (sysctl "
+                        "kernel.io_uring_disabled is 1): join the group that sysctl "
+                        "kernel.io_uring_group names, run with CAP_SYS_ADMIN, or as root run "
+                        "`sysctl -w kernel.io_uring_disabled=0`");
+    if (seccomp_filtered(s->facts))
+        return snprintf(s->text, s->size,
+                        "a seccomp filter forbids io_uring, as the default profiles of container "
+                        "runtimes do: " CONTAINER_CURE);
+    return snprintf(s->text, s->size,
+                    "the kernel does not permit it: io_uring is not switched off (sysctl "
+                    "kernel.io_uring_disabled) and no seccomp filter is in force, so look for a "
+                    "security module's rule or for a privilege that this process lacks");
+}
+
+/* Whether the release names a kernel that has io_uring at all, 5.1 or later; false if unknown. */
+static bool release_has_io_uring(const char *release)
+{
+    char *end;
+    long major = strtol(release, &end, 10);
+    long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+
+    return major > 5 || (major == 5 && minor >= 1);
+}
+
+static int missing_explain(const struct sentence *s)
+{
+    if (!release_has_io_uring(s->facts->release))
+        return snprintf(s->text, s->size,
+                        "this kernel, Linux%s%s, has no io_uring: 5.1 or later is needed (6.1 for "
+                        "the reactor)",
+                        release_space(s->facts), s->facts->release);
+    if (seccomp_filtered(s->facts))
+        return snprintf(s->text, s->size,
+                        "a seccomp filter hides io_uring from this process: " CONTAINER_CURE);
+    return snprintf(s->text, s->size,
+                    "this kernel, Linux %s, was built without io_uring: use one with "
+                    "CONFIG_IO_URING=y",
+                    s->facts->release);
+}
+
+static int memory_explain(const struct sentence *s)
+{
+    if (s->facts->memlock_bytes == EXPLAIN_UNLIMITED)
+        return snprintf(s->text, s->size,
+                        "out of memory: use a smaller ring or fewer and smaller buffers");
+    return snprintf(s->text, s->size,
+                    "out of memory, or of the %llu KiB that this user may lock (RLIMIT_MEMLOCK, "
+                    "counted over all processes of the user): raise `ulimit -l`, or use fewer and "
+                    "smaller rings; after a restart the old process's share takes a moment to "
+                    "come back",
+                    (unsigned long long)(s->facts->memlock_bytes / 1024));
+}
+
+static int descriptors_explain(const struct sentence *s)
+{
+    if (s->facts->open_files == EXPLAIN_UNLIMITED)
+        return snprintf(s->text, s->size,
+                        "no descriptor is left for this process: close some (`ulimit -n`)");
+    return snprintf(s->text, s->size,
+                    "all %llu descriptors that this process may have are open: raise `ulimit -n` "
+                    "or close some",
+                    (unsigned long long)s->facts->open_files);
+}
+
+static int system_files_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "the system has as many files open as it may (sysctl fs.file-max): raise it or "
+                    "find out who holds them");
+}
+
+static int invalid_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "an invalid argument, or a size or feature that this kernel, Linux%s%s, does "
+                    "not have (the reactor needs 6.1)",
+                    release_space(s->facts), s->facts->release);
+}
+
+static int address_taken_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "another socket already uses this address and port: stop the program that "
+                    "holds it (`ss -lptn` names it) or choose another port");
+}
+
+static int address_foreign_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "no interface of this machine has this address: `ip address` lists those that "
+                    "there are");
+}
+
+static int access_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "permission denied: a port below 1024 (sysctl "
+                    "net.ipv4.ip_unprivileged_port_start) needs root or CAP_NET_BIND_SERVICE, and "
+                    "a restricted ring only does what it was restricted to");
+}
+
+static int thread_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "it exists already, or the ring belongs to another thread: with SINGLE_ISSUER "
+                    "only the thread that created or enabled it may use it");
+}
+
+static int success_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size, "nothing went wrong");
+}
+
+/* strerror_r() returns an int by POSIX (musl) and a pointer by GNU; each gets its function. */
+static const char *described_by_int(int error, const char *buffer)
+{
+    return error == 0 ? buffer : "unknown error";
+}
+
+static const char *described_by_pointer(const char *text, const char *buffer)
+{
+    (void)buffer;
+    return text;
+}
+
+static int other_explain(const struct sentence *s)
+{
+    char buffer[128] = "";
+    const char *text = _Generic(strerror_r(0, buffer, sizeof buffer),
+                                int: described_by_int,
+                                char *: described_by_pointer)(
+        strerror_r(s->error, buffer, sizeof buffer), buffer);
+
+    return snprintf(s->text, s->size, "%s (errno %d)", text, s->error);
+}
+
+static const struct {
+    int error;
+    int (*explain)(const struct sentence *sentence);
+} explanations[] = {
+    {0, success_explain},
+    {EPERM, permission_explain},
+    {ENOSYS, missing_explain},
+    {ENOMEM, memory_explain},
+    {EMFILE, descriptors_explain},
+    {ENFILE, system_files_explain},
+    {EINVAL, invalid_explain},
+    {EADDRINUSE, address_taken_explain},
+    {EADDRNOTAVAIL, address_foreign_explain},
+    {EACCES, access_explain},
+    {EEXIST, thread_explain},
+};
+
+int kevy_explain_text(int error, const struct explain_facts *facts, char *text, size_t size)
+{
+    /* The kernel's errors end at 4095; what lies beyond must not overflow on its way. */
+    struct sentence sentence = {text, size, error < -4095 ? 4095 : error < 0 ? -error : 0, facts};
+
+    for (size_t i = 0; i < sizeof explanations / sizeof explanations[0]; i++)
+        if (explanations[i].error == sentence.error)
+            return explanations[i].explain(&sentence);
+    return other_explain(&sentence);
+}
+
+int kevy_ring_explain(int error, char *text, size_t size)
+{
+    struct explain_facts facts;
+    int saved = errno;
+    int length;
+
+    kevy_explain_facts_read(&facts, "/proc/sys/kernel/io_uring_disabled", "/proc/self/status");
+    length = kevy_explain_text(error, &facts, text, size);
+    errno = saved;
+    return length;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

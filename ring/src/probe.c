@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Asking the kernel what it offers.
+ *
+ * Invariant. *probe is written last, and only when PROBE was answered; QUERY is a bonus whose
+ * absence is no failure.
+ */
+#include <kevy/ring_probe.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <errno.h>
+#include <kevy/ring.h>
+#include <kevy/ring_register.h>
+#include <string.h>
+
+static int opcodes_read(const struct kevy_ring *ring, struct kevy_ring_probe *found)
+{
+    struct kevy_probe answer;
+    int error;
+
+    memset(&answer, 0, sizeof answer);
+    error = kevy_ring_register(ring, KEVY_REGISTER_PROBE, &answer, KEVY_PROBE_OPS_MAX);
+    if (error < 0)
+        return error == -EINVAL ? -EOPNOTSUPP : error;
+    found->opcode_count = answer.last_op + 1U;
+    for (uint32_t i = 0; i < answer.ops_len; i++)
+        if (answer.ops[i].flags & KEVY_OP_SUPPORTED)
+            found->opcodes[answer.ops[i].op / 64] |= UINT64_C(1) << (answer.ops[i].op % 64);
+    return 0;
+}
+
+/* Needs no ring: the kernel is asked, not one of its rings. */
+static void flags_read(struct kevy_ring_probe *found)
+{
+    struct kevy_query_opcode answer;
+    struct kevy_query_hdr question;
+
+    memset(&answer, 0, sizeof answer);
+    memset(&question, 0, sizeof question);
+    question.query_op = KEVY_QUERY_OPCODES;
+    question.query_data = (uint64_t)(uintptr_t)&answer;
+    question.size = sizeof answer;
+    if (kevy_ring_register(NULL, KEVY_REGISTER_QUERY, &question, 0) < 0 || question.result < 0)
+        return;
+    found->queried = true;
+    found->register_op_count = answer.nr_register_opcodes;
+    found->setup_flags = (uint32_t)answer.ring_setup_flags;
+    found->enter_flags = (uint32_t)answer.enter_flags;
+    found->sqe_flags = (uint32_t)answer.sqe_flags;
+}
+
+static int probe_through(const struct kevy_ring *ring, struct kevy_ring_probe *probe)
+{
+    struct kevy_ring_probe found;
+    int error;
+
+    memset(&found, 0, sizeof found);
+    error = opcodes_read(ring, &found);
+    if (error < 0)
+        return error;
+    found.features = ring->features;
+    flags_read(&found);
+    *probe = found;
+    return 0;
+}
+
+int kevy_ring_probe_get(const struct kevy_ring *ring, struct kevy_ring_probe *probe)
+{
+    static const struct kevy_ring_options plain = {.plain = true};
+    struct kevy_ring own;
+    int error;
+
+    if (ring != NULL)
+        return probe_through(ring, probe);
+    error = kevy_ring_init(&own, 1, &plain);
+    if (error < 0)
+        return error;
+    error = probe_through(&own, probe);
+    kevy_ring_deinit(&own);
+    return error;
+}
+
+#endif /* KEVY_RING_SUPPORTED */
