@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# exports.sh LIBRARY HEADER...: a shared library exports what its headers declare, and nothing else.
+set -u
+library=$1
+shift
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cat "$@" | tr '\n' ' ' | grep -oE 'KEVY_API [^;(]*\(' | grep -oE 'kevy_[a-z0-9_]+\(' |
+    tr -d '(' | LC_ALL=C sort -u >"$work/declared"
+nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+    LC_ALL=C sort -u >"$work/exported"
+
+missing=$(LC_ALL=C comm -23 "$work/declared" "$work/exported")
+surplus=$(LC_ALL=C comm -13 "$work/declared" "$work/exported")
+# Word splitting wanted: one line for all names.
+# shellcheck disable=SC2086
+[ -z "$missing" ] || echo "declared and not exported:" $missing
+# shellcheck disable=SC2086
+[ -z "$surplus" ] || echo "exported and not declared:" $surplus
+[ -s "$work/exported" ] || echo "exports nothing: $library"
+if [ ! -s "$work/exported" ] || [ -n "$missing$surplus" ]; then
+    exit 1
+fi
