@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/ring_prep_event.h - what is waited for, and what wakes: NOPs, time-outs, polls, cancels,
+ * messages between rings, futexes, children, epoll.
+ *
+ * Model. Requests are found again by the `user_data` they were submitted with. Taking one back is a
+ * race that either side may win: look at the CQE of the request itself, and never at the answer of
+ * the cancel, to know that it is over. The two CQEs come in any order.
+ *
+ * Part of <kevy/ring_prep.h>, which explains the rules.
+ */
+#ifndef KEVY_RING_PREP_EVENT_H
+#define KEVY_RING_PREP_EVENT_H
+
+#include <kevy/ring_prep_base.h>
+
+#if KEVY_RING_SUPPORTED
+
+struct epoll_event;
+
+KEVY_BEGIN_DECLS
+
+/* Does nothing (5.1). res: 0. */
+static inline void kevy_prep_nop(struct kevy_sqe *sqe)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0, 0, 0, 0);
+}
+
+/* Does nothing but answer `result` (6.10). res: `result`. */
+static inline void kevy_prep_nop_result(struct kevy_sqe *sqe, int32_t result)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0,
+                   kevy_word_32_32((uint32_t)result, KEVY_NOP_INJECT_RESULT), 0, 0);
+}
+
+/*
+ * Does nothing but look things up, as `nop_flags` say (6.13): KEVY_NOP_FILE `fd`, with
+ * KEVY_NOP_FIXED_FILE as a registered index, KEVY_NOP_FIXED_BUFFER `buffer_index`; and KEVY_NOP_TW
+ * (6.16) completes through task work. res: 0, -EBADF, -EFAULT.
+ */
+static inline void kevy_prep_nop_lookup(struct kevy_sqe *sqe, uint32_t nop_flags, int fd,
+                                        uint16_t buffer_index)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, fd), 0, 0, kevy_word_32_32(0, nop_flags),
+                   kevy_word_buffer(buffer_index, 0), 0);
+}
+
+/* Posts a 32-byte CQE that carries `first` and `second` (6.18). -EINVAL on a ring without such
+ * CQEs. */
+static inline void kevy_prep_nop_cqe32(struct kevy_sqe *sqe, uint64_t first, uint64_t second)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, -1), first, second,
+                   kevy_word_32_32(0, KEVY_NOP_CQE32), 0, 0);
+}
+
+/* Private: a time-out. addr points to a timespec or, with IMMEDIATE_ARG, holds nanoseconds. */
+static inline void kevy_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opcode, uint64_t addr,
+                                        uint32_t count, uint32_t timeout_flags)
+{
+    kevy_sqe_store(sqe, kevy_word_head(opcode, 0, 0, -1), count, addr,
+                   kevy_word_32_32(1, timeout_flags), 0, 0);
+}
+
+/*
+ * Fires after `time` or, if `count` is not 0, once `count` more completions have been posted (5.4).
+ * res: -ETIME, or 0 by count. `timeout_flags`: KEVY_TIMEOUT_ABS, one clock,
+ * KEVY_TIMEOUT_ETIME_SUCCESS. `time` is BORROWED.
+ */
+static inline void kevy_prep_timeout(struct kevy_sqe *sqe, const struct kevy_timespec *time,
+                                     uint32_t count, uint32_t timeout_flags)
+{
+    kevy_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, kevy_word_pointer(time), count, timeout_flags);
+}
+
+/*
+ * Fires every `time` (6.4), `repeats` times or, with 0, until removed. Multishot; res: -ETIME each.
+ * KEVY_TIMEOUT_ABS is refused: `clock_flags` is one clock or 0. `time` is BORROWED.
+ */
+static inline void kevy_prep_timeout_multishot(struct kevy_sqe *sqe,
+                                               const struct kevy_timespec *time, uint32_t repeats,
+                                               uint32_t clock_flags)
+{
+    kevy_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, kevy_word_pointer(time), repeats,
+                         clock_flags | KEVY_TIMEOUT_MULTISHOT);
+}
+
+/* As kevy_prep_timeout(), the time standing in the SQE itself (newer: 7.1, before it -EINVAL). */
+static inline void kevy_prep_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns, uint32_t count,
+                                        uint32_t timeout_flags)
+{
+    kevy_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, time_ns, count,
+                         timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
+}
+
+/* Removes a time-out (5.5). res: 0, -ENOENT, -EBUSY (it is firing). The time-out's is -ECANCELED.
+ */
+static inline void kevy_prep_timeout_remove(struct kevy_sqe *sqe, uint64_t target_user_data)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_TIMEOUT_REMOVE, 0, 0, -1), 0, target_user_data, 0, 0,
+                   0);
+}
+
+/* Private: new time for a time-out. */
+static inline void kevy_prep_timeout_change(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                            uint64_t addr2, uint32_t timeout_flags)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_TIMEOUT_REMOVE, 0, 0, -1), addr2, target_user_data,
+                   kevy_word_32_32(0, timeout_flags), 0, 0);
+}
+
+/*
+ * Gives a time-out a new time (5.11), relative or, with KEVY_TIMEOUT_ABS, absolute; its clock
+ * stays. res: 0, -ENOENT, -EALREADY. `time` is BORROWED.
+ */
+static inline void kevy_prep_timeout_update(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                            const struct kevy_timespec *time,
+                                            uint32_t timeout_flags)
+{
+    kevy_prep_timeout_change(sqe, target_user_data, kevy_word_pointer(time),
+                             timeout_flags | KEVY_TIMEOUT_UPDATE);
+}
+
+/* The same, the time standing in the SQE itself (newer: 7.1). */
+static inline void kevy_prep_timeout_update_ns(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                               uint64_t time_ns, uint32_t timeout_flags)
+{
+    kevy_prep_timeout_change(sqe, target_user_data, time_ns,
+                             timeout_flags | KEVY_TIMEOUT_UPDATE | KEVY_TIMEOUT_IMMEDIATE_ARG);
+}
+
+/*
+ * Cancels the request before it after `time` (5.5). Must follow an SQE with KEVY_SQE_IO_LINK in the
+ * same submit, else -EINVAL. res: -ETIME when it fired, -ECANCELED when the request was faster,
+ * -EALREADY or -ENOENT in between. `time` is BORROWED.
+ */
+static inline void kevy_prep_link_timeout(struct kevy_sqe *sqe, const struct kevy_timespec *time,
+                                          uint32_t timeout_flags)
+{
+    kevy_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, kevy_word_pointer(time), 0, timeout_flags);
+}
+
+/* The same, the time standing in the SQE itself (newer: 7.1). */
+static inline void kevy_prep_link_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns,
+                                             uint32_t timeout_flags)
+{
+    kevy_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, time_ns, 0,
+                         timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
+}
+
+/* As kevy_prep_timeout_update(), for a time-out made by kevy_prep_link_timeout() (5.15). */
+static inline void kevy_prep_link_timeout_update(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                                 const struct kevy_timespec *time,
+                                                 uint32_t timeout_flags)
+{
+    kevy_prep_timeout_change(sqe, target_user_data, kevy_word_pointer(time),
+                             timeout_flags | KEVY_LINK_TIMEOUT_UPDATE);
+}
+
+/* Private: poll_add and its updates. */
+static inline void kevy_prep_poll_at(struct kevy_sqe *sqe, uint64_t head, uint64_t new_user_data,
+                                     uint64_t target_user_data, uint32_t poll_flags,
+                                     uint32_t events)
+{
+    kevy_sqe_store(sqe, head, new_user_data, target_user_data,
+                   kevy_word_32_32(poll_flags, kevy_word_poll_events(events)), 0, 0);
+}
+
+/* Waits for POLL* `events` once (5.1). res: the events. What cannot be polled is always ready. */
+static inline void kevy_prep_poll(struct kevy_sqe *sqe, int fd, uint32_t events)
+{
+    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0, 0, events);
+}
+
+/*
+ * Waits for `events` again and again (5.13). Multishot; res: the events each. It is edge-like: what
+ * was reported and not dealt with is not reported again. Ends when the CQ overflows. Refuses
+ * KEVY_SQE_CQE_SKIP_SUCCESS.
+ */
+static inline void kevy_prep_poll_multishot(struct kevy_sqe *sqe, int fd, uint32_t events)
+{
+    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0, KEVY_POLL_ADD_MULTI,
+                      events);
+}
+
+/* Removes a poll (5.1). res: 0, -ENOENT, -EALREADY. The poll's own is -ECANCELED. */
+static inline void kevy_prep_poll_remove(struct kevy_sqe *sqe, uint64_t target_user_data)
+{
+    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data, 0,
+                      0);
+}
+
+/*
+ * Gives a poll new events (5.13); `poll_flags` is KEVY_POLL_ADD_MULTI for a multishot poll and 0
+ * for a single one, and must be what the poll was armed with. res: 0, -ENOENT, -EALREADY.
+ */
+static inline void kevy_prep_poll_update(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                         uint32_t events, uint32_t poll_flags)
+{
+    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data,
+                      poll_flags | KEVY_POLL_UPDATE_EVENTS, events);
+}
+
+/* Gives a poll a new user_data (5.13). res: 0, -ENOENT, -EALREADY. */
+static inline void kevy_prep_poll_update_user_data(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                                   uint64_t new_user_data)
+{
+    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), new_user_data,
+                      target_user_data, KEVY_POLL_UPDATE_USER_DATA, 0);
+}
+
+/* Both at once (5.13). */
+static inline void kevy_prep_poll_replace(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                          uint64_t new_user_data, uint32_t events,
+                                          uint32_t poll_flags)
+{
+    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), new_user_data,
+                      target_user_data,
+                      poll_flags | KEVY_POLL_UPDATE_EVENTS | KEVY_POLL_UPDATE_USER_DATA, events);
+}
+
+/*
+ * Cancels by every key that `cancel_flags` name (6.6): KEVY_ASYNC_CANCEL_USERDATA, _FD (or _FD with
+ * _FD_FIXED), _OP; all of them must match. The forms below are the common cases.
+ */
+static inline void kevy_prep_cancel_matching(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                             int fd, uint32_t opcode, uint32_t cancel_flags)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_ASYNC_CANCEL, 0, 0, fd), 0, target_user_data,
+                   kevy_word_32_32(opcode, cancel_flags), 0, 0);
+}
+
+/*
+ * Cancels the request, or with KEVY_ASYNC_CANCEL_ALL (5.19) each, that carries `target_user_data`
+ * (5.5). res: 0, or with ALL how many; -ENOENT: none; -EALREADY: it runs and may not be stopped any
+ * more. All three are normal. The request's own CQE says -ECANCELED, or what it had already done.
+ */
+static inline void kevy_prep_cancel(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                    uint32_t cancel_flags)
+{
+    kevy_prep_cancel_matching(sqe, target_user_data, -1, 0, cancel_flags);
+}
+
+/* The same for requests on descriptor `fd` (5.19), which must still be open. */
+static inline void kevy_prep_cancel_fd(struct kevy_sqe *sqe, int fd, uint32_t cancel_flags)
+{
+    kevy_prep_cancel_matching(sqe, 0, fd, 0, cancel_flags | KEVY_ASYNC_CANCEL_FD);
+}
+
+/* The same for requests on registered file `slot` (6.0). */
+static inline void kevy_prep_cancel_fixed_fd(struct kevy_sqe *sqe, uint32_t slot,
+                                             uint32_t cancel_flags)
+{
+    kevy_prep_cancel_matching(sqe, 0, (int)slot, 0,
+                              cancel_flags | KEVY_ASYNC_CANCEL_FD | KEVY_ASYNC_CANCEL_FD_FIXED);
+}
+
+/* The same for requests of one opcode (6.6). */
+static inline void kevy_prep_cancel_op(struct kevy_sqe *sqe, enum kevy_op opcode,
+                                       uint32_t cancel_flags)
+{
+    kevy_prep_cancel_matching(sqe, 0, -1, (uint32_t)opcode, cancel_flags | KEVY_ASYNC_CANCEL_OP);
+}
+
+/* Cancels everything on the ring (5.19). res: how many, -ENOENT for none. */
+static inline void kevy_prep_cancel_any(struct kevy_sqe *sqe)
+{
+    kevy_prep_cancel_matching(sqe, 0, -1, 0, KEVY_ASYNC_CANCEL_ANY);
+}
+
+/* Private: every message to a ring. */
+static inline void kevy_prep_msg_ring_at(struct kevy_sqe *sqe, int ring_fd,
+                                         enum kevy_msg_ring_command command,
+                                         uint64_t target_user_data, uint64_t length_and_flags,
+                                         uint32_t file_index, uint32_t source_slot)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_MSG_RING, 0, 0, ring_fd), target_user_data,
+                   (uint64_t)command, length_and_flags, kevy_word_buffer(0, file_index),
+                   source_slot);
+}
+
+/*
+ * Posts a CQE with `result` and `target_user_data` to another ring (5.18). res: 0; -EOVERFLOW: no
+ * room there; -EBADFD: no ring, or a disabled one. Choose user_data that the target cannot mistake
+ * for its own. `msg_ring_flags`: 0; no kernel up to 6.18 has a flag for this form.
+ */
+static inline void kevy_prep_msg_ring(struct kevy_sqe *sqe, int ring_fd, uint32_t result,
+                                      uint64_t target_user_data, uint32_t msg_ring_flags)
+{
+    kevy_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_DATA, target_user_data,
+                          kevy_word_32_32(result, msg_ring_flags), 0, 0);
+}
+
+/*
+ * The same, and the flags of the target's CQE are `cqe_flags` (6.3). The target takes them for its
+ * kernel's: never send KEVY_CQE_F_SKIP or KEVY_CQE_F_32.
+ */
+static inline void kevy_prep_msg_ring_cqe_flags(struct kevy_sqe *sqe, int ring_fd, uint32_t result,
+                                                uint64_t target_user_data, uint32_t cqe_flags)
+{
+    kevy_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_DATA, target_user_data,
+                          kevy_word_32_32(result, KEVY_MSG_RING_FLAGS_PASS), cqe_flags, 0);
+}
+
+/*
+ * Puts this ring's registered file `source_slot` into slot `target_slot` of another ring (6.0), and
+ * posts a CQE with `target_user_data` there unless `msg_ring_flags` holds KEVY_MSG_RING_CQE_SKIP.
+ * res: 0; -EBADF: no file; -ENXIO: no table there.
+ */
+static inline void kevy_prep_msg_ring_fd(struct kevy_sqe *sqe, int ring_fd, uint32_t source_slot,
+                                         uint32_t target_slot, uint64_t target_user_data,
+                                         uint32_t msg_ring_flags)
+{
+    kevy_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_SEND_FD, target_user_data,
+                          kevy_word_32_32(0, msg_ring_flags), kevy_word_slot(target_slot),
+                          source_slot);
+}
+
+/* The same into a slot that the target's kernel chooses (6.0). res, in both CQEs: the slot;
+ * -ENFILE. */
+static inline void kevy_prep_msg_ring_fd_alloc(struct kevy_sqe *sqe, int ring_fd,
+                                               uint32_t source_slot, uint64_t target_user_data,
+                                               uint32_t msg_ring_flags)
+{
+    kevy_prep_msg_ring_fd(sqe, ring_fd, source_slot, KEVY_FILE_INDEX_ALLOC, target_user_data,
+                          msg_ring_flags);
+}
+
+/* Private: futex wait and wake. */
+static inline void kevy_prep_futex_at(struct kevy_sqe *sqe, enum kevy_op opcode,
+                                      const uint32_t *futex, uint64_t value, uint64_t mask,
+                                      uint32_t futex2_flags)
+{
+    kevy_sqe_store(sqe, kevy_word_head(opcode, 0, 0, (int)futex2_flags), value,
+                   kevy_word_pointer(futex), 0, 0, mask);
+}
+
+/*
+ * Waits until *futex is woken (6.7). res: 0; -EAGAIN: *futex is not `value`. `mask` selects wakes,
+ * KEVY_FUTEX_BITSET_MATCH_ANY for all; `futex2_flags` is KEVY_FUTEX2_SIZE_U32, with
+ * KEVY_FUTEX2_PRIVATE inside one process, as the waking side says it. `futex` is PINNED.
+ */
+static inline void kevy_prep_futex_wait(struct kevy_sqe *sqe, const uint32_t *futex, uint64_t value,
+                                        uint64_t mask, uint32_t futex2_flags)
+{
+    kevy_prep_futex_at(sqe, KEVY_OP_FUTEX_WAIT, futex, value, mask, futex2_flags);
+}
+
+/* Wakes up to `count` waiters on `futex` (6.7). res: how many. As kevy_prep_futex_wait(). */
+static inline void kevy_prep_futex_wake(struct kevy_sqe *sqe, const uint32_t *futex, uint64_t count,
+                                        uint64_t mask, uint32_t futex2_flags)
+{
+    kevy_prep_futex_at(sqe, KEVY_OP_FUTEX_WAKE, futex, count, mask, futex2_flags);
+}
+
+/*
+ * Waits for any of `count` futexes, at most KEVY_FUTEX_WAITV_MAX (6.7). res: the index of the one
+ * woken; -EAGAIN: one has another value. The array is BORROWED, the futexes PINNED.
+ */
+static inline void kevy_prep_futex_waitv(struct kevy_sqe *sqe,
+                                         const struct kevy_futex_waitv *futexes, uint32_t count)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_FUTEX_WAITV, 0, 0, 0), 0, kevy_word_pointer(futexes),
+                   kevy_word_32_32(count, 0), 0, 0);
+}
+
+/*
+ * waitid(2) (6.7). res: 0; -ECHILD: nobody to wait for. `id_type` P_PID, P_PGID, P_PIDFD or P_ALL;
+ * `options` as there. `information` points to a siginfo_t, PINNED, or is NULL.
+ */
+static inline void kevy_prep_waitid(struct kevy_sqe *sqe, uint32_t id_type, uint32_t id,
+                                    void *information, uint32_t options)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_WAITID, 0, 0, (int)id),
+                   kevy_word_pointer(information), 0, kevy_word_32_32(id_type, 0),
+                   kevy_word_buffer(0, options), 0);
+}
+
+/* epoll_ctl(2) (5.6). res: 0. `event` is BORROWED. */
+static inline void kevy_prep_epoll_ctl(struct kevy_sqe *sqe, int epoll_fd, int fd,
+                                       uint32_t operation, const struct epoll_event *event)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_EPOLL_CTL, 0, 0, epoll_fd), (uint32_t)fd,
+                   kevy_word_pointer(event), kevy_word_32_32(operation, 0), 0, 0);
+}
+
+/* epoll_wait(2), with no time-out (6.15). res: the number of events. `events` is PINNED. */
+static inline void kevy_prep_epoll_wait(struct kevy_sqe *sqe, int epoll_fd,
+                                        struct epoll_event *events, uint32_t max_events)
+{
+    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_EPOLL_WAIT, 0, 0, epoll_fd), 0,
+                   kevy_word_pointer(events), kevy_word_32_32(max_events, 0), 0, 0);
+}
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_RING_PREP_EVENT_H */
