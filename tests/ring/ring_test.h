@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef RING_TEST_H
+#define RING_TEST_H
+
+/* What the tests of ring/ have in common: rings that must come up, NOPs, and one CQE at a time. */
+
+#include <errno.h>
+#include <kevy/ring.h>
+#include <kevy/ring_probe.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "support.h"
+
+static inline void ring_open(struct kevy_ring *ring, uint32_t entries,
+                             const struct kevy_ring_options *options)
+{
+    ck_assert_int_eq(kevy_ring_init(ring, entries, options), 0);
+}
+
+/* Queues a NOP that completes with `result` (injected, 6.10). */
+static inline void nop_queue(struct kevy_ring *ring, uint64_t user_data, int32_t result)
+{
+    struct kevy_sqe *sqe = kevy_ring_sqe(ring, user_data);
+
+    ck_assert_ptr_nonnull(sqe);
+    if (result != 0) {
+        sqe->nop_flags = KEVY_NOP_INJECT_RESULT;
+        sqe->len = (uint32_t)result;
+    }
+}
+
+/* Queues a request that the kernel refuses with -EINVAL when it reads it. */
+static inline void refused_queue(struct kevy_ring *ring, uint64_t user_data)
+{
+    struct kevy_sqe *sqe = kevy_ring_sqe(ring, user_data);
+
+    ck_assert_ptr_nonnull(sqe);
+    sqe->opcode = 255;
+}
+
+/* Takes the next completion by value; there must be one. */
+static inline struct kevy_cqe cqe_take(struct kevy_ring *ring)
+{
+    const struct kevy_cqe *cqe = kevy_ring_next(ring);
+    struct kevy_cqe copy;
+
+    ck_assert_ptr_nonnull(cqe);
+    memcpy(&copy, cqe, sizeof copy);
+    kevy_ring_release(ring);
+    return copy;
+}
+
+/* Submits and waits until there is a completion, then takes it. */
+static inline struct kevy_cqe cqe_wait(struct kevy_ring *ring)
+{
+    while (kevy_ring_ready(ring) == 0) {
+        int result = kevy_ring_submit_and_wait(ring, 1);
+
+        ck_assert_msg(result >= 0 || result == -EINTR, "submit_and_wait: %d", result);
+    }
+    return cqe_take(ring);
+}
+
+static inline void cqe_expect(struct kevy_ring *ring, uint64_t user_data, int32_t result)
+{
+    struct kevy_cqe cqe = cqe_wait(ring);
+
+    ck_assert_uint_eq(cqe.user_data, user_data);
+    ck_assert_int_eq(cqe.res, result);
+}
+
+/* What the running kernel offers; a kernel that cannot be asked offers nothing. */
+static inline struct kevy_ring_probe kernel_probe(void)
+{
+    struct kevy_ring_probe probe;
+
+    memset(&probe, 0, sizeof probe);
+    (void)kevy_ring_probe_get(NULL, &probe);
+    return probe;
+}
+
+/* True when the kernel grants set-up with exactly these flags. */
+static inline int setup_grants(uint32_t flags)
+{
+    struct kevy_ring ring;
+    struct kevy_ring_options options = {.required_flags = flags, .plain = true};
+    int error = kevy_ring_init(&ring, 4, &options);
+
+    kevy_ring_deinit(&ring);
+    return error == 0;
+}
+
+#endif

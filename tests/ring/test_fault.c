@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* ring/ over a kernel that fails: at every call in turn, for want of anything, or by its age. */
+
+#include "ring_test.h"
+
+#include <fcntl.h>
+#include <kevy/buffer_ring.h>
+#include <kevy/ring_explain.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "fault_syscall.h"
+
+static int descriptors;
+
+static void leak_check_start(void)
+{
+    fault_reset();
+    descriptors = support_fd_count();
+}
+
+static void leak_check(void)
+{
+    ck_assert_int_eq(fault_mappings(), 0);
+    ck_assert_int_eq(support_fd_count(), descriptors);
+}
+
+/* Runs `attempt` with the first failable call failing, then the second, until none is left. */
+static uint32_t every_call_fails(int (*attempt)(void), int error)
+{
+    uint32_t nth = 0, survived = 0;
+    int result;
+
+    do {
+        fault_nth(++nth, error);
+        result = attempt();
+        ck_assert_msg(result == 0 || result == error, "call %u: %d", nth, result);
+        survived += result == 0;
+        leak_check();
+    } while (fault_happened());
+    ck_assert_int_eq(result, 0);
+    ck_assert_uint_gt(nth, 1);
+    return survived;
+}
+
+static int ring_attempt(void)
+{
+    struct kevy_ring ring;
+    int error = kevy_ring_init(&ring, 4, NULL);
+
+    if (error == 0) {
+        nop_queue(&ring, 1, 0);
+        if (fault_happened())
+            cqe_expect(&ring, 1, 0);
+    }
+    kevy_ring_deinit(&ring);
+    return error;
+}
+
+START_TEST(init_fails_cleanly_at_every_call)
+{
+    /* Two dontforks, the registration and its end are wishes; with the last run that makes five. */
+    ck_assert_uint_eq(every_call_fails(ring_attempt, -ENOMEM), 5);
+}
+END_TEST
+
+static int old_ring_attempt(void)
+{
+    struct fault_kernel kernel = {0, ~KEVY_FEAT_SINGLE_MMAP, UINT32_MAX};
+
+    fault_kernel_set(&kernel);
+    return ring_attempt();
+}
+
+START_TEST(init_with_two_ring_mappings_fails_cleanly_at_every_call)
+{
+    every_call_fails(old_ring_attempt, -ENOMEM);
+    ck_assert_uint_gt(fault_count(FAULT_MMAP), 0);
+}
+END_TEST
+
+static int buffers_attempt_with(uint32_t flags)
+{
+    struct kevy_buffer_ring_options options = {.entries = 4, .buffer_size = 16, .flags = flags};
+    struct kevy_buffer_ring buffers;
+    struct kevy_ring ring;
+    int error = kevy_ring_init(&ring, 4, NULL);
+
+    memset(&buffers, 0, sizeof buffers);
+    if (error == 0)
+        error = kevy_buffer_ring_init(&buffers, &ring, &options);
+    kevy_buffer_ring_deinit(&buffers);
+    kevy_ring_deinit(&ring);
+    return error;
+}
+
+static int buffers_attempt(void)
+{
+    return buffers_attempt_with(0);
+}
+
+static int mapped_buffers_attempt(void)
+{
+    return buffers_attempt_with(KEVY_BUFFER_RING_KERNEL_MAPPED);
+}
+
+START_TEST(buffer_rings_fail_cleanly_at_every_call)
+{
+    every_call_fails(buffers_attempt, -ENOMEM);
+}
+END_TEST
+
+START_TEST(kernel_mapped_buffer_rings_fail_cleanly_at_every_call)
+{
+    every_call_fails(mapped_buffers_attempt, -ENOMEM);
+}
+END_TEST
+
+static int probe_attempt(void)
+{
+    struct kevy_ring_probe probe;
+
+    memset(&probe, 0xa5, sizeof probe);
+    return kevy_ring_probe_get(NULL, &probe);
+}
+
+START_TEST(the_probe_fails_cleanly_at_every_call)
+{
+    every_call_fails(probe_attempt, -ENOMEM);
+}
+END_TEST
+
+START_TEST(descriptor_zero_is_closed_too)
+{
+    struct kevy_ring ring;
+
+    ck_assert_int_eq(close(0), 0);
+    fault_next(FAULT_MMAP, -ENOMEM, 1);
+    ck_assert_int_eq(kevy_ring_init(&ring, 4, NULL), -ENOMEM);
+    ck_assert_int_eq(fcntl(0, F_GETFD), -1);
+    ring_open(&ring, 4, NULL);
+    ck_assert_int_eq(ring.fd, 0);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    ck_assert_int_eq(fcntl(0, F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(setup_errors_come_through_and_can_be_explained)
+{
+    static const int errors[] = {-EPERM, -ENOSYS, -ENOMEM, -EMFILE, -ENFILE, -EINVAL};
+
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        struct kevy_ring ring;
+        char text[600];
+
+        fault_reset();
+        fault_next(FAULT_SETUP, errors[i], 100);
+        ck_assert_int_eq(kevy_ring_init(&ring, 4, NULL), errors[i]);
+        kevy_ring_deinit(&ring);
+        ck_assert_int_gt(kevy_ring_explain(errors[i], text, sizeof text), 20);
+    }
+    leak_check();
+}
+END_TEST
+
+/* The set-up flags of some kernels, and what each makes of the wishes of the reactor. */
+#define FLAGS_5_1  (KEVY_SETUP_IOPOLL | KEVY_SETUP_SQPOLL | KEVY_SETUP_SQ_AFF)
+#define FLAGS_5_10 (FLAGS_5_1 | KEVY_SETUP_CQSIZE | KEVY_SETUP_CLAMP | KEVY_SETUP_R_DISABLED)
+#define FLAGS_5_18 (FLAGS_5_10 | KEVY_SETUP_SUBMIT_ALL)
+#define FLAGS_5_19 (FLAGS_5_18 | KEVY_SETUP_COOP_TASKRUN | KEVY_SETUP_TASKRUN_FLAG)
+#define FLAGS_6_0  (FLAGS_5_19 | KEVY_SETUP_SINGLE_ISSUER)
+#define FLAGS_6_1  (FLAGS_6_0 | KEVY_SETUP_DEFER_TASKRUN)
+#define FLAGS_6_6  (FLAGS_6_1 | KEVY_SETUP_NO_SQARRAY)
+
+#define WISHES                                                                       \
+    (KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_TASKRUN_FLAG | \
+     KEVY_SETUP_SQ_REWIND)
+
+static const struct {
+    uint32_t known, granted;
+} old_kernels[] = {
+    {FLAGS_5_1, 0},
+    {FLAGS_5_10, KEVY_SETUP_CLAMP},
+    {FLAGS_5_18, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL},
+    {FLAGS_5_19, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL},
+    {FLAGS_6_0, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_SINGLE_ISSUER},
+    {FLAGS_6_1, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_SINGLE_ISSUER |
+                    KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_TASKRUN_FLAG},
+    {FLAGS_6_6, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_SINGLE_ISSUER |
+                    KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_TASKRUN_FLAG | KEVY_SETUP_NO_SQARRAY},
+};
+
+START_TEST(an_older_kernel_grants_what_it_knows)
+{
+    struct kevy_ring_options options = {.preferred_flags = WISHES | KEVY_SETUP_CLAMP};
+    struct fault_kernel kernel = {old_kernels[_i].known, UINT32_MAX, UINT32_MAX};
+    struct kevy_ring ring;
+
+    fault_kernel_set(&kernel);
+    ring_open(&ring, 4, &options);
+    ck_assert_uint_eq(ring.setup_flags, old_kernels[_i].granted);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+START_TEST(an_older_kernel_refuses_what_is_required)
+{
+    struct fault_kernel kernel = {FLAGS_5_19, UINT32_MAX, UINT32_MAX};
+    struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SINGLE_ISSUER};
+    struct kevy_ring_options sized = {.cq_entries = 64};
+    struct kevy_ring ring;
+
+    fault_kernel_set(&kernel);
+    ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EINVAL);
+    kernel.setup_flags = FLAGS_5_1;
+    fault_kernel_set(&kernel);
+    ck_assert_int_eq(kevy_ring_init(&ring, 4, &sized), -EINVAL);
+    leak_check();
+}
+END_TEST
+
+START_TEST(a_ring_that_cannot_be_registered_works_all_the_same)
+{
+    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_RING_FDS};
+    struct kevy_ring ring;
+
+    fault_kernel_set(&kernel);
+    ring_open(&ring, 4, NULL);
+    ck_assert_int_eq(ring.enter_fd, ring.fd);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+START_TEST(older_kernels_cannot_be_asked_everything)
+{
+    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_QUERY};
+    struct kevy_ring_probe probe;
+
+    fault_kernel_set(&kernel);
+    ck_assert_int_eq(kevy_ring_probe_get(NULL, &probe), 0);
+    ck_assert(!probe.queried);
+    ck_assert_uint_eq(probe.setup_flags, 0);
+    ck_assert(kevy_ring_probe_opcode(&probe, KEVY_OP_NOP));
+    kernel.register_ops = KEVY_REGISTER_PROBE;
+    fault_kernel_set(&kernel);
+    ck_assert_int_eq(kevy_ring_probe_get(NULL, &probe), -EOPNOTSUPP);
+    leak_check();
+}
+END_TEST
+
+/* H8 of the Rust crate: a refused enter loses nothing, and the next one carries on. */
+START_TEST(h8_a_refused_enter_leaves_everything_queued)
+{
+    static const int errors[] = {-EAGAIN, -EBUSY, -EBADR, -EINTR, -ENOMEM};
+    struct kevy_ring ring;
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 0};
+
+    ring_open(&ring, 4, NULL);
+    for (uint64_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        fault_next(FAULT_ENTER, errors[i], 3);
+        nop_queue(&ring, i, 0);
+        ck_assert_int_eq(kevy_ring_submit(&ring), errors[i]);
+        ck_assert_int_eq(kevy_ring_submit_and_wait(&ring, 1), errors[i]);
+        ck_assert_int_eq(kevy_ring_wait(&ring, &wait), errors[i]);
+        ck_assert_uint_eq(wait.submitted, 0);
+        ck_assert_uint_eq(kevy_ring_space(&ring), 3);
+        ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+        cqe_expect(&ring, i, 0);
+    }
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(completions_at_hand_outweigh_a_refused_wait)
+{
+    struct kevy_ring ring;
+    struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = KEVY_RING_FOREVER};
+
+    ring_open(&ring, 4, NULL);
+    nop_queue(&ring, 1, 0);
+    ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+    fault_next(FAULT_ENTER, -EINTR, 1);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(a_batch_cut_short_is_not_mistaken_for_a_signal)
+{
+    struct kevy_ring ring;
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_RING_FOREVER};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    uint64_t values[3];
+
+    ring_open(&ring, 4, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct kevy_sqe *sqe = kevy_ring_sqe(&ring, 1);
+
+        sqe->opcode = KEVY_OP_READ;
+        sqe->fd = fd;
+        sqe->addr = (uint64_t)(uintptr_t)&values[i];
+        sqe->len = sizeof values[i];
+    }
+    fault_submit_short(2);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -EAGAIN);
+    ck_assert_uint_eq(wait.submitted, 2);
+    ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+    kevy_ring_deinit(&ring);
+    close(fd);
+}
+END_TEST
+
+static void reap_count(const struct kevy_cqe *cqe, void *context)
+{
+    uint32_t *count = context;
+
+    (void)cqe;
+    ++*count;
+}
+
+START_TEST(a_refused_flush_ends_the_reaping_and_loses_nothing)
+{
+    struct kevy_ring_options options = {.cq_entries = 4};
+    struct kevy_ring ring;
+    uint32_t count = 0;
+
+    ring_open(&ring, 4, &options);
+    for (uint64_t i = 0; i < 20; i++) {
+        nop_queue(&ring, i, 0);
+        ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+    }
+    fault_next(FAULT_ENTER, -EINTR, 1);
+    ck_assert_uint_eq(kevy_ring_for_each(&ring, reap_count, &count), 4);
+    ck_assert_uint_eq(kevy_ring_for_each(&ring, reap_count, &count), 16);
+    ck_assert_uint_eq(count, 20);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(the_kernels_head_is_not_known_before_6_8)
+{
+    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_PBUF_STATUS};
+    struct kevy_buffer_ring_options options = {.entries = 2, .buffer_size = 16};
+    struct kevy_buffer_ring buffers;
+    struct kevy_ring ring;
+
+    fault_kernel_set(&kernel);
+    ring_open(&ring, 4, NULL);
+    ck_assert_int_eq(kevy_buffer_ring_init(&buffers, &ring, &options), 0);
+    ck_assert_int_eq(kevy_buffer_ring_head(&buffers), -EINVAL);
+    kevy_buffer_ring_deinit(&buffers);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+static TCase *case_add(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_add_checked_fixture(tcase, leak_check_start, NULL);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+/* The emulated kernels that are no newer than the running one. */
+static int kernels_older(void)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < sizeof old_kernels / sizeof old_kernels[0]; i++)
+        count += setup_grants(old_kernels[i].granted);
+    return count;
+}
+
+static void buffers_add(TCase *tcase)
+{
+    int plain = buffers_attempt() == 0, mapped = mapped_buffers_attempt() == 0;
+
+    if (plain) {
+        tcase_add_test(tcase, buffer_rings_fail_cleanly_at_every_call);
+        tcase_add_test(tcase, the_kernels_head_is_not_known_before_6_8);
+    } else {
+        support_skip("buffer_rings_fail_cleanly_at_every_call", "needs Linux 5.19");
+        support_skip("the_kernels_head_is_not_known_before_6_8", "needs Linux 5.19");
+    }
+    if (mapped)
+        tcase_add_test(tcase, kernel_mapped_buffer_rings_fail_cleanly_at_every_call);
+    else
+        support_skip("kernel_mapped_buffer_rings_fail_cleanly_at_every_call", "needs Linux 6.4");
+}
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("fault");
+    TCase *torture = case_add(suite, "torture");
+    TCase *age = case_add(suite, "age");
+    TCase *enter = case_add(suite, "enter");
+
+    tcase_add_test(torture, init_fails_cleanly_at_every_call);
+    tcase_add_test(torture, init_with_two_ring_mappings_fails_cleanly_at_every_call);
+    tcase_add_test(torture, the_probe_fails_cleanly_at_every_call);
+    tcase_add_test(torture, descriptor_zero_is_closed_too);
+    tcase_add_test(torture, setup_errors_come_through_and_can_be_explained);
+
+    tcase_add_loop_test(age, an_older_kernel_grants_what_it_knows, 0, kernels_older());
+    tcase_add_test(age, an_older_kernel_refuses_what_is_required);
+    tcase_add_test(age, a_ring_that_cannot_be_registered_works_all_the_same);
+    tcase_add_test(age, older_kernels_cannot_be_asked_everything);
+
+    buffers_add(torture);
+    tcase_add_test(enter, h8_a_refused_enter_leaves_everything_queued);
+    tcase_add_test(enter, completions_at_hand_outweigh_a_refused_wait);
+    tcase_add_test(enter, a_batch_cut_short_is_not_mistaken_for_a_signal);
+    tcase_add_test(enter, a_refused_flush_ends_the_reaping_and_loses_nothing);
+    return suite;
+}
