@@ -79,11 +79,11 @@ struct kevy_stream {
     struct kevy_listener *listener;   /* that accepted it and counts it, or NULL */
     struct kevy_segment *queue_first; /* the write queue */
     struct kevy_segment *queue_last;
-    struct kevy_segment *held_first; /* received, not yet delivered */
-    struct kevy_segment *held_last;
-    struct kevy_stream *holding;     /* first of the streams held back by this one's queue */
-    struct kevy_stream *held_by;     /* the stream whose queue holds this one back */
-    struct kevy_stream *wait_next;   /* in `holding` of another, or in the starved queue */
+    struct kevy_segment *held_last; /* received, not yet delivered: circular, first is next */
+    struct kevy_stream *holding;    /* first of the streams held back by this one's queue */
+    struct kevy_stream *held_by;    /* the stream whose queue holds this one back */
+    struct kevy_stream *wait_next;  /* among those held back, or those starved of buffers */
+    struct kevy_stream *wait_previous;
     struct kevy_wheel_node deadline; /* filed at or before the earliest of the three */
     uint64_t idle_at_ns;             /* 0: off */
     uint64_t write_at_ns;
@@ -135,7 +135,7 @@ KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size
  */
 struct kevy_write {
     const struct iovec *parts;
-    uint32_t count; /* 1 to 64 */
+    uint32_t count; /* 1 to 64; 1 GiB in all at most */
     void (*done)(struct kevy_write *write, struct kevy_stream *stream, int result);
 };
 

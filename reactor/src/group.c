@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Groups: one thread, one reactor, nothing shared.
+ *
+ * Model. A thread creates its reactor itself, because a ring belongs to the thread that made it.
+ * Start waits at a barrier of sorts, a count of threads that have been set up, and takes back
+ * everything when one failed. Drain is a task posted to each reactor.
+ *
+ * Invariants. `reactor` of a member is set by its thread before it reports, and read by others only
+ * after that and before join. A thread's reactor lives until the group is joined or its start
+ * failed, so that a late drain finds it.
+ */
+#include "internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <kevy/group.h>
+
+#include <sched.h>
+#include <stdlib.h>
+
+struct member {
+    struct kevy_group *group;
+    struct kevy_reactor *reactor;
+    pthread_t thread;
+    uint32_t index;
+    int result; /* of the set-up, then of the loop */
+    uint32_t left;
+    bool started;
+    struct kevy_task drain;
+    uint64_t drain_timeout_ns;
+};
+
+struct kevy_group {
+    struct kevy_group_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint32_t reported; /* members that have been set up, or failed to be */
+    bool go;           /* start has decided: run, or give up */
+    bool failed;
+    bool draining;
+    cpu_set_t cpus;
+    struct member members[];
+};
+
+static void cpu_pin(const struct kevy_group *group, uint32_t index)
+{
+    uint32_t wanted = index % (uint32_t)CPU_COUNT(&group->cpus);
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &group->cpus) || wanted-- != 0)
+            continue;
+        CPU_SET(cpu, &one);
+        (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+        return;
+    }
+}
+
+static int member_setup(struct member *member)
+{
+    const struct kevy_group_options *options = &member->group->options;
+    int error;
+
+    if (options->pin)
+        cpu_pin(member->group, member->index);
+    error = kevy_reactor_create(&member->reactor, options->reactor);
+    if (error < 0)
+        return error;
+    return options->setup(member->reactor, member->index, options->context);
+}
+
+/* Tells start how it went and waits for its decision. Returns true to run. */
+static bool member_report(struct member *member)
+{
+    struct kevy_group *group = member->group;
+    bool run;
+
+    pthread_mutex_lock(&group->lock);
+    group->reported++;
+    group->failed |= member->result < 0;
+    pthread_cond_broadcast(&group->changed);
+    while (!group->go)
+        pthread_cond_wait(&group->changed, &group->lock);
+    run = !group->failed;
+    pthread_mutex_unlock(&group->lock);
+    return run;
+}
+
+static void *member_main(void *argument)
+{
+    struct member *member = argument;
+    const struct kevy_group_options *options = &member->group->options;
+    struct kevy_reactor *reactor;
+    bool ready;
+
+    member->result = member_setup(member);
+    ready = member->result == 0;
+    if (member_report(member))
+        member->result = kevy_reactor_run(member->reactor);
+    if (ready && options->teardown != NULL)
+        options->teardown(member->reactor, member->index, options->context);
+    /* From here on a drain finds nothing to drain. */
+    pthread_mutex_lock(&member->group->lock);
+    reactor = member->reactor;
+    member->reactor = NULL;
+    pthread_mutex_unlock(&member->group->lock);
+    member->left = kevy_reactor_destroy(reactor);
+    return NULL;
+}
+
+static int member_start(struct member *member)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&member->thread, NULL, member_main, member);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    member->started = error == 0;
+    return -error;
+}
+
+/* Starts every thread and waits for all reports; then lets them run, or end. */
+static int members_start(struct kevy_group *group)
+{
+    uint32_t started = 0;
+    int error = 0;
+
+    while (started < group->options.count && error == 0) {
+        error = member_start(&group->members[started]);
+        started += error == 0;
+    }
+    pthread_mutex_lock(&group->lock);
+    while (group->reported < started)
+        pthread_cond_wait(&group->changed, &group->lock);
+    group->failed |= error < 0;
+    for (uint32_t index = 0; index < started && error == 0; index++)
+        if (group->members[index].result < 0)
+            error = group->members[index].result;
+    group->go = true;
+    pthread_cond_broadcast(&group->changed);
+    pthread_mutex_unlock(&group->lock);
+    return error;
+}
+
+static uint32_t cpus_allowed(cpu_set_t *cpus)
+{
+    if (sched_getaffinity(0, sizeof *cpus, cpus) < 0) {
+        CPU_ZERO(cpus);
+        CPU_SET(0, cpus);
+    }
+    return (uint32_t)CPU_COUNT(cpus);
+}
+
+int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_options *options)
+{
+    struct kevy_group *group;
+    cpu_set_t cpus;
+    uint32_t count = cpus_allowed(&cpus);
+    int error;
+
+    assert(options->setup != NULL);
+    if (options->count != 0)
+        count = options->count;
+    group = calloc(1, sizeof *group + count * sizeof group->members[0]);
+    if (group == NULL)
+        return -ENOMEM;
+    group->options = *options;
+    group->options.count = count;
+    group->cpus = cpus;
+    pthread_mutex_init(&group->lock, NULL);
+    pthread_cond_init(&group->changed, NULL);
+    for (uint32_t index = 0; index < count; index++) {
+        group->members[index].group = group;
+        group->members[index].index = index;
+    }
+    error = members_start(group);
+    if (error < 0) {
+        (void)kevy_group_join(group);
+        return error;
+    }
+    *group_out = group;
+    return 0;
+}
+
+static void drain_run(struct kevy_task *task, struct kevy_reactor *reactor)
+{
+    struct member *member = KEVY_CONTAINER_OF(task, struct member, drain);
+
+    kevy_reactor_drain(reactor, member->drain_timeout_ns);
+}
+
+void kevy_group_drain(struct kevy_group *group, uint64_t timeout_ns)
+{
+    pthread_mutex_lock(&group->lock);
+    for (uint32_t index = 0; index < group->options.count && !group->draining; index++) {
+        struct member *member = &group->members[index];
+
+        if (member->reactor == NULL)
+            continue;
+        member->drain.run = drain_run;
+        member->drain_timeout_ns = timeout_ns;
+        kevy_reactor_post(member->reactor, &member->drain);
+    }
+    group->draining = true;
+    pthread_mutex_unlock(&group->lock);
+}
+
+int kevy_group_join(struct kevy_group *group)
+{
+    int result = 0;
+
+    if (group == NULL)
+        return 0;
+    for (uint32_t index = 0; index < group->options.count; index++) {
+        struct member *member = &group->members[index];
+
+        if (!member->started)
+            continue;
+        pthread_join(member->thread, NULL);
+        if (member->result < 0 && result >= 0)
+            result = member->result;
+        else if (result >= 0)
+            result += (int)member->left;
+    }
+    pthread_cond_destroy(&group->changed);
+    pthread_mutex_destroy(&group->lock);
+    free(group);
+    return result;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What the files of reactor/src share: the reactor itself and how its parts reach each other.
+ *
+ * Model. A request's user_data is the address of the object that made it, with the kind of request
+ * in the three low bits, so that a completion finds its handler in one table look-up and no search.
+ * That is safe because an object is PINNED until its in_flight count is zero: no address is reused
+ * while a completion may still name it.
+ *
+ * Objects with something to do hang in one list, the pending list; the flush of each turn empties
+ * it. An object that finds the submission queue refused by the kernel simply stays in the list.
+ */
+#ifndef KEVY_REACTOR_INTERNAL_H
+#define KEVY_REACTOR_INTERNAL_H
+
+#include <kevy/buffer_ring.h>
+#include <kevy/completion.h>
+#include <kevy/listener.h>
+#include <kevy/reactor.h>
+#include <kevy/recv_pool.h>
+#include <kevy/ring.h>
+#include <kevy/ring_prep.h>
+#include <kevy/signal.h>
+#include <kevy/stream.h>
+#include <kevy/task.h>
+#include <kevy/timer.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "memory.h"
+#include "wheel.h"
+
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* The kind of a request, in the low bits of its user_data. */
+enum operation {
+    OPERATION_COMPLETION, /* owner: a completion */
+    OPERATION_RECV,       /* a stream */
+    OPERATION_SEND,       /* a stream */
+    OPERATION_CONNECT,    /* a stream */
+    OPERATION_ACCEPT,     /* a listener */
+    OPERATION_CLOSE,      /* any object: its descriptor is gone */
+    OPERATION_CANCEL, /* the reactor: the result says nothing, the victim's own completion does */
+    OPERATION_COUNT,
+};
+
+#define OPERATION_MASK 7U
+_Static_assert(OPERATION_COUNT <= OPERATION_MASK + 1, "the kinds fit into the low bits");
+
+/* The kinds of objects; each has a row in the table of object.c. */
+enum object_kind {
+    KIND_STREAM,
+    KIND_LISTENER,
+    KIND_COUNT,
+};
+
+/* For kevy_object.flags, of every kind; the kinds' own flags use the bits below. */
+#define OBJECT_PENDING (1U << 31) /* in the pending list */
+#define OBJECT_FINISH  (1U << 30) /* the reactor drains and the object has yet to be told */
+
+#define BACKLOG_ENTRIES 256U
+#define ARENA_SIZE      65536U
+
+struct kevy_reactor {
+    struct kevy_ring ring;
+    struct kevy_buffer_ring pool;
+    struct kevy_block *pool_blocks; /* one for each buffer of the pool, by id */
+    struct memory memory;
+
+    uint64_t now_ns;
+    struct kevy_object *pending_first;
+    struct kevy_object *pending_last;
+    struct kevy_stream *reading;       /* whose read callback runs */
+    struct kevy_stream *starved_first; /* waiting for buffers, oldest first */
+    struct kevy_stream *starved_last;
+    uint8_t *arena;      /* message headers and addresses, until they have been submitted */
+    uint32_t arena_used; /* bytes */
+    uint32_t turn_completions;
+    bool pool_dirty; /* buffers were given and not yet published */
+    bool refused;    /* the kernel took nothing in the last enter */
+    bool running;
+    bool draining;
+
+    struct kevy_object *objects;     /* every live one, newest first */
+    struct kevy_listener *listeners; /* every live one */
+    uint32_t listeners_stalled;      /* of these, stopped for lack of descriptors or memory */
+    uint32_t timers_armed;
+    uint32_t completions_active;   /* requests of completions in flight, internal ones included */
+    uint32_t completions_internal; /* of these, the reactor's own */
+    struct kevy_timer drain_timer;
+    struct wheel timers;
+    struct wheel deadlines;
+
+    struct kevy_task *deferred_first;
+    struct kevy_task *deferred_last;
+    struct kevy_sqe *backlog; /* slots given out while the kernel took nothing */
+    uint32_t backlog_count;
+    int wake_fd;
+    struct kevy_completion wake;
+    int signal_fd;
+    struct kevy_completion signal_ready;
+    struct kevy_signal *signals;
+    sigset_t signals_watched;
+    sigset_t signals_blocked_before;
+    pthread_t owner;
+    struct kevy_reactor_stats stats;
+
+    /* Written by other threads, so on a line of its own. */
+    struct kevy_task *posted __attribute__((aligned(64))); /* newest first */
+    uint32_t sleeping;                                     /* 1 while a post has to wake the loop */
+    uint32_t stopping;
+};
+
+static inline uint64_t user_data_make(const void *owner, enum operation operation)
+{
+    assert(((uintptr_t)owner & OPERATION_MASK) == 0);
+    return (uint64_t)(uintptr_t)owner | (uint64_t)operation;
+}
+
+/* loop.c: turns, submission, waiting. */
+
+/*
+ * A slot for a request of `operation` made by `owner`, or NULL when the kernel takes nothing at the
+ * moment: pend the object and try again in the next flush.
+ */
+struct kevy_sqe *reactor_sqe(struct kevy_reactor *reactor, const void *owner,
+                             enum operation operation);
+
+/* `size` bytes that stay put until the requests reserved next have been submitted, or NULL as
+ * above. */
+void *reactor_arena(struct kevy_reactor *reactor, size_t size);
+
+/* One turn that waits `limit_ns` at most. Returns 0 or a negative errno. */
+int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns);
+
+/* True while there is something to wait for. */
+bool reactor_alive(const struct kevy_reactor *reactor);
+
+/* Reads the clock, unless a turn has just done so. */
+void reactor_clock(struct kevy_reactor *reactor);
+
+/* object.c: the list of live objects and the list of pending ones. */
+
+void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind);
+void object_unlink(struct kevy_object *object);
+const char *object_kind_name(const struct kevy_object *object);
+void object_abort(struct kevy_object *object);
+void object_flush_all(struct kevy_reactor *reactor);
+void object_closed(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+
+/* Makes the object's flush come, at the end of this turn. */
+static inline void object_pend(struct kevy_object *object)
+{
+    struct kevy_reactor *reactor = object->reactor;
+
+    if (object->flags & OBJECT_PENDING)
+        return;
+    object->flags |= OBJECT_PENDING;
+    object->pending_next = NULL;
+    if (reactor->pending_last != NULL)
+        reactor->pending_last->pending_next = object;
+    else
+        reactor->pending_first = object;
+    reactor->pending_last = object;
+}
+
+/* recv_pool.c: buffers and starvation. */
+
+int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size);
+void pool_close(struct kevy_reactor *reactor);
+void pool_starve(struct kevy_stream *stream);
+void pool_forget(struct kevy_stream *stream);
+void pool_feed(struct kevy_reactor *reactor);
+void block_free(struct kevy_reactor *reactor, struct kevy_block *block);
+
+/* The same bytes in heap memory, with one reference, or NULL at the limit. */
+struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length);
+
+static inline void block_release(struct kevy_reactor *reactor, struct kevy_block *block)
+{
+    assert(block->refs > 0);
+    if (--block->refs == 0)
+        block_free(reactor, block);
+}
+
+/* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference. */
+static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint32_t cqe_flags)
+{
+    uint16_t id = kevy_buffer_id(cqe_flags);
+    struct kevy_block *block;
+
+    (void)kevy_buffer_ring_take(&reactor->pool, id);
+    block = &reactor->pool_blocks[id];
+    assert(block->refs == 0);
+    block->refs = 1;
+    return block;
+}
+
+/* True when so much of the pool is out that what is kept longer has to be copied. */
+static inline bool pool_low(const struct kevy_reactor *reactor)
+{
+    return reactor->pool.lent_count > reactor->pool.entries / 2;
+}
+
+/* stream*.c, listener.c, completion.c, signal.c, task.c: handlers and rows of the tables. */
+
+typedef void (*operation_handler)(struct kevy_reactor *reactor, void *owner, int result,
+                                  uint32_t flags);
+
+void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void stream_flush(struct kevy_object *object);
+void stream_object_abort(struct kevy_object *object);
+void stream_object_closed(struct kevy_object *object);
+void stream_deadline_due(struct kevy_stream *stream);
+void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd);
+void stream_rearm(struct kevy_stream *stream);
+
+void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void listener_flush(struct kevy_object *object);
+void listener_object_closed(struct kevy_object *object);
+void listener_object_abort(struct kevy_object *object);
+void listener_connection_gone(struct kevy_listener *listener);
+void listeners_descriptor_free(struct kevy_reactor *reactor);
+
+void timers_run(struct kevy_reactor *reactor);
+int tasks_open(struct kevy_reactor *reactor);
+void tasks_close(struct kevy_reactor *reactor);
+void tasks_run(struct kevy_reactor *reactor);
+bool tasks_waiting(const struct kevy_reactor *reactor);
+void signals_close(struct kevy_reactor *reactor);
+
+/* Counts a completion as the reactor's own: it does not keep the loop running. */
+int completion_internal_poll(struct kevy_completion *completion, int fd);
+
+#endif /* KEVY_REACTOR_INTERNAL_H */

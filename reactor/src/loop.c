@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The loop: one turn, and the only place that enters the kernel.
+ *
+ * Model. flush -> wait -> complete -> timers -> tasks, as <kevy/reactor.h> describes. One enter a
+ * turn submits what the flush wrote and waits; only a flush that writes more than the queue holds
+ * enters in between. The wait is limited by the earliest of the two wheels and the caller, and does
+ * not sleep at all while something is left to do.
+ *
+ * Invariants. The head of the completion queue is past a completion before its handler runs, so a
+ * handler may submit. What the kernel refuses (-EBUSY: completions overflowed; -EAGAIN, -ENOMEM:
+ * memory) stays in the submission queue and goes with the next enter, after completions have been
+ * reaped: nothing is lost, and nothing spins, because a refused turn without completions naps.
+ *
+ * Wakes. The loop sets `sleeping`, then looks at what was posted; a poster posts, then looks at
+ * `sleeping`. Full fences between the two on both sides: at least one of them sees the other.
+ * tasks.c has the partner.
+ */
+#include "internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <time.h>
+
+#define REFUSED_NAP_NS 1000000L
+
+void reactor_clock(struct kevy_reactor *reactor)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    reactor->now_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* What the arena holds is free again once the kernel has consumed every request that names it. */
+static void arena_recycle(struct kevy_reactor *reactor)
+{
+    if (kevy_ring_space(&reactor->ring) == reactor->ring.sq_entries)
+        reactor->arena_used = 0;
+}
+
+/* Books the outcome of an enter. Returns 0, or the errno that ends the loop. */
+static int enter_book(struct kevy_reactor *reactor, int result, uint32_t submitted)
+{
+    reactor->stats.enters++;
+    reactor->stats.submissions += submitted;
+    reactor->refused = false;
+    arena_recycle(reactor);
+    if (result >= 0 || result == -ETIME || result == -EINTR)
+        return 0;
+    if (result != -EBUSY && result != -EAGAIN && result != -ENOMEM)
+        return result;
+    reactor->refused = true;
+    reactor->stats.refusals++;
+    return 0;
+}
+
+static void pool_publish(struct kevy_reactor *reactor)
+{
+    if (!reactor->pool_dirty)
+        return;
+    reactor->pool_dirty = false;
+    kevy_buffer_ring_publish(&reactor->pool);
+}
+
+/* Submits without waiting, to make room in the queue. An error shows again in the turn's own enter.
+ */
+static void submit_now(struct kevy_reactor *reactor)
+{
+    int result;
+
+    pool_publish(reactor);
+    result = kevy_ring_submit(&reactor->ring);
+    (void)enter_book(reactor, result, result > 0 ? (uint32_t)result : 0);
+}
+
+struct kevy_sqe *reactor_sqe(struct kevy_reactor *reactor, const void *owner,
+                             enum operation operation)
+{
+    uint64_t user_data = user_data_make(owner, operation);
+    struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, user_data);
+
+    if (unlikely(sqe == NULL)) {
+        submit_now(reactor);
+        sqe = kevy_ring_sqe(&reactor->ring, user_data);
+        if (sqe == NULL)
+            return NULL;
+    }
+    reactor->stats.operations++;
+    return sqe;
+}
+
+void *reactor_arena(struct kevy_reactor *reactor, size_t size)
+{
+    void *place;
+
+    size = (size + 15) & ~(size_t)15;
+    assert(size <= ARENA_SIZE);
+    if (unlikely(reactor->arena_used + size > ARENA_SIZE)) {
+        submit_now(reactor);
+        if (reactor->arena_used + size > ARENA_SIZE)
+            return NULL;
+    }
+    place = reactor->arena + reactor->arena_used;
+    reactor->arena_used += (uint32_t)size;
+    return place;
+}
+
+/* Slots that a completion took while the kernel refused everything, in the order they were taken.
+ */
+static void backlog_flush(struct kevy_reactor *reactor)
+{
+    uint32_t moved = 0;
+
+    while (moved < reactor->backlog_count) {
+        const struct kevy_sqe *waiting = &reactor->backlog[moved];
+        struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, waiting->user_data);
+
+        if (sqe == NULL)
+            break;
+        *sqe = *waiting;
+        moved++;
+    }
+    reactor->backlog_count -= moved;
+    memmove(reactor->backlog, reactor->backlog + moved,
+            reactor->backlog_count * sizeof *reactor->backlog);
+}
+
+static void flush(struct kevy_reactor *reactor)
+{
+    if (unlikely(reactor->backlog_count != 0))
+        backlog_flush(reactor);
+    if (unlikely(reactor->starved_first != NULL))
+        pool_feed(reactor);
+    object_flush_all(reactor);
+    pool_publish(reactor);
+}
+
+/* True when the turn has something to do whatever the kernel reports. */
+static bool work_left(const struct kevy_reactor *reactor)
+{
+    return reactor->pending_first != NULL || reactor->deferred_first != NULL ||
+           kevy_ring_ready(&reactor->ring) != 0;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Announces that the loop will sleep; false when somebody has posted meanwhile. */
+static bool sleep_begin(struct kevy_reactor *reactor)
+{
+    __atomic_store_n(&reactor->sleeping, 1, __ATOMIC_RELAXED);
+    /* Full fence: the store above before the loads below. Partner: wake() in task.c. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return !tasks_waiting(reactor);
+}
+
+static void sleep_end(struct kevy_reactor *reactor)
+{
+    __atomic_store_n(&reactor->sleeping, 0, __ATOMIC_RELAXED);
+}
+
+/* Leaves `wait` as it is, to return at once, or makes it sleep until the first deadline. */
+static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
+                         struct kevy_ring_wait *wait)
+{
+    uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
+    uint64_t now_ns = reactor->now_ns;
+
+    if (work_left(reactor) || limit_ns == 0 || deadline_ns <= now_ns)
+        return;
+    if (!sleep_begin(reactor))
+        return;
+    wait->minimum = 1;
+    if (deadline_ns != UINT64_MAX)
+        limit_ns = earliest(limit_ns, deadline_ns - now_ns);
+    if (limit_ns == KEVY_FOREVER)
+        return;
+    wait->timeout_ns = limit_ns;
+    /* An absolute limit (6.12) is not stretched by what the turn took since it read the clock. */
+    if (reactor->ring.features & KEVY_FEAT_MIN_TIMEOUT) {
+        wait->timeout_ns = now_ns + limit_ns;
+        wait->flags = KEVY_RING_WAIT_ABSOLUTE;
+    }
+}
+
+static void nap(void)
+{
+    const struct timespec pause = {.tv_nsec = REFUSED_NAP_NS};
+
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
+{
+    struct kevy_ring_wait wait = {.timeout_ns = KEVY_RING_FOREVER};
+    bool overflowed = kevy_ring_overflowed(&reactor->ring);
+    int result;
+
+    wait_prepare(reactor, limit_ns, &wait);
+    result = kevy_ring_wait(&reactor->ring, &wait);
+    sleep_end(reactor);
+    reactor->stats.overflows += overflowed;
+    result = enter_book(reactor, result, wait.submitted);
+    if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
+        nap();
+    return result;
+}
+
+static void cancel_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    /* 0, -ENOENT and -EALREADY are all normal, and may come before or after the victim's own. */
+    (void)reactor;
+    (void)owner;
+    (void)result;
+    (void)flags;
+}
+
+static const operation_handler handlers[OPERATION_COUNT] = {
+    [OPERATION_COMPLETION] = completion_done,  [OPERATION_RECV] = stream_recv_done,
+    [OPERATION_SEND] = stream_send_done,       [OPERATION_CONNECT] = stream_connect_done,
+    [OPERATION_ACCEPT] = listener_accept_done, [OPERATION_CLOSE] = object_closed,
+    [OPERATION_CANCEL] = cancel_done,
+};
+
+static void complete(struct kevy_reactor *reactor)
+{
+    uint32_t budget = reactor->turn_completions;
+    const struct kevy_cqe *cqe;
+
+    while (budget-- > 0 && (cqe = kevy_ring_next(&reactor->ring)) != NULL) {
+        uint64_t user_data = cqe->user_data;
+        int32_t result = cqe->res;
+        uint32_t flags = cqe->flags;
+        void *owner = (void *)(uintptr_t)(user_data & ~(uint64_t)OPERATION_MASK);
+
+        /* Copied out: from here on the handler may enter, and the kernel may reuse the slot. */
+        reactor->stats.completions++;
+        if ((flags & KEVY_CQE_F_MORE) == 0)
+            reactor->stats.operations--;
+        handlers[user_data & OPERATION_MASK](reactor, owner, result, flags);
+    }
+    kevy_ring_release(&reactor->ring);
+}
+
+int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
+{
+    int result;
+
+    assert(!reactor->running); /* run is not to be called from a callback */
+    reactor->running = true;
+    reactor->stats.turns++;
+    flush(reactor);
+    result = wait(reactor, limit_ns);
+    if (result == 0) {
+        reactor_clock(reactor);
+        complete(reactor);
+        timers_run(reactor);
+        tasks_run(reactor);
+    }
+    reactor->running = false;
+    return result;
+}
+
+bool reactor_alive(const struct kevy_reactor *reactor)
+{
+    uint32_t own_timers = kevy_timer_armed(&reactor->drain_timer) ? 1 : 0;
+
+    return reactor->objects != NULL || reactor->timers_armed > own_timers ||
+           reactor->completions_active > reactor->completions_internal || tasks_waiting(reactor);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

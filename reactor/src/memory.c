@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Slabs for blocks and segments; the model is in memory.h. */
+#include "memory.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLAB_SEGMENTS 255U
+#define SLAB_BLOCKS   15U
+/* Blocks begin on a cache line, so that the kernel's copies do. */
+#define BLOCK_ALIGNMENT 64U
+
+static size_t align_up(size_t size)
+{
+    return (size + BLOCK_ALIGNMENT - 1) & ~(size_t)(BLOCK_ALIGNMENT - 1);
+}
+
+void memory_init(struct memory *memory, size_t block_size, size_t limit)
+{
+    memset(memory, 0, sizeof *memory);
+    memory->block_size = align_up(block_size);
+    memory->limit = limit;
+}
+
+void memory_deinit(struct memory *memory)
+{
+    while (memory->slabs != NULL) {
+        struct slab *slab = memory->slabs;
+
+        memory->slabs = slab->next;
+        free(slab);
+    }
+    memset(memory, 0, sizeof *memory);
+}
+
+/* A slab with room for `size` bytes behind its aligned header, or NULL. */
+static uint8_t *slab_add(struct memory *memory, size_t size)
+{
+    size_t total = BLOCK_ALIGNMENT + align_up(size);
+    struct slab *slab = NULL;
+
+    if (memory->used + total <= memory->limit)
+        slab = aligned_alloc(BLOCK_ALIGNMENT, total);
+    if (slab == NULL) {
+        memory->failures++;
+        return NULL;
+    }
+    slab->next = memory->slabs;
+    slab->size = total;
+    memory->slabs = slab;
+    memory->used += total;
+    if (memory->used > memory->peak)
+        memory->peak = memory->used;
+    return (uint8_t *)slab + BLOCK_ALIGNMENT;
+}
+
+bool memory_segments_grow(struct memory *memory)
+{
+    struct kevy_segment *segments =
+        (void *)slab_add(memory, SLAB_SEGMENTS * sizeof(struct kevy_segment));
+
+    if (segments == NULL)
+        return false;
+    for (unsigned index = SLAB_SEGMENTS; index-- > 0;)
+        segment_give(memory, &segments[index]);
+    return true;
+}
+
+bool memory_blocks_grow(struct memory *memory)
+{
+    size_t header = align_up(sizeof(struct kevy_block));
+    size_t stride = header + memory->block_size;
+    uint8_t *place = slab_add(memory, SLAB_BLOCKS * stride);
+
+    if (place == NULL)
+        return false;
+    for (unsigned index = 0; index < SLAB_BLOCKS; index++, place += stride) {
+        struct kevy_block *block = (void *)place;
+
+        memset(block, 0, sizeof *block);
+        block->data = place + header;
+        block->capacity = (uint32_t)memory->block_size;
+        block_give(memory, block);
+    }
+    return true;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What all objects have in common: the list of live ones, the list of pending ones, the table of
+ * kinds.
+ *
+ * Model. An object is live from its start to its close callback, and then in the reactor's list. It
+ * is pending when it has something to do that must not be done inside the user's call: deliver what
+ * was held back, write a request, close. The flush goes through the pending objects, oldest first;
+ * what becomes pending meanwhile is flushed in the same turn, for a bounded number of rounds.
+ *
+ * Invariants. An object leaves the live list only in its closed handler, with nothing in flight. A
+ * flush never ends an object: the memory of what is pending stays valid throughout.
+ */
+#include "internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+/* Rounds a turn: enough for what callbacks of a flush set off, too few for them to starve the wait.
+ */
+#define FLUSH_ROUNDS 4
+
+static const struct {
+    const char *name;
+    void (*flush)(struct kevy_object *object);
+    void (*abort)(struct kevy_object *object);
+    void (*closed)(struct kevy_object *object);
+} kinds[KIND_COUNT] = {
+    [KIND_STREAM] = {"stream", stream_flush, stream_object_abort, stream_object_closed},
+    [KIND_LISTENER] = {"listener", listener_flush, listener_object_abort, listener_object_closed},
+};
+
+void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind)
+{
+    assert(pthread_equal(reactor->owner, pthread_self()));
+    object->reactor = reactor;
+    object->kind = (uint8_t)kind;
+    object->in_flight = 0;
+    object->pending_next = NULL;
+    object->previous = NULL;
+    object->next = reactor->objects;
+    if (reactor->objects != NULL)
+        reactor->objects->previous = object;
+    reactor->objects = object;
+    reactor->stats.objects++;
+}
+
+/* The pending list is linked one way: taking out is rare, and the list is short when it happens. */
+static void pending_remove(struct kevy_object *object)
+{
+    struct kevy_reactor *reactor = object->reactor;
+    struct kevy_object **link = &reactor->pending_first;
+    struct kevy_object *previous = NULL;
+
+    while (*link != object) {
+        previous = *link;
+        link = &previous->pending_next;
+    }
+    *link = object->pending_next;
+    if (reactor->pending_last == object)
+        reactor->pending_last = previous;
+    object->flags &= ~OBJECT_PENDING;
+}
+
+void object_unlink(struct kevy_object *object)
+{
+    assert(object->in_flight == 0);
+    if (object->flags & OBJECT_PENDING)
+        pending_remove(object);
+    if (object->previous != NULL)
+        object->previous->next = object->next;
+    else
+        object->reactor->objects = object->next;
+    if (object->next != NULL)
+        object->next->previous = object->previous;
+    object->next = NULL;
+    object->previous = NULL;
+    object->reactor->stats.objects--;
+}
+
+const char *object_kind_name(const struct kevy_object *object)
+{
+    return kinds[object->kind].name;
+}
+
+void object_abort(struct kevy_object *object)
+{
+    kinds[object->kind].abort(object);
+}
+
+static void pending_flush(struct kevy_reactor *reactor)
+{
+    struct kevy_object *object = reactor->pending_first;
+
+    reactor->pending_first = NULL;
+    reactor->pending_last = NULL;
+    while (object != NULL) {
+        struct kevy_object *next = object->pending_next;
+
+        object->flags &= ~OBJECT_PENDING;
+        kinds[object->kind].flush(object);
+        object = next;
+    }
+}
+
+void object_flush_all(struct kevy_reactor *reactor)
+{
+    for (int round = 0; round < FLUSH_ROUNDS && reactor->pending_first != NULL; round++)
+        pending_flush(reactor);
+}
+
+void object_closed(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    struct kevy_object *object = owner;
+
+    /* The descriptor is gone whatever close(2) reports: Linux frees it before it can fail. */
+    (void)reactor;
+    (void)result;
+    (void)flags;
+    object->in_flight--;
+    kinds[object->kind].closed(object);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

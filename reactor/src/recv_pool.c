@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The receive pool: lending, copying under pressure, starvation.
+ *
+ * Model. One provided-buffer ring a reactor, one block a buffer. A block's references are the read
+ * callback that runs, the user's kept buffers and the segments of queues; with the last one the
+ * buffer is staged for the kernel, and the loop publishes what was staged once a turn.
+ *
+ * Invariants. At most half of the pool is kept beyond a read callback: beyond that, keeping copies.
+ * So a stream that hoards takes half of the pool at worst, and the other half goes on serving.
+ * Starved streams are armed again oldest first, no more at a time than there are buffers, and with
+ * POLL_FIRST: arming against an empty pool fails at once otherwise, also when nothing has come
+ * (liburing issue 1275).
+ */
+#include "stream_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <stdlib.h>
+
+/* Starved streams read on when this part of the pool is back. */
+#define FEED_DIVISOR 8U
+
+int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
+{
+    struct kevy_buffer_ring_options options = {
+        .entries = count, .buffer_size = size, .group = POOL_GROUP};
+    int error = kevy_buffer_ring_init(&reactor->pool, &reactor->ring, &options);
+
+    if (error < 0)
+        return error;
+    reactor->pool_blocks = calloc(count, sizeof *reactor->pool_blocks);
+    if (reactor->pool_blocks == NULL) {
+        kevy_buffer_ring_deinit(&reactor->pool);
+        return -ENOMEM;
+    }
+    for (uint32_t id = 0; id < count; id++) {
+        reactor->pool_blocks[id].data = reactor->pool.buffers + (size_t)id * size;
+        reactor->pool_blocks[id].id = (uint16_t)id;
+    }
+    return 0;
+}
+
+void pool_close(struct kevy_reactor *reactor)
+{
+    kevy_buffer_ring_deinit(&reactor->pool);
+    free(reactor->pool_blocks);
+}
+
+void block_free(struct kevy_reactor *reactor, struct kevy_block *block)
+{
+    if (block->capacity != 0) {
+        block_give(&reactor->memory, block);
+        return;
+    }
+    kevy_buffer_ring_give(&reactor->pool, block->id);
+    reactor->pool_dirty = true;
+}
+
+struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length)
+{
+    struct kevy_block *block = block_take(&reactor->memory);
+
+    if (block == NULL)
+        return NULL;
+    assert(length <= block->capacity);
+    memcpy(block->data, data, length);
+    block->used = length;
+    return block;
+}
+
+/* Waits for buffers, behind all who wait already. */
+void pool_starve(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+
+    assert((stream->object.flags & (STREAM_STARVED | STREAM_HELD)) == 0);
+    stream->object.flags |= STREAM_STARVED;
+    stream->wait_next = NULL;
+    stream->wait_previous = reactor->starved_last;
+    if (reactor->starved_last != NULL)
+        reactor->starved_last->wait_next = stream;
+    else
+        reactor->starved_first = stream;
+    reactor->starved_last = stream;
+    reactor->stats.starvations++;
+}
+
+void pool_forget(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+
+    if ((stream->object.flags & STREAM_STARVED) == 0)
+        return;
+    stream->object.flags &= ~STREAM_STARVED;
+    if (stream->wait_previous != NULL)
+        stream->wait_previous->wait_next = stream->wait_next;
+    else
+        reactor->starved_first = stream->wait_next;
+    if (stream->wait_next != NULL)
+        stream->wait_next->wait_previous = stream->wait_previous;
+    else
+        reactor->starved_last = stream->wait_previous;
+}
+
+void pool_feed(struct kevy_reactor *reactor)
+{
+    uint32_t available = reactor->pool.entries - reactor->pool.lent_count;
+    uint32_t enough = reactor->pool.entries / FEED_DIVISOR;
+
+    if (available == 0 || available < enough)
+        return;
+    while (available-- > 0 && reactor->starved_first != NULL) {
+        struct kevy_stream *stream = reactor->starved_first;
+
+        pool_forget(stream);
+        stream->object.flags |= STREAM_POLL_FIRST;
+        object_pend(&stream->object);
+    }
+}
+
+int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)
+{
+    struct kevy_reactor *reactor = buffer->reactor;
+    struct kevy_block *block = buffer->block;
+
+    assert(block != NULL);
+    if (block->capacity != 0 || !pool_low(reactor)) {
+        block->refs++;
+        *kept = *buffer;
+        return 0;
+    }
+    block = block_copy(reactor, buffer->data, buffer->length);
+    if (block == NULL)
+        return -ENOBUFS;
+    reactor->stats.copies++;
+    *kept = (struct kevy_buffer){
+        .data = block->data, .length = buffer->length, .block = block, .reactor = reactor};
+    return 0;
+}
+
+void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *shared)
+{
+    assert(kept->block != NULL);
+    kept->block->refs++;
+    *shared = *kept;
+}
+
+void kevy_buffer_release(struct kevy_buffer *kept)
+{
+    if (kept->block == NULL)
+        return;
+    block_release(kept->reactor, kept->block);
+    memset(kept, 0, sizeof *kept);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Signals of a reactor: one signalfd, one multishot poll, a list of watches.
+ *
+ * Model. The descriptor's mask is the set of watched signals; a poll tells that some are waiting, a
+ * read fetches them, every watch of a signal is called. It is polled and read, not read by the
+ * ring: from 6.15 on a ring read of such a descriptor retries short reads (libxev issue 171).
+ *
+ * Invariants. A signal is blocked while it is watched, and again what it was before with the last
+ * watch. Stopping is synchronous: a watch that is stopped from another's callback is not called.
+ */
+#include "internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static bool watched(const struct kevy_reactor *reactor, const struct kevy_signal *watch)
+{
+    const struct kevy_signal *other = reactor->signals;
+
+    while (other != NULL && other != watch)
+        other = other->next;
+    return other != NULL;
+}
+
+/* The next watch of `number` that has not been called in this round, by position: the list may
+ * change. */
+static struct kevy_signal *watch_next(struct kevy_reactor *reactor, int number, unsigned skip)
+{
+    struct kevy_signal *watch = reactor->signals;
+
+    for (; watch != NULL; watch = watch->next)
+        if (watch->number == number && skip-- == 0)
+            return watch;
+    return NULL;
+}
+
+static void signal_deliver(struct kevy_reactor *reactor, int number)
+{
+    struct kevy_signal *watch;
+    unsigned called = 0;
+
+    while ((watch = watch_next(reactor, number, called)) != NULL) {
+        watch->fire(watch);
+        if (watched(reactor, watch))
+            called++;
+    }
+}
+
+static void signals_ready(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct kevy_reactor *reactor = completion->reactor;
+    struct signalfd_siginfo info;
+
+    if ((flags & KEVY_CQE_F_MORE) == 0)
+        reactor->completions_internal--;
+    if (result < 0)
+        return; /* cancelled, because the reactor is being destroyed */
+    while (read(reactor->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        signal_deliver(reactor, (int)info.ssi_signo);
+    if ((flags & KEVY_CQE_F_MORE) == 0)
+        (void)completion_internal_poll(completion, reactor->signal_fd);
+}
+
+static int signals_open(struct kevy_reactor *reactor)
+{
+    int fd, error;
+
+    if (reactor->signal_fd >= 0)
+        return 0;
+    sigemptyset(&reactor->signals_watched);
+    fd = signalfd(-1, &reactor->signals_watched, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    kevy_completion_init(&reactor->signal_ready, reactor, signals_ready);
+    error = completion_internal_poll(&reactor->signal_ready, fd);
+    if (error < 0) {
+        close(fd);
+        return error;
+    }
+    reactor->signal_fd = fd;
+    return 0;
+}
+
+/* Blocks `number` in this thread and remembers whether it was blocked before. */
+static void signal_block(struct kevy_reactor *reactor, int number)
+{
+    sigset_t one, before;
+
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    (void)pthread_sigmask(SIG_BLOCK, &one, &before);
+    if (sigismember(&before, number))
+        sigaddset(&reactor->signals_blocked_before, number);
+    else
+        sigdelset(&reactor->signals_blocked_before, number);
+}
+
+static void signal_unblock(struct kevy_reactor *reactor, int number)
+{
+    sigset_t one;
+
+    if (sigismember(&reactor->signals_blocked_before, number))
+        return;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    (void)pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
+                      kevy_signal_fire fire)
+{
+    sigset_t wanted;
+    int error;
+
+    if (number <= 0 || number >= NSIG || number == SIGKILL || number == SIGSTOP)
+        return -EINVAL;
+    if (watch->reactor != NULL)
+        return -EINVAL;
+    error = signals_open(reactor);
+    if (error < 0)
+        return error;
+    wanted = reactor->signals_watched;
+    sigaddset(&wanted, number);
+    if (signalfd(reactor->signal_fd, &wanted, 0) < 0)
+        return -errno;
+    if (!sigismember(&reactor->signals_watched, number))
+        signal_block(reactor, number);
+    reactor->signals_watched = wanted;
+    watch->number = number;
+    watch->reactor = reactor;
+    watch->fire = fire;
+    watch->next = reactor->signals;
+    reactor->signals = watch;
+    return 0;
+}
+
+void kevy_signal_stop(struct kevy_signal *watch)
+{
+    struct kevy_reactor *reactor = watch->reactor;
+    struct kevy_signal **link;
+
+    if (reactor == NULL)
+        return;
+    for (link = &reactor->signals; *link != watch;)
+        link = &(*link)->next;
+    *link = watch->next;
+    watch->reactor = NULL;
+    if (watch_next(reactor, watch->number, 0) != NULL)
+        return;
+    sigdelset(&reactor->signals_watched, watch->number);
+    (void)signalfd(reactor->signal_fd, &reactor->signals_watched, 0);
+    signal_unblock(reactor, watch->number);
+}
+
+void signals_close(struct kevy_reactor *reactor)
+{
+    while (reactor->signals != NULL)
+        kevy_signal_stop(reactor->signals);
+    if (reactor->signal_fd >= 0)
+        close(reactor->signal_fd);
+    reactor->signal_fd = -1;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

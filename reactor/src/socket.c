@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Listening sockets.
+ *
+ * Model. An address is resolved to a sockaddr first: numeric IPv4 or IPv6, "every address" (an IPv6
+ * socket that takes IPv4 as well, or IPv4 alone on hosts without IPv6), or the caller's own.
+ * Options are set before listen, so that accepted sockets inherit them from the first on.
+ */
+#include "socket.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG_DEFAULT 4096
+
+struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage storage;
+    };
+    socklen_t length;
+    bool dual; /* IPv6 that takes IPv4 too */
+};
+
+static void address_v4(struct address *address, struct in_addr host, uint16_t port)
+{
+    address->v4.sin_family = AF_INET;
+    address->v4.sin_addr = host;
+    address->v4.sin_port = htons(port);
+    address->length = sizeof address->v4;
+}
+
+static void address_v6(struct address *address, struct in6_addr host, uint16_t port)
+{
+    address->v6.sin6_family = AF_INET6;
+    address->v6.sin6_addr = host;
+    address->v6.sin6_port = htons(port);
+    address->length = sizeof address->v6;
+}
+
+static int address_find(const struct kevy_listener_options *options, struct address *address)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    memset(address, 0, sizeof *address);
+    if (options->socket_address != NULL) {
+        if (options->socket_address_length > sizeof address->storage)
+            return -EINVAL;
+        memcpy(&address->storage, options->socket_address, options->socket_address_length);
+        address->length = options->socket_address_length;
+    } else if (options->address == NULL) {
+        address_v6(address, in6addr_any, options->port);
+        address->dual = true;
+    } else if (inet_pton(AF_INET, options->address, &v4) == 1) {
+        address_v4(address, v4, options->port);
+    } else if (inet_pton(AF_INET6, options->address, &v6) == 1) {
+        address_v6(address, v6, options->port);
+    } else {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int option_set(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static int options_set(int fd, const struct kevy_listener_options *options,
+                       const struct address *address)
+{
+    bool internet = address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
+    int error = 0;
+
+    if (!internet)
+        return 0;
+    error = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (error == 0 && options->reuse_port)
+        error = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (error == 0 && address->any.sa_family == AF_INET6)
+        error = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual);
+    if (error == 0 && !options->delay)
+        error = option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return error;
+}
+
+static int listen_at(const struct kevy_listener_options *options, const struct address *address)
+{
+    int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    int backlog = options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT;
+    int fd = socket(address->any.sa_family, type, 0);
+    int error;
+
+    if (fd < 0)
+        return -errno;
+    error = options_set(fd, options, address);
+    if (error == 0 && bind(fd, &address->any, address->length) < 0)
+        error = -errno;
+    if (error == 0 && listen(fd, backlog) < 0)
+        error = -errno;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
+}
+
+int socket_listen(const struct kevy_listener_options *options)
+{
+    struct address address;
+    int result = address_find(options, &address);
+
+    if (result < 0)
+        return result;
+    result = listen_at(options, &address);
+    /* A host without IPv6 has "every address" in IPv4 alone. */
+    if (address.dual && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)) {
+        const struct in_addr any = {.s_addr = htonl(INADDR_ANY)};
+
+        memset(&address, 0, sizeof address);
+        address_v4(&address, any, options->port);
+        result = listen_at(options, &address);
+    }
+    return result;
+}
+
+uint16_t socket_port(int fd)
+{
+    struct address address;
+
+    memset(&address, 0, sizeof address);
+    address.length = sizeof address.storage;
+    if (getsockname(fd, &address.any, &address.length) < 0)
+        return 0;
+    if (address.any.sa_family == AF_INET)
+        return ntohs(address.v4.sin_port);
+    if (address.any.sa_family == AF_INET6)
+        return ntohs(address.v6.sin6_port);
+    return 0;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

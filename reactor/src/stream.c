@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The states of a stream: how it starts, what its flush does in each state, how it ends.
+ *
+ * Model. The diagram is in stream_internal.h. User calls only change state and flags and make the
+ * stream pending; the flush acts. Ending is one road: terminate -> cancel what is in flight -> wait
+ * for zero -> close the descriptor -> last callback. Closing in good order walks towards it through
+ * flushing and lingering.
+ *
+ * Invariants. The state only moves forward, from idle to idle. The descriptor is closed with
+ * nothing in flight but that close: a close with a recv armed sends no FIN (liburing issue 932).
+ * Between terminate and the last callback no other callback comes but `done` of the writes that are
+ * dropped.
+ */
+#include "stream_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#define MARK_LOW_DEFAULT  (16U << 10)
+#define MARK_HIGH_DEFAULT (64U << 10)
+
+struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
+                                     const struct kevy_stream_events *events)
+{
+    _Static_assert(sizeof *stream <= 192, "a million idle streams are 192 MB at most");
+    assert(events->close != NULL);
+    memset(stream, 0, sizeof *stream);
+    stream->events = events;
+    stream->mark_low = MARK_LOW_DEFAULT;
+    stream->mark_high = MARK_HIGH_DEFAULT;
+    stream->fd = -1;
+    return stream;
+}
+
+static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd,
+                         enum stream_state state)
+{
+    assert(stream->object.state == STREAM_IDLE);
+    object_link(&stream->object, reactor, KIND_STREAM);
+    stream->object.state = (uint8_t)state;
+    stream->object.flags = reactor->draining ? OBJECT_FINISH : 0;
+    stream->fd = fd;
+    stream->reason = 0;
+    object_pend(&stream->object);
+}
+
+void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd)
+{
+    assert(stream->object.state == STREAM_IDLE); /* `accept` returned a stream that is in use */
+    stream_start(stream, listener->object.reactor, fd, STREAM_OPEN);
+    stream->listener = listener;
+    if (stream->events->open != NULL)
+        stream->events->open(stream);
+}
+
+int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd)
+{
+    if (stream->object.state != STREAM_IDLE || fd < 0)
+        return -EINVAL;
+    stream_start(stream, reactor, fd, STREAM_OPEN);
+    stream->object.flags |= STREAM_TELL_OPEN;
+    return 0;
+}
+
+static int connect_socket(sa_family_t family)
+{
+    static const int on = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -errno;
+    /* A turn sends at once what it has: waiting for more would only add latency. */
+    if (family == AF_INET || family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
+                        const struct sockaddr *address, socklen_t address_length,
+                        uint64_t timeout_ns)
+{
+    struct kevy_sqe *sqe;
+    void *kept;
+    int fd;
+
+    if (stream->object.state != STREAM_IDLE || address_length < sizeof(sa_family_t) ||
+        address_length > sizeof(struct sockaddr_storage))
+        return -EINVAL;
+    fd = connect_socket(address->sa_family);
+    if (fd < 0)
+        return fd;
+    /* The kernel copies the address when the request is submitted, which is after we return. */
+    kept = reactor_arena(reactor, address_length);
+    sqe = kept != NULL ? reactor_sqe(reactor, stream, OPERATION_CONNECT) : NULL;
+    if (sqe == NULL) {
+        close(fd);
+        return -EAGAIN;
+    }
+    memcpy(kept, address, address_length);
+    kevy_prep_connect(sqe, fd, kept, address_length);
+    stream_start(stream, reactor, fd, STREAM_CONNECTING);
+    stream->object.in_flight++;
+    if (timeout_ns != KEVY_FOREVER) {
+        if (!reactor->running)
+            reactor_clock(reactor);
+        stream->phase_at_ns = reactor->now_ns + timeout_ns;
+        stream_deadline_file(stream);
+    }
+    return 0;
+}
+
+void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    struct kevy_stream *stream = owner;
+
+    (void)reactor;
+    (void)flags;
+    stream->object.in_flight--;
+    object_pend(&stream->object);
+    if (stream->object.state != STREAM_CONNECTING)
+        return;
+    if (result < 0) {
+        stream_terminate(stream, result);
+        return;
+    }
+    stream->phase_at_ns = 0;
+    stream->object.state = STREAM_OPEN;
+    if (stream->events->open != NULL)
+        stream->events->open(stream);
+}
+
+static void flush_nothing(struct kevy_stream *stream)
+{
+    (void)stream;
+}
+
+/* Events that were waiting for the loop. Each may change the state. */
+static void tell(struct kevy_stream *stream)
+{
+    if (stream_has(stream, STREAM_TELL_OPEN)) {
+        stream->object.flags &= ~STREAM_TELL_OPEN;
+        if (stream->events->open != NULL)
+            stream->events->open(stream);
+    }
+    if (stream->object.state == STREAM_OPEN && stream_has(stream, OBJECT_FINISH)) {
+        stream->object.flags &= ~OBJECT_FINISH;
+        if (stream->events->finish != NULL)
+            stream->events->finish(stream);
+        else
+            kevy_stream_close(stream);
+    }
+}
+
+static void flush_open(struct kevy_stream *stream)
+{
+    if (unlikely(stream_has(stream, STREAM_TELL_OPEN | OBJECT_FINISH)))
+        tell(stream);
+    if (unlikely(stream->held_last != NULL || stream_has(stream, STREAM_READ_ENDED)))
+        stream_read_continue(stream);
+    if (unlikely(stream->object.state != STREAM_OPEN))
+        return; /* a callback ended it, and made it pending again */
+    stream_recv_adjust(stream);
+    stream_write_continue(stream);
+}
+
+static void flush_closing(struct kevy_stream *stream)
+{
+    if (stream_has(stream, STREAM_WRITE_FAILED)) {
+        stream_terminate(stream, stream->reason);
+        return;
+    }
+    /* Reading on, into nothing: a peer that is busy sending might not read otherwise. */
+    stream_recv_adjust(stream);
+    stream_write_continue(stream);
+    if (!stream_has(stream, STREAM_FIN_SENT))
+        return;
+    stream_linger(stream);
+    if (stream_has(stream, STREAM_READ_ENDED))
+        stream_terminate(stream, 0);
+}
+
+static void flush_lingering(struct kevy_stream *stream)
+{
+    if (stream_has(stream, STREAM_READ_ENDED))
+        stream_terminate(stream, 0);
+    else
+        stream_recv_adjust(stream);
+}
+
+static void flights_cancel(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_sqe *sqe;
+
+    if (stream_has(stream, STREAM_CANCELLED))
+        return;
+    sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+    if (sqe == NULL) {
+        object_pend(&stream->object);
+        return;
+    }
+    kevy_prep_cancel_fd(sqe, stream->fd, KEVY_ASYNC_CANCEL_ALL);
+    stream->object.flags |= STREAM_CANCELLED;
+}
+
+static void descriptor_close(struct kevy_stream *stream)
+{
+    static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_CLOSE);
+
+    if (sqe == NULL) {
+        object_pend(&stream->object);
+        return;
+    }
+    if (stream_has(stream, STREAM_RESET))
+        (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    kevy_prep_close(sqe, stream->fd);
+    stream->object.in_flight++;
+    stream->object.state = STREAM_CLOSED;
+}
+
+static void flush_terminating(struct kevy_stream *stream)
+{
+    if (stream->object.in_flight != 0) {
+        flights_cancel(stream);
+        return;
+    }
+    stream_queue_drop(stream, stream->reason != 0 ? stream->reason : -ECANCELED);
+    descriptor_close(stream);
+}
+
+void stream_flush(struct kevy_object *object)
+{
+    static void (*const by_state[])(struct kevy_stream *) = {
+        [STREAM_IDLE] = flush_nothing,        [STREAM_CONNECTING] = flush_nothing,
+        [STREAM_OPEN] = flush_open,           [STREAM_CLOSING] = flush_closing,
+        [STREAM_LINGERING] = flush_lingering, [STREAM_TERMINATING] = flush_terminating,
+        [STREAM_CLOSED] = flush_nothing,
+    };
+
+    by_state[object->state](stream_of(object));
+}
+
+void stream_terminate(struct kevy_stream *stream, int reason)
+{
+    if (stream->object.state == STREAM_IDLE || stream->object.state >= STREAM_TERMINATING)
+        return;
+    stream->object.state = STREAM_TERMINATING;
+    stream->reason = reason;
+    stream_deadlines_off(stream);
+    stream_held_drop(stream);
+    stream_unhold(stream);
+    stream_release_held(stream);
+    pool_forget(stream);
+    object_pend(&stream->object);
+}
+
+void kevy_stream_close(struct kevy_stream *stream)
+{
+    if (stream->object.state == STREAM_CONNECTING) {
+        stream_terminate(stream, 0);
+        return;
+    }
+    if (stream->object.state != STREAM_OPEN)
+        return;
+    stream->object.state = STREAM_CLOSING;
+    stream->object.flags |= STREAM_FIN_WANTED;
+    stream->object.flags &= ~STREAM_PAUSED;
+    stream_held_drop(stream);
+    stream_unhold(stream);
+    stream_release_held(stream);
+    stream_deadlines_closing(stream);
+    object_pend(&stream->object);
+}
+
+void kevy_stream_abort(struct kevy_stream *stream)
+{
+    if (stream->object.state == STREAM_IDLE || stream->object.state >= STREAM_TERMINATING)
+        return;
+    stream->object.flags |= STREAM_RESET;
+    stream_terminate(stream, -ECANCELED);
+}
+
+void stream_object_abort(struct kevy_object *object)
+{
+    kevy_stream_abort(stream_of(object));
+}
+
+void stream_object_closed(struct kevy_object *object)
+{
+    struct kevy_stream *stream = stream_of(object);
+    struct kevy_reactor *reactor = object->reactor;
+    struct kevy_listener *listener = stream->listener;
+
+    assert(stream->queue_first == NULL && stream->held_last == NULL);
+    object_unlink(object);
+    object->state = STREAM_IDLE;
+    stream->fd = -1;
+    stream->listener = NULL;
+    if (listener != NULL)
+        listener_connection_gone(listener);
+    if (unlikely(reactor->listeners_stalled != 0))
+        listeners_descriptor_free(reactor);
+    stream->events->close(stream, stream->reason);
+}
+
+int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address, socklen_t *length)
+{
+    if (stream->fd < 0)
+        return -ENOTCONN;
+    return getpeername(stream->fd, address, length) < 0 ? -errno : 0;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The three time limits of a stream.
+ *
+ * Model. A limit is a plain field, 0 when off; activity moves it by one store. One wheel node a
+ * stream is filed at or before the earliest of them. When it comes up, the earliest is looked at
+ * again: in the future, the node is filed anew (about once a period, whatever the traffic);
+ * otherwise the limit has passed.
+ *
+ * Invariants. While a limit is on, the node is filed at or before it. Only a limit set below the
+ * filed time files eagerly. A limit that passed is off until it is set again.
+ */
+#include "stream_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#define LINGER_MS            1000U
+#define CLOSE_WRITE_STALL_MS 30000U
+
+static uint64_t earlier_on(uint64_t a_ns, uint64_t b_ns)
+{
+    if (a_ns == 0 || b_ns == 0)
+        return a_ns | b_ns;
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* The earliest limit that is on, or 0. */
+static uint64_t deadline_earliest(const struct kevy_stream *stream)
+{
+    return earlier_on(earlier_on(stream->idle_at_ns, stream->write_at_ns), stream->phase_at_ns);
+}
+
+/* Files the node at the earliest limit, unless it is filed before that already. */
+void stream_deadline_file(struct kevy_stream *stream)
+{
+    uint64_t earliest_ns = deadline_earliest(stream);
+
+    if (earliest_ns == 0)
+        return;
+    if (wheel_filed(&stream->deadline) && stream->deadline.deadline_ns <= earliest_ns)
+        return;
+    wheel_unfile(&stream->deadline);
+    stream->deadline.deadline_ns = earliest_ns;
+    wheel_file(&stream->object.reactor->deadlines, &stream->deadline);
+}
+
+void stream_deadlines_off(struct kevy_stream *stream)
+{
+    wheel_unfile(&stream->deadline);
+    stream->idle_timeout_ms = 0;
+    stream->write_timeout_ms = 0;
+    stream->idle_at_ns = 0;
+    stream->write_at_ns = 0;
+    stream->phase_at_ns = 0;
+}
+
+/* The limits of a stream that closes: the queue has to make progress, and nothing else counts. */
+void stream_deadlines_closing(struct kevy_stream *stream)
+{
+    stream->idle_timeout_ms = 0;
+    stream->idle_at_ns = 0;
+    stream->phase_at_ns = 0;
+    if (stream->write_timeout_ms == 0)
+        stream->write_timeout_ms = CLOSE_WRITE_STALL_MS;
+    if (stream->queue_first != NULL && stream->write_at_ns == 0)
+        stream_write_expected(stream);
+}
+
+/* The limits of a stream that waits for the peer's own end. */
+void stream_linger(struct kevy_stream *stream)
+{
+    stream->object.state = STREAM_LINGERING;
+    stream->write_at_ns = 0;
+    stream->phase_at_ns = deadline_after(stream, LINGER_MS);
+    stream_deadline_file(stream);
+}
+
+static void deadline_passed(struct kevy_stream *stream, enum kevy_deadline which)
+{
+    stream->object.reactor->stats.timers_fired++;
+    if (stream->object.state == STREAM_LINGERING)
+        stream_terminate(stream, 0);
+    else if (stream->object.state != STREAM_OPEN || stream->events->timeout == NULL)
+        stream_terminate(stream, -ETIMEDOUT);
+    else
+        stream->events->timeout(stream, which);
+}
+
+static bool due(uint64_t *at_ns, uint64_t now_ns)
+{
+    if (*at_ns == 0 || *at_ns > now_ns)
+        return false;
+    *at_ns = 0;
+    return true;
+}
+
+/* The node came up. One limit is reported at a time; another that is due as well comes right after.
+ */
+void stream_deadline_due(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    uint64_t now_ns = reactor->now_ns;
+    uint64_t *limits[] = {
+        [KEVY_DEADLINE_IDLE] = &stream->idle_at_ns,
+        [KEVY_DEADLINE_WRITE] = &stream->write_at_ns,
+        [KEVY_DEADLINE_PHASE] = &stream->phase_at_ns,
+    };
+
+    for (unsigned which = 0; which < sizeof limits / sizeof limits[0]; which++) {
+        if (!due(limits[which], now_ns))
+            continue;
+        stream_deadline_file(stream);
+        deadline_passed(stream, (enum kevy_deadline)which);
+        return;
+    }
+    reactor->stats.deadlines_refiled++;
+    stream_deadline_file(stream);
+}
+
+static uint32_t to_milliseconds(uint64_t timeout_ns)
+{
+    uint64_t timeout_ms = timeout_ns / 1000000U + (timeout_ns % 1000000U != 0);
+
+    return timeout_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)timeout_ms;
+}
+
+void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
+                          uint64_t timeout_ns)
+{
+    uint32_t timeout_ms = to_milliseconds(timeout_ns);
+
+    if (stream->object.state != STREAM_OPEN)
+        return;
+    switch (deadline) {
+    case KEVY_DEADLINE_IDLE:
+        stream->idle_timeout_ms = timeout_ms;
+        stream->idle_at_ns = timeout_ms != 0 ? deadline_after(stream, timeout_ms) : 0;
+        break;
+    case KEVY_DEADLINE_WRITE:
+        stream->write_timeout_ms = timeout_ms;
+        stream->write_at_ns = 0;
+        if (stream->queue_first != NULL)
+            stream_write_expected(stream);
+        break;
+    case KEVY_DEADLINE_PHASE:
+        stream->phase_at_ns = timeout_ms != 0 ? deadline_after(stream, timeout_ms) : 0;
+        break;
+    }
+    stream_deadline_file(stream);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What the stream's files share: its states and flags.
+ *
+ *     idle --adopt, accept--> open --close--> closing --flushed, FIN--> lingering --end, 1 s-->
+ * terminating idle --connect--> connecting --> open        any state --abort, error, deadline-->
+ * terminating terminating --nothing in flight--> closed --descriptor gone, last callback--> idle
+ *
+ *     stream.c           states: start, flush, close, terminate
+ *     stream_read.c      receiving, delivering, holding back
+ *     stream_write.c     the queue and the one send
+ *     stream_deadline.c  the three time limits
+ */
+#ifndef KEVY_REACTOR_STREAM_INTERNAL_H
+#define KEVY_REACTOR_STREAM_INTERNAL_H
+
+#include "internal.h"
+
+enum stream_state {
+    STREAM_IDLE,
+    STREAM_CONNECTING,
+    STREAM_OPEN,
+    STREAM_CLOSING,     /* the user closed: the queue is being flushed */
+    STREAM_LINGERING,   /* FIN sent: what the peer still sends is discarded */
+    STREAM_TERMINATING, /* requests are cancelled and waited for */
+    STREAM_CLOSED,      /* the descriptor is being closed */
+};
+
+/* For kevy_object.flags. */
+#define STREAM_RECV_ARMED     (1U << 0) /* a multishot recv is in flight */
+#define STREAM_RECV_CANCELLED (1U << 1) /* ... and has been asked to end */
+#define STREAM_SENDING        (1U << 2) /* a send is in flight */
+#define STREAM_PAUSED         (1U << 3) /* by the user */
+#define STREAM_HELD           (1U << 4) /* by another stream's queue, or its own */
+#define STREAM_STARVED        (1U << 5) /* waiting for buffers */
+#define STREAM_READ_ENDED     (1U << 6) /* nothing more will be received; `reason` says why */
+#define STREAM_END_TOLD       (1U << 7)
+#define STREAM_TELL_OPEN      (1U << 8)
+#define STREAM_TELL_DRAIN     (1U << 9)  /* a write was answered -EAGAIN */
+#define STREAM_FIN_WANTED     (1U << 10) /* once the queue is empty */
+#define STREAM_FIN_SENT       (1U << 11)
+#define STREAM_WRITE_FAILED   (1U << 12) /* the peer takes nothing more */
+#define STREAM_CANCELLED      (1U << 13) /* everything in flight has been asked to end */
+#define STREAM_RESET          (1U << 14) /* end with RST */
+#define STREAM_POLL_FIRST                                                  \
+    (1U << 15) /* the pool was empty: wait for data before taking a buffer \
+                */
+
+#define POOL_GROUP 0
+
+static inline struct kevy_stream *stream_of(struct kevy_object *object)
+{
+    return KEVY_CONTAINER_OF(object, struct kevy_stream, object);
+}
+
+static inline bool stream_has(const struct kevy_stream *stream, uint32_t flags)
+{
+    return (stream->object.flags & flags) != 0;
+}
+
+/* stream.c */
+void stream_terminate(struct kevy_stream *stream, int reason);
+
+/* stream_read.c */
+void stream_read_continue(struct kevy_stream *stream);
+void stream_recv_adjust(struct kevy_stream *stream);
+void stream_held_drop(struct kevy_stream *stream);
+void stream_unhold(struct kevy_stream *stream);
+void stream_release_held(struct kevy_stream *stream);
+
+/* stream_write.c */
+void stream_write_continue(struct kevy_stream *stream);
+void stream_queue_drop(struct kevy_stream *stream, int result);
+
+/* stream_deadline.c */
+void stream_deadline_file(struct kevy_stream *stream);
+void stream_deadlines_off(struct kevy_stream *stream);
+void stream_deadlines_closing(struct kevy_stream *stream);
+void stream_linger(struct kevy_stream *stream);
+
+static inline uint64_t deadline_after(const struct kevy_stream *stream, uint32_t timeout_ms)
+{
+    return stream->object.reactor->now_ns + (uint64_t)timeout_ms * 1000000U;
+}
+
+/* Something moved: the idle limit starts anew, for the price of one store. */
+static inline void stream_active(struct kevy_stream *stream)
+{
+    if (stream->idle_timeout_ms != 0)
+        stream->idle_at_ns = deadline_after(stream, stream->idle_timeout_ms);
+}
+
+/* The kernel owes us progress from now on. The node is filed at or before the limit, as a rule
+ * already. */
+static inline void stream_write_expected(struct kevy_stream *stream)
+{
+    if (stream->write_timeout_ms == 0)
+        return;
+    stream->write_at_ns = deadline_after(stream, stream->write_timeout_ms);
+    if (!wheel_filed(&stream->deadline) || stream->write_at_ns < stream->deadline.deadline_ns)
+        stream_deadline_file(stream);
+}
+
+#endif /* KEVY_REACTOR_STREAM_INTERNAL_H */

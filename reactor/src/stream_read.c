@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The reading side of a stream.
+ *
+ * Model. One multishot recv is armed while the stream is open; each completion brings one buffer of
+ * the pool. What may not be delivered, because the user paused or a queue holds the stream back,
+ * waits in the held queue, in order; the recv is cancelled only when that happens, so that a pause
+ * during which nothing arrives costs nothing.
+ *
+ * Invariants. Bytes are delivered in the order of arrival: never past a non-empty held queue. The
+ * data of a completion is looked at before its end (the last completion of a multishot may carry
+ * both). The end is told once, after the last byte. A stream is held or starved, never both.
+ */
+#include "stream_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+static bool deliverable(const struct kevy_stream *stream)
+{
+    return stream->object.state == STREAM_OPEN && !stream_has(stream, STREAM_PAUSED | STREAM_HELD);
+}
+
+/* Calls `read` with bytes of `block`, whose reference is passed on. */
+static void deliver(struct kevy_stream *stream, struct kevy_block *block, const uint8_t *data,
+                    uint32_t length)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_buffer buffer = {
+        .data = data, .length = length, .block = block, .reactor = reactor};
+
+    if (likely(stream->events->read != NULL)) {
+        reactor->reading = stream;
+        stream->events->read(stream, &buffer);
+        reactor->reading = NULL;
+    }
+    if (buffer.block != NULL)
+        block_release(reactor, buffer.block);
+}
+
+/* Keeps bytes for later. Without memory for the entry a byte would be missing: the stream ends. */
+static void hold_back(struct kevy_stream *stream, struct kevy_block *block, uint32_t length)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_segment *segment = segment_take(&reactor->memory);
+
+    if (segment == NULL) {
+        block_release(reactor, block);
+        stream_terminate(stream, -ENOBUFS);
+        return;
+    }
+    segment->block = block;
+    segment->data = block->data;
+    segment->length = length;
+    segment->write = NULL;
+    segment->next = segment;
+    if (stream->held_last != NULL) {
+        segment->next = stream->held_last->next;
+        stream->held_last->next = segment;
+    }
+    stream->held_last = segment;
+    object_pend(&stream->object);
+}
+
+static struct kevy_segment *held_pop(struct kevy_stream *stream)
+{
+    struct kevy_segment *first = stream->held_last->next;
+
+    if (first == stream->held_last)
+        stream->held_last = NULL;
+    else
+        stream->held_last->next = first->next;
+    return first;
+}
+
+void stream_held_drop(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+
+    while (stream->held_last != NULL) {
+        struct kevy_segment *segment = held_pop(stream);
+
+        block_release(reactor, segment->block);
+        segment_give(&reactor->memory, segment);
+    }
+}
+
+static void received(struct kevy_stream *stream, struct kevy_block *block, uint32_t length)
+{
+    stream_active(stream);
+    if (likely(deliverable(stream) && stream->held_last == NULL))
+        deliver(stream, block, block->data, length);
+    else if (stream->object.state == STREAM_OPEN)
+        hold_back(stream, block, length);
+    else
+        block_release(stream->object.reactor,
+                      block); /* closing: what the peer still says is nobody's */
+}
+
+static void end_tell(struct kevy_stream *stream)
+{
+    stream->object.flags |= STREAM_END_TOLD;
+    if (stream->reason != 0)
+        stream_terminate(stream, stream->reason);
+    else if (stream->events->end != NULL)
+        stream->events->end(stream);
+    else
+        kevy_stream_close(stream);
+}
+
+void stream_read_continue(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+
+    while (stream->held_last != NULL && deliverable(stream)) {
+        struct kevy_segment *segment = held_pop(stream);
+        struct kevy_block *block = segment->block;
+        const uint8_t *data = segment->data;
+        uint32_t length = segment->length;
+
+        segment_give(&reactor->memory, segment);
+        deliver(stream, block, data, length);
+    }
+    if (stream->held_last == NULL && stream->object.state == STREAM_OPEN &&
+        stream_has(stream, STREAM_READ_ENDED) &&
+        !stream_has(stream, STREAM_END_TOLD | STREAM_PAUSED))
+        end_tell(stream);
+}
+
+static void recv_arm(struct kevy_stream *stream)
+{
+    struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_RECV);
+    uint16_t recv_flags = 0;
+
+    if (sqe == NULL) {
+        object_pend(&stream->object);
+        return;
+    }
+    if (stream_has(stream, STREAM_POLL_FIRST))
+        recv_flags = KEVY_RECVSEND_POLL_FIRST;
+    kevy_prep_recv_multishot(sqe, stream->fd, POOL_GROUP, recv_flags);
+    stream->object.flags &= ~STREAM_POLL_FIRST;
+    stream->object.flags |= STREAM_RECV_ARMED;
+    stream->object.in_flight++;
+}
+
+static void recv_cancel(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+
+    if (sqe == NULL) {
+        object_pend(&stream->object);
+        return;
+    }
+    kevy_prep_cancel(sqe, user_data_make(stream, OPERATION_RECV), 0);
+    stream->object.flags |= STREAM_RECV_CANCELLED;
+}
+
+/* Arms or cancels the recv, as the state of the stream wants it. */
+void stream_recv_adjust(struct kevy_stream *stream)
+{
+    bool wanted = stream->object.state != STREAM_OPEN || deliverable(stream);
+
+    if (stream_has(stream, STREAM_RECV_ARMED)) {
+        if (!wanted && stream->held_last != NULL && !stream_has(stream, STREAM_RECV_CANCELLED))
+            recv_cancel(stream);
+        return;
+    }
+    if (wanted && !stream_has(stream, STREAM_READ_ENDED | STREAM_STARVED))
+        recv_arm(stream);
+}
+
+/* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
+static void recv_ended(struct kevy_stream *stream, int result)
+{
+    stream->object.flags &= ~(STREAM_RECV_ARMED | STREAM_RECV_CANCELLED);
+    stream->object.in_flight--;
+    object_pend(&stream->object);
+    if (result > 0 || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
+        return;
+    if (result == -ENOBUFS) {
+        if (stream->object.state >= STREAM_TERMINATING)
+            return;
+        if (stream_has(stream, STREAM_HELD))
+            stream->object.flags |= STREAM_POLL_FIRST;
+        else
+            pool_starve(stream);
+        return;
+    }
+    stream->object.flags |= STREAM_READ_ENDED;
+    if (stream->reason == 0)
+        stream->reason = result;
+}
+
+void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    struct kevy_stream *stream = owner;
+
+    /* The buffer follows the flag, whatever the result: errors and the end carry none. */
+    if (likely((flags & KEVY_CQE_F_BUFFER) != 0)) {
+        struct kevy_block *block = pool_take(reactor, flags);
+
+        if (likely(result > 0))
+            received(stream, block, (uint32_t)result);
+        else
+            block_release(reactor, block);
+    }
+    if (unlikely((flags & KEVY_CQE_F_MORE) == 0))
+        recv_ended(stream, result);
+}
+
+void kevy_stream_pause(struct kevy_stream *stream)
+{
+    stream->object.flags |= STREAM_PAUSED;
+}
+
+void kevy_stream_resume(struct kevy_stream *stream)
+{
+    if (!stream_has(stream, STREAM_PAUSED))
+        return;
+    stream->object.flags &= ~STREAM_PAUSED;
+    if (stream->object.state == STREAM_OPEN)
+        object_pend(&stream->object);
+}
+
+void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
+{
+    if (source->object.state != STREAM_OPEN || target->object.state != STREAM_OPEN)
+        return;
+    if (stream_has(source, STREAM_HELD) || target->queued <= target->mark_low)
+        return;
+    /* Held or starved: the starved queue is left, and buffers are waited for with POLL_FIRST later.
+     */
+    pool_forget(source);
+    source->object.flags |= STREAM_HELD;
+    source->held_by = target;
+    source->wait_previous = NULL;
+    source->wait_next = target->holding;
+    if (target->holding != NULL)
+        target->holding->wait_previous = source;
+    target->holding = source;
+}
+
+void stream_unhold(struct kevy_stream *stream)
+{
+    struct kevy_stream *target = stream->held_by;
+
+    if (!stream_has(stream, STREAM_HELD))
+        return;
+    stream->object.flags &= ~STREAM_HELD;
+    stream->held_by = NULL;
+    if (stream->wait_previous != NULL)
+        stream->wait_previous->wait_next = stream->wait_next;
+    else
+        target->holding = stream->wait_next;
+    if (stream->wait_next != NULL)
+        stream->wait_next->wait_previous = stream->wait_previous;
+    object_pend(&stream->object);
+}
+
+/* The queue is short again, or gone: whoever it held back reads on. */
+void stream_release_held(struct kevy_stream *stream)
+{
+    while (stream->holding != NULL)
+        stream_unhold(stream->holding);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

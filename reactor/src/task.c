@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Tasks from any thread, and the wake that goes with them.
+ *
+ * Model. Posted tasks are pushed on a list with compare-and-swap, newest first; the loop takes the
+ * whole list at once and turns it round, so each poster's order is kept and no task can be lost or
+ * doubled. Taking all at once also rules out the ABA problem: nothing is ever popped alone.
+ *
+ * Waking. A poster pushes, then looks whether the loop sleeps; the loop says that it sleeps, then
+ * looks whether something was pushed. Full fences between the two keep both from missing the other
+ * (partner: sleep_begin() in loop.c). The first poster to see `sleeping` clears it and writes the
+ * eventfd: one system call a sleep.
+ */
+#include "internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void wake(struct kevy_reactor *reactor)
+{
+    static const uint64_t one = 1;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&reactor->sleeping, __ATOMIC_RELAXED) == 0)
+        return;
+    if (__atomic_exchange_n(&reactor->sleeping, 0, __ATOMIC_ACQ_REL) == 0)
+        return;
+    /* Fails only when the counter is full, and then the loop is awake. */
+    if (write(reactor->wake_fd, &one, sizeof one) < 0)
+        return;
+}
+
+void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
+{
+    struct kevy_task *newest = __atomic_load_n(&reactor->posted, __ATOMIC_RELAXED);
+
+    /* Release: the task's content is written before the loop can see it. Partner: the take below.
+     */
+    do
+        task->next = newest;
+    while (!__atomic_compare_exchange_n(&reactor->posted, &newest, task, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED));
+    wake(reactor);
+}
+
+void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task)
+{
+    assert(pthread_equal(reactor->owner, pthread_self()));
+    task->next = NULL;
+    if (reactor->deferred_last != NULL)
+        reactor->deferred_last->next = task;
+    else
+        reactor->deferred_first = task;
+    reactor->deferred_last = task;
+}
+
+void kevy_reactor_stop(struct kevy_reactor *reactor)
+{
+    __atomic_store_n(&reactor->stopping, 1, __ATOMIC_RELEASE);
+    wake(reactor);
+}
+
+bool tasks_waiting(const struct kevy_reactor *reactor)
+{
+    return reactor->deferred_first != NULL ||
+           __atomic_load_n(&reactor->posted, __ATOMIC_RELAXED) != NULL ||
+           __atomic_load_n(&reactor->stopping, __ATOMIC_RELAXED) != 0;
+}
+
+/* Everything posted so far, oldest first. */
+static struct kevy_task *posted_take(struct kevy_reactor *reactor)
+{
+    struct kevy_task *newest = NULL;
+    struct kevy_task *oldest = NULL;
+
+    if (likely(__atomic_load_n(&reactor->posted, __ATOMIC_RELAXED) == NULL))
+        return NULL;
+    newest = __atomic_exchange_n(&reactor->posted, NULL, __ATOMIC_ACQUIRE);
+    while (newest != NULL) {
+        struct kevy_task *next = newest->next;
+
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static void list_run(struct kevy_reactor *reactor, struct kevy_task *task)
+{
+    while (task != NULL) {
+        struct kevy_task *next = task->next; /* the task may be gone when its callback returns */
+
+        reactor->stats.tasks_run++;
+        task->run(task, reactor);
+        task = next;
+    }
+}
+
+/* What the tasks of this turn post and defer belongs to the next: a task that posts itself starves
+ * nobody. */
+void tasks_run(struct kevy_reactor *reactor)
+{
+    struct kevy_task *posted = posted_take(reactor);
+    struct kevy_task *deferred = reactor->deferred_first;
+
+    reactor->deferred_first = NULL;
+    reactor->deferred_last = NULL;
+    list_run(reactor, posted);
+    list_run(reactor, deferred);
+}
+
+static void woken(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct kevy_reactor *reactor = completion->reactor;
+    uint64_t count;
+
+    if ((flags & KEVY_CQE_F_MORE) == 0)
+        reactor->completions_internal--;
+    if (result < 0)
+        return; /* cancelled, because the reactor is being destroyed */
+    if (read(reactor->wake_fd, &count, sizeof count) == (ssize_t)sizeof count)
+        reactor->stats.wakes++;
+    if ((flags & KEVY_CQE_F_MORE) == 0)
+        (void)completion_internal_poll(completion, reactor->wake_fd);
+}
+
+int tasks_open(struct kevy_reactor *reactor)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    reactor->wake_fd = fd;
+    kevy_completion_init(&reactor->wake, reactor, woken);
+    return completion_internal_poll(&reactor->wake, fd);
+}
+
+void tasks_close(struct kevy_reactor *reactor)
+{
+    if (reactor->wake_fd >= 0)
+        close(reactor->wake_fd);
+    reactor->wake_fd = -1;
+}
+
+#endif /* KEVY_RING_SUPPORTED */
