@@ -30,7 +30,9 @@ have_installed() {
         -Dtests=disabled -Dexamples=disabled
     meson install -C "$work/library"
     PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig
-    export PKG_CONFIG_PATH
+    # What ldconfig does for a prefix that the system knows.
+    LD_LIBRARY_PATH=$work/prefix/lib
+    export PKG_CONFIG_PATH LD_LIBRARY_PATH
 }
 
 case $kind in
