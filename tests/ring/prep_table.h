@@ -221,7 +221,7 @@
     X(link_timeout_ns, kevy_prep_link_timeout_ns(sqe, 1000, 1), .opcode = 15, .fd = -1,            \
       .addr = 1000, .len = 1, .timeout_flags = 0x81)                                               \
     X(link_timeout_update, kevy_prep_link_timeout_update(sqe, 42, TIME(0x1000), 1), .opcode = 12,  \
-      .fd = -1, .addr = 42, .addr2 = 0x1000, .timeout_flags = 0x11)                                \
+      .fd = -1, .addr = 42, .addr2 = 0x1000, .timeout_flags = 0x13)                                \
     X(poll, kevy_prep_poll(sqe, 5, LITTLE(0x8000, 1)), .opcode = 6, .fd = 5,                       \
       .poll32_events = POLL_EVENTS(0x8000, 1))                                                     \
     X(poll_multishot, kevy_prep_poll_multishot(sqe, 5, 4), .opcode = 6, .fd = 5, .len = 1,         \

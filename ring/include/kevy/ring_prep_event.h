@@ -147,13 +147,16 @@ static inline void kevy_prep_link_timeout_ns(struct kevy_sqe *sqe, uint64_t time
                          timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
 }
 
-/* As kevy_prep_timeout_update(), for a time-out made by kevy_prep_link_timeout() (5.15). */
+/*
+ * As kevy_prep_timeout_update(), for a time-out made by kevy_prep_link_timeout() (5.15). The kernel
+ * wants both flags: with the second alone it would remove instead, and among the other time-outs.
+ */
 static inline void kevy_prep_link_timeout_update(struct kevy_sqe *sqe, uint64_t target_user_data,
                                                  const struct kevy_timespec *time,
                                                  uint32_t timeout_flags)
 {
     kevy_prep_timeout_change(sqe, target_user_data, kevy_word_pointer(time),
-                             timeout_flags | KEVY_LINK_TIMEOUT_UPDATE);
+                             timeout_flags | KEVY_TIMEOUT_UPDATE_MASK);
 }
 
 /* Private: poll_add and its updates. */
@@ -231,8 +234,9 @@ static inline void kevy_prep_cancel_matching(struct kevy_sqe *sqe, uint64_t targ
 
 /*
  * Cancels the request, or with KEVY_ASYNC_CANCEL_ALL (5.19) each, that carries `target_user_data`
- * (5.5). res: 0, or with ALL how many; -ENOENT: none; -EALREADY: it runs and may not be stopped any
- * more. All three are normal. The request's own CQE says -ECANCELED, or what it had already done.
+ * (5.5). res: 0, -ENOENT: none; -EALREADY: it runs and may not be stopped any more; with ALL how
+ * many, 0 for none. All of that is normal. The request's own CQE says -ECANCELED, or what it had
+ * already done.
  */
 static inline void kevy_prep_cancel(struct kevy_sqe *sqe, uint64_t target_user_data,
                                     uint32_t cancel_flags)
@@ -261,7 +265,7 @@ static inline void kevy_prep_cancel_op(struct kevy_sqe *sqe, enum kevy_op opcode
     kevy_prep_cancel_matching(sqe, 0, -1, (uint32_t)opcode, cancel_flags | KEVY_ASYNC_CANCEL_OP);
 }
 
-/* Cancels everything on the ring (5.19). res: how many, -ENOENT for none. */
+/* Cancels everything on the ring (5.19). res: how many, 0 for none. */
 static inline void kevy_prep_cancel_any(struct kevy_sqe *sqe)
 {
     kevy_prep_cancel_matching(sqe, 0, -1, 0, KEVY_ASYNC_CANCEL_ANY);
