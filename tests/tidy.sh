@@ -64,6 +64,13 @@ without_licence() {
     done
 }
 
+# A header that is not listed is not installed and not tested.
+unlisted() {
+    for file in ring/include/kevy/*.h ring/src/*.c reactor/include/kevy/*.h reactor/src/*.c; do
+        grep -q "'${file#*/}'" "${file%%/*}/meson.build" || echo "$file:1: not in meson.build"
+    done
+}
+
 long_functions() {
     ctags -x --languages=C,C++ --langmap=C:.c.h --kinds-C=f --kinds-C++=f --_xformat='%F %n %e %N' \
         -I KEVY_API,KEVY_BEGIN_DECLS,KEVY_END_DECLS "$@" |
@@ -93,6 +100,7 @@ unformatted() {
     check 'paths of one machine' machine_paths $all_files
     check 'tabs and trailing blanks' loose_blanks $all_files
     check 'SPDX line' without_licence $all_files
+    check 'files of the libraries' unlisted
     if have ctags; then
         check 'function length' long_functions $c_files
     else
