@@ -33,5 +33,5 @@ show_curl() {
 (show_curl &)
 
 # The server takes this process over: Ctrl-C and kill reach it, and its exit status is ours.
-echo "== Serving on http://127.0.0.1:$port/ until Ctrl-C"
+echo "== Starting http_echo; Ctrl-C drains and ends it"
 exec "$build/examples/http_echo" --address 127.0.0.1 --port "$port"
