@@ -69,8 +69,8 @@
       .len = 99, .msg_flags = 0x40)                                                                \
     X(recv_select, kevy_prep_recv_select(sqe, 5, 3, 99, 0x40), SELECT(27, 3), .fd = 5, .len = 99,  \
       .msg_flags = 0x40)                                                                           \
-    X(recv_bundle, kevy_prep_recv_bundle(sqe, 5, 3, 99, 0x40), SELECT(27, 3), .fd = 5,             \
-      .ioprio = 0x10, .len = 99, .msg_flags = 0x40)                                                \
+    X(recv_bundle, kevy_prep_recv_bundle(sqe, 5, 3, 0x40), SELECT(27, 3), .fd = 5, .ioprio = 0x10, \
+      .msg_flags = 0x40)                                                                           \
     X(recv_multishot, kevy_prep_recv_multishot(sqe, 5, 3, 0), SELECT(27, 3), .fd = 5, .ioprio = 2) \
     X(recv_multishot_bundle,                                                                       \
       kevy_prep_recv_multishot(sqe, 5, 3, KEVY_RECVSEND_BUNDLE | KEVY_RECVSEND_POLL_FIRST),        \

@@ -55,14 +55,16 @@ static inline void kevy_prep_recv_select(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * The same, filling as many buffers as the data needs and `length` allows (6.10), 0 for no limit.
- * The CQE names the first; the rest follow in ring order, each full but the last.
+ * The same, filling as many buffers as the data needs (6.10). The CQE names the first; the rest
+ * follow in ring order, each full but the last. It may stop at the end of a buffer although there
+ * is more. It takes no length: 6.18 forgets it when it looks a second time, and hands out more than
+ * was asked for.
  */
 static inline void kevy_prep_recv_bundle(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
-                                         uint32_t length, uint32_t msg_flags)
+                                         uint32_t msg_flags)
 {
-    kevy_prep_recv_group(sqe, fd, buffer_group, kevy_word_32_32(length, msg_flags),
-                         KEVY_RECVSEND_BUNDLE, 0);
+    kevy_prep_recv_group(sqe, fd, buffer_group, kevy_word_32_32(0, msg_flags), KEVY_RECVSEND_BUNDLE,
+                         0);
 }
 
 /*
