@@ -115,10 +115,16 @@ static int descriptor_open(uint32_t entries, const struct kevy_ring_options *opt
     }
 }
 
-static size_t ring_bytes(const struct kevy_params *params)
+static size_t cq_bytes(const struct kevy_params *params)
 {
     size_t cqe_size = sizeof(struct kevy_cqe) << ((params->flags & KEVY_SETUP_CQE32) != 0);
-    size_t cq_end = params->cq_off.cqes + cqe_size * params->cq_entries;
+
+    return params->cq_off.cqes + cqe_size * params->cq_entries;
+}
+
+static size_t ring_bytes(const struct kevy_params *params)
+{
+    size_t cq_end = cq_bytes(params);
     size_t sq_end = params->sq_off.array + sizeof(uint32_t) * params->sq_entries;
 
     if (params->features & KEVY_FEAT_SINGLE_MMAP)
@@ -141,19 +147,17 @@ static int area_map(struct kevy_ring *ring, void **memory, size_t *size, size_t 
 
 static int areas_map(struct kevy_ring *ring, const struct kevy_params *params)
 {
-    size_t sqe_size = sizeof(struct kevy_sqe) << ring->sqe_shift;
-    size_t cq_bytes =
-        params->cq_off.cqes + (sizeof(struct kevy_cqe) << ring->cqe_shift) * params->cq_entries;
     void *sqes = NULL;
     int error;
 
     error =
         area_map(ring, &ring->ring_memory, &ring->ring_size, ring_bytes(params), KEVY_OFF_SQ_RING);
     if (error == 0 && (params->features & KEVY_FEAT_SINGLE_MMAP) == 0)
-        error = area_map(ring, &ring->cq_memory, &ring->cq_size, cq_bytes, KEVY_OFF_CQ_RING);
-    if (error == 0)
         error =
-            area_map(ring, &sqes, &ring->sqe_size, sqe_size * params->sq_entries, KEVY_OFF_SQES);
+            area_map(ring, &ring->cq_memory, &ring->cq_size, cq_bytes(params), KEVY_OFF_CQ_RING);
+    if (error == 0)
+        error = area_map(ring, &sqes, &ring->sqe_size,
+                         (size_t)params->sq_entries << ring->sqe_shift, KEVY_OFF_SQES);
     ring->sqes = sqes;
     return error;
 }
@@ -170,6 +174,7 @@ static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *par
     ring->sq_head = (uint32_t *)(void *)(sq + params->sq_off.head);
     ring->sq_tail = (uint32_t *)(void *)(sq + params->sq_off.tail);
     ring->sq_flags = (uint32_t *)(void *)(sq + params->sq_off.flags);
+    ring->sqe_limit = params->sq_entries;
     ring->sq_mask = params->sq_entries - 1;
     ring->cqes = (const struct kevy_cqe *)(const void *)(cq + params->cq_off.cqes);
     ring->cq_head = (uint32_t *)(void *)(cq + params->cq_off.head);
@@ -242,8 +247,8 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
     ring->plain = options->plain;
     ring->setup_flags = params.flags;
     ring->features = params.features;
-    ring->sqe_shift = (params.flags & KEVY_SETUP_SQE128) != 0;
-    ring->cqe_shift = (params.flags & KEVY_SETUP_CQE32) != 0;
+    ring->sqe_shift = (params.flags & KEVY_SETUP_SQE128) != 0 ? 7 : 6;
+    ring->cqe_shift = (params.flags & KEVY_SETUP_CQE32) != 0 ? 5 : 4;
     result = areas_map(ring, &params);
     if (result < 0) {
         kevy_ring_deinit(ring);

@@ -25,6 +25,7 @@
 #include "syscall.h"
 
 #define NS_PER_SECOND 1000000000U
+#define CQE32_SHIFT   5
 /* The kernel adds the limit to its clock in 63 bits: what could overflow there (146 years) is for
  * ever. */
 #define LIMIT_MAX_NS (UINT64_C(1) << 62)
@@ -191,8 +192,9 @@ static uint32_t batch_reap(struct kevy_ring *ring, kevy_ring_reap reap, void *co
     while ((cqe = kevy_ring_next(ring)) != NULL) {
         /* Copied: `reap` may enter, which publishes the head and lets the slot be overwritten. */
         struct kevy_cqe32 copy;
-        bool big = ring->cqe_shift != 0 || ((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0 &&
-                                            (cqe->flags & KEVY_CQE_F_32) != 0);
+        bool big =
+            ring->cqe_shift == CQE32_SHIFT ||
+            ((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0 && (cqe->flags & KEVY_CQE_F_32) != 0);
 
         memcpy(&copy, cqe, big ? sizeof copy : sizeof copy.cqe);
         reap(&copy.cqe, context);

@@ -50,27 +50,27 @@ struct kevy_buffer_ring;
  * rest is used by set-up and tear-down alone.
  */
 struct kevy_ring {
-    struct kevy_sqe *sqes; /* shared array of sq_entries slots, each 64 << sqe_shift bytes */
+    struct kevy_sqe *sqes; /* shared array of sq_entries slots, each 1 << sqe_shift bytes */
     uint32_t *sq_head;     /* shared: the kernel's cursor */
     uint32_t *sq_tail;     /* shared: our cursor as published */
     uint32_t *sq_flags;    /* shared: KEVY_SQ_*, written by the kernel */
     uint32_t sqe_tail;     /* our cursor: slots reserved, published or not */
-    uint32_t sqe_head;     /* the kernel's cursor as last read */
+    uint32_t sqe_limit;    /* the kernel's cursor as last read, plus sq_entries: full there */
     uint32_t sq_mask;      /* sq_entries - 1 */
     uint32_t sq_entries;   /* a power of two */
-    uint32_t sqe_shift;    /* 1 with KEVY_SETUP_SQE128, else 0 */
+    uint32_t sqe_shift;    /* a slot has 1 << this bytes: 6, or 7 with KEVY_SETUP_SQE128 */
     uint32_t setup_flags;  /* KEVY_SETUP_* the kernel accepted */
     uint32_t enter_flags;  /* KEVY_ENTER_* passed on every enter */
     int32_t enter_fd;      /* the registered index, or the descriptor */
 
-    const struct kevy_cqe *cqes; /* shared array of cq_entries slots, each 16 << cqe_shift bytes */
+    const struct kevy_cqe *cqes; /* shared array of cq_entries slots, each 1 << cqe_shift bytes */
     uint32_t *cq_head;           /* shared: our cursor as published */
     const uint32_t *cq_tail;     /* shared: the kernel's cursor */
     uint32_t cqe_head;           /* our cursor: CQEs handed out, published or not */
     uint32_t cqe_tail;           /* the kernel's cursor as last read */
     uint32_t cq_mask;            /* cq_entries - 1 */
     uint32_t cq_entries;         /* a power of two */
-    uint32_t cqe_shift;          /* 1 with KEVY_SETUP_CQE32, else 0 */
+    uint32_t cqe_shift;          /* 4, or 5 with KEVY_SETUP_CQE32 */
     uint32_t features;           /* KEVY_FEAT_* the kernel reported */
     int32_t fd;         /* the ring's descriptor, OWNED by the ring; -1 when there is none */
     uint32_t overflows; /* times an overflowed CQ was flushed */
@@ -216,6 +216,25 @@ static inline uint32_t kevy_ring_space(const struct kevy_ring *ring)
 }
 
 /*
+ * Private: makes a slot a NOP with `user_data`. Word by word, so that the compiler drops the words
+ * that the prep which follows writes again; a memset it would only trim at its ends.
+ */
+static inline void kevy_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
+{
+    unsigned char *bytes = (unsigned char *)sqe;
+    const uint64_t zero = 0;
+
+    __builtin_memcpy(bytes, &zero, 8);
+    __builtin_memcpy(bytes + 8, &zero, 8);
+    __builtin_memcpy(bytes + 16, &zero, 8);
+    __builtin_memcpy(bytes + 24, &zero, 8);
+    __builtin_memcpy(bytes + 32, &user_data, 8);
+    __builtin_memcpy(bytes + 40, &zero, 8);
+    __builtin_memcpy(bytes + 48, &zero, 8);
+    __builtin_memcpy(bytes + 56, &zero, 8);
+}
+
+/*
  * Reserves the next SQ slot and stamps `user_data`, which comes back in every CQE of the request.
  * NULL when the SQ is full: submit, then ask again. The slot starts as a NOP and is meant for one
  * kevy_prep_*() call; it is BORROWED until the next submit. On a KEVY_SETUP_SQE128 ring all 128
@@ -225,18 +244,16 @@ static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t us
 {
     struct kevy_sqe *sqe;
 
-    if (__builtin_expect(ring->sqe_tail - ring->sqe_head == ring->sq_entries, 0)) {
+    if (__builtin_expect(ring->sqe_tail == ring->sqe_limit, 0)) {
         /* Acquire: the SQPOLL thread has read the slot before it moved the head past it. */
-        ring->sqe_head = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
-        if (ring->sqe_tail - ring->sqe_head == ring->sq_entries)
+        ring->sqe_limit = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE) + ring->sq_entries;
+        if (ring->sqe_tail == ring->sqe_limit)
             return NULL;
     }
-    sqe = &ring->sqes[(ring->sqe_tail & ring->sq_mask) << ring->sqe_shift];
+    sqe = (struct kevy_sqe *)(void *)((char *)ring->sqes + ((size_t)(ring->sqe_tail & ring->sq_mask)
+                                                            << ring->sqe_shift));
     ring->sqe_tail++;
-    /* Merged away by the compiler where a prep follows; a slot left alone is a NOP, not a replay.
-     */
-    __builtin_memset(sqe, 0, sizeof *sqe);
-    sqe->user_data = user_data;
+    kevy_sqe_clear(sqe, user_data);
     return sqe;
 }
 
@@ -277,7 +294,9 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
             if (ring->cqe_head == ring->cqe_tail)
                 return NULL;
         }
-        cqe = &ring->cqes[(ring->cqe_head & ring->cq_mask) << ring->cqe_shift];
+        cqe = (const struct kevy_cqe *)(const void *)((const char *)ring->cqes +
+                                                      ((size_t)(ring->cqe_head & ring->cq_mask)
+                                                       << ring->cqe_shift));
         ring->cqe_head++;
         if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) == 0, 1))
             return cqe; /* flag bits 5 and 15 may come from a MSG_RING peer here: never look */
@@ -287,6 +306,22 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
             ring->cqe_head++;
         return cqe;
     }
+}
+
+/*
+ * For loops that keep the cursor in a register: the CQE `index` places after the next, one of the
+ * kevy_ring_ready() ones, and the step past `count` of them. A CQE is BORROWED as by
+ * kevy_ring_next(). Not for rings with CQE32 or CQE_MIXED, whose slots are not CQEs one by one.
+ */
+static inline const struct kevy_cqe *kevy_ring_at(const struct kevy_ring *ring, uint32_t index)
+{
+    return &ring->cqes[(ring->cqe_head + index) & ring->cq_mask];
+}
+
+static inline void kevy_ring_advance(struct kevy_ring *ring, uint32_t count)
+{
+    ring->cqe_head += count;
+    ring->cqe_tail = ring->cqe_head; /* so that kevy_ring_next() looks anew */
 }
 
 /* Gives the slots of every completion handed out back to the kernel: one store for the batch. */

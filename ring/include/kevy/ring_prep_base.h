@@ -90,6 +90,17 @@ static inline uint64_t kevy_word_pointer(const void *pointer)
     return (uint64_t)(uintptr_t)pointer;
 }
 
+/* Private: stores two words, as one where the compiler knows both to be 0. */
+static inline void kevy_words_store(unsigned char *bytes, uint64_t first, uint64_t second)
+{
+    if (__builtin_constant_p(first | second) && (first | second) == 0) {
+        __builtin_memset(bytes, 0, 16);
+    } else {
+        __builtin_memcpy(bytes, &first, 8);
+        __builtin_memcpy(bytes + 8, &second, 8);
+    }
+}
+
 /*
  * Private: writes every byte of *sqe but user_data. memcpy, because the words overlay fields of
  * other types; each becomes one store.
@@ -98,15 +109,12 @@ static inline void kevy_sqe_store(struct kevy_sqe *sqe, uint64_t head, uint64_t 
                                   uint64_t len, uint64_t buffer, uint64_t addr3)
 {
     unsigned char *bytes = (unsigned char *)sqe;
-    const uint64_t zero = 0;
 
     __builtin_memcpy(bytes, &head, 8);
-    __builtin_memcpy(bytes + 8, &off, 8);
-    __builtin_memcpy(bytes + 16, &addr, 8);
+    kevy_words_store(bytes + 8, off, addr);
     __builtin_memcpy(bytes + 24, &len, 8);
     __builtin_memcpy(bytes + 40, &buffer, 8);
-    __builtin_memcpy(bytes + 48, &addr3, 8);
-    __builtin_memcpy(bytes + 56, &zero, 8);
+    kevy_words_store(bytes + 48, addr3, 0);
 }
 
 /*
