@@ -5,6 +5,7 @@
 #include "ring_test.h"
 
 #include <fcntl.h>
+#include <kevy/ring_batch.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -286,6 +287,69 @@ START_TEST(h9_a_cqe_is_handed_out_once_released_or_not)
 }
 END_TEST
 
+/* Queues up to `wanted` NOPs numbered from `first` through a batch; returns how many there were. */
+static uint32_t batch_queue(struct kevy_ring *ring, uint32_t wanted, uint64_t first)
+{
+    struct kevy_sqe_batch batch = kevy_sqe_batch_begin(ring, wanted);
+    uint32_t count = 0;
+
+    while (kevy_sqe_batch_next(&batch, first + count) != NULL)
+        count++;
+    kevy_sqe_batch_end(ring, &batch);
+    return count;
+}
+
+static uint32_t batch_reap(struct kevy_ring *ring, uint64_t first)
+{
+    struct kevy_cqe_batch batch = kevy_cqe_batch_begin(ring);
+    const struct kevy_cqe *cqe;
+    uint32_t count = 0;
+
+    while ((cqe = kevy_cqe_batch_next(&batch)) != NULL)
+        ck_assert_uint_eq(cqe->user_data, first + count++);
+    kevy_cqe_batch_end(ring, &batch);
+    return count;
+}
+
+START_TEST(batches_mix_with_single_calls_and_wrap)
+{
+    struct kevy_ring ring;
+    uint64_t next = 0;
+
+    ring_open(&ring, 4, NULL);
+    for (int lap = 0; lap < 100; lap++) {
+        nop_queue(&ring, next, 0);
+        ck_assert_uint_eq(batch_queue(&ring, 2, next + 1), 2);
+        ck_assert_uint_eq(batch_queue(&ring, 2, next + 3), 1); /* that was the last free slot */
+        ck_assert_ptr_null(kevy_ring_sqe(&ring, 0));
+        ck_assert_int_eq(kevy_ring_submit(&ring), 4);
+        ck_assert_uint_eq(cqe_take(&ring).user_data, next);
+        ck_assert_uint_eq(batch_reap(&ring, next + 1), 3);
+        ck_assert_uint_eq(batch_reap(&ring, 0), 0);
+        nop_queue(&ring, next, 0);
+        cqe_expect(&ring, next, 0);
+        next += 4;
+    }
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(a_batch_not_ended_reserved_nothing)
+{
+    struct kevy_ring ring;
+    struct kevy_sqe_batch batch;
+
+    ring_open(&ring, 4, NULL);
+    batch = kevy_sqe_batch_begin(&ring, UINT32_MAX);
+    for (int i = 0; i < 4; i++)
+        ck_assert_ptr_nonnull(kevy_sqe_batch_next(&batch, 1));
+    ck_assert_ptr_null(kevy_sqe_batch_next(&batch, 1));
+    ck_assert_uint_eq(kevy_ring_space(&ring), 4);
+    ck_assert_int_eq(kevy_ring_submit(&ring), 0);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 struct reap_log {
     struct kevy_ring *ring;
     uint64_t sum;
@@ -498,6 +562,8 @@ Suite *test_suite(void)
     tcase_add_test(queues, submit_counts_what_was_taken);
     tcase_add_test(queues, released_slots_alone_are_the_kernels);
     tcase_add_test(queues, h9_a_cqe_is_handed_out_once_released_or_not);
+    tcase_add_test(queues, batches_mix_with_single_calls_and_wrap);
+    tcase_add_test(queues, a_batch_not_ended_reserved_nothing);
     tcase_add_test(queues, for_each_hands_out_everything_and_lets_reap_submit);
     suite_add_tcase(suite, queues);
 
