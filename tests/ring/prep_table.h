@@ -93,8 +93,8 @@
       .fd = 5, .ioprio = 0x20, .addr = 0x1000, .len = 3, .msg_flags = 0x100)                       \
     X(send_select, kevy_prep_send_select(sqe, 5, 3, 99, 0x40), SELECT(26, 3), .fd = 5, .len = 99,  \
       .msg_flags = 0x40)                                                                           \
-    X(send_bundle, kevy_prep_send_bundle(sqe, 5, 3, 99, 0x40), SELECT(26, 3), .fd = 5,             \
-      .ioprio = 0x10, .len = 99, .msg_flags = 0x40)                                                \
+    X(send_bundle, kevy_prep_send_bundle(sqe, 5, 3, 0x40), SELECT(26, 3), .fd = 5, .ioprio = 0x10, \
+      .msg_flags = 0x40)                                                                           \
     X(sendmsg, kevy_prep_sendmsg(sqe, 5, MESSAGE(0x1000), 0x40), .opcode = 9, .fd = 5,             \
       .addr = 0x1000, .len = 1, .msg_flags = 0x40)                                                 \
     X(send_zc, kevy_prep_send_zc(sqe, 5, AT(0x1000), 99, 0x40), .opcode = 47, .fd = 5,             \

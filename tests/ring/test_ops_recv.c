@@ -203,6 +203,20 @@ START_TEST(recv_multishot_limit_ends_after_the_total)
 }
 END_TEST
 
+/* Footgun 47: one flooding peer may be kept to a share of each turn. */
+START_TEST(footgun_47_recv_multishot_limit_caps_a_bundle)
+{
+    send_pattern(ends[0], 4 * BUFFER_SIZE);
+    kevy_prep_recv_multishot_limit(request(1), ends[1], GROUP, 2 * BUFFER_SIZE, 0,
+                                   KEVY_RECVSEND_BUNDLE);
+    for (int i = 0; i < 2; i++) {
+        struct kevy_cqe cqe = next_cqe();
+        ck_assert_int_eq(cqe.res, 2 * BUFFER_SIZE);
+        ck_assert_uint_ne(cqe.flags & KEVY_CQE_F_MORE, 0);
+    }
+}
+END_TEST
+
 START_TEST(recvmsg_select_takes_a_buffer)
 {
     struct iovec vector = {NULL, 3};
@@ -261,6 +275,7 @@ Suite *test_suite(void)
         {footgun_5_recv_multishot_refuses_waitall, 600},
         {recv_multishot_bundles, 610},
         {recv_multishot_limit_ends_after_the_total, 617},
+        {footgun_47_recv_multishot_limit_caps_a_bundle, 617},
         {recvmsg_select_takes_a_buffer, 519},
         {recvmsg_multishot_lays_messages_out, 600},
     };

@@ -107,7 +107,7 @@ START_TEST(footgun_7_send_bundle_selects_buffers_by_itself)
     char bytes[BUFFERS * BUFFER_SIZE + 1];
 
     load_buffers(BUFFERS);
-    kevy_prep_send_bundle(request(1), ends[0], GROUP, 0, 0);
+    kevy_prep_send_bundle(request(1), ends[0], GROUP, 0);
     struct kevy_cqe cqe = next_cqe();
     ck_assert_int_eq(cqe.res, BUFFERS * BUFFER_SIZE);
     ck_assert_uint_ne(cqe.flags & KEVY_CQE_F_BUFFER, 0);

@@ -196,17 +196,17 @@ static inline void kevy_prep_send_select(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * Sends the buffers of `buffer_group` in ring order until it is empty or `length` bytes are out
- * (6.10; 0: no limit). res: bytes; the CQE names the first buffer and the rest follow in ring
- * order. KEVY_CQE_F_MORE may be set, and further CQEs follow. Selects buffers by itself: without
- * that the kernel would post a second CQE for nothing.
+ * Sends the buffers of `buffer_group` in ring order until it is empty (6.10). res: bytes; the CQE
+ * names the first buffer and the rest follow in ring order. While KEVY_CQE_F_MORE is set further
+ * CQEs follow. It takes no length: 6.18 keeps to one in the first round only. Selects buffers by
+ * itself: without that the kernel would post a second CQE for nothing.
  */
 static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
-                                         uint32_t length, uint32_t msg_flags)
+                                         uint32_t msg_flags)
 {
     kevy_prep_send_to(
         sqe, kevy_word_head(KEVY_OP_SEND, KEVY_SQE_BUFFER_SELECT, KEVY_RECVSEND_BUNDLE, fd), 0,
-        kevy_word_32_32(length, msg_flags), 0, kevy_word_buffer(buffer_group, 0));
+        kevy_word_32_32(0, msg_flags), 0, kevy_word_buffer(buffer_group, 0));
 }
 
 /* sendmsg(2) (5.3). res: bytes. `message`, vectors, name and control are BORROWED, the data PINNED.
