@@ -206,7 +206,7 @@ START_TEST(a_bundle_is_walked_in_ring_order)
     for (uint32_t i = 0; i < sizeof expected; i++)
         expected[i] = (char)i;
     ck_assert_int_eq(send(sockets[0], expected, sizeof expected, 0), sizeof expected);
-    kevy_prep_recv_bundle(kevy_ring_sqe(&ring, 2), sockets[1], GROUP, 0, 0);
+    kevy_prep_recv_bundle(kevy_ring_sqe(&ring, 2), sockets[1], GROUP, 0);
     cqe = cqe_wait(&ring);
     ck_assert_int_eq(cqe.res, sizeof expected);
     id = kevy_buffer_id(cqe.flags);
