@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=sh
+# Sourced, with the root of the project as working directory and a folder in $build: compiles the
+# echo servers and the load, and counts what a message costs. Start-up and tear-down are left out by
+# the difference of two runs of different length. libuv has its own optimisation: -O2, Debian's.
+
+: "${build:?a folder to build in}"
+
+compiler=${CC:-cc}
+flags=${CFLAGS:--O2 -g}
+connections=64
+short=100 # messages of a connection
+long=600
+
+# compile PROGRAM ARGUMENTS...
+compile() {
+    program=$1
+    shift
+    # Word splitting wanted: the flags are a list.
+    # shellcheck disable=SC2086
+    $compiler -std=c11 -D_GNU_SOURCE $flags -o "$build/$program" "$@"
+}
+
+compile_load() {
+    compile load tests/bench/load/*.c
+}
+
+compile_tcp_echo() {
+    compile tcp_echo -Iring/include -Ireactor/include \
+        examples/tcp_echo.c ring/src/*.c reactor/src/*.c -pthread
+}
+
+# load ARGUMENTS...: its one line goes to $build/load.txt
+load() {
+    "$build/load" -c "$connections" "$@" >"$build/load.txt"
+}
+
+# instructions SERVER MESSAGES [OPTION]: in user space, of the whole run
+instructions() {
+    load -n "$2" ${3:+"$3"} -- valgrind -q --tool=callgrind \
+        --callgrind-out-file="$build/callgrind.out" "$build/$1" 0 || return
+    sed -n 's/^summary: //p' "$build/callgrind.out"
+}
+
+# calls SERVER MESSAGES [OPTION]: system calls of the whole run, all of them and io_uring_enter
+calls() {
+    load -n "$2" ${3:+"$3"} -- strace -f -c -o "$build/strace.out" "$build/$1" 0 || return
+    awk '{ of[$NF] = $4 } END { print of["total"] + 0, of["io_uring_enter"] + 0 }' \
+        "$build/strace.out"
+}
+
+# per_message COUNTS_OF_SHORT COUNTS_OF_LONG: one number for each of the counts
+per_message() {
+    echo "$1 $2" | awk -v messages=$(((long - short) * connections)) '{
+        for (i = 1; i <= NF / 2; i++)
+            printf "%s%.3f", (i > 1 ? " " : ""), ($(i + NF / 2) - $i) / messages }'
+}
+
+# instructions_per_message SERVER [OPTION]
+instructions_per_message() {
+    of_short=$(instructions "$1" "$short" "${2:-}") || return
+    of_long=$(instructions "$1" "$long" "${2:-}") || return
+    per_message "$of_short" "$of_long"
+}
+
+# calls_per_message SERVER [OPTION]: all and io_uring_enter
+calls_per_message() {
+    of_short=$(calls "$1" "$short" "${2:-}") || return
+    of_long=$(calls "$1" "$long" "${2:-}") || return
+    per_message "$of_short" "$of_long"
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# What an echoed message costs, in numbers that repeat on any machine: user-space instructions and
+# enters. Compiles its own optimised server, whatever build type or sanitizer the tests run with.
+set -u
+CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
+
+instructions_max=200
+enters_max=0.10
+passed=0
+failed=0
+skipped=0
+
+build=$(mktemp -d) || exit 99
+trap 'rm -rf "$build"' EXIT INT TERM
+. tests/bench/measure.sh
+
+# at_most NAME VALUE LIMIT; without a value what measures has failed, and has said why
+at_most() {
+    echo "$1: ${2:-none}, at most $3"
+    if [ -n "$2" ] && [ "$(echo "$2 $3" | awk '{ print ($1 <= $2) }')" -eq 1 ]; then
+        passed=$((passed + 1))
+    else
+        echo "FAIL $1"
+        failed=$((failed + 1))
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    echo "SKIP $1: $2"
+}
+
+if ! compile_load || ! compile_tcp_echo; then
+    echo 'RESULT hot_path: 0 passed, 1 failed, 0 skipped'
+    exit 1
+fi
+if ! command -v valgrind >/dev/null; then
+    skip 'instructions per message' 'valgrind is not installed'
+else
+    at_most 'instructions per message' "$(instructions_per_message tcp_echo -b)" "$instructions_max"
+fi
+if ! command -v strace >/dev/null; then
+    skip 'enters per message' 'strace is not installed'
+else
+    counts=$(calls_per_message tcp_echo -b)
+    at_most 'enters per message' "${counts#* }" "$enters_max"
+fi
+
+echo "RESULT hot_path: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] || exit 1
+[ "$passed" -ne 0 ] || exit 77
