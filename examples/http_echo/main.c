@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * http_echo: signals, and one server a thread.
+ *
+ * With one thread everything happens on the main thread's reactor. With more, those of a group
+ * serve, and the main thread waits for signals. Either way the first SIGTERM or SIGINT drains, the
+ * second stops at once, and the last line on stderr says what was served and whether anything was
+ * left over.
+ *
+ * Exit status: 0 after a drain; 1 when serving failed, was stopped by a second signal, or left
+ * something behind; 2 for a command line that makes no sense.
+ */
+#include "../report.h"
+#include "options.h"
+#include "server.h"
+
+#include <kevy/kevy.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define REQUESTS_MAX 1000000
+
+/* What the whole program is about. */
+struct program {
+    struct options options;
+    struct server_options server_options;
+    struct server *servers; /* one a thread */
+    uint32_t left;          /* objects that the reactors had to abort */
+    bool served;            /* it came that far */
+    atomic_uint ended;      /* threads of the group */
+};
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void fill_server_options(struct program *program)
+{
+    const struct options *options = &program->options;
+
+    program->server_options = (struct server_options){
+        .address = options->address,
+        .port = (uint16_t)options->port,
+        .reuse_port = options->threads > 1,
+        .connections_max = (uint32_t)options->max_connections,
+        .requests_max = REQUESTS_MAX,
+        .idle_ns = options->idle_ns,
+        .header_ns = options->header_ns,
+        .write_ns = options->write_ns,
+        .limits = REQUEST_LIMITS,
+    };
+    program->server_options.limits.body_bytes = options->max_body;
+    program->server_options.limits.head_bytes = (uint32_t)options->max_header;
+}
+
+static void say_serving(struct program *program, unsigned port)
+{
+    bool v6 = strchr(program->options.address, ':') != NULL;
+
+    printf("http_echo: serving http://%s%s%s:%u/\n", v6 ? "[" : "", program->options.address,
+           v6 ? "]" : "", port);
+    fflush(stdout);
+    program->served = true;
+}
+
+/* One sentence on stderr. The errors of bind(2) are about the address; the others are the ring's.
+ */
+static int report(const struct program *program, int error)
+{
+    const struct options *options = &program->options;
+    const char *cure = error == -EADDRINUSE      ? "is in use by another program: choose a --port"
+                       : error == -EADDRNOTAVAIL ? "is not of this machine: choose an --address"
+                       : error == -EACCES        ? "needs privileges: choose a --port above 1023"
+                                                 : NULL;
+
+    if (!cure)
+        return kevy_report("http_echo", error);
+    fprintf(stderr, "http_echo: %s port %" PRIu64 " %s\n", options->address, options->port, cure);
+    return 1;
+}
+
+static uint64_t sum(const uint64_t *counts, size_t count)
+{
+    uint64_t total = 0;
+
+    while (count)
+        total += counts[--count];
+    return total;
+}
+
+static void say_served(const struct program *program)
+{
+    struct server_counters all = {0};
+
+    for (uint64_t i = 0; i < program->options.threads; i++)
+        server_add_counters(&all, &program->servers[i].counters);
+    fprintf(stderr,
+            "http_echo: %" PRIu64 " connections, %" PRIu64 " requests, answers %" PRIu64
+            " 2xx %" PRIu64 " 4xx %" PRIu64 " 5xx, %" PRIu64 " refused, %" PRIu64
+            " timed out, %" PRIu64 " cut short, %" PRIu64 " dropped, %" PRIu64 " bytes in, %" PRIu64
+            " out, %" PRIu32 " objects left\n",
+            all.connections, all.requests, all.answers[2], all.answers[4], all.answers[5],
+            sum(all.refusals, REFUSAL_COUNT), sum(all.timeouts, KEVY_DEADLINE_PHASE + 1),
+            all.cut_short, all.overflows, all.bytes_in, all.bytes_out, program->left);
+}
+
+/* One reactor, on this thread. */
+struct single {
+    struct kevy_signal term;
+    struct kevy_signal interrupt;
+    uint64_t drain_ns;
+    bool draining;
+    bool stopped;
+};
+
+static void on_signal(struct single *single, struct kevy_reactor *reactor)
+{
+    if (single->draining) {
+        single->stopped = true;
+        kevy_reactor_stop(reactor);
+    }
+    single->draining = true;
+    kevy_reactor_drain(reactor, single->drain_ns);
+}
+
+static void on_term(struct kevy_signal *watch)
+{
+    on_signal(KEVY_CONTAINER_OF(watch, struct single, term), watch->reactor);
+}
+
+static void on_interrupt(struct kevy_signal *watch)
+{
+    on_signal(KEVY_CONTAINER_OF(watch, struct single, interrupt), watch->reactor);
+}
+
+static int serve_single(struct program *program)
+{
+    struct single single = {.drain_ns = program->options.drain_ns};
+    struct kevy_reactor *reactor = NULL;
+    int error = kevy_reactor_create(&reactor, NULL);
+
+    if (!error)
+        error = kevy_signal_start(&single.term, reactor, SIGTERM, on_term);
+    if (!error)
+        error = kevy_signal_start(&single.interrupt, reactor, SIGINT, on_interrupt);
+    if (!error)
+        error = server_open(&program->servers[0], reactor, &program->server_options);
+    if (!error) {
+        say_serving(program, kevy_listener_port(&program->servers[0].listener));
+        error = kevy_reactor_run(reactor);
+    }
+    program->left = kevy_reactor_destroy(reactor);
+    return error ? report(program, error) : single.stopped;
+}
+
+/* Several reactors, each on a thread of a group; SIGUSR1 says to this one that one of them ended.
+ */
+static int group_setup(struct kevy_reactor *reactor, uint32_t index, void *context)
+{
+    struct program *program = context;
+
+    return server_open(&program->servers[index], reactor, &program->server_options);
+}
+
+static void group_teardown(struct kevy_reactor *reactor, uint32_t index, void *context)
+{
+    struct program *program = context;
+
+    (void)reactor;
+    (void)index;
+    atomic_fetch_add(&program->ended, 1);
+    kill(getpid(), SIGUSR1);
+}
+
+/*
+ * SO_REUSEPORT lets a second program of the same user share the port in silence. So it is tried
+ * without first; and all threads need the same port when the system is to choose one.
+ */
+static int probe_port(struct program *program)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(program->server_options.port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = v4.sin_port};
+    bool is_v4 = inet_pton(AF_INET, program->options.address, &v4.sin_addr) == 1;
+    struct sockaddr *address = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
+    socklen_t length = is_v4 ? sizeof v4 : sizeof v6;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int error = 0;
+
+    if (!is_v4)
+        inet_pton(AF_INET6, program->options.address, &v6.sin6_addr);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
+        bind(fd, address, length) < 0 || getsockname(fd, address, &length) < 0)
+        error = -errno;
+    if (fd >= 0)
+        close(fd);
+    program->server_options.port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
+    return error;
+}
+
+/* Drains at the first signal, or when a thread ends by itself, and returns when all have ended. */
+static void wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
+{
+    bool draining = false;
+
+    while (atomic_load(&program->ended) < program->options.threads) {
+        int number = 0;
+        sigwait(signals, &number);
+        if (draining && number != SIGUSR1)
+            _exit(1);
+        kevy_group_drain(group, program->options.drain_ns);
+        draining = true;
+    }
+}
+
+static int serve_group(struct program *program)
+{
+    struct kevy_group *group = NULL;
+    const struct kevy_group_options options = {
+        .count = (uint32_t)program->options.threads,
+        .context = program,
+        .setup = group_setup,
+        .teardown = group_teardown,
+    };
+    sigset_t signals;
+    int error = probe_port(program);
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (!error)
+        error = kevy_group_start(&group, &options);
+    if (error)
+        return report(program, error);
+    say_serving(program, program->server_options.port);
+    wait_for_end(program, group, &signals);
+    error = kevy_group_join(group);
+    program->left = error > 0 ? (uint32_t)error : 0;
+    return error < 0 ? report(program, error) : 0;
+}
+
+static int serve(struct program *program)
+{
+    int status = program->options.threads > 1 ? serve_group(program) : serve_single(program);
+
+    for (uint64_t i = 0; i < program->options.threads; i++)
+        server_free(&program->servers[i]);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+
+    if (!options_read(&program.options, argc, argv))
+        return 2;
+    if (program.options.help) {
+        options_print();
+        return 0;
+    }
+    raise_descriptor_limit();
+    fill_server_options(&program);
+    program.servers = calloc(program.options.threads, sizeof *program.servers);
+    if (!program.servers)
+        return report(&program, -ENOMEM);
+    int status = serve(&program);
+    if (program.served)
+        say_served(&program);
+    free(program.servers);
+    return status || program.left;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * options.h - the command line of http_echo.
+ *
+ * Model. One table: name, unit, range, default, and what it is for. The usage is the table printed,
+ * and the defaults are read by the same code as what the user types.
+ */
+#ifndef HTTP_ECHO_OPTIONS_H
+#define HTTP_ECHO_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options {
+    const char *address;
+    uint64_t port;
+    uint64_t threads;
+    uint64_t max_body;
+    uint64_t max_header;
+    uint64_t max_connections;
+    uint64_t idle_ns;
+    uint64_t header_ns;
+    uint64_t write_ns;
+    uint64_t drain_ns;
+    bool help; /* was asked for: the rest does not matter */
+};
+
+/*
+ * Fills *options from the command line, to whose texts it points. Returns false after a sentence
+ * about the first mistake on stderr.
+ */
+bool options_read(struct options *options, int argc, char **argv);
+
+/* Prints the usage to stdout. */
+void options_print(void);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * request.h - bytes in, requests out. The only part of http_echo that knows llhttp.
+ *
+ * Model. A struct request follows one connection through message after message. The caller asks for
+ * the next step of some received bytes until they are used up:
+ *
+ *     BEGIN  HEAD  (BODY)*                      COMPLETE      with Content-Length, or without a
+ * body BEGIN  HEAD  (CHUNK (BODY)* CHUNK_END)*   COMPLETE      chunked
+ *
+ * The bytes may be cut anywhere: the same steps come, apart from bodies, which are handed on as
+ * they arrive. guard.h walks heads, chunk lines and trailers first; llhttp then parses a head that
+ * is complete and contiguous, chunk sizes without their extensions (8.1 refuses legal ones), and
+ * all framing; last, head.h judges what the fields say, which no version of llhttp does.
+ *
+ * Invariants. Nothing is allocated. The caller's memory for a head is used from BEGIN to HEAD, then
+ * only by the caller. After REFUSED nothing is parsed any more: every further step is REFUSED.
+ */
+#ifndef HTTP_ECHO_REQUEST_H
+#define HTTP_ECHO_REQUEST_H
+
+#include "guard.h"
+#include "head.h"
+#include "refusal.h"
+
+#include <llhttp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct request_limits {
+    uint64_t body_bytes;       /* 413 */
+    uint32_t head_bytes;       /* request line and fields: 431 */
+    uint32_t head_fields;      /* 431 */
+    uint32_t target_bytes;     /* 414 */
+    uint32_t chunk_line_bytes; /* a chunk's size and extensions: 400 */
+    uint32_t trailer_bytes;    /* 431 */
+};
+
+/* What suits a public server: the initialiser of a struct request_limits. */
+#define REQUEST_LIMITS                                                            \
+    {                                                                             \
+        .body_bytes = UINT64_C(1) << 30, .head_bytes = 16384, .head_fields = 100, \
+        .target_bytes = 8192, .chunk_line_bytes = 1024, .trailer_bytes = 4096     \
+    }
+
+enum request_step {
+    REQUEST_AGAIN,     /* private */
+    REQUEST_MORE,      /* the input is used up */
+    REQUEST_BEGIN,     /* a head begins: call request_begin() before the next step */
+    REQUEST_HEAD,      /* request->head can be read, length and chunked are known */
+    REQUEST_CHUNK,     /* a chunk of chunk_bytes begins */
+    REQUEST_BODY,      /* `body` is the next part of the body or the chunk */
+    REQUEST_CHUNK_END, /* the chunk is over */
+    REQUEST_COMPLETE,  /* so is the message */
+    REQUEST_REFUSED,   /* `refusal` says why */
+};
+
+enum request_phase {
+    PHASE_START, /* between messages */
+    PHASE_BLANK, /* after the CR of an empty line before a message */
+    PHASE_HEAD,
+    PHASE_BODY,
+    PHASE_CHUNK_LINE,
+    PHASE_CHUNK_DATA,
+    PHASE_TRAILERS,
+    PHASE_COMPLETE,
+    PHASE_REFUSED,
+    PHASE_COUNT,
+};
+
+/* Room for the longest word that matters: 15 digits of a chunk size with CR LF, or a trailer's
+ * name. */
+#define REQUEST_WORD_BYTES 24
+
+struct request {
+    struct head *head;    /* from request_begin() to COMPLETE or request_release() */
+    struct text body;     /* within the input */
+    uint64_t length;      /* of the body, 0 without one or when chunked */
+    uint64_t chunk_bytes; /* of the chunk */
+    bool chunked;
+    uint8_t refusal; /* enum refusal */
+
+    uint8_t phase;       /* private from here on: enum request_phase */
+    uint8_t word_length; /* beyond REQUEST_WORD_BYTES for a word that cannot matter */
+    bool blank_skipped;  /* one empty line before the message */
+    bool head_parsed;    /* llhttp said so, as with the next two */
+    bool chunk_parsed;
+    bool message_parsed;
+    uint64_t chunked_bytes; /* of all chunks so far */
+    uint64_t left;          /* of the body, or of the chunk with its CR LF */
+    const struct request_limits *limits;
+    struct text name; /* of the field that llhttp is at */
+    struct text value;
+    struct guard guard;
+    char word[REQUEST_WORD_BYTES];
+    llhttp_t parser;
+};
+
+/* Received bytes that are not used up yet. */
+struct request_input {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+/* `limits` is borrowed for the life of *request. Nothing needs undoing. */
+void request_init(struct request *request, const struct request_limits *limits);
+
+/* Lends memory for the head that begins: a head with its `text` set to limits->head_bytes bytes. */
+void request_begin(struct request *request, struct head *head);
+
+/* The caller takes the memory of the head back: at HEAD or later, or to give up. */
+void request_release(struct request *request);
+
+/* The next step. BODY, CHUNK_END and COMPLETE may still come when the input is used up. */
+enum request_step request_next(struct request *request, struct request_input *input);
+
+/* True from the first byte of a head to its last. */
+bool request_in_head(const struct request *request);
+
+/* True from the first byte of a message to its last. */
+bool request_in_message(const struct request *request);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * response.h - the head of an answer, as bytes.
+ *
+ * Model. A struct response says what the answer is, response_write() spells it into the caller's
+ * buffer: status line, Date, Content-Type, framing, Allow, Connection, empty line. Bodies are not
+ * seen here, but for the sentence that explains a refusal.
+ */
+#ifndef HTTP_ECHO_RESPONSE_H
+#define HTTP_ECHO_RESPONSE_H
+
+#include "refusal.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+#define RESPONSE_DATE_BYTES 29
+
+/* A Content-Type longer than this is not repeated to the client. */
+#define RESPONSE_TYPE_MAX 256
+
+/* Room for every head and for every refusal. */
+#define RESPONSE_BYTES_MAX 640
+
+/* The size of a chunk, 16 hexadecimal digits, and its CR LF. */
+#define RESPONSE_CHUNK_BYTES 18
+
+enum response_framing {
+    RESPONSE_EMPTY, /* neither length nor body: 1xx, 204 */
+    RESPONSE_LENGTH,
+    RESPONSE_CHUNKED,
+};
+
+enum response_connection {
+    RESPONSE_STAYS, /* HTTP/1.1: need not be said */
+    RESPONSE_KEEPS, /* said to HTTP/1.0 */
+    RESPONSE_CLOSES,
+};
+
+struct response {
+    unsigned status; /* one that response.c knows */
+    enum response_framing framing;
+    enum response_connection connection;
+    uint64_t length;    /* with RESPONSE_LENGTH */
+    const char *type;   /* the Content-Type: not terminated, NULL for none */
+    size_t type_length; /* up to RESPONSE_TYPE_MAX */
+    bool allow;         /* lists the methods */
+};
+
+/* The interim answer to Expect: 100-continue. */
+extern const char response_continue[];
+
+/* Writes the head, RESPONSE_BYTES_MAX at most, with `date` of RESPONSE_DATE_BYTES. Returns its
+ * length. */
+size_t response_write(char *to, const struct response *response, const char *date);
+
+/*
+ * Writes the whole answer to a refused request, or its head alone where the request was a HEAD; the
+ * connection closes after it. Returns its length.
+ */
+size_t response_write_refusal(char *to, enum refusal refusal, bool head_only, const char *date);
+
+/* Writes the line before a chunk of `size` bytes. Returns its length, up to RESPONSE_CHUNK_BYTES.
+ */
+size_t response_write_chunk_line(char *to, uint64_t size);
+
+/* Writes `when` as HTTP dates are: RESPONSE_DATE_BYTES, not terminated. */
+void response_write_date(char *to, time_t when);
+
+/* The status of a refusal. */
+unsigned response_refusal_status(enum refusal refusal);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "server.h"
+
+#include "connection.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Spares beyond these are freed. An exchange is some 19 KiB, of which a short head touches one
+ * page. */
+#define SPARE_CONNECTIONS_MAX 16384
+#define SPARE_EXCHANGES_MAX   512
+
+static struct kevy_stream *accept_connection(struct kevy_listener *listener)
+{
+    struct server *server = KEVY_CONTAINER_OF(listener, struct server, listener);
+
+    return connection_create(server);
+}
+
+int server_open(struct server *server, struct kevy_reactor *reactor,
+                const struct server_options *options)
+{
+    *server = (struct server){.reactor = reactor, .options = options};
+    return kevy_listener_open(&server->listener, reactor,
+                              &(struct kevy_listener_options){
+                                  .address = options->address,
+                                  .port = options->port,
+                                  .reuse_port = options->reuse_port,
+                                  .connections_max = options->connections_max,
+                                  .accept = accept_connection,
+                              });
+}
+
+void server_free(struct server *server)
+{
+    while (server->spare_connections) {
+        struct connection *connection = server->spare_connections;
+        server->spare_connections = connection->next_spare;
+        free(connection);
+    }
+    while (server->spare_exchanges) {
+        struct exchange *exchange = server->spare_exchanges;
+        server->spare_exchanges = exchange->next_spare;
+        free(exchange);
+    }
+}
+
+struct connection *server_take_connection(struct server *server)
+{
+    struct connection *connection = server->spare_connections;
+
+    if (!connection)
+        return malloc(sizeof *connection);
+    server->spare_connections = connection->next_spare;
+    server->spare_connection_count--;
+    return connection;
+}
+
+void server_give_connection(struct server *server, struct connection *connection)
+{
+    if (server->spare_connection_count == SPARE_CONNECTIONS_MAX) {
+        free(connection);
+        return;
+    }
+    connection->next_spare = server->spare_connections;
+    server->spare_connections = connection;
+    server->spare_connection_count++;
+}
+
+struct exchange *server_take_exchange(struct server *server)
+{
+    struct exchange *exchange = server->spare_exchanges;
+
+    if (exchange) {
+        server->spare_exchanges = exchange->next_spare;
+        server->spare_exchange_count--;
+    } else {
+        exchange = malloc(sizeof *exchange + server->options->limits.head_bytes);
+        if (!exchange)
+            return NULL;
+    }
+    exchange->held_length = 0;
+    exchange->head.text = exchange->text;
+    return exchange;
+}
+
+void server_give_exchange(struct server *server, struct exchange *exchange)
+{
+    if (server->spare_exchange_count == SPARE_EXCHANGES_MAX) {
+        free(exchange);
+        return;
+    }
+    exchange->next_spare = server->spare_exchanges;
+    server->spare_exchanges = exchange;
+    server->spare_exchange_count++;
+}
+
+/* Asked for at each answer instead of kept by a timer, which would wake an idle server every
+ * second. */
+const char *server_date(struct server *server)
+{
+    uint64_t now = kevy_reactor_now(server->reactor);
+    struct timespec wall;
+
+    if (now >= server->date_until_ns) {
+        clock_gettime(CLOCK_REALTIME, &wall);
+        response_write_date(server->date, wall.tv_sec);
+        server->date_until_ns = now + KEVY_SECONDS(1) - (uint64_t)wall.tv_nsec;
+    }
+    return server->date;
+}
+
+static void add(uint64_t *sum, const uint64_t *more, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += more[i];
+}
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+void server_add_counters(struct server_counters *sum, const struct server_counters *more)
+{
+    sum->connections += more->connections;
+    sum->requests += more->requests;
+    add(sum->answers, more->answers, COUNT_OF(sum->answers));
+    add(sum->refusals, more->refusals, COUNT_OF(sum->refusals));
+    add(sum->timeouts, more->timeouts, COUNT_OF(sum->timeouts));
+    sum->cut_short += more->cut_short;
+    sum->overflows += more->overflows;
+    sum->bytes_in += more->bytes_in;
+    sum->bytes_out += more->bytes_out;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * server.h - what the connections of one reactor share.
+ *
+ * Model. One listener, the limits, the counters, the date of this second, and two kinds of memory
+ * that are kept for the next user instead of being freed: connections, and exchanges. A connection
+ * is small and lives as long as the socket. An exchange is large (a whole head fits) and is
+ * borrowed from the first byte of a request until its answer has begun, so that an idle connection
+ * holds none.
+ *
+ * Invariant. Once as many connections and exchanges exist as are ever in use at once, nothing is
+ * allocated any more.
+ */
+#ifndef HTTP_ECHO_SERVER_H
+#define HTTP_ECHO_SERVER_H
+
+#include "head.h"
+#include "refusal.h"
+#include "request.h"
+#include "response.h"
+
+#include <kevy/listener.h>
+#include <kevy/reactor.h>
+#include <kevy/stream.h>
+
+struct connection;
+
+struct server_options {
+    const char *address;      /* numeric */
+    uint16_t port;            /* 0: the kernel picks one */
+    bool reuse_port;          /* other servers of this process listen on the port too */
+    uint32_t connections_max; /* at once; 0: as many as there are descriptors */
+    uint32_t requests_max;    /* on one connection */
+    uint64_t idle_ns;         /* without a byte received or sent */
+    uint64_t header_ns;       /* from the first byte of a head to its last */
+    uint64_t write_ns;        /* with the client taking none of its answer */
+    struct request_limits limits;
+};
+
+struct server_counters {
+    uint64_t connections;                       /* accepted */
+    uint64_t requests;                          /* heads understood */
+    uint64_t answers[6];                        /* by hundreds of the status */
+    uint64_t refusals[REFUSAL_COUNT];           /* by cause */
+    uint64_t timeouts[KEVY_DEADLINE_PHASE + 1]; /* by enum kevy_deadline */
+    uint64_t cut_short;                         /* clients gone in the middle of a request */
+    uint64_t overflows;                         /* connections dropped with a full queue */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+};
+
+/* Bytes of an echo that are kept until the answer begins: see connection.h. */
+#define EXCHANGE_HELD_MAX 2048
+
+struct exchange {
+    struct exchange *next_spare;
+    struct head head;
+    uint32_t held_length;
+    char held[EXCHANGE_HELD_MAX];
+    char text[]; /* of the head: limits.head_bytes */
+};
+
+struct server {
+    struct kevy_listener listener;
+    struct kevy_reactor *reactor;
+    const struct server_options *options;
+    struct connection *spare_connections;
+    struct exchange *spare_exchanges;
+    uint32_t spare_connection_count;
+    uint32_t spare_exchange_count;
+    uint64_t date_until_ns; /* reactor time from which on `date` is of a second gone by */
+    char date[RESPONSE_DATE_BYTES];
+    struct server_counters counters;
+};
+
+/*
+ * Starts serving. `options` is borrowed until server_free(), *server pinned until the reactor is
+ * destroyed. Returns 0 or a negative errno of kevy_listener_open().
+ */
+int server_open(struct server *server, struct kevy_reactor *reactor,
+                const struct server_options *options);
+
+/* Frees the spare memory, once all connections are closed. Idempotent; a zeroed server is accepted.
+ */
+void server_free(struct server *server);
+
+/* Memory for a connection, NULL when there is none; and back. */
+struct connection *server_take_connection(struct server *server);
+void server_give_connection(struct server *server, struct connection *connection);
+
+/* Memory for an exchange, NULL when there is none; and back. */
+struct exchange *server_take_exchange(struct server *server);
+void server_give_exchange(struct server *server, struct exchange *exchange);
+
+/* The date of this second, RESPONSE_DATE_BYTES. */
+const char *server_date(struct server *server);
+
+/* Adds the counters of `more` to `sum`. */
+void server_add_counters(struct server_counters *sum, const struct server_counters *more);
+
+#endif
