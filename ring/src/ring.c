@@ -7,11 +7,9 @@
  * Flags that the caller merely prefers are dropped newest first on -EINVAL: the kernel does not say
  * which flag it does not know, and a kernel that lacks one lacks every newer one.
  *
- * Invariants. A mapping pointer is NULL exactly when its size is 0. `fd` is open exactly while
- * `sq_entries` is not 0: a zeroed ring also has an `fd` of 0, which is not its own. `enter_fd` is
- * the registered index exactly when `enter_flags` holds KEVY_ENTER_REGISTERED_RING. Every offset
- * is taken from the kernel's params: since 6.x the cursors share a cache line, before that each had
- * one.
+ * Invariants. sq_entries is 0 exactly while there is no ring: a zeroed one has an `fd` of 0, which
+ * is not its own. `enter_fd` is the registered index exactly when `enter_flags` holds
+ * KEVY_ENTER_REGISTERED_RING. `fd` is -1 for a ring that has an index and nothing else.
  */
 #include <kevy/ring.h>
 
@@ -19,9 +17,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <kevy/ring_mode.h>
 #include <kevy/ring_register.h>
 #include <string.h>
 
+#include "memory.h"
 #include "syscall.h"
 
 /*
@@ -34,7 +34,6 @@ struct droppable_flag {
 };
 
 static const struct droppable_flag droppable_flags[] = {
-    {KEVY_SETUP_SQ_REWIND, KEVY_SETUP_NO_SQARRAY},                                 /* 7.0 */
     {KEVY_SETUP_SQE_MIXED, 0},                                                     /* 6.19 */
     {KEVY_SETUP_CQE_MIXED, 0},                                                     /* 6.18 */
     {KEVY_SETUP_HYBRID_IOPOLL, KEVY_SETUP_IOPOLL},                                 /* 6.13 */
@@ -69,6 +68,9 @@ static struct kevy_params params_make(const struct kevy_ring_options *options)
     params.sq_thread_cpu = options->sq_thread_cpu;
     if (params.flags & KEVY_SETUP_ATTACH_WQ)
         params.wq_fd = (uint32_t)options->attach_fd;
+    params.flags &= ~KEVY_SETUP_SQ_REWIND; /* see ring_mode.h */
+    if (options->registered_wait)
+        params.flags |= KEVY_SETUP_R_DISABLED;
     return params;
 }
 
@@ -102,128 +104,98 @@ static bool flags_drop(uint32_t *flags, uint32_t required, size_t *next)
 static int descriptor_open(uint32_t entries, const struct kevy_ring_options *options,
                            struct kevy_params *params)
 {
-    uint32_t required = options->required_flags;
     struct kevy_params attempt = params_make(options);
+    uint32_t lent = options->memory != NULL ? KEVY_SETUP_NO_MMAP : 0;
     size_t next = 0;
-    int fd;
+    int result;
 
+    if (((attempt.flags | lent) & KEVY_SETUP_NO_MMAP) != lent)
+        return -EINVAL; /* NO_MMAP goes with memory */
+    attempt.flags |= lent;
     for (;;) {
         *params = attempt; /* the kernel writes into it, also when it fails */
-        fd = kevy_syscall_setup(entries, params);
-        if (fd != -EINVAL || !flags_drop(&attempt.flags, required, &next))
-            return fd;
+        params->sq_entries = entries;
+        if (lent != 0) {
+            result = kevy_memory_lend(params, options->memory, options->memory_size);
+            if (result < 0)
+                return result;
+        }
+        result = kevy_syscall_setup(entries, params);
+        if (result != -EINVAL || !flags_drop(&attempt.flags, options->required_flags, &next))
+            return result;
     }
 }
 
-static size_t cq_bytes(const struct kevy_params *params)
-{
-    size_t cqe_size = sizeof(struct kevy_cqe) << ((params->flags & KEVY_SETUP_CQE32) != 0);
-
-    return params->cq_off.cqes + cqe_size * params->cq_entries;
-}
-
-static size_t ring_bytes(const struct kevy_params *params)
-{
-    size_t cq_end = cq_bytes(params);
-    size_t sq_end = params->sq_off.array + sizeof(uint32_t) * params->sq_entries;
-
-    if (params->features & KEVY_FEAT_SINGLE_MMAP)
-        return sq_end > cq_end ? sq_end : cq_end;
-    return sq_end;
-}
-
-static int area_map(struct kevy_ring *ring, void **memory, size_t *size, size_t wanted,
-                    uint64_t offset)
-{
-    int error = kevy_syscall_mmap(memory, wanted, ring->fd, offset);
-
-    if (error < 0)
-        return error;
-    *size = wanted;
-    /* A child that inherited the mapping would move cursors under us. Best effort by design. */
-    (void)kevy_syscall_dontfork(*memory, wanted);
-    return 0;
-}
-
-static int areas_map(struct kevy_ring *ring, const struct kevy_params *params)
-{
-    void *sqes = NULL;
-    int error;
-
-    error =
-        area_map(ring, &ring->ring_memory, &ring->ring_size, ring_bytes(params), KEVY_OFF_SQ_RING);
-    if (error == 0 && (params->features & KEVY_FEAT_SINGLE_MMAP) == 0)
-        error =
-            area_map(ring, &ring->cq_memory, &ring->cq_size, cq_bytes(params), KEVY_OFF_CQ_RING);
-    if (error == 0)
-        error = area_map(ring, &sqes, &ring->sqe_size,
-                         (size_t)params->sq_entries << ring->sqe_shift, KEVY_OFF_SQES);
-    ring->sqes = sqes;
-    return error;
-}
-
-/*
- * Finds the cursors in the mapped memory. Where the kernel still wants an index array between tail
- * and SQE (before 6.6), the identity is written once: slot i always describes SQE i.
- */
-static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *params)
-{
-    char *sq = ring->ring_memory;
-    char *cq = ring->cq_memory != NULL ? ring->cq_memory : ring->ring_memory;
-
-    ring->sq_head = (uint32_t *)(void *)(sq + params->sq_off.head);
-    ring->sq_tail = (uint32_t *)(void *)(sq + params->sq_off.tail);
-    ring->sq_flags = (uint32_t *)(void *)(sq + params->sq_off.flags);
-    ring->sqe_limit = params->sq_entries;
-    ring->sq_mask = params->sq_entries - 1;
-    ring->cqes = (const struct kevy_cqe *)(const void *)(cq + params->cq_off.cqes);
-    ring->cq_head = (uint32_t *)(void *)(cq + params->cq_off.head);
-    ring->cq_tail = (uint32_t *)(void *)(cq + params->cq_off.tail);
-    ring->cq_mask = params->cq_entries - 1;
-    if (params->cq_off.flags != 0)
-        ring->cq_flags = (uint32_t *)(void *)(cq + params->cq_off.flags);
-    if ((params->flags & KEVY_SETUP_NO_SQARRAY) == 0) {
-        uint32_t *array = (uint32_t *)(void *)(sq + params->sq_off.array);
-
-        for (uint32_t slot = 0; slot < params->sq_entries; slot++)
-            array[slot] = slot;
-    }
-    assert((ring->sq_entries & ring->sq_mask) == 0);
-    assert((ring->cq_entries & ring->cq_mask) == 0);
-}
-
-/*
- * Registers the ring's descriptor with the calling thread (5.18), which spares each enter the
- * lookup. The table has 16 slots per thread; a full one, or an older kernel, leaves the plain
- * descriptor.
- */
-static void descriptor_register(struct kevy_ring *ring)
+int kevy_ring_fd_register(struct kevy_ring *ring)
 {
     struct kevy_rsrc_update update = {.offset = UINT32_MAX, .data = (uint64_t)ring->fd};
+    int result;
 
-    if (kevy_syscall_register(ring->fd, KEVY_REGISTER_RING_FDS, &update, 1) != 1)
-        return;
+    if (ring->enter_flags & KEVY_ENTER_REGISTERED_RING)
+        return -EALREADY;
+    result = kevy_ring_register(ring, KEVY_REGISTER_RING_FDS, &update, 1);
+    if (result != 1)
+        return result < 0 ? result : -EBUSY;
     ring->enter_fd = (int32_t)update.offset;
     ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
     ring->registered_by = kevy_syscall_thread();
+    return 0;
 }
 
 /*
- * Must come before close: the registration holds a reference that would keep the ring alive. In
- * another thread's table the same index is some other ring, which must not be touched; the owner's
- * table goes when the owner ends.
+ * In another thread's table the same index is some other ring, which must not be touched; the
+ * owner's table goes when the owner ends.
  */
-static void descriptor_unregister(struct kevy_ring *ring)
+void kevy_ring_fd_unregister(struct kevy_ring *ring)
 {
     struct kevy_rsrc_update update = {.offset = (uint32_t)ring->enter_fd};
 
     if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
         return;
-    if (ring->registered_by == kevy_syscall_thread())
-        (void)kevy_syscall_register(ring->fd, KEVY_UNREGISTER_RING_FDS, &update, 1);
+    if (ring->registered_by != kevy_syscall_thread())
+        return;
+    (void)kevy_ring_register(ring, KEVY_UNREGISTER_RING_FDS, &update, 1);
     ring->enter_flags &= ~KEVY_ENTER_REGISTERED_RING;
     ring->enter_fd = ring->fd;
     ring->registered_by = 0;
+}
+
+/* What set-up answered, and what follows from it without asking the kernel again. */
+static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, int result)
+{
+    ring->sq_entries = params->sq_entries;
+    ring->cq_entries = params->cq_entries;
+    ring->setup_flags = params->flags;
+    ring->features = params->features;
+    ring->sqe_shift = (params->flags & KEVY_SETUP_SQE128) != 0 ? 7 : 6;
+    ring->cqe_shift = (params->flags & KEVY_SETUP_CQE32) != 0 ? 5 : 4;
+    ring->enter_fd = result;
+    if (params->flags & KEVY_SETUP_REGISTERED_FD_ONLY) {
+        ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
+        ring->registered_by = kevy_syscall_thread();
+    } else {
+        ring->fd = result;
+    }
+}
+
+/* The wishes beyond the ring itself. Only the last step can fail: enabling what we disabled. */
+static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *options)
+{
+    bool disabled = (ring->setup_flags & KEVY_SETUP_R_DISABLED) != 0;
+
+    ring->plain = options->plain;
+    if (!options->plain && (ring->features & KEVY_FEAT_NO_IOWAIT) != 0)
+        ring->enter_flags |= KEVY_ENTER_NO_IOWAIT;
+    /* The kernel takes a region for waits only while the ring is disabled. */
+    if (options->registered_wait && disabled)
+        kevy_wait_region_open(ring);
+    if (disabled && ((options->required_flags | options->preferred_flags) & KEVY_SETUP_R_DISABLED))
+        return 0; /* the registration is the thread's: it waits for the owner, in enable */
+    if (disabled)
+        return kevy_ring_enable(ring);
+    if (!options->plain)
+        (void)kevy_ring_fd_register(ring);
+    return 0;
 }
 
 int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
@@ -237,32 +209,18 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
         options = &defaults;
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;
+    if (options->required_flags & KEVY_SETUP_SQ_REWIND)
+        return -EINVAL;
     result = descriptor_open(entries, options, &params);
     if (result < 0)
         return result;
-    ring->fd = result;
-    ring->enter_fd = result;
-    ring->sq_entries = params.sq_entries;
-    ring->cq_entries = params.cq_entries;
-    ring->plain = options->plain;
-    ring->setup_flags = params.flags;
-    ring->features = params.features;
-    ring->sqe_shift = (params.flags & KEVY_SETUP_SQE128) != 0 ? 7 : 6;
-    ring->cqe_shift = (params.flags & KEVY_SETUP_CQE32) != 0 ? 5 : 4;
-    result = areas_map(ring, &params);
-    if (result < 0) {
+    ring_note(ring, &params, result);
+    result = kevy_memory_map(ring, &params);
+    if (result == 0)
+        result = ring_finish(ring, options);
+    if (result < 0)
         kevy_ring_deinit(ring);
-        return result;
-    }
-    cursors_locate(ring, &params);
-    if (!options->plain) {
-        if (params.features & KEVY_FEAT_NO_IOWAIT)
-            ring->enter_flags |= KEVY_ENTER_NO_IOWAIT;
-        /* The registration is the thread's: a disabled ring waits for its owner in enable. */
-        if ((params.flags & KEVY_SETUP_R_DISABLED) == 0)
-            descriptor_register(ring);
-    }
-    return 0;
+    return result;
 }
 
 int kevy_ring_enable(struct kevy_ring *ring)
@@ -271,24 +229,23 @@ int kevy_ring_enable(struct kevy_ring *ring)
 
     if (result < 0)
         return result;
-    if (!ring->plain && (ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
-        descriptor_register(ring);
+    ring->setup_flags &= ~KEVY_SETUP_R_DISABLED;
+    if (!ring->plain)
+        (void)kevy_ring_fd_register(ring);
     return 0;
 }
 
 void kevy_ring_deinit(struct kevy_ring *ring)
 {
     assert(ring->buffer_rings == NULL); /* deinitialise buffer rings before the ring they hang on */
-    if (ring->sq_entries != 0)
-        descriptor_unregister(ring);
-    if (ring->sqes != NULL)
-        kevy_syscall_munmap(ring->sqes, ring->sqe_size);
-    if (ring->cq_memory != NULL)
-        kevy_syscall_munmap(ring->cq_memory, ring->cq_size);
-    if (ring->ring_memory != NULL)
-        kevy_syscall_munmap(ring->ring_memory, ring->ring_size);
-    if (ring->sq_entries != 0)
-        kevy_syscall_close(ring->fd);
+    if (ring->sq_entries != 0) {
+        /* Before the close: the registration holds a reference that would keep the ring alive. */
+        kevy_ring_fd_unregister(ring);
+        kevy_wait_region_close(ring);
+        kevy_memory_unmap(ring);
+        if (ring->fd >= 0)
+            kevy_syscall_close(ring->fd);
+    }
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;
 }

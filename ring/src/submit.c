@@ -115,46 +115,83 @@ static int wait_check(const struct kevy_ring *ring, const struct kevy_ring_wait 
     return 0;
 }
 
-static uint64_t wait_deadline(const struct kevy_ring_wait *wait)
+static uint64_t wait_deadline(const struct kevy_ring *ring, const struct kevy_ring_wait *wait)
 {
     if (!wait_limited(wait))
         return KEVY_RING_FOREVER;
     if (wait->timeout_ns == 0 || (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0)
         return wait->timeout_ns;
-    return kevy_syscall_now_ns() + wait->timeout_ns;
+    return kevy_syscall_now_ns(ring->clock) + wait->timeout_ns;
 }
 
-static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait, uint32_t queued)
+static struct kevy_timespec wait_limit(const struct kevy_ring_wait *wait)
 {
-    uint32_t flags = KEVY_ENTER_GETEVENTS | KEVY_ENTER_EXT_ARG;
     struct kevy_timespec limit = {.tv_sec = (int64_t)(wait->timeout_ns / NS_PER_SECOND),
                                   .tv_nsec = (int64_t)(wait->timeout_ns % NS_PER_SECOND)};
+
+    return limit;
+}
+
+/* Writes the arguments to where the kernel already looks: no copy, no pointer to follow. */
+static int enter_registered(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
+                            uint32_t queued, uint32_t flags)
+{
+    struct kevy_reg_wait *argument = ring->wait_region;
+
+    argument->flags = 0;
+    if (wait_limited(wait)) {
+        argument->flags = KEVY_REG_WAIT_TS;
+        argument->ts = wait_limit(wait);
+    }
+    argument->min_wait_usec = wait->min_wait_us;
+    argument->sigmask = (uint64_t)(uintptr_t)wait->signal_mask;
+    argument->sigmask_sz = wait->signal_mask_size;
+    /* The argument of enter is an offset into the region, and ours is at its start. */
+    return enter(ring, queued, wait->minimum, flags | KEVY_ENTER_EXT_ARG | KEVY_ENTER_EXT_ARG_REG,
+                 NULL, sizeof *argument);
+}
+
+static int enter_pointed(struct kevy_ring *ring, const struct kevy_ring_wait *wait, uint32_t queued,
+                         uint32_t flags)
+{
+    struct kevy_timespec limit = wait_limit(wait);
     struct kevy_getevents_arg argument;
 
-    if ((ring->setup_flags & KEVY_SETUP_SQPOLL) != 0 && queued != 0 && sqpoll_sleeps(ring))
-        flags |= KEVY_ENTER_SQ_WAKEUP;
-    if (!wait_limited(wait) && wait->signal_mask == NULL && wait->min_wait_us == 0)
-        return enter(ring, queued, wait->minimum, flags & ~KEVY_ENTER_EXT_ARG, NULL, 0);
     memset(&argument, 0, sizeof argument);
     argument.sigmask = (uint64_t)(uintptr_t)wait->signal_mask;
     argument.sigmask_sz = wait->signal_mask_size;
     argument.min_wait_usec = wait->min_wait_us;
     if (wait_limited(wait))
         argument.ts = (uint64_t)(uintptr_t)&limit;
+    return enter(ring, queued, wait->minimum, flags | KEVY_ENTER_EXT_ARG, &argument,
+                 sizeof argument);
+}
+
+static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait, uint32_t queued)
+{
+    uint32_t flags = KEVY_ENTER_GETEVENTS;
+
+    if ((ring->setup_flags & KEVY_SETUP_SQPOLL) != 0 && queued != 0 && sqpoll_sleeps(ring))
+        flags |= KEVY_ENTER_SQ_WAKEUP;
+    if (!wait_limited(wait) && wait->signal_mask == NULL && wait->min_wait_us == 0)
+        return enter(ring, queued, wait->minimum, flags, NULL, 0);
     if (wait->flags & KEVY_RING_WAIT_ABSOLUTE)
         flags |= KEVY_ENTER_ABS_TIMER;
-    return enter(ring, queued, wait->minimum, flags, &argument, sizeof argument);
+    if (ring->wait_region != NULL)
+        return enter_registered(ring, wait, queued, flags);
+    return enter_pointed(ring, wait, queued, flags);
 }
 
 /*
  * When anything was submitted the kernel reports the count and keeps to itself how the wait ended
  * (liburing issue 1280). With a time limit the clock tells; without one only a signal ends a wait.
  */
-static int wait_outcome(const struct kevy_ring_wait *wait, uint64_t deadline_ns)
+static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wait *wait,
+                        uint64_t deadline_ns)
 {
     if (wait->minimum == 0)
         return 0;
-    if (deadline_ns != KEVY_RING_FOREVER && kevy_syscall_now_ns() >= deadline_ns)
+    if (deadline_ns != KEVY_RING_FOREVER && kevy_syscall_now_ns(ring->clock) >= deadline_ns)
         return -ETIME;
     return -EINTR;
 }
@@ -169,7 +206,7 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     if (result < 0)
         return result;
     queued = tail_publish(ring);
-    deadline_ns = queued != 0 ? wait_deadline(wait) : KEVY_RING_FOREVER;
+    deadline_ns = queued != 0 ? wait_deadline(ring, wait) : KEVY_RING_FOREVER;
     result = wait_enter(ring, wait, queued);
     if (result > 0)
         wait->submitted = (uint32_t)result;
@@ -181,7 +218,7 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     /* A batch cut short for want of memory returns at once, without having waited. */
     if (wait->submitted < queued)
         return -EAGAIN;
-    return wait_outcome(wait, deadline_ns);
+    return wait_outcome(ring, wait, deadline_ns);
 }
 
 static uint32_t batch_reap(struct kevy_ring *ring, kevy_ring_reap reap, void *context)

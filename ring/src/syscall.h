@@ -76,12 +76,12 @@ static inline int32_t kevy_syscall_thread(void)
     return (int32_t)syscall(SYS_gettid);
 }
 
-/* CLOCK_MONOTONIC in nanoseconds. */
-static inline uint64_t kevy_syscall_now_ns(void)
+/* The time of `clock`, CLOCK_MONOTONIC for 0, in nanoseconds. */
+static inline uint64_t kevy_syscall_now_ns(int32_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock != 0 ? clock : CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 

@@ -178,7 +178,7 @@ int32_t kevy_syscall_thread(void)
     return real_thread();
 }
 
-uint64_t kevy_syscall_now_ns(void)
+uint64_t kevy_syscall_now_ns(int32_t clock)
 {
-    return real_now_ns();
+    return real_now_ns(clock);
 }

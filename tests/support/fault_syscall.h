@@ -64,6 +64,6 @@ int kevy_syscall_munmap(void *memory, size_t size);
 int kevy_syscall_dontfork(void *memory, size_t size);
 int kevy_syscall_close(int fd);
 int32_t kevy_syscall_thread(void);
-uint64_t kevy_syscall_now_ns(void);
+uint64_t kevy_syscall_now_ns(int32_t clock);
 
 #endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The memory of a ring.
+ *
+ * Model. Two areas: the rings (cursors, CQEs and, before 6.6, an array of SQ indices) and the SQEs.
+ * The kernel allocates them and we map them from the descriptor; or, with NO_MMAP, both lie in the
+ * caller's memory, the rings first, each from a page boundary on. Before 5.4 the CQ needs a mapping
+ * of its own.
+ *
+ * Invariants. A mapping pointer is NULL exactly when its size is 0; what is lent has no size. Every
+ * offset is taken from the kernel's params: since 6.x the cursors share a cache line, before that
+ * each had one.
+ */
+#include "memory.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <assert.h>
+#include <errno.h>
+#include <kevy/ring_mode.h>
+#include <kevy/ring_register.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "syscall.h"
+
+/* In front of the CQEs: 64 bytes on 6.18, and a cache line a cursor on the kernels before. */
+#define RINGS_HEADER_BYTES 1024U
+
+static size_t page_align(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    return (size + page - 1) & ~(page - 1);
+}
+
+static size_t cq_bytes(const struct kevy_params *params)
+{
+    size_t cqe_size = sizeof(struct kevy_cqe) << ((params->flags & KEVY_SETUP_CQE32) != 0);
+
+    return params->cq_off.cqes + cqe_size * params->cq_entries;
+}
+
+static size_t rings_bytes(const struct kevy_params *params)
+{
+    size_t cq_end = cq_bytes(params);
+    size_t sq_end = params->sq_off.array + sizeof(uint32_t) * params->sq_entries;
+
+    if (params->features & KEVY_FEAT_SINGLE_MMAP)
+        return sq_end > cq_end ? sq_end : cq_end;
+    return sq_end;
+}
+
+/* The next power of two, as the kernel rounds; `entries` is small enough not to overflow. */
+static uint32_t entries_round(uint32_t entries)
+{
+    uint32_t rounded = 1;
+
+    while (rounded < entries)
+        rounded <<= 1;
+    return rounded;
+}
+
+/* Bytes of the two areas for entries that are rounded already, each in whole pages. */
+static size_t rings_room(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags)
+{
+    size_t cqe_size = sizeof(struct kevy_cqe) << ((flags & KEVY_SETUP_CQE32) != 0);
+
+    return page_align(RINGS_HEADER_BYTES + cqe_size * cq_entries + sizeof(uint32_t) * sq_entries);
+}
+
+static size_t sqes_room(uint32_t sq_entries, uint32_t flags)
+{
+    return page_align((sizeof(struct kevy_sqe) << ((flags & KEVY_SETUP_SQE128) != 0)) * sq_entries);
+}
+
+size_t kevy_ring_memory_size(uint32_t entries, const struct kevy_ring_options *options)
+{
+    uint32_t flags = 0, cq_entries = 0;
+
+    if (options != NULL) {
+        flags = options->required_flags | options->preferred_flags;
+        cq_entries = options->cq_entries;
+    }
+    if (flags & KEVY_SETUP_CLAMP) {
+        entries = entries < KEVY_MAX_ENTRIES ? entries : KEVY_MAX_ENTRIES;
+        cq_entries = cq_entries < KEVY_MAX_CQ_ENTRIES ? cq_entries : KEVY_MAX_CQ_ENTRIES;
+    }
+    if (entries == 0 || entries > KEVY_MAX_ENTRIES || cq_entries > KEVY_MAX_CQ_ENTRIES)
+        return 0;
+    entries = entries_round(entries);
+    cq_entries = cq_entries != 0 ? entries_round(cq_entries) : 2 * entries;
+    return rings_room(entries, cq_entries, flags) + sqes_room(entries, flags);
+}
+
+int kevy_memory_lend(struct kevy_params *params, void *memory, size_t size)
+{
+    uint32_t sq_entries, cq_entries;
+    size_t rings;
+
+    if (params->sq_entries == 0 || params->sq_entries > KEVY_MAX_ENTRIES ||
+        params->cq_entries > KEVY_MAX_CQ_ENTRIES)
+        return -EINVAL;
+    sq_entries = entries_round(params->sq_entries);
+    cq_entries = params->cq_entries != 0 ? entries_round(params->cq_entries) : 2 * sq_entries;
+    rings = rings_room(sq_entries, cq_entries, params->flags);
+    if (memory == NULL || size < rings + sqes_room(sq_entries, params->flags))
+        return -EINVAL;
+    params->cq_off.user_addr = (uint64_t)(uintptr_t)memory;
+    params->sq_off.user_addr = (uint64_t)(uintptr_t)memory + rings;
+    return 0;
+}
+
+static int area_map(struct kevy_ring *ring, void **memory, size_t *size, size_t wanted,
+                    uint64_t offset)
+{
+    int error = kevy_syscall_mmap(memory, wanted, ring->fd, offset);
+
+    if (error < 0)
+        return error;
+    *size = wanted;
+    /* A child that inherited the mapping would move cursors under us. Best effort by design. */
+    (void)kevy_syscall_dontfork(*memory, wanted);
+    return 0;
+}
+
+static int areas_map(struct kevy_ring *ring, const struct kevy_params *params)
+{
+    size_t sqes_size = (size_t)params->sq_entries << ring->sqe_shift;
+    void *sqes = NULL;
+    int error;
+
+    error =
+        area_map(ring, &ring->ring_memory, &ring->ring_size, rings_bytes(params), KEVY_OFF_SQ_RING);
+    if (error == 0 && (params->features & KEVY_FEAT_SINGLE_MMAP) == 0)
+        error =
+            area_map(ring, &ring->cq_memory, &ring->cq_size, cq_bytes(params), KEVY_OFF_CQ_RING);
+    if (error == 0)
+        error = area_map(ring, &sqes, &ring->sqe_size, sqes_size, KEVY_OFF_SQES);
+    ring->sqes = sqes;
+    return error;
+}
+
+/*
+ * Where the kernel still wants an index array between tail and SQE (before 6.6), the identity is
+ * written once: slot i always describes SQE i.
+ */
+static void array_fill(uint32_t *array, uint32_t entries)
+{
+    for (uint32_t slot = 0; slot < entries; slot++)
+        array[slot] = slot;
+}
+
+static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *params)
+{
+    char *sq = ring->ring_memory;
+    char *cq = ring->cq_memory != NULL ? ring->cq_memory : ring->ring_memory;
+
+    ring->sq_head = (uint32_t *)(void *)(sq + params->sq_off.head);
+    ring->sq_tail = (uint32_t *)(void *)(sq + params->sq_off.tail);
+    ring->sq_flags = (uint32_t *)(void *)(sq + params->sq_off.flags);
+    ring->sq_entries = params->sq_entries;
+    ring->sq_mask = params->sq_entries - 1;
+    ring->sqe_limit = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE) + params->sq_entries;
+    ring->cqes = (const struct kevy_cqe *)(const void *)(cq + params->cq_off.cqes);
+    ring->cq_head = (uint32_t *)(void *)(cq + params->cq_off.head);
+    ring->cq_tail = (uint32_t *)(void *)(cq + params->cq_off.tail);
+    ring->cq_entries = params->cq_entries;
+    ring->cq_mask = params->cq_entries - 1;
+    ring->cqe_tail = ring->cqe_head; /* so that kevy_ring_next() looks anew */
+    if (params->cq_off.flags != 0)
+        ring->cq_flags = (uint32_t *)(void *)(cq + params->cq_off.flags);
+    if ((params->flags & KEVY_SETUP_NO_SQARRAY) == 0)
+        array_fill((uint32_t *)(void *)(sq + params->sq_off.array), params->sq_entries);
+    assert((ring->sq_entries & ring->sq_mask) == 0);
+    assert((ring->cq_entries & ring->cq_mask) == 0);
+}
+
+int kevy_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
+{
+    int error;
+
+    if (params->flags & KEVY_SETUP_NO_MMAP) {
+        ring->memory_lent = true;
+        ring->ring_memory = (void *)(uintptr_t)params->cq_off.user_addr;
+        ring->sqes = (struct kevy_sqe *)(uintptr_t)params->sq_off.user_addr;
+    } else {
+        error = areas_map(ring, params);
+        if (error < 0)
+            return error;
+    }
+    cursors_locate(ring, params);
+    return 0;
+}
+
+void kevy_memory_unmap(struct kevy_ring *ring)
+{
+    if (ring->memory_lent)
+        return;
+    if (ring->sqes != NULL)
+        kevy_syscall_munmap(ring->sqes, ring->sqe_size);
+    if (ring->cq_memory != NULL)
+        kevy_syscall_munmap(ring->cq_memory, ring->cq_size);
+    if (ring->ring_memory != NULL)
+        kevy_syscall_munmap(ring->ring_memory, ring->ring_size);
+}
+
+void kevy_wait_region_open(struct kevy_ring *ring)
+{
+    struct kevy_region_desc region;
+    struct kevy_mem_region_reg registration;
+    size_t size = page_align(sizeof *ring->wait_region);
+    void *memory = NULL;
+
+    if (kevy_syscall_mmap(&memory, size, -1, 0) < 0)
+        return;
+    (void)kevy_syscall_dontfork(memory, size);
+    memset(&region, 0, sizeof region);
+    region.user_addr = (uint64_t)(uintptr_t)memory;
+    region.size = size;
+    region.flags = KEVY_MEM_REGION_TYPE_USER;
+    memset(&registration, 0, sizeof registration);
+    registration.region_uptr = (uint64_t)(uintptr_t)&region;
+    registration.flags = KEVY_MEM_REGION_REG_WAIT_ARG;
+    if (kevy_ring_register(ring, KEVY_REGISTER_MEM_REGION, &registration, 1) < 0) {
+        kevy_syscall_munmap(memory, size);
+        return;
+    }
+    ring->wait_region = memory;
+    ring->wait_region_size = size;
+}
+
+void kevy_wait_region_close(struct kevy_ring *ring)
+{
+    if (ring->wait_region != NULL)
+        kevy_syscall_munmap(ring->wait_region, ring->wait_region_size);
+}
+
+int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entries, void *memory,
+                     size_t memory_size)
+{
+    struct kevy_ring old = *ring;
+    struct kevy_params params;
+    int error;
+
+    memset(&params, 0, sizeof params);
+    params.sq_entries = entries;
+    params.cq_entries = cq_entries;
+    if (ring->memory_lent) {
+        params.flags = ring->setup_flags;
+        error = kevy_memory_lend(&params, memory, memory_size);
+        if (error < 0)
+            return error;
+    }
+    params.flags = cq_entries != 0 ? KEVY_SETUP_CQSIZE : 0;
+    /* The kernel copies what lies between the published cursors. */
+    __atomic_store_n(ring->sq_tail, ring->sqe_tail, __ATOMIC_RELEASE);
+    kevy_ring_release(ring);
+    error = kevy_ring_register(ring, KEVY_REGISTER_RESIZE_RINGS, &params, 1);
+    if (error < 0)
+        return error;
+    params.features = ring->features;
+    ring->ring_memory = ring->cq_memory = NULL;
+    ring->sqes = NULL;
+    if (kevy_memory_map(ring, &params) < 0) {
+        /* The kernel has let go of the old queues; they stay mapped, so that nothing crashes. */
+        kevy_memory_unmap(ring);
+        *ring = old;
+        return -ENOTRECOVERABLE;
+    }
+    kevy_memory_unmap(&old);
+    return 0;
+}
+
+#endif /* KEVY_RING_SUPPORTED */
