@@ -39,7 +39,7 @@ static int receive(struct clients *clients, struct client *client)
     ptrdiff_t length;
 
     if (got < 0)
-        return errno == EAGAIN ? 0 : -errno;
+        return -errno;
     if (got == 0)
         return -ECONNRESET;
     client->received += (size_t)got;

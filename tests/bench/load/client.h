@@ -3,9 +3,9 @@
  * Many clients of one server in one thread: each sends a request, waits for the whole answer,
  * checks it and sends the next.
  *
- * Model. Non-blocking sockets in one epoll set. A protocol says what a request looks like and where
- * an answer ends; the clients know nothing else about it. In step, all clients send before the
- * first one reads: the same batch for the server each time.
+ * Model. Sockets in one epoll set, read only when it reports them. A protocol says what a request
+ * looks like and where an answer ends; the clients know nothing else about it. In step, all clients
+ * send before the first one reads: the same batch for the server each time.
  */
 #ifndef BENCH_CLIENT_H
 #define BENCH_CLIENT_H

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,8 @@ static int port_wait(struct server_process *server)
 static void child(char *const *arguments, enum server_place place, int output)
 {
     setpgid(0, 0);
+    /* A test that fails is gone without a chance to stop its server. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     place_child(place);
     dup2(output, STDOUT_FILENO);
     execvp(arguments[0], arguments);
