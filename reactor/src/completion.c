@@ -31,7 +31,6 @@ static struct kevy_sqe *backlog_take(struct kevy_reactor *reactor, uint64_t user
     sqe = &reactor->backlog[reactor->backlog_count++];
     memset(sqe, 0, sizeof *sqe);
     sqe->user_data = user_data;
-    reactor->stats.operations++;
     return sqe;
 }
 
@@ -60,11 +59,13 @@ int kevy_completion_cancel(struct kevy_completion *completion)
     if (completion->in_flight == 0)
         return -ENOENT;
     if (reactor->backlog_count == 0)
-        sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
-    if (sqe == NULL)
+        sqe = reactor_cancel_sqe(reactor);
+    if (sqe == NULL) {
         sqe = backlog_take(reactor, user_data_make(reactor, OPERATION_CANCEL));
-    if (sqe == NULL)
-        return -EAGAIN;
+        if (sqe == NULL)
+            return -EAGAIN;
+        reactor->cancels_active++;
+    }
     kevy_prep_cancel(sqe, user_data_make(completion, OPERATION_COMPLETION), KEVY_ASYNC_CANCEL_ALL);
     return 0;
 }

@@ -96,7 +96,7 @@ static void *member_main(void *argument)
     bool ready;
 
     member->result = member_setup(member);
-    ready = member->result == 0;
+    ready = member->result >= 0;
     if (member_report(member))
         member->result = kevy_reactor_run(member->reactor);
     if (ready && options->teardown != NULL)

@@ -40,6 +40,9 @@
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
+/* Kept out of its caller, so that the caller's usual way saves no registers for it. */
+#define rare __attribute__((noinline))
+
 /* The kind of a request, in the low bits of its user_data. */
 enum operation {
     OPERATION_COMPLETION, /* owner: a completion */
@@ -63,8 +66,7 @@ enum object_kind {
 };
 
 /* For kevy_object.flags, of every kind; the kinds' own flags use the bits below. */
-#define OBJECT_PENDING (1U << 31) /* in the pending list */
-#define OBJECT_FINISH  (1U << 30) /* the reactor drains and the object has yet to be told */
+#define OBJECT_FINISH (1U << 31) /* the reactor drains and the object has yet to be told */
 
 #define BACKLOG_ENTRIES 256U
 #define ARENA_SIZE      65536U
@@ -76,18 +78,20 @@ struct kevy_reactor {
     struct memory memory;
 
     uint64_t now_ns;
-    struct kevy_object *pending_first;
-    struct kevy_object *pending_last;
-    struct kevy_stream *reading;       /* whose read callback runs */
+    struct kevy_object *pending;       /* newest first, ended by pending_end */
+    struct kevy_object pending_end;    /* so that being in the list shows in pending_next */
     struct kevy_stream *starved_first; /* waiting for buffers, oldest first */
     struct kevy_stream *starved_last;
     uint8_t *arena;      /* message headers and addresses, until they have been submitted */
     uint32_t arena_used; /* bytes */
     uint32_t turn_completions;
-    bool pool_dirty; /* buffers were given and not yet published */
-    bool refused;    /* the kernel took nothing in the last enter */
+    uint32_t pool_half;      /* buffers that may be out before keeping means copying */
+    uint32_t pool_published; /* the pool's tail as the kernel knows it */
+    bool refused;            /* the kernel took nothing in the last enter */
     bool running;
     bool draining;
+    bool destroying;
+    bool own_polls_ended; /* the wake's or the signals' poll has to be armed again */
 
     struct kevy_object *objects;     /* every live one, newest first */
     struct kevy_listener *listeners; /* every live one */
@@ -95,6 +99,7 @@ struct kevy_reactor {
     uint32_t timers_armed;
     uint32_t completions_active;   /* requests of completions in flight, internal ones included */
     uint32_t completions_internal; /* of these, the reactor's own */
+    uint32_t cancels_active;
     struct kevy_timer drain_timer;
     struct wheel timers;
     struct wheel deadlines;
@@ -108,6 +113,7 @@ struct kevy_reactor {
     int signal_fd;
     struct kevy_completion signal_ready;
     struct kevy_signal *signals;
+    uint32_t signal_round;
     sigset_t signals_watched;
     sigset_t signals_blocked_before;
     pthread_t owner;
@@ -119,20 +125,42 @@ struct kevy_reactor {
     uint32_t stopping;
 };
 
+static inline uint64_t add_saturated(uint64_t a_ns, uint64_t b_ns)
+{
+    return b_ns > UINT64_MAX - a_ns ? UINT64_MAX : a_ns + b_ns;
+}
+
 static inline uint64_t user_data_make(const void *owner, enum operation operation)
 {
-    assert(((uintptr_t)owner & OPERATION_MASK) == 0);
     return (uint64_t)(uintptr_t)owner | (uint64_t)operation;
 }
 
 /* loop.c: turns, submission, waiting. */
 
+/* Submits without waiting, to make room. The slot asked for again, or NULL when the kernel takes
+ * nothing. */
+struct kevy_sqe *reactor_sqe_full(struct kevy_reactor *reactor, uint64_t user_data);
+
 /*
  * A slot for a request of `operation` made by `owner`, or NULL when the kernel takes nothing at the
  * moment: pend the object and try again in the next flush.
  */
-struct kevy_sqe *reactor_sqe(struct kevy_reactor *reactor, const void *owner,
-                             enum operation operation);
+static inline struct kevy_sqe *reactor_sqe(struct kevy_reactor *reactor, const void *owner,
+                                           enum operation operation)
+{
+    uint64_t user_data = user_data_make(owner, operation);
+    struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, user_data);
+
+    if (unlikely(sqe == NULL))
+        return reactor_sqe_full(reactor, user_data);
+    return sqe;
+}
+
+/* A slot for a request that cancels others, or NULL as above. */
+struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor);
+
+/* Requests that the kernel has not finished, of objects, completions and cancels. */
+uint32_t reactor_operations(const struct kevy_reactor *reactor);
 
 /* `size` bytes that stay put until the requests reserved next have been submitted, or NULL as
  * above. */
@@ -144,8 +172,17 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns);
 /* True while there is something to wait for. */
 bool reactor_alive(const struct kevy_reactor *reactor);
 
-/* Reads the clock, unless a turn has just done so. */
+/* Reads the clock. */
 void reactor_clock(struct kevy_reactor *reactor);
+
+/* The time of the turn within one; between turns, when that is as old as the last turn, the real
+ * time. */
+static inline uint64_t clock_now(struct kevy_reactor *reactor)
+{
+    if (unlikely(!reactor->running))
+        reactor_clock(reactor);
+    return reactor->now_ns;
+}
 
 /* object.c: the list of live objects and the list of pending ones. */
 
@@ -156,20 +193,18 @@ void object_abort(struct kevy_object *object);
 void object_flush_all(struct kevy_reactor *reactor);
 void object_closed(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 
+static inline bool objects_pending(const struct kevy_reactor *reactor)
+{
+    return reactor->pending != &reactor->pending_end;
+}
+
 /* Makes the object's flush come, at the end of this turn. */
 static inline void object_pend(struct kevy_object *object)
 {
-    struct kevy_reactor *reactor = object->reactor;
-
-    if (object->flags & OBJECT_PENDING)
+    if (object->pending_next != NULL)
         return;
-    object->flags |= OBJECT_PENDING;
-    object->pending_next = NULL;
-    if (reactor->pending_last != NULL)
-        reactor->pending_last->pending_next = object;
-    else
-        reactor->pending_first = object;
-    reactor->pending_last = object;
+    object->pending_next = object->reactor->pending;
+    object->reactor->pending = object;
 }
 
 /* recv_pool.c: buffers and starvation. */
@@ -179,7 +214,7 @@ void pool_close(struct kevy_reactor *reactor);
 void pool_starve(struct kevy_stream *stream);
 void pool_forget(struct kevy_stream *stream);
 void pool_feed(struct kevy_reactor *reactor);
-void block_free(struct kevy_reactor *reactor, struct kevy_block *block);
+bool pool_can_feed(const struct kevy_reactor *reactor);
 
 /* The same bytes in heap memory, with one reference, or NULL at the limit. */
 struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length);
@@ -187,8 +222,12 @@ struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, ui
 static inline void block_release(struct kevy_reactor *reactor, struct kevy_block *block)
 {
     assert(block->refs > 0);
-    if (--block->refs == 0)
-        block_free(reactor, block);
+    if (--block->refs != 0)
+        return;
+    if (likely(block->capacity == 0))
+        kevy_buffer_ring_give(&reactor->pool, block->id);
+    else
+        block_give(&reactor->memory, block);
 }
 
 /* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference. */
@@ -199,7 +238,6 @@ static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint32_
 
     (void)kevy_buffer_ring_take(&reactor->pool, id);
     block = &reactor->pool_blocks[id];
-    assert(block->refs == 0);
     block->refs = 1;
     return block;
 }
@@ -207,7 +245,7 @@ static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint32_
 /* True when so much of the pool is out that what is kept longer has to be copied. */
 static inline bool pool_low(const struct kevy_reactor *reactor)
 {
-    return reactor->pool.lent_count > reactor->pool.entries / 2;
+    return reactor->pool.lent_count > reactor->pool_half;
 }
 
 /* stream*.c, listener.c, completion.c, signal.c, task.c: handlers and rows of the tables. */
@@ -234,6 +272,7 @@ void listener_connection_gone(struct kevy_listener *listener);
 void listeners_descriptor_free(struct kevy_reactor *reactor);
 
 void timers_run(struct kevy_reactor *reactor);
+void timers_forget(struct kevy_reactor *reactor);
 int tasks_open(struct kevy_reactor *reactor);
 void tasks_close(struct kevy_reactor *reactor);
 void tasks_run(struct kevy_reactor *reactor);

@@ -21,6 +21,8 @@
 #include "socket.h"
 
 #define RETRY_NS KEVY_MILLISECONDS(100)
+/* This near to the limit connections are accepted one by one: a multishot takes all that wait. */
+#define ONE_BY_ONE 1024U
 
 enum listener_state {
     LISTENER_IDLE,
@@ -55,7 +57,7 @@ int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reac
     int fd;
 
     assert(options->accept != NULL);
-    fd = options->fd > 0 ? options->fd : socket_listen(options);
+    fd = options->fd > 0 ? socket_adopt(options->fd) : socket_listen(options);
     if (fd < 0)
         return fd;
     memset(listener, 0, sizeof *listener);
@@ -68,6 +70,8 @@ int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reac
     reactor->listeners = listener;
     object_link(&listener->object, reactor, KIND_LISTENER);
     listener->object.state = LISTENER_OPEN;
+    if (reactor->draining)
+        listener->object.flags |= OBJECT_FINISH;
     object_pend(&listener->object);
     return 0;
 }
@@ -80,7 +84,11 @@ static void accept_arm(struct kevy_listener *listener)
         object_pend(&listener->object);
         return;
     }
-    kevy_prep_accept_multishot(sqe, listener->fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (listener->connections_max != 0 &&
+        listener->connections_max - listener->connections < ONE_BY_ONE)
+        kevy_prep_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    else
+        kevy_prep_accept_multishot(sqe, listener->fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
     listener->object.flags |= LISTENER_ARMED;
     listener->object.in_flight++;
 }
@@ -88,7 +96,7 @@ static void accept_arm(struct kevy_listener *listener)
 static void accept_cancel(struct kevy_listener *listener)
 {
     struct kevy_reactor *reactor = listener->object.reactor;
-    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
 
     if (sqe == NULL) {
         object_pend(&listener->object);
@@ -203,9 +211,11 @@ static void connection_open(struct kevy_listener *listener, int fd)
     stream_accepted(stream, listener, fd);
 }
 
-static bool is_shortage(int error)
+/* The error of one connection, or our own cancel: the next accept may well succeed. */
+static bool is_passing(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+    return error == -ECANCELED || error == -ECONNABORTED || error == -EINTR || error == -EAGAIN ||
+           error == -EPROTO;
 }
 
 void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
@@ -220,10 +230,8 @@ void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result,
     }
     if (result >= 0)
         connection_open(listener, result);
-    else if (is_shortage(result) && listener->object.state == LISTENER_OPEN && listener->error == 0)
+    else if (!is_passing(result) && listener->object.state == LISTENER_OPEN && listener->error == 0)
         shortage_begin(listener, result);
-    /* Any other error (-ECONNABORTED, -EPROTO, -ECANCELED) is that of one connection, or our own
-     * doing. */
 }
 
 void kevy_listener_pause(struct kevy_listener *listener)

@@ -7,10 +7,11 @@
  * enters in between. The wait is limited by the earliest of the two wheels and the caller, and does
  * not sleep at all while something is left to do.
  *
- * Invariants. The head of the completion queue is past a completion before its handler runs, so a
- * handler may submit. What the kernel refuses (-EBUSY: completions overflowed; -EAGAIN, -ENOMEM:
- * memory) stays in the submission queue and goes with the next enter, after completions have been
- * reaped: nothing is lost, and nothing spins, because a refused turn without completions naps.
+ * Invariants. The slots of a batch of completions are given back when all of them have been
+ * handled, so a handler may submit. What the kernel refuses (-EBUSY: completions overflowed;
+ * -EAGAIN, -ENOMEM: memory) stays in the submission queue and goes with the next enter, after
+ * completions have been reaped: nothing is lost, and nothing spins, because a refused turn without
+ * completions naps.
  *
  * Wakes. The loop sets `sleeping`, then looks at what was posted; a poster posts, then looks at
  * `sleeping`. Full fences between the two on both sides: at least one of them sees the other.
@@ -57,9 +58,9 @@ static int enter_book(struct kevy_reactor *reactor, int result, uint32_t submitt
 
 static void pool_publish(struct kevy_reactor *reactor)
 {
-    if (!reactor->pool_dirty)
+    if (reactor->pool_published == reactor->pool.tail)
         return;
-    reactor->pool_dirty = false;
+    reactor->pool_published = reactor->pool.tail;
     kevy_buffer_ring_publish(&reactor->pool);
 }
 
@@ -74,20 +75,10 @@ static void submit_now(struct kevy_reactor *reactor)
     (void)enter_book(reactor, result, result > 0 ? (uint32_t)result : 0);
 }
 
-struct kevy_sqe *reactor_sqe(struct kevy_reactor *reactor, const void *owner,
-                             enum operation operation)
+struct kevy_sqe *reactor_sqe_full(struct kevy_reactor *reactor, uint64_t user_data)
 {
-    uint64_t user_data = user_data_make(owner, operation);
-    struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, user_data);
-
-    if (unlikely(sqe == NULL)) {
-        submit_now(reactor);
-        sqe = kevy_ring_sqe(&reactor->ring, user_data);
-        if (sqe == NULL)
-            return NULL;
-    }
-    reactor->stats.operations++;
-    return sqe;
+    submit_now(reactor);
+    return kevy_ring_sqe(&reactor->ring, user_data);
 }
 
 void *reactor_arena(struct kevy_reactor *reactor, size_t size)
@@ -96,11 +87,11 @@ void *reactor_arena(struct kevy_reactor *reactor, size_t size)
 
     size = (size + 15) & ~(size_t)15;
     assert(size <= ARENA_SIZE);
-    if (unlikely(reactor->arena_used + size > ARENA_SIZE)) {
+    /* The slot first: making room for it later would submit, and hand these bytes out again. */
+    if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
         submit_now(reactor);
-        if (reactor->arena_used + size > ARENA_SIZE)
-            return NULL;
-    }
+    if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
+        return NULL;
     place = reactor->arena + reactor->arena_used;
     reactor->arena_used += (uint32_t)size;
     return place;
@@ -126,8 +117,21 @@ static void backlog_flush(struct kevy_reactor *reactor)
             reactor->backlog_count * sizeof *reactor->backlog);
 }
 
+/* The reactor's own polls, should one have ended and found no slot to start anew. */
+static void own_polls_arm(struct kevy_reactor *reactor)
+{
+    reactor->own_polls_ended = false;
+    if (!kevy_completion_active(&reactor->wake))
+        reactor->own_polls_ended |= completion_internal_poll(&reactor->wake, reactor->wake_fd) < 0;
+    if (reactor->signal_fd >= 0 && !kevy_completion_active(&reactor->signal_ready))
+        reactor->own_polls_ended |=
+            completion_internal_poll(&reactor->signal_ready, reactor->signal_fd) < 0;
+}
+
 static void flush(struct kevy_reactor *reactor)
 {
+    if (unlikely(reactor->own_polls_ended))
+        own_polls_arm(reactor);
     if (unlikely(reactor->backlog_count != 0))
         backlog_flush(reactor);
     if (unlikely(reactor->starved_first != NULL))
@@ -139,7 +143,7 @@ static void flush(struct kevy_reactor *reactor)
 /* True when the turn has something to do whatever the kernel reports. */
 static bool work_left(const struct kevy_reactor *reactor)
 {
-    return reactor->pending_first != NULL || reactor->deferred_first != NULL ||
+    return objects_pending(reactor) || reactor->deferred_first != NULL || pool_can_feed(reactor) ||
            kevy_ring_ready(&reactor->ring) != 0;
 }
 
@@ -212,10 +216,28 @@ static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
 static void cancel_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
 {
     /* 0, -ENOENT and -EALREADY are all normal, and may come before or after the victim's own. */
-    (void)reactor;
     (void)owner;
     (void)result;
     (void)flags;
+    reactor->cancels_active--;
+}
+
+struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor)
+{
+    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+
+    if (sqe != NULL)
+        reactor->cancels_active++;
+    return sqe;
+}
+
+uint32_t reactor_operations(const struct kevy_reactor *reactor)
+{
+    uint32_t count = reactor->completions_active + reactor->cancels_active;
+
+    for (const struct kevy_object *object = reactor->objects; object != NULL; object = object->next)
+        count += object->in_flight;
+    return count;
 }
 
 static const operation_handler handlers[OPERATION_COUNT] = {
@@ -225,24 +247,28 @@ static const operation_handler handlers[OPERATION_COUNT] = {
     [OPERATION_CANCEL] = cancel_done,
 };
 
+/*
+ * A bounded batch. Its slots are given back after the last handler: a handler may enter meanwhile,
+ * and what then completes finds the rest of the queue, or overflows into the kernel's list, which
+ * the next wait flushes.
+ */
 static void complete(struct kevy_reactor *reactor)
 {
-    uint32_t budget = reactor->turn_completions;
-    const struct kevy_cqe *cqe;
+    struct kevy_ring *ring = &reactor->ring;
+    uint32_t count = kevy_ring_ready(ring);
 
-    while (budget-- > 0 && (cqe = kevy_ring_next(&reactor->ring)) != NULL) {
+    if (count > reactor->turn_completions)
+        count = reactor->turn_completions;
+    for (uint32_t index = 0; index < count; index++) {
+        const struct kevy_cqe *cqe = kevy_ring_at(ring, index);
         uint64_t user_data = cqe->user_data;
-        int32_t result = cqe->res;
-        uint32_t flags = cqe->flags;
         void *owner = (void *)(uintptr_t)(user_data & ~(uint64_t)OPERATION_MASK);
 
-        /* Copied out: from here on the handler may enter, and the kernel may reuse the slot. */
-        reactor->stats.completions++;
-        if ((flags & KEVY_CQE_F_MORE) == 0)
-            reactor->stats.operations--;
-        handlers[user_data & OPERATION_MASK](reactor, owner, result, flags);
+        handlers[user_data & OPERATION_MASK](reactor, owner, cqe->res, cqe->flags);
     }
-    kevy_ring_release(&reactor->ring);
+    reactor->stats.completions += count;
+    kevy_ring_advance(ring, count);
+    kevy_ring_release(ring);
 }
 
 int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
@@ -257,8 +283,10 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
     if (result == 0) {
         reactor_clock(reactor);
         complete(reactor);
-        timers_run(reactor);
-        tasks_run(reactor);
+        if (likely(!reactor->destroying)) {
+            timers_run(reactor);
+            tasks_run(reactor);
+        }
     }
     reactor->running = false;
     return result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Slabs for blocks and segments; the model is in memory.h. */
+/* Slabs for blocks and queue entries; the model is in memory.h. */
 #include "memory.h"
 
 #if KEVY_RING_SUPPORTED
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLAB_SEGMENTS 255U
-#define SLAB_BLOCKS   15U
+#define SLAB_BUFFERS 255U
+#define SLAB_BLOCKS  15U
 /* Blocks begin on a cache line, so that the kernel's copies do. */
 #define BLOCK_ALIGNMENT 64U
 
@@ -56,15 +56,17 @@ static uint8_t *slab_add(struct memory *memory, size_t size)
     return (uint8_t *)slab + BLOCK_ALIGNMENT;
 }
 
-bool memory_segments_grow(struct memory *memory)
+bool memory_buffers_grow(struct memory *memory)
 {
-    struct kevy_segment *segments =
-        (void *)slab_add(memory, SLAB_SEGMENTS * sizeof(struct kevy_segment));
+    struct kevy_buffer *buffers =
+        (void *)slab_add(memory, SLAB_BUFFERS * sizeof(struct kevy_buffer));
 
-    if (segments == NULL)
+    if (buffers == NULL)
         return false;
-    for (unsigned index = SLAB_SEGMENTS; index-- > 0;)
-        segment_give(memory, &segments[index]);
+    for (unsigned index = SLAB_BUFFERS; index-- > 0;) {
+        buffers[index].block = NULL;
+        buffer_give(memory, &buffers[index]);
+    }
     return true;
 }
 

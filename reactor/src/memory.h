@@ -3,14 +3,15 @@
  * The bytes and queue entries of a reactor.
  *
  * Model. A block is a run of bytes with a count of references: one buffer of the receive pool, or a
- * piece of heap memory of the same size that holds copies. A segment is an entry of a queue: some
- * bytes of a block, or of a user's write. Both come from free lists that grow in slabs up to a
- * limit and never shrink, so that a server that has seen its peak allocates no more.
+ * piece of heap memory of the same size that holds copies. A queue is a list of kevy_buffers, each
+ * some bytes of a block or of a user's write. Every block of the pool has a kevy_buffer of its own,
+ * which goes from the kernel to the read callback and on into a queue without anything being
+ * allocated; further ones, and heap blocks, come from free lists that grow in slabs up to a limit
+ * and never shrink, so that a server that has seen its peak allocates no more.
  *
- * Invariants. A block is free exactly when `refs` is 0. The bytes of a segment stay valid as long
- * as it exists: it holds one reference, or its write is PINNED. Bytes of a block behind `used`
- * belong to nobody, which is why a copy may be appended to a block whose earlier bytes are being
- * sent.
+ * Invariants. A block is free exactly when `refs` is 0. A kevy_buffer in a queue holds one
+ * reference to its block, or its write is PINNED. Bytes of a heap block behind `used` belong to
+ * nobody, which is why a copy may be appended to a block whose earlier bytes are being sent.
  */
 #ifndef KEVY_REACTOR_MEMORY_H
 #define KEVY_REACTOR_MEMORY_H
@@ -21,7 +22,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For kevy_buffer.use. */
+enum buffer_use {
+    BUFFER_BORROWED, /* a block's own, on its way from the kernel through a read callback */
+    BUFFER_QUEUED,   /* an entry of a queue */
+    BUFFER_KEPT,     /* the user's, by kevy_buffer_retain() or _share() */
+};
+
 struct kevy_block {
+    struct kevy_buffer own; /* the whole of what was received, of a buffer of the pool */
     uint8_t *data;
     uint32_t refs;
     uint32_t used;     /* bytes written so far, of a heap block */
@@ -30,22 +39,13 @@ struct kevy_block {
     struct kevy_block *next_free;
 };
 
-struct kevy_segment {
-    struct kevy_segment *next;
-    const uint8_t *data;
-    struct kevy_block
-        *block; /* that `data` lies in, holding a reference; NULL for a user's write */
-    struct kevy_write *write; /* to report when these bytes are gone, or NULL */
-    uint32_t length;
-};
-
 struct slab {
     struct slab *next;
     size_t size;
 };
 
 struct memory {
-    struct kevy_segment *segments_free;
+    struct kevy_buffer *buffers_free;
     struct kevy_block *blocks_free;
     struct slab *slabs;
     size_t block_size; /* bytes that a heap block holds */
@@ -61,27 +61,38 @@ void memory_init(struct memory *memory, size_t block_size, size_t limit);
 void memory_deinit(struct memory *memory);
 
 /* Fill the free lists; false when the limit or the system refuses. */
-bool memory_segments_grow(struct memory *memory);
+bool memory_buffers_grow(struct memory *memory);
 bool memory_blocks_grow(struct memory *memory);
 
-static inline struct kevy_segment *segment_take(struct memory *memory)
+/* A queue entry for `length` bytes at `data`; takes over the reference to `block`. NULL at the
+ * limit. */
+static inline struct kevy_buffer *buffer_make(struct memory *memory, struct kevy_block *block,
+                                              const uint8_t *data, uint32_t length)
 {
-    struct kevy_segment *segment = memory->segments_free;
+    struct kevy_buffer *buffer = memory->buffers_free;
 
-    if (__builtin_expect(segment == NULL, 0)) {
-        if (!memory_segments_grow(memory))
+    if (__builtin_expect(buffer == NULL, 0)) {
+        if (!memory_buffers_grow(memory))
             return NULL;
-        segment = memory->segments_free;
+        buffer = memory->buffers_free;
     }
-    memory->segments_free = segment->next;
-    segment->next = NULL;
-    return segment;
+    memory->buffers_free = buffer->next;
+    buffer->next = NULL;
+    buffer->write = NULL;
+    buffer->block = block;
+    buffer->data = data;
+    buffer->length = length;
+    buffer->use = BUFFER_QUEUED;
+    return buffer;
 }
 
-static inline void segment_give(struct memory *memory, struct kevy_segment *segment)
+/* Gives a queue entry back, not the reference it holds. A block's own entry goes with the block. */
+static inline void buffer_give(struct memory *memory, struct kevy_buffer *buffer)
 {
-    segment->next = memory->segments_free;
-    memory->segments_free = segment;
+    if (buffer->block != NULL && buffer == &buffer->block->own)
+        return;
+    buffer->next = memory->buffers_free;
+    memory->buffers_free = buffer;
 }
 
 /* A heap block with one reference, or NULL. */

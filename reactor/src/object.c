@@ -35,6 +35,7 @@ void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum 
     object->reactor = reactor;
     object->kind = (uint8_t)kind;
     object->in_flight = 0;
+    assert(((uintptr_t)object & OPERATION_MASK) == 0);
     object->pending_next = NULL;
     object->previous = NULL;
     object->next = reactor->objects;
@@ -48,23 +49,18 @@ void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum 
 static void pending_remove(struct kevy_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
-    struct kevy_object **link = &reactor->pending_first;
-    struct kevy_object *previous = NULL;
+    struct kevy_object **link = &reactor->pending;
 
-    while (*link != object) {
-        previous = *link;
-        link = &previous->pending_next;
-    }
+    while (*link != object)
+        link = &(*link)->pending_next;
     *link = object->pending_next;
-    if (reactor->pending_last == object)
-        reactor->pending_last = previous;
-    object->flags &= ~OBJECT_PENDING;
+    object->pending_next = NULL;
 }
 
 void object_unlink(struct kevy_object *object)
 {
     assert(object->in_flight == 0);
-    if (object->flags & OBJECT_PENDING)
+    if (object->pending_next != NULL)
         pending_remove(object);
     if (object->previous != NULL)
         object->previous->next = object->next;
@@ -89,14 +85,13 @@ void object_abort(struct kevy_object *object)
 
 static void pending_flush(struct kevy_reactor *reactor)
 {
-    struct kevy_object *object = reactor->pending_first;
+    struct kevy_object *object = reactor->pending;
 
-    reactor->pending_first = NULL;
-    reactor->pending_last = NULL;
-    while (object != NULL) {
+    reactor->pending = &reactor->pending_end;
+    while (object != &reactor->pending_end) {
         struct kevy_object *next = object->pending_next;
 
-        object->flags &= ~OBJECT_PENDING;
+        object->pending_next = NULL;
         kinds[object->kind].flush(object);
         object = next;
     }
@@ -104,7 +99,7 @@ static void pending_flush(struct kevy_reactor *reactor)
 
 void object_flush_all(struct kevy_reactor *reactor)
 {
-    for (int round = 0; round < FLUSH_ROUNDS && reactor->pending_first != NULL; round++)
+    for (int round = 0; round < FLUSH_ROUNDS && objects_pending(reactor); round++)
         pending_flush(reactor);
 }
 

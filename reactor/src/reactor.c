@@ -107,6 +107,7 @@ int kevy_reactor_create(struct kevy_reactor **reactor_out,
     if (reactor == NULL)
         return -ENOMEM;
     memset(reactor, 0, sizeof *reactor);
+    reactor->pending = &reactor->pending_end;
     reactor->wake_fd = -1;
     reactor->signal_fd = -1;
     reactor->owner = pthread_self();
@@ -138,7 +139,7 @@ static void objects_abort(struct kevy_reactor *reactor)
 
 static void everything_cancel(struct kevy_reactor *reactor)
 {
-    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
 
     if (sqe != NULL)
         kevy_prep_cancel(sqe, 0, KEVY_ASYNC_CANCEL_ANY);
@@ -153,14 +154,15 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     assert(!reactor->running);
     assert(pthread_equal(reactor->owner, pthread_self()));
     left = reactor->stats.objects;
-    kevy_timer_stop(&reactor->drain_timer);
+    reactor->destroying = true;
+    timers_forget(reactor);
     /* A last callback may start something new; it meets the same end in the next round. */
     while (reactor->objects != NULL) {
         objects_abort(reactor);
         if (reactor_turn(reactor, KEVY_FOREVER) < 0)
             break;
     }
-    while (reactor->stats.operations != 0) {
+    while (reactor_operations(reactor) != 0) {
         everything_cancel(reactor);
         if (reactor_turn(reactor, KEVY_FOREVER) < 0)
             break;
@@ -199,7 +201,9 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
     assert(pthread_equal(reactor->owner, pthread_self()));
     reactor_clock(reactor);
     error = reactor_turn(reactor, timeout_ns);
-    return error < 0 ? error : reactor_alive(reactor);
+    if (error < 0)
+        return error;
+    return !stop_requested(reactor) && reactor_alive(reactor);
 }
 
 static void drain_expired(struct kevy_timer *timer)
@@ -212,23 +216,20 @@ static void drain_expired(struct kevy_timer *timer)
 void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)
 {
     struct kevy_timer *timer = &reactor->drain_timer;
-    uint64_t before_ns = kevy_timer_armed(timer) ? timer->node.deadline_ns : UINT64_MAX;
+    uint64_t deadline_ns = add_saturated(clock_now(reactor), timeout_ns);
 
     assert(pthread_equal(reactor->owner, pthread_self()));
     if (!reactor->draining) {
+        reactor->draining = true;
         for (struct kevy_object *object = reactor->objects; object != NULL; object = object->next) {
             object->flags |= OBJECT_FINISH;
             object_pend(object);
         }
     }
-    reactor->draining = true;
     if (timeout_ns == KEVY_FOREVER)
         return;
-    kevy_timer_start(timer, reactor, timeout_ns, drain_expired);
-    if (timer->node.deadline_ns > before_ns) {
-        kevy_timer_stop(timer);
-        kevy_timer_start(timer, reactor, before_ns - reactor->now_ns, drain_expired);
-    }
+    if (!kevy_timer_armed(timer) || deadline_ns < timer->node.deadline_ns)
+        kevy_timer_start(timer, reactor, timeout_ns, drain_expired);
 }
 
 bool kevy_reactor_draining(const struct kevy_reactor *reactor)
@@ -256,6 +257,7 @@ void kevy_reactor_each(struct kevy_reactor *reactor, kevy_reactor_visit visit, v
 void kevy_reactor_stats_get(const struct kevy_reactor *reactor, struct kevy_reactor_stats *stats)
 {
     *stats = reactor->stats;
+    stats->operations = reactor_operations(reactor) - reactor->completions_internal;
     stats->memory = reactor->memory.used;
     stats->memory_peak = reactor->memory.peak;
     stats->memory_failures = reactor->memory.failures;

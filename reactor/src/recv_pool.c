@@ -35,9 +35,15 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
         return -ENOMEM;
     }
     for (uint32_t id = 0; id < count; id++) {
-        reactor->pool_blocks[id].data = reactor->pool.buffers + (size_t)id * size;
-        reactor->pool_blocks[id].id = (uint16_t)id;
+        struct kevy_block *block = &reactor->pool_blocks[id];
+
+        block->data = reactor->pool.buffers + (size_t)id * size;
+        block->id = (uint16_t)id;
+        block->own.block = block;
+        block->own.reactor = reactor;
     }
+    reactor->pool_half = count / 2;
+    reactor->pool_published = reactor->pool.tail;
     return 0;
 }
 
@@ -45,16 +51,6 @@ void pool_close(struct kevy_reactor *reactor)
 {
     kevy_buffer_ring_deinit(&reactor->pool);
     free(reactor->pool_blocks);
-}
-
-void block_free(struct kevy_reactor *reactor, struct kevy_block *block)
-{
-    if (block->capacity != 0) {
-        block_give(&reactor->memory, block);
-        return;
-    }
-    kevy_buffer_ring_give(&reactor->pool, block->id);
-    reactor->pool_dirty = true;
 }
 
 struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length)
@@ -103,19 +99,33 @@ void pool_forget(struct kevy_stream *stream)
         reactor->starved_last = stream->wait_previous;
 }
 
+static uint32_t pool_available(const struct kevy_reactor *reactor)
+{
+    return reactor->pool.entries - reactor->pool.lent_count;
+}
+
+/* True when streams are starved and enough of the pool is back for them. */
+bool pool_can_feed(const struct kevy_reactor *reactor)
+{
+    uint32_t available = pool_available(reactor);
+
+    return reactor->starved_first != NULL && available != 0 &&
+           available >= reactor->pool.entries / FEED_DIVISOR;
+}
+
+/* Arms them here, in their order: the pending list would turn it round. */
 void pool_feed(struct kevy_reactor *reactor)
 {
-    uint32_t available = reactor->pool.entries - reactor->pool.lent_count;
-    uint32_t enough = reactor->pool.entries / FEED_DIVISOR;
+    uint32_t available = pool_available(reactor);
 
-    if (available == 0 || available < enough)
+    if (!pool_can_feed(reactor))
         return;
     while (available-- > 0 && reactor->starved_first != NULL) {
         struct kevy_stream *stream = reactor->starved_first;
 
         pool_forget(stream);
         stream->object.flags |= STREAM_POLL_FIRST;
-        object_pend(&stream->object);
+        stream_recv_adjust(stream);
     }
 }
 
@@ -124,18 +134,23 @@ int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)
     struct kevy_reactor *reactor = buffer->reactor;
     struct kevy_block *block = buffer->block;
 
-    assert(block != NULL);
+    assert(block != NULL && buffer->use != BUFFER_QUEUED);
     if (block->capacity != 0 || !pool_low(reactor)) {
         block->refs++;
         *kept = *buffer;
+        kept->use = BUFFER_KEPT;
+        kept->source = NULL;
         return 0;
     }
     block = block_copy(reactor, buffer->data, buffer->length);
     if (block == NULL)
         return -ENOBUFS;
     reactor->stats.copies++;
-    *kept = (struct kevy_buffer){
-        .data = block->data, .length = buffer->length, .block = block, .reactor = reactor};
+    *kept = (struct kevy_buffer){.data = block->data,
+                                 .length = buffer->length,
+                                 .use = BUFFER_KEPT,
+                                 .block = block,
+                                 .reactor = reactor};
     return 0;
 }
 

@@ -16,36 +16,28 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static bool watched(const struct kevy_reactor *reactor, const struct kevy_signal *watch)
-{
-    const struct kevy_signal *other = reactor->signals;
-
-    while (other != NULL && other != watch)
-        other = other->next;
-    return other != NULL;
-}
-
-/* The next watch of `number` that has not been called in this round, by position: the list may
- * change. */
-static struct kevy_signal *watch_next(struct kevy_reactor *reactor, int number, unsigned skip)
+/* A watch of `number`; unless `round` is 0, one that has not been called in that round. */
+static struct kevy_signal *watch_find(struct kevy_reactor *reactor, int number, uint32_t round)
 {
     struct kevy_signal *watch = reactor->signals;
 
-    for (; watch != NULL; watch = watch->next)
-        if (watch->number == number && skip-- == 0)
-            return watch;
-    return NULL;
+    while (watch != NULL && (watch->number != number || (round != 0 && watch->round == round)))
+        watch = watch->next;
+    return watch;
 }
 
+/*
+ * Calls each watch once, whatever the callbacks start and stop: a round has a number, and a watch
+ * remembers the last in which it was called, or started.
+ */
 static void signal_deliver(struct kevy_reactor *reactor, int number)
 {
     struct kevy_signal *watch;
-    unsigned called = 0;
 
-    while ((watch = watch_next(reactor, number, called)) != NULL) {
+    reactor->signal_round += reactor->signal_round == UINT32_MAX ? 2 : 1;
+    while ((watch = watch_find(reactor, number, reactor->signal_round)) != NULL) {
+        watch->round = reactor->signal_round;
         watch->fire(watch);
-        if (watched(reactor, watch))
-            called++;
     }
 }
 
@@ -54,14 +46,14 @@ static void signals_ready(struct kevy_completion *completion, int result, uint32
     struct kevy_reactor *reactor = completion->reactor;
     struct signalfd_siginfo info;
 
-    if ((flags & KEVY_CQE_F_MORE) == 0)
+    if ((flags & KEVY_CQE_F_MORE) == 0) {
         reactor->completions_internal--;
+        reactor->own_polls_ended = !reactor->destroying;
+    }
     if (result < 0)
         return; /* cancelled, because the reactor is being destroyed */
     while (read(reactor->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
         signal_deliver(reactor, (int)info.ssi_signo);
-    if ((flags & KEVY_CQE_F_MORE) == 0)
-        (void)completion_internal_poll(completion, reactor->signal_fd);
 }
 
 static int signals_open(struct kevy_reactor *reactor)
@@ -123,13 +115,15 @@ int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, i
     if (error < 0)
         return error;
     wanted = reactor->signals_watched;
-    sigaddset(&wanted, number);
+    if (sigaddset(&wanted, number) < 0) /* the C library keeps some for itself */
+        return -EINVAL;
     if (signalfd(reactor->signal_fd, &wanted, 0) < 0)
         return -errno;
     if (!sigismember(&reactor->signals_watched, number))
         signal_block(reactor, number);
     reactor->signals_watched = wanted;
     watch->number = number;
+    watch->round = reactor->signal_round;
     watch->reactor = reactor;
     watch->fire = fire;
     watch->next = reactor->signals;
@@ -148,7 +142,7 @@ void kevy_signal_stop(struct kevy_signal *watch)
         link = &(*link)->next;
     *link = watch->next;
     watch->reactor = NULL;
-    if (watch_next(reactor, watch->number, 0) != NULL)
+    if (watch_find(reactor, watch->number, 0) != NULL)
         return;
     sigdelset(&reactor->signals_watched, watch->number);
     (void)signalfd(reactor->signal_fd, &reactor->signals_watched, 0);

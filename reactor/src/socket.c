@@ -133,6 +133,16 @@ int socket_listen(const struct kevy_listener_options *options)
     return result;
 }
 
+int socket_adopt(int fd)
+{
+    int listening = 0;
+    socklen_t length = sizeof listening;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0)
+        return -errno;
+    return listening ? fd : -EINVAL;
+}
+
 uint16_t socket_port(int fd)
 {
     struct address address;

@@ -10,6 +10,9 @@
  */
 int socket_listen(const struct kevy_listener_options *options);
 
+/* Checks that `fd` is a listening socket: returns it, or -EINVAL, or -ENOTSOCK and the like. */
+int socket_adopt(int fd);
+
 /* The local port in host byte order, 0 where there is none. */
 uint16_t socket_port(int fd);
 

@@ -42,8 +42,9 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
 {
     assert(stream->object.state == STREAM_IDLE);
     object_link(&stream->object, reactor, KIND_STREAM);
-    stream->object.state = (uint8_t)state;
     stream->object.flags = reactor->draining ? OBJECT_FINISH : 0;
+    stream->object.flags |= stream->events->read != NULL ? STREAM_HAS_READ : 0;
+    stream_state_set(stream, state);
     stream->fd = fd;
     stream->reason = 0;
     object_pend(&stream->object);
@@ -106,9 +107,7 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     stream_start(stream, reactor, fd, STREAM_CONNECTING);
     stream->object.in_flight++;
     if (timeout_ns != KEVY_FOREVER) {
-        if (!reactor->running)
-            reactor_clock(reactor);
-        stream->phase_at_ns = reactor->now_ns + timeout_ns;
+        stream->phase_at_ns = add_saturated(clock_now(reactor), timeout_ns);
         stream_deadline_file(stream);
     }
     return 0;
@@ -129,7 +128,7 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
         return;
     }
     stream->phase_at_ns = 0;
-    stream->object.state = STREAM_OPEN;
+    stream_state_set(stream, STREAM_OPEN);
     if (stream->events->open != NULL)
         stream->events->open(stream);
 }
@@ -158,6 +157,7 @@ static void tell(struct kevy_stream *stream)
 
 static void flush_open(struct kevy_stream *stream)
 {
+    /* Almost always: it reads on as it did, and has something to send. */
     if (unlikely(stream_has(stream, STREAM_TELL_OPEN | OBJECT_FINISH)))
         tell(stream);
     if (unlikely(stream->held_last != NULL || stream_has(stream, STREAM_READ_ENDED)))
@@ -199,7 +199,7 @@ static void flights_cancel(struct kevy_stream *stream)
 
     if (stream_has(stream, STREAM_CANCELLED))
         return;
-    sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+    sqe = reactor_cancel_sqe(reactor);
     if (sqe == NULL) {
         object_pend(&stream->object);
         return;
@@ -221,7 +221,7 @@ static void descriptor_close(struct kevy_stream *stream)
         (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     kevy_prep_close(sqe, stream->fd);
     stream->object.in_flight++;
-    stream->object.state = STREAM_CLOSED;
+    stream_state_set(stream, STREAM_CLOSED);
 }
 
 static void flush_terminating(struct kevy_stream *stream)
@@ -243,15 +243,22 @@ void stream_flush(struct kevy_object *object)
         [STREAM_CLOSED] = flush_nothing,
     };
 
-    by_state[object->state](stream_of(object));
+    /* Almost always: it reads on as it did, and has something to send. */
+    if (likely((object->flags & STREAM_FLUSH_MASK) == STREAM_FLUSH_PLAIN))
+        stream_write_continue(stream_of(object));
+    else
+        by_state[object->state](stream_of(object));
 }
 
 void stream_terminate(struct kevy_stream *stream, int reason)
 {
     if (stream->object.state == STREAM_IDLE || stream->object.state >= STREAM_TERMINATING)
         return;
-    stream->object.state = STREAM_TERMINATING;
+    stream_state_set(stream, STREAM_TERMINATING);
     stream->reason = reason;
+    /* What is cut short must not look complete: the peer gets a reset instead of an end. */
+    if (reason != 0 && (stream->queue_first != NULL || reason == -ETIMEDOUT || reason == -ENOBUFS))
+        stream->object.flags |= STREAM_RESET;
     stream_deadlines_off(stream);
     stream_held_drop(stream);
     stream_unhold(stream);
@@ -268,7 +275,7 @@ void kevy_stream_close(struct kevy_stream *stream)
     }
     if (stream->object.state != STREAM_OPEN)
         return;
-    stream->object.state = STREAM_CLOSING;
+    stream_state_set(stream, STREAM_CLOSING);
     stream->object.flags |= STREAM_FIN_WANTED;
     stream->object.flags &= ~STREAM_PAUSED;
     stream_held_drop(stream);
@@ -299,7 +306,7 @@ void stream_object_closed(struct kevy_object *object)
 
     assert(stream->queue_first == NULL && stream->held_last == NULL);
     object_unlink(object);
-    object->state = STREAM_IDLE;
+    stream_state_set(stream, STREAM_IDLE);
     stream->fd = -1;
     stream->listener = NULL;
     if (listener != NULL)

@@ -69,7 +69,7 @@ void stream_deadlines_closing(struct kevy_stream *stream)
 /* The limits of a stream that waits for the peer's own end. */
 void stream_linger(struct kevy_stream *stream)
 {
-    stream->object.state = STREAM_LINGERING;
+    stream_state_set(stream, STREAM_LINGERING);
     stream->write_at_ns = 0;
     stream->phase_at_ns = deadline_after(stream, LINGER_MS);
     stream_deadline_file(stream);
@@ -86,12 +86,22 @@ static void deadline_passed(struct kevy_stream *stream, enum kevy_deadline which
         stream->events->timeout(stream, which);
 }
 
-static bool due(uint64_t *at_ns, uint64_t now_ns)
+/* A limit that passed is off, and so is what activity would set it to anew. */
+static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
 {
-    if (*at_ns == 0 || *at_ns > now_ns)
-        return false;
-    *at_ns = 0;
-    return true;
+    switch (which) {
+    case KEVY_DEADLINE_IDLE:
+        stream->idle_timeout_ms = 0;
+        stream->idle_at_ns = 0;
+        break;
+    case KEVY_DEADLINE_WRITE:
+        stream->write_timeout_ms = 0;
+        stream->write_at_ns = 0;
+        break;
+    case KEVY_DEADLINE_PHASE:
+        stream->phase_at_ns = 0;
+        break;
+    }
 }
 
 /* The node came up. One limit is reported at a time; another that is due as well comes right after.
@@ -100,15 +110,16 @@ void stream_deadline_due(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
     uint64_t now_ns = reactor->now_ns;
-    uint64_t *limits[] = {
-        [KEVY_DEADLINE_IDLE] = &stream->idle_at_ns,
-        [KEVY_DEADLINE_WRITE] = &stream->write_at_ns,
-        [KEVY_DEADLINE_PHASE] = &stream->phase_at_ns,
+    const uint64_t limits_ns[] = {
+        [KEVY_DEADLINE_IDLE] = stream->idle_at_ns,
+        [KEVY_DEADLINE_WRITE] = stream->write_at_ns,
+        [KEVY_DEADLINE_PHASE] = stream->phase_at_ns,
     };
 
-    for (unsigned which = 0; which < sizeof limits / sizeof limits[0]; which++) {
-        if (!due(limits[which], now_ns))
+    for (unsigned which = 0; which < sizeof limits_ns / sizeof limits_ns[0]; which++) {
+        if (limits_ns[which] == 0 || limits_ns[which] > now_ns)
             continue;
+        limit_off(stream, (enum kevy_deadline)which);
         stream_deadline_file(stream);
         deadline_passed(stream, (enum kevy_deadline)which);
         return;
@@ -139,6 +150,9 @@ void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadlin
     case KEVY_DEADLINE_WRITE:
         stream->write_timeout_ms = timeout_ms;
         stream->write_at_ns = 0;
+        stream->object.flags &= ~STREAM_WRITE_LIMITED;
+        if (timeout_ms != 0)
+            stream->object.flags |= STREAM_WRITE_LIMITED;
         if (stream->queue_first != NULL)
             stream_write_expected(stream);
         break;

@@ -46,6 +46,37 @@ enum stream_state {
     (1U << 15) /* the pool was empty: wait for data before taking a buffer \
                 */
 
+#define STREAM_IS_OPEN \
+    (1U << 16) /* the state is STREAM_OPEN, for tests of several things at once */
+#define STREAM_HOLDS_DATA    (1U << 17) /* the held queue is not empty */
+#define STREAM_HAS_READ      (1U << 18) /* its events have a read callback */
+#define STREAM_HOLDS_OTHERS  (1U << 19) /* its queue holds streams back */
+#define STREAM_WRITE_LIMITED (1U << 20) /* it has a write deadline */
+
+/* What a completion of a recv has to look at, and how it looks when the bytes can be delivered at
+ * once. */
+#define STREAM_DELIVER_MASK \
+    (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | STREAM_HOLDS_DATA)
+#define STREAM_DELIVER_PLAIN (STREAM_IS_OPEN | STREAM_HAS_READ)
+
+/* The same for writing ... */
+#define STREAM_WRITE_MASK  (STREAM_IS_OPEN | STREAM_FIN_WANTED | STREAM_WRITE_FAILED)
+#define STREAM_WRITE_PLAIN STREAM_IS_OPEN
+
+/* ... for handing received bytes straight to the kernel ... */
+#define STREAM_FORWARD_MASK  (STREAM_WRITE_MASK | STREAM_SENDING | STREAM_WRITE_LIMITED)
+#define STREAM_FORWARD_PLAIN STREAM_IS_OPEN
+
+/* ... for the completion of a send that emptied the queue ... */
+#define STREAM_SENT_MASK  (STREAM_WRITE_MASK | STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS)
+#define STREAM_SENT_PLAIN STREAM_IS_OPEN
+
+/* ... and for the flush, where all that is left to do is to send. */
+#define STREAM_FLUSH_MASK                                                                        \
+    (STREAM_IS_OPEN | STREAM_TELL_OPEN | OBJECT_FINISH | STREAM_HOLDS_DATA | STREAM_READ_ENDED | \
+     STREAM_RECV_ARMED)
+#define STREAM_FLUSH_PLAIN (STREAM_IS_OPEN | STREAM_RECV_ARMED)
+
 #define POOL_GROUP 0
 
 static inline struct kevy_stream *stream_of(struct kevy_object *object)
@@ -56,6 +87,15 @@ static inline struct kevy_stream *stream_of(struct kevy_object *object)
 static inline bool stream_has(const struct kevy_stream *stream, uint32_t flags)
 {
     return (stream->object.flags & flags) != 0;
+}
+
+static inline void stream_state_set(struct kevy_stream *stream, enum stream_state state)
+{
+    stream->object.state = (uint8_t)state;
+    if (state == STREAM_OPEN)
+        stream->object.flags |= STREAM_IS_OPEN;
+    else
+        stream->object.flags &= ~STREAM_IS_OPEN;
 }
 
 /* stream.c */
@@ -80,14 +120,15 @@ void stream_linger(struct kevy_stream *stream);
 
 static inline uint64_t deadline_after(const struct kevy_stream *stream, uint32_t timeout_ms)
 {
-    return stream->object.reactor->now_ns + (uint64_t)timeout_ms * 1000000U;
+    return clock_now(stream->object.reactor) + (uint64_t)timeout_ms * 1000000U;
 }
 
 /* Something moved: the idle limit starts anew, for the price of one store. */
 static inline void stream_active(struct kevy_stream *stream)
 {
     if (stream->idle_timeout_ms != 0)
-        stream->idle_at_ns = deadline_after(stream, stream->idle_timeout_ms);
+        stream->idle_at_ns =
+            stream->object.reactor->now_ns + (uint64_t)stream->idle_timeout_ms * 1000000U;
 }
 
 /* The kernel owes us progress from now on. The node is filed at or before the limit, as a rule

@@ -20,55 +20,80 @@ static bool deliverable(const struct kevy_stream *stream)
     return stream->object.state == STREAM_OPEN && !stream_has(stream, STREAM_PAUSED | STREAM_HELD);
 }
 
-/* Calls `read` with bytes of `block`, whose reference is passed on. */
-static void deliver(struct kevy_stream *stream, struct kevy_block *block, const uint8_t *data,
-                    uint32_t length)
+static rare void buffer_drop(struct kevy_buffer *buffer)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_buffer buffer = {
-        .data = data, .length = length, .block = block, .reactor = reactor};
-
-    if (likely(stream->events->read != NULL)) {
-        reactor->reading = stream;
-        stream->events->read(stream, &buffer);
-        reactor->reading = NULL;
-    }
-    if (buffer.block != NULL)
-        block_release(reactor, buffer.block);
+    block_release(buffer->reactor, buffer->block);
 }
 
-/* Keeps bytes for later. Without memory for the entry a byte would be missing: the stream ends. */
-static void hold_back(struct kevy_stream *stream, struct kevy_block *block, uint32_t length)
+/* Calls `read` with a buffer, whose reference is passed on. */
+static inline void deliver(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_segment *segment = segment_take(&reactor->memory);
+    buffer->source = stream;
+    stream->events->read(stream, buffer);
+    if (unlikely(buffer->use == BUFFER_BORROWED))
+        buffer_drop(buffer);
+}
 
-    if (segment == NULL) {
+/* The same bytes in an entry of their own, because the pool is low; the buffer goes back. */
+static struct kevy_buffer *buffer_copy(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
+{
+    struct kevy_block *block = block_copy(reactor, buffer->data, buffer->length);
+    struct kevy_buffer *copy = NULL;
+
+    if (block != NULL)
+        copy = buffer_make(&reactor->memory, block, block->data, buffer->length);
+    if (copy != NULL)
+        reactor->stats.copies++;
+    else if (block != NULL)
         block_release(reactor, block);
+    block_release(reactor, buffer->block);
+    return copy;
+}
+
+/* Keeps a buffer for later. A byte that finds no memory would be missing: the stream ends. */
+static void hold_back(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    if (pool_low(buffer->reactor))
+        buffer = buffer_copy(buffer->reactor, buffer);
+    if (buffer == NULL) {
         stream_terminate(stream, -ENOBUFS);
         return;
     }
-    segment->block = block;
-    segment->data = block->data;
-    segment->length = length;
-    segment->write = NULL;
-    segment->next = segment;
+    buffer->next = buffer;
     if (stream->held_last != NULL) {
-        segment->next = stream->held_last->next;
-        stream->held_last->next = segment;
+        buffer->next = stream->held_last->next;
+        stream->held_last->next = buffer;
     }
-    stream->held_last = segment;
+    stream->held_last = buffer;
+    stream->object.flags |= STREAM_HOLDS_DATA;
     object_pend(&stream->object);
 }
 
-static struct kevy_segment *held_pop(struct kevy_stream *stream)
+/* Delivers a held copy, and gives its entry back. */
+static void deliver_copy(struct kevy_stream *stream, struct kevy_buffer *copy)
 {
-    struct kevy_segment *first = stream->held_last->next;
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_buffer buffer = {.data = copy->data,
+                                 .length = copy->length,
+                                 .use = BUFFER_KEPT,
+                                 .block = copy->block,
+                                 .reactor = reactor,
+                                 .source = stream};
 
-    if (first == stream->held_last)
+    buffer_give(&reactor->memory, copy);
+    stream->events->read(stream, &buffer);
+    kevy_buffer_release(&buffer);
+}
+
+static struct kevy_buffer *held_pop(struct kevy_stream *stream)
+{
+    struct kevy_buffer *first = stream->held_last->next;
+
+    stream->held_last->next = first->next;
+    if (first == stream->held_last) {
         stream->held_last = NULL;
-    else
-        stream->held_last->next = first->next;
+        stream->object.flags &= ~STREAM_HOLDS_DATA;
+    }
     return first;
 }
 
@@ -77,23 +102,23 @@ void stream_held_drop(struct kevy_stream *stream)
     struct kevy_reactor *reactor = stream->object.reactor;
 
     while (stream->held_last != NULL) {
-        struct kevy_segment *segment = held_pop(stream);
+        struct kevy_buffer *buffer = held_pop(stream);
+        struct kevy_block *block = buffer->block;
 
-        block_release(reactor, segment->block);
-        segment_give(&reactor->memory, segment);
+        buffer_give(&reactor->memory, buffer);
+        block_release(reactor, block);
     }
 }
 
-static void received(struct kevy_stream *stream, struct kevy_block *block, uint32_t length)
+static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     stream_active(stream);
-    if (likely(deliverable(stream) && stream->held_last == NULL))
-        deliver(stream, block, block->data, length);
-    else if (stream->object.state == STREAM_OPEN)
-        hold_back(stream, block, length);
+    if (stream->object.state != STREAM_OPEN || stream->events->read == NULL)
+        block_release(buffer->reactor, buffer->block); /* nobody's */
+    else if (!deliverable(stream) || stream->held_last != NULL)
+        hold_back(stream, buffer);
     else
-        block_release(stream->object.reactor,
-                      block); /* closing: what the peer still says is nobody's */
+        deliver(stream, buffer);
 }
 
 static void end_tell(struct kevy_stream *stream)
@@ -109,16 +134,13 @@ static void end_tell(struct kevy_stream *stream)
 
 void stream_read_continue(struct kevy_stream *stream)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-
     while (stream->held_last != NULL && deliverable(stream)) {
-        struct kevy_segment *segment = held_pop(stream);
-        struct kevy_block *block = segment->block;
-        const uint8_t *data = segment->data;
-        uint32_t length = segment->length;
+        struct kevy_buffer *buffer = held_pop(stream);
 
-        segment_give(&reactor->memory, segment);
-        deliver(stream, block, data, length);
+        if (buffer->use == BUFFER_BORROWED)
+            deliver(stream, buffer);
+        else
+            deliver_copy(stream, buffer);
     }
     if (stream->held_last == NULL && stream->object.state == STREAM_OPEN &&
         stream_has(stream, STREAM_READ_ENDED) &&
@@ -146,7 +168,7 @@ static void recv_arm(struct kevy_stream *stream)
 static void recv_cancel(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
+    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
 
     if (sqe == NULL) {
         object_pend(&stream->object);
@@ -192,21 +214,47 @@ static void recv_ended(struct kevy_stream *stream, int result)
         stream->reason = result;
 }
 
+static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, int result,
+                                              uint32_t flags)
+{
+    struct kevy_block *block = pool_take(reactor, flags);
+
+    block->own.data = block->data;
+    block->own.length = (uint32_t)result;
+    block->own.use = BUFFER_BORROWED;
+    return &block->own;
+}
+
+/* Any completion of a recv: data that cannot be delivered at once, the end, an error. */
+static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *stream, int result,
+                           uint32_t flags)
+{
+    /* The buffer follows the flag, whatever the result: errors and the end carry none. */
+    if (flags & KEVY_CQE_F_BUFFER) {
+        struct kevy_buffer *buffer = buffer_fill(reactor, result, flags);
+
+        if (result > 0)
+            received(stream, buffer);
+        else
+            block_release(reactor, buffer->block);
+    }
+    if ((flags & KEVY_CQE_F_MORE) == 0)
+        recv_ended(stream, result);
+}
+
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
 {
+    const uint32_t data = KEVY_CQE_F_BUFFER | KEVY_CQE_F_MORE;
     struct kevy_stream *stream = owner;
 
-    /* The buffer follows the flag, whatever the result: errors and the end carry none. */
-    if (likely((flags & KEVY_CQE_F_BUFFER) != 0)) {
-        struct kevy_block *block = pool_take(reactor, flags);
-
-        if (likely(result > 0))
-            received(stream, block, (uint32_t)result);
-        else
-            block_release(reactor, block);
+    /* Almost always: bytes, more to come, and nothing in the way. */
+    if (likely((flags & data) == data && result > 0 &&
+               (stream->object.flags & STREAM_DELIVER_MASK) == STREAM_DELIVER_PLAIN)) {
+        stream_active(stream);
+        deliver(stream, buffer_fill(reactor, result, flags));
+        return;
     }
-    if (unlikely((flags & KEVY_CQE_F_MORE) == 0))
-        recv_ended(stream, result);
+    recv_done(reactor, stream, result, flags);
 }
 
 void kevy_stream_pause(struct kevy_stream *stream)
@@ -239,6 +287,7 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     if (target->holding != NULL)
         target->holding->wait_previous = source;
     target->holding = source;
+    target->object.flags |= STREAM_HOLDS_OTHERS;
 }
 
 void stream_unhold(struct kevy_stream *stream)
@@ -255,6 +304,8 @@ void stream_unhold(struct kevy_stream *stream)
         target->holding = stream->wait_next;
     if (stream->wait_next != NULL)
         stream->wait_next->wait_previous = stream->wait_previous;
+    if (target->holding == NULL)
+        target->object.flags &= ~STREAM_HOLDS_OTHERS;
     object_pend(&stream->object);
 }
 

@@ -2,14 +2,15 @@
 /*
  * The writing side of a stream: a queue, and one send in flight.
  *
- * Model. Writing appends segments to the queue and makes the stream pending; the flush at the end
- * of the turn sends what has come together, one segment by SEND, several by one SENDMSG. The
- * completion says how many bytes the kernel took; they leave at the front of the queue, and the
- * rest goes with the next send.
+ * Model. Writing appends entries to the queue. The first one becomes a SEND in the submission
+ * queue; as long as the kernel has not seen that, which is until the turn ends, the flush turns it
+ * into a longer SEND or into one SENDMSG of everything that has come together. The completion says
+ * how many bytes the kernel took; they leave at the front of the queue, and the rest goes with the
+ * next send.
  *
  * Invariants. At most one send is in flight: two on one socket interleave their bytes whenever the
- * socket fills (liburing issue 1001). The segments of a send in flight stay in the queue, so their
- * bytes stay valid. `queued` is the sum of the segments' lengths. Bytes may be appended to the last
+ * socket fills (liburing issue 1001). The buffers of a send in flight stay in the queue, so their
+ * bytes stay valid. `queued` is the sum of the buffers' lengths. Bytes may be appended to the last
  * block behind what is being sent. No MSG_WAITALL: a short send is progress that the write deadline
  * has to see.
  *
@@ -25,21 +26,58 @@
 
 static bool writable(const struct kevy_stream *stream)
 {
-    return stream->object.state == STREAM_OPEN &&
-           !stream_has(stream, STREAM_FIN_WANTED | STREAM_WRITE_FAILED);
+    return (stream->object.flags & STREAM_WRITE_MASK) == STREAM_WRITE_PLAIN;
 }
 
-static void queue_append(struct kevy_stream *stream, struct kevy_segment *first,
-                         struct kevy_segment *last, uint32_t length)
+/* True when the send can still be changed, because the kernel has not seen it. */
+static bool send_changeable(const struct kevy_stream *stream)
 {
-    if (stream->queue_last != NULL) {
-        stream->queue_last->next = first;
-    } else {
-        stream->queue_first = first;
-        stream_write_expected(stream);
-    }
-    stream->queue_last = last;
+    return kevy_ring_reserved(&stream->object.reactor->ring, stream->send_slot) != NULL;
+}
+
+/* Writes the send of one entry. False when there is no slot for it: the flush tries again. */
+static inline bool send_single(struct kevy_reactor *reactor, struct kevy_stream *stream,
+                               const struct kevy_buffer *entry)
+{
+    /* Read before the slot is reserved, so that the compiler sees nothing between clearing and
+     * filling it. */
+    const uint8_t *data = entry->data;
+    uint32_t length = entry->length;
+    uint32_t slot = reactor->ring.sqe_tail;
+    int fd = stream->fd;
+    struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, user_data_make(stream, OPERATION_SEND));
+
+    if (unlikely(sqe == NULL))
+        return false;
+    kevy_prep_send(sqe, fd, data, length, MSG_NOSIGNAL);
+    stream->send_slot = slot;
+    stream->object.flags |= STREAM_SENDING;
+    stream->object.in_flight++;
+    return true;
+}
+
+/*
+ * Appends entries. The first of an idle queue is written as a send at once; what follows in the
+ * same turn makes the flush write that send anew, with all of them.
+ */
+static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *first,
+                                struct kevy_buffer *last, uint32_t length)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+
     stream->queued += length;
+    if (likely(stream->queue_first == NULL)) {
+        stream->queue_first = first;
+        stream->queue_last = last;
+        stream_write_expected(stream);
+        if (likely(first == last) && likely(send_single(reactor, stream, first)))
+            return;
+    } else {
+        stream->queue_last->next = first;
+        stream->queue_last = last;
+        if (stream_has(stream, STREAM_SENDING) && !send_changeable(stream))
+            return;
+    }
     object_pend(&stream->object);
 }
 
@@ -58,7 +96,7 @@ static bool queue_full(struct kevy_stream *stream)
  */
 static bool block_append(struct kevy_stream *stream, const void *data, size_t length)
 {
-    struct kevy_segment *last = stream->queue_last;
+    struct kevy_buffer *last = stream->queue_first != NULL ? stream->queue_last : NULL;
     struct kevy_block *block = last != NULL ? last->block : NULL;
 
     if (block == NULL || block->refs != 1 || last->write != NULL)
@@ -74,59 +112,44 @@ static bool block_append(struct kevy_stream *stream, const void *data, size_t le
     return true;
 }
 
-static void chain_free(struct kevy_reactor *reactor, struct kevy_segment *segment)
+static void chain_free(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
 {
-    while (segment != NULL) {
-        struct kevy_segment *next = segment->next;
+    while (buffer != NULL) {
+        struct kevy_buffer *next = buffer->next;
 
-        if (segment->block != NULL)
-            block_release(reactor, segment->block);
-        segment_give(&reactor->memory, segment);
-        segment = next;
+        if (buffer->block != NULL)
+            block_release(reactor, buffer->block);
+        buffer_give(&reactor->memory, buffer);
+        buffer = next;
     }
 }
 
-/* A segment of `length` bytes at `data`; takes over the reference to `block`. */
-static struct kevy_segment *segment_make(struct kevy_reactor *reactor, struct kevy_block *block,
-                                         const uint8_t *data, uint32_t length)
-{
-    struct kevy_segment *segment = segment_take(&reactor->memory);
-
-    if (unlikely(segment == NULL))
-        return NULL;
-    segment->block = block;
-    segment->data = data;
-    segment->length = length;
-    segment->write = NULL;
-    return segment;
-}
-
-/* A chain of segments with copies of all bytes; NULL when memory is short, and then nothing is
+/* A chain of buffers with copies of all bytes; NULL when memory is short, and then nothing is
  * kept. */
-static struct kevy_segment *chain_copy(struct kevy_reactor *reactor, const uint8_t *data,
-                                       size_t length, struct kevy_segment **last)
+static struct kevy_buffer *chain_copy(struct kevy_reactor *reactor, const uint8_t *data,
+                                      size_t length, struct kevy_buffer **last)
 {
-    struct kevy_segment *first = NULL;
+    struct kevy_buffer *first = NULL;
 
     while (length > 0) {
         size_t room = reactor->memory.block_size;
         uint32_t part = (uint32_t)(length < room ? length : room);
         struct kevy_block *block = block_copy(reactor, data, part);
-        struct kevy_segment *segment = NULL;
+        struct kevy_buffer *buffer = NULL;
 
         if (block != NULL)
-            segment = segment_make(reactor, block, block->data, part);
-        if (segment == NULL) {
+            buffer = buffer_make(&reactor->memory, block, block->data, part);
+        if (buffer == NULL) {
             if (block != NULL)
                 block_release(reactor, block);
             chain_free(reactor, first);
             return NULL;
         }
         if (first == NULL)
-            first = segment;
+            first = buffer;
         else
-            (*last)->next = segment;
-        *last = segment;
+            (*last)->next = buffer;
+        *last = buffer;
         data += part;
         length -= part;
     }
@@ -136,7 +159,7 @@ static struct kevy_segment *chain_copy(struct kevy_reactor *reactor, const uint8
 int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_segment *first, *last = NULL;
+    struct kevy_buffer *first, *last = NULL;
 
     if (unlikely(!writable(stream)))
         return -EPIPE;
@@ -147,7 +170,8 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
     if (unlikely(queue_full(stream)))
         return -EAGAIN;
     if (block_append(stream, data, length)) {
-        object_pend(&stream->object);
+        if (!stream_has(stream, STREAM_SENDING) || send_changeable(stream))
+            object_pend(&stream->object);
         return 0;
     }
     /* All or nothing: the copies are made before any of them is queued. */
@@ -161,7 +185,7 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
 int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_segment *first = NULL, *last = NULL;
+    struct kevy_buffer *first = NULL, *last = NULL;
     size_t total = 0;
 
     if (!writable(stream))
@@ -172,72 +196,125 @@ int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
         return -EAGAIN;
     for (uint32_t part = 0; part < write->count; part++) {
         size_t length = write->parts[part].iov_len;
-        struct kevy_segment *segment;
+        struct kevy_buffer *buffer;
 
         total += length;
         if (length > LENGTH_MAX || total > LENGTH_MAX) {
             chain_free(reactor, first);
             return -EINVAL;
         }
-        segment = segment_make(reactor, NULL, write->parts[part].iov_base, (uint32_t)length);
-        if (segment == NULL) {
+        buffer = buffer_make(&reactor->memory, NULL, write->parts[part].iov_base, (uint32_t)length);
+        if (buffer == NULL) {
             chain_free(reactor, first);
             return -ENOBUFS;
         }
         if (first == NULL)
-            first = segment;
+            first = buffer;
         else
-            last->next = segment;
-        last = segment;
+            last->next = buffer;
+        last = buffer;
+    }
+    if (total == 0) {
+        chain_free(reactor, first);
+        return -EINVAL;
     }
     last->write = write;
     queue_append(stream, first, last, (uint32_t)total);
     return 0;
 }
 
+/* The queue grew above its mark by what `source` received: that stream waits. */
+static void source_hold(struct kevy_stream *stream, struct kevy_stream *source)
+{
+    if (source != NULL)
+        kevy_stream_hold(source, stream);
+}
+
 /*
- * Queues bytes of a received buffer, with a reference of their own, or a copy of them when the pool
- * is low. A byte that finds no memory would be missing from the stream, so the stream ends.
+ * Queues bytes of a block with a new reference, or a copy of them when the pool is low. A byte that
+ * finds no memory would be missing from the stream, so the stream ends.
  */
-static int forward(struct kevy_stream *stream, struct kevy_block *block, const uint8_t *data,
-                   uint32_t length)
+static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *from,
+                       const uint8_t *data, uint32_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_segment *segment;
+    struct kevy_block *block = from->block;
+    struct kevy_buffer *entry = NULL;
 
-    if (unlikely(block->capacity == 0 && pool_low(reactor))) {
+    if (block->capacity == 0 && pool_low(reactor)) {
         block = block_copy(reactor, data, length);
-        if (block == NULL)
-            goto no_memory;
-        reactor->stats.copies++;
-        data = block->data;
+        data = block != NULL ? block->data : NULL;
+        reactor->stats.copies += block != NULL;
     } else {
         block->refs++;
     }
-    segment = segment_make(reactor, block, data, length);
-    if (unlikely(segment == NULL)) {
-        block_release(reactor, block);
-        goto no_memory;
+    if (block != NULL)
+        entry = buffer_make(&reactor->memory, block, data, length);
+    if (entry != NULL) {
+        queue_append(stream, entry, entry, length);
+        if (stream->queued > stream->mark_high)
+            source_hold(stream, from->source);
+        return 0;
     }
-    queue_append(stream, segment, segment, length);
-    if (unlikely(stream->queued > stream->mark_high) && reactor->reading != NULL)
-        kevy_stream_hold(reactor->reading, stream);
-    return 0;
-
-no_memory:
+    if (block != NULL)
+        block_release(reactor, block);
     stream_terminate(stream, -ENOBUFS);
     return -ENOBUFS;
 }
 
+/* Whatever is not simple: a kept buffer, a queue, a low pool, a stream that takes nothing. */
+static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    struct kevy_stream *source = buffer->source;
+    int error = 0;
+
+    assert(buffer->use != BUFFER_QUEUED); /* once; parts of it, and kept ones, as often as liked */
+    if (!writable(stream)) {
+        error = -EPIPE;
+    } else if (buffer->use == BUFFER_BORROWED && !pool_low(buffer->reactor)) {
+        /* The block's own entry, and the reference of the read callback, move to the queue. */
+        buffer->use = BUFFER_QUEUED;
+        buffer->next = NULL;
+        queue_append(stream, buffer, buffer, buffer->length);
+        if (stream->queued > stream->mark_high)
+            source_hold(stream, source);
+        return 0;
+    } else {
+        error = queue_bytes(stream, buffer, buffer->data, buffer->length);
+    }
+    if (buffer->use == BUFFER_KEPT)
+        kevy_buffer_release(buffer);
+    return error;
+}
+
+/*
+ * What most forwards are: a buffer fresh from the kernel, to a stream with an empty queue. Does all
+ * that forward_rarely() would, or nothing.
+ */
+static inline bool forward_simply(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    struct kevy_reactor *reactor = buffer->reactor;
+
+    if ((stream->object.flags & STREAM_FORWARD_MASK) != STREAM_FORWARD_PLAIN ||
+        buffer->use != BUFFER_BORROWED || stream->queue_first != NULL)
+        return false;
+    if (buffer->length > stream->mark_high || pool_low(reactor))
+        return false;
+    if (!send_single(reactor, stream, buffer))
+        return false;
+    buffer->use = BUFFER_QUEUED;
+    buffer->next = NULL;
+    stream->queue_first = buffer;
+    stream->queue_last = buffer;
+    stream->queued = buffer->length;
+    return true;
+}
+
 int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    int error = -EPIPE;
-
-    assert(buffer->block != NULL);
-    if (likely(writable(stream)))
-        error = forward(stream, buffer->block, buffer->data, buffer->length);
-    kevy_buffer_release(buffer);
-    return error;
+    if (likely(forward_simply(stream, buffer)))
+        return 0;
+    return forward_rarely(stream, buffer);
 }
 
 int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
@@ -249,69 +326,99 @@ int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *bu
         return -EPIPE;
     if (length == 0)
         return 0;
-    return forward(stream, buffer->block, buffer->data + offset, length);
+    return queue_bytes(stream, buffer, buffer->data + offset, length);
 }
 
-/* Fills `sqe` with one vectored send of as much of the queue as `message` has parts for. */
-static void send_vectored(struct kevy_stream *stream, struct kevy_sqe *sqe, struct msghdr *message)
+/* Fills `message` with as much of the queue as it has parts for. */
+static void message_fill(const struct kevy_stream *stream, struct msghdr *message)
 {
     struct iovec *parts = (struct iovec *)(void *)(message + 1);
-    struct kevy_segment *segment = stream->queue_first;
+    struct kevy_buffer *entry = stream->queue_first;
     uint32_t total = 0;
     uint32_t count = 0;
 
-    while (segment != NULL && count < PARTS_MAX && segment->length <= LENGTH_MAX - total) {
-        parts[count].iov_base = (void *)(uintptr_t)segment->data;
-        parts[count].iov_len = segment->length;
-        total += segment->length;
+    while (entry != NULL && count < PARTS_MAX && entry->length <= LENGTH_MAX - total) {
+        parts[count].iov_base = (void *)(uintptr_t)entry->data;
+        parts[count].iov_len = entry->length;
+        total += entry->length;
         count++;
-        segment = segment->next;
+        entry = entry->next;
     }
     memset(message, 0, sizeof *message);
     message->msg_iov = parts;
     message->msg_iovlen = count;
-    kevy_prep_sendmsg(sqe, stream->fd, message, MSG_NOSIGNAL);
-    stream->sending = total;
 }
 
 static uint32_t parts_count(const struct kevy_stream *stream)
 {
+    const struct kevy_buffer *entry = stream->queue_first;
     uint32_t count = 0;
 
-    for (struct kevy_segment *segment = stream->queue_first; segment != NULL && count < PARTS_MAX;
-         segment = segment->next)
+    for (; entry != NULL && count < PARTS_MAX; entry = entry->next)
         count++;
     return count;
+}
+
+static struct msghdr *message_make(const struct kevy_stream *stream)
+{
+    struct msghdr *message = reactor_arena(
+        stream->object.reactor, sizeof *message + parts_count(stream) * sizeof(struct iovec));
+
+    if (message != NULL)
+        message_fill(stream, message);
+    return message;
+}
+
+/* Writes the send of several entries. */
+static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *stream)
+{
+    struct msghdr *message = message_make(stream);
+    struct kevy_sqe *sqe = NULL;
+
+    if (message != NULL)
+        sqe = reactor_sqe(reactor, stream, OPERATION_SEND);
+    if (sqe == NULL)
+        return false;
+    kevy_prep_sendmsg(sqe, stream->fd, message, MSG_NOSIGNAL);
+    stream->send_slot = reactor->ring.sqe_tail - 1;
+    stream->object.flags |= STREAM_SENDING;
+    stream->object.in_flight++;
+    return true;
+}
+
+/* The queue grew behind a send that the kernel has not seen: the send grows with it. */
+static void send_extend(struct kevy_stream *stream)
+{
+    const struct kevy_ring *ring = &stream->object.reactor->ring;
+    const struct kevy_buffer *first = stream->queue_first;
+    struct msghdr *message = NULL;
+    struct kevy_sqe *sqe;
+
+    if (!send_changeable(stream))
+        return;
+    if (first->next != NULL && (message = message_make(stream)) == NULL)
+        return;
+    /* Making the message may have submitted what was there, to make room. */
+    sqe = kevy_ring_reserved(ring, stream->send_slot);
+    if (sqe == NULL)
+        return;
+    if (message != NULL)
+        kevy_prep_sendmsg(sqe, stream->fd, message, MSG_NOSIGNAL);
+    else
+        kevy_prep_send(sqe, stream->fd, first->data, first->length, MSG_NOSIGNAL);
 }
 
 static void send_start(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_segment *first = stream->queue_first;
-    struct msghdr *message = NULL;
-    struct kevy_sqe *sqe;
+    bool written;
 
-    if (first->next != NULL) {
-        message =
-            reactor_arena(reactor, sizeof *message + parts_count(stream) * sizeof(struct iovec));
-        if (message == NULL) {
-            object_pend(&stream->object);
-            return;
-        }
-    }
-    sqe = reactor_sqe(reactor, stream, OPERATION_SEND);
-    if (unlikely(sqe == NULL)) {
+    if (stream->queue_first->next == NULL)
+        written = send_single(reactor, stream, stream->queue_first);
+    else
+        written = send_several(reactor, stream);
+    if (!written)
         object_pend(&stream->object);
-        return;
-    }
-    if (likely(message == NULL)) {
-        kevy_prep_send(sqe, stream->fd, first->data, first->length, MSG_NOSIGNAL);
-        stream->sending = first->length;
-    } else {
-        send_vectored(stream, sqe, message);
-    }
-    stream->object.flags |= STREAM_SENDING;
-    stream->object.in_flight++;
 }
 
 static void fin_send(struct kevy_stream *stream)
@@ -323,8 +430,10 @@ static void fin_send(struct kevy_stream *stream)
 
 void stream_write_continue(struct kevy_stream *stream)
 {
-    if (stream_has(stream, STREAM_SENDING))
+    if (stream_has(stream, STREAM_SENDING)) {
+        send_extend(stream);
         return;
+    }
     if (stream->queue_first != NULL) {
         send_start(stream);
         return;
@@ -339,20 +448,29 @@ void stream_write_continue(struct kevy_stream *stream)
         fin_send(stream);
 }
 
-/* Takes the first segment out; a write that it completes is reported. */
-static void segment_finish(struct kevy_stream *stream, int result)
+/* Lets go of a queue entry and of the bytes it names. */
+static inline void entry_release(struct kevy_reactor *reactor, struct kevy_buffer *entry)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_segment *segment = stream->queue_first;
-    struct kevy_write *write = segment->write;
+    struct kevy_block *block = entry->block;
 
-    stream->queue_first = segment->next;
-    if (stream->queue_first == NULL)
-        stream->queue_last = NULL;
-    stream->queued -= segment->length;
-    if (segment->block != NULL)
-        block_release(reactor, segment->block);
-    segment_give(&reactor->memory, segment);
+    if (likely(block != NULL && entry == &block->own)) {
+        block_release(reactor, block);
+        return;
+    }
+    if (block != NULL)
+        block_release(reactor, block);
+    buffer_give(&reactor->memory, entry);
+}
+
+/* Takes the first entry out; a write that it completes is reported. */
+static void entry_finish(struct kevy_stream *stream, int result)
+{
+    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_write *write = entry->write;
+
+    stream->queue_first = entry->next;
+    stream->queued -= entry->length;
+    entry_release(stream->object.reactor, entry);
     if (unlikely(write != NULL) && write->done != NULL)
         write->done(write, stream, result);
 }
@@ -361,7 +479,7 @@ static void segment_finish(struct kevy_stream *stream, int result)
 static void queue_consume(struct kevy_stream *stream, uint32_t count)
 {
     while (stream->queue_first != NULL) {
-        struct kevy_segment *first = stream->queue_first;
+        struct kevy_buffer *first = stream->queue_first;
 
         if (count < first->length) {
             first->data += count;
@@ -372,7 +490,7 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
         if (count == 0 && first->length != 0)
             return;
         count -= first->length;
-        segment_finish(stream, 0);
+        entry_finish(stream, 0);
     }
     assert(count == 0);
 }
@@ -381,7 +499,7 @@ void stream_queue_drop(struct kevy_stream *stream, int result)
 {
     assert(!stream_has(stream, STREAM_SENDING));
     while (stream->queue_first != NULL)
-        segment_finish(stream, result);
+        entry_finish(stream, result);
 }
 
 /* The queue went down: tell who waits for that. */
@@ -419,24 +537,41 @@ static void send_failed(struct kevy_stream *stream, int error)
     (void)shutdown(stream->fd, SHUT_RDWR);
 }
 
-void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+/*
+ * What most sends are: a buffer of the pool, the only one of the queue, gone, and nobody waiting
+ * for that. Does all that send_done() would, or nothing.
+ */
+static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_stream *stream,
+                                    int result)
 {
-    struct kevy_stream *stream = owner;
+    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_block *block = KEVY_CONTAINER_OF(entry, struct kevy_block, own);
 
-    (void)reactor;
-    (void)flags;
+    if ((stream->object.flags & STREAM_SENT_MASK) != STREAM_SENT_PLAIN || entry->next != NULL ||
+        (uint32_t)result != entry->length)
+        return false;
+    if (entry->block != block || block->refs != 1)
+        return false;
     stream->object.flags &= ~STREAM_SENDING;
-    stream->object.in_flight--;
-    if (unlikely(result < 0)) {
+    stream->queue_first = NULL;
+    stream->queued = 0;
+    stream->write_at_ns = 0;
+    block->refs = 0;
+    kevy_buffer_ring_give(&reactor->pool, block->id);
+    return true;
+}
+
+/* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
+static rare void send_done(struct kevy_stream *stream, int result)
+{
+    if (result < 0) {
+        stream->object.flags &= ~STREAM_SENDING;
         object_pend(&stream->object);
         if (stream->object.state < STREAM_TERMINATING && result != -EAGAIN && result != -EINTR)
             send_failed(stream, result);
         return;
     }
-    stream_active(stream);
-    /* Marked as sending meanwhile: a `done` that ends the stream must not drop the queue under us.
-     */
-    stream->object.flags |= STREAM_SENDING;
+    /* Still marked as sending: a `done` that ends the stream must not drop the queue under us. */
     queue_consume(stream, (uint32_t)result);
     stream->object.flags &= ~STREAM_SENDING;
     stream->write_at_ns = 0;
@@ -446,6 +581,18 @@ void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uin
     if (stream->queue_first != NULL || stream->object.state != STREAM_OPEN ||
         stream_has(stream, STREAM_FIN_WANTED))
         object_pend(&stream->object);
+}
+
+void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    struct kevy_stream *stream = owner;
+
+    (void)flags;
+    stream->object.in_flight--;
+    stream_active(stream);
+    if (likely(send_done_simply(reactor, stream, result)))
+        return;
+    send_done(stream, result);
 }
 
 int kevy_stream_shutdown(struct kevy_stream *stream)
@@ -459,7 +606,7 @@ int kevy_stream_shutdown(struct kevy_stream *stream)
 
 void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32_t high)
 {
-    assert(low <= high && high > 0);
+    assert(low <= high && high > 0 && high <= LENGTH_MAX);
     stream->mark_low = low;
     stream->mark_high = high;
 }

@@ -117,14 +117,14 @@ static void woken(struct kevy_completion *completion, int result, uint32_t flags
     struct kevy_reactor *reactor = completion->reactor;
     uint64_t count;
 
-    if ((flags & KEVY_CQE_F_MORE) == 0)
+    if ((flags & KEVY_CQE_F_MORE) == 0) {
         reactor->completions_internal--;
+        reactor->own_polls_ended = !reactor->destroying;
+    }
     if (result < 0)
         return; /* cancelled, because the reactor is being destroyed */
     if (read(reactor->wake_fd, &count, sizeof count) == (ssize_t)sizeof count)
         reactor->stats.wakes++;
-    if ((flags & KEVY_CQE_F_MORE) == 0)
-        (void)completion_internal_poll(completion, reactor->wake_fd);
 }
 
 int tasks_open(struct kevy_reactor *reactor)

@@ -12,24 +12,11 @@
 
 #define DUE_PER_TURN 4096U
 
-/* Between turns the turn's clock is as old as the last turn. */
-static uint64_t clock_now(struct kevy_reactor *reactor)
-{
-    if (!reactor->running)
-        reactor_clock(reactor);
-    return reactor->now_ns;
-}
-
 static void timer_file(struct kevy_timer *timer, uint64_t deadline_ns)
 {
     timer->node.deadline_ns = deadline_ns;
     wheel_file(&timer->reactor->timers, &timer->node);
     timer->reactor->timers_armed++;
-}
-
-static uint64_t add_saturated(uint64_t a_ns, uint64_t b_ns)
-{
-    return b_ns > UINT64_MAX - a_ns ? UINT64_MAX : a_ns + b_ns;
 }
 
 void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, uint64_t delay_ns,
@@ -39,7 +26,12 @@ void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, ui
     timer->reactor = reactor;
     timer->fire = fire;
     timer->period_ns = 0;
-    timer_file(timer, add_saturated(clock_now(reactor), delay_ns));
+    /* No delay: the tick that has begun is due already, where the next one would be a millisecond
+     * off. */
+    if (delay_ns == 0)
+        timer_file(timer, clock_now(reactor) >> WHEEL_TICK_SHIFT << WHEEL_TICK_SHIFT);
+    else
+        timer_file(timer, add_saturated(clock_now(reactor), delay_ns));
 }
 
 void kevy_timer_start_periodic(struct kevy_timer *timer, struct kevy_reactor *reactor,
@@ -78,18 +70,47 @@ static void timer_due(struct kevy_reactor *reactor, struct kevy_timer *timer)
     timer->fire(timer);
 }
 
-void timers_run(struct kevy_reactor *reactor)
+static void timers_due(struct kevy_reactor *reactor)
 {
     struct kevy_wheel_node *node;
 
-    if (unlikely(wheel_advance(&reactor->timers, reactor->now_ns)))
-        for (unsigned count = 0;
-             count < DUE_PER_TURN && (node = wheel_due(&reactor->timers)) != NULL; count++)
-            timer_due(reactor, KEVY_CONTAINER_OF(node, struct kevy_timer, node));
-    if (unlikely(wheel_advance(&reactor->deadlines, reactor->now_ns)))
-        for (unsigned count = 0;
-             count < DUE_PER_TURN && (node = wheel_due(&reactor->deadlines)) != NULL; count++)
-            stream_deadline_due(KEVY_CONTAINER_OF(node, struct kevy_stream, deadline));
+    if (!wheel_advance(&reactor->timers, reactor->now_ns))
+        return;
+    for (unsigned count = 0; count < DUE_PER_TURN; count++) {
+        node = wheel_due(&reactor->timers);
+        if (node == NULL)
+            return;
+        timer_due(reactor, KEVY_CONTAINER_OF(node, struct kevy_timer, node));
+    }
+}
+
+static void deadlines_due(struct kevy_reactor *reactor)
+{
+    struct kevy_wheel_node *node;
+
+    if (!wheel_advance(&reactor->deadlines, reactor->now_ns))
+        return;
+    for (unsigned count = 0; count < DUE_PER_TURN; count++) {
+        node = wheel_due(&reactor->deadlines);
+        if (node == NULL)
+            return;
+        stream_deadline_due(KEVY_CONTAINER_OF(node, struct kevy_stream, deadline));
+    }
+}
+
+void timers_run(struct kevy_reactor *reactor)
+{
+    if (unlikely(reactor->now_ns >= reactor->timers.next_ns))
+        timers_due(reactor);
+    if (unlikely(reactor->now_ns >= reactor->deadlines.next_ns))
+        deadlines_due(reactor);
+}
+
+/* Disarms every timer: their memory is the user's, who may touch it after the wheel is gone. */
+void timers_forget(struct kevy_reactor *reactor)
+{
+    wheel_empty(&reactor->timers);
+    reactor->timers_armed = 0;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

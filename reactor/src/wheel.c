@@ -98,6 +98,15 @@ void wheel_unfile(struct kevy_wheel_node *node)
     node->previous = NULL;
 }
 
+void wheel_empty(struct wheel *wheel)
+{
+    for (unsigned list = 0; list < WHEEL_LISTS; list++)
+        while (!list_empty(&wheel->lists[list]))
+            wheel_unfile(wheel->lists[list].next);
+    memset(wheel->used, 0, sizeof wheel->used);
+    wheel->next_ns = UINT64_MAX;
+}
+
 /* Files every node of a list anew, after the clock moved: down a level, or among the due. */
 static void list_refile(struct wheel *wheel, unsigned list)
 {

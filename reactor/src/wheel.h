@@ -49,6 +49,9 @@ void wheel_file(struct wheel *wheel, struct kevy_wheel_node *node);
 /* Takes `node` out, wherever it is. Idempotent. */
 void wheel_unfile(struct kevy_wheel_node *node);
 
+/* Unfiles every node. */
+void wheel_empty(struct wheel *wheel);
+
 /* Moves the clock to `now_ns`; returns true when something may be due. */
 bool wheel_advance(struct wheel *wheel, uint64_t now_ns);
 

@@ -4,7 +4,7 @@
  *
  * Model. One anonymous mapping holds everything, page-aligned parts first:
  *
- *     slots (entries * 16) | buffers (entries * size) | lent | positions | offsets
+ *     slots (entries * 16) | buffers (entries * size) | hands | offsets
  *
  * With KERNEL_MAPPED the kernel allocates the slots and we map them from the ring's descriptor.
  *
@@ -54,8 +54,8 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     size_t slots_size = own_slots ? align_up(entries * sizeof(struct kevy_buf), PART_ALIGNMENT) : 0;
     size_t buffers_size = align_up(entries * buffer_ring->buffer_size, sizeof(uint64_t));
     size_t offsets_size = incremental ? entries * sizeof(uint32_t) : 0;
-    size_t positions_size = align_up(entries * sizeof(uint16_t), sizeof(uint32_t));
-    size_t total = slots_size + buffers_size + offsets_size + positions_size + entries;
+    size_t hands_size = entries * sizeof(uint32_t);
+    size_t total = slots_size + buffers_size + offsets_size + hands_size;
     uint8_t *next;
     void *memory = NULL;
     int error;
@@ -74,9 +74,7 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     if (incremental)
         buffer_ring->offsets = (uint32_t *)(void *)next;
     next += offsets_size;
-    buffer_ring->positions = (uint16_t *)(void *)next;
-    next += positions_size;
-    buffer_ring->lent = next;
+    buffer_ring->hands = (uint32_t *)(void *)next;
     /* The kernel writes into the buffers; a child must not see half of that. Best effort. */
     (void)kevy_syscall_dontfork(memory, total);
     return 0;
@@ -136,10 +134,11 @@ static void group_unregister(struct kevy_buffer_ring *buffer_ring)
 
 static void buffers_give_all(struct kevy_buffer_ring *buffer_ring)
 {
-    memset(buffer_ring->lent, 1, buffer_ring->entries);
-    buffer_ring->lent_count = (uint16_t)buffer_ring->entries;
-    for (uint32_t id = 0; id < buffer_ring->entries; id++)
+    buffer_ring->lent_count = buffer_ring->entries;
+    for (uint32_t id = 0; id < buffer_ring->entries; id++) {
+        buffer_ring->hands[id] = KEVY_BUFFER_LENT;
         kevy_buffer_ring_give(buffer_ring, (uint16_t)id);
+    }
     kevy_buffer_ring_publish(buffer_ring);
 }
 
@@ -154,7 +153,7 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
         return -EINVAL;
     buffer_ring->ring = ring;
     buffer_ring->entries = options->entries;
-    buffer_ring->mask = (uint16_t)(options->entries - 1);
+    buffer_ring->mask = options->entries - 1;
     buffer_ring->buffer_size = options->buffer_size;
     buffer_ring->group = options->group;
     error = memory_map(buffer_ring, !kernel_mapped,

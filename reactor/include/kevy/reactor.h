@@ -131,7 +131,8 @@ KEVY_API int kevy_reactor_run(struct kevy_reactor *reactor);
 
 /*
  * One turn, waiting at most `timeout_ns` (0: do not wait; KEVY_FOREVER: until something happens).
- * Returns 1 while there is something left to wait for, 0 when there is not, or a negative errno.
+ * Returns 1 while there is something left to wait for, 0 when there is not or kevy_reactor_stop()
+ * was called, or a negative errno.
  */
 KEVY_API int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns);
 

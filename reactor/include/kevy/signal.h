@@ -32,6 +32,7 @@ struct kevy_signal {
     struct kevy_reactor *reactor;
     kevy_signal_fire fire;
     int number;
+    uint32_t round;
 };
 
 /*

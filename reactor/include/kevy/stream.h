@@ -38,7 +38,6 @@
 KEVY_BEGIN_DECLS
 
 struct kevy_listener;
-struct kevy_segment;
 struct kevy_stream;
 struct kevy_write;
 
@@ -76,13 +75,13 @@ struct kevy_stream_events {
 struct kevy_stream {
     struct kevy_object object;
     const struct kevy_stream_events *events;
-    struct kevy_listener *listener;   /* that accepted it and counts it, or NULL */
-    struct kevy_segment *queue_first; /* the write queue */
-    struct kevy_segment *queue_last;
-    struct kevy_segment *held_last; /* received, not yet delivered: circular, first is next */
-    struct kevy_stream *holding;    /* first of the streams held back by this one's queue */
-    struct kevy_stream *held_by;    /* the stream whose queue holds this one back */
-    struct kevy_stream *wait_next;  /* among those held back, or those starved of buffers */
+    struct kevy_listener *listener;  /* that accepted it and counts it, or NULL */
+    struct kevy_buffer *queue_first; /* the write queue */
+    struct kevy_buffer *queue_last;
+    struct kevy_buffer *held_last; /* received, not yet delivered: circular, first is next */
+    struct kevy_stream *holding;   /* first of the streams held back by this one's queue */
+    struct kevy_stream *held_by;   /* the stream whose queue holds this one back */
+    struct kevy_stream *wait_next; /* among those held back, or those starved of buffers */
     struct kevy_stream *wait_previous;
     struct kevy_wheel_node deadline; /* filed at or before the earliest of the three */
     uint64_t idle_at_ns;             /* 0: off */
@@ -95,7 +94,7 @@ struct kevy_stream {
     uint32_t mark_high;
     int32_t fd;
     int32_t reason;
-    uint32_t sending; /* bytes of the send in flight */
+    uint32_t send_slot; /* of the send in flight: its place in the submission queue */
 };
 
 /*
@@ -139,7 +138,8 @@ struct kevy_write {
     void (*done)(struct kevy_write *write, struct kevy_stream *stream, int result);
 };
 
-/* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for a count out of range.
+/* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no
+ * bytes at all, too many of them, or a count out of range.
  */
 KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
 
@@ -197,7 +197,7 @@ KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
 KEVY_API void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
                                    uint64_t timeout_ns);
 
-/* Sets the marks of the write queue in bytes, low <= high. Default 16 KiB and 64 KiB. */
+/* Sets the marks of the write queue in bytes, low <= high <= 1 GiB. Default 16 KiB and 64 KiB. */
 KEVY_API void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32_t high);
 
 /*

@@ -52,18 +52,20 @@ struct kevy_buffer_ring_options {
     uint16_t group;       /* the id that requests name; unique on this ring */
 };
 
+/* Private: set in kevy_buffer_ring.hands while the caller has the buffer. */
+#define KEVY_BUFFER_LENT 0x10000U
+
 struct kevy_buffer_ring {
     struct kevy_buf *slots; /* shared with the kernel; the tail overlays slot 0 */
     uint8_t *buffers;       /* entries * buffer_size bytes, the kernel writes what it holds */
-    uint8_t *lent;          /* per id: 1 when the caller has it */
-    uint16_t *positions;    /* per id: the ring position at which it was last given */
+    uint32_t *hands;        /* per id: the ring position of its last giving; LENT while it is out */
     uint32_t *offsets;      /* per id: bytes used up so far (INCREMENTAL), or NULL */
     uint32_t buffer_size;
     uint32_t entries;
-    uint16_t mask;
-    uint16_t tail; /* staged; free running over 16 bits */
+    uint32_t mask;
+    uint32_t tail;       /* staged; free running, the kernel sees its lower 16 bits */
+    uint32_t lent_count; /* buffers in the caller's hand */
     uint16_t group;
-    uint16_t lent_count; /* buffers in the caller's hand */
 
     struct kevy_ring *ring;
     struct kevy_buffer_ring *next; /* in ring->buffer_rings */
@@ -108,8 +110,8 @@ static inline uint16_t kevy_buffer_id(uint32_t cqe_flags)
 static inline uint8_t *kevy_buffer_ring_take(struct kevy_buffer_ring *buffer_ring, uint16_t id)
 {
     assert(id < buffer_ring->entries);
-    assert(buffer_ring->lent[id] == 0);
-    buffer_ring->lent[id] = 1;
+    assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) == 0);
+    buffer_ring->hands[id] |= KEVY_BUFFER_LENT;
     buffer_ring->lent_count++;
     return buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size;
 }
@@ -127,12 +129,13 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
 
     assert(id < buffer_ring->entries);
     assert(buffer_ring->offsets != NULL);
-    assert(buffer_ring->lent[id] == 0);
+    assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) == 0);
     piece = buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size + buffer_ring->offsets[id];
     buffer_ring->offsets[id] += length;
     assert(buffer_ring->offsets[id] <= buffer_ring->buffer_size);
     if ((cqe_flags & KEVY_CQE_F_BUF_MORE) == 0) {
-        buffer_ring->lent[id] = 1;
+        buffer_ring->offsets[id] = 0; /* for when it is given anew */
+        buffer_ring->hands[id] |= KEVY_BUFFER_LENT;
         buffer_ring->lent_count++;
     }
     return piece;
@@ -145,10 +148,10 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
 static inline uint16_t kevy_buffer_ring_after(const struct kevy_buffer_ring *buffer_ring,
                                               uint16_t id)
 {
-    uint16_t position;
+    uint32_t position;
 
     assert(id < buffer_ring->entries);
-    position = (uint16_t)(buffer_ring->positions[id] + 1);
+    position = buffer_ring->hands[id] + 1;
     return buffer_ring->slots[position & buffer_ring->mask].bid;
 }
 
@@ -161,12 +164,9 @@ static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, u
     struct kevy_buf *slot = &buffer_ring->slots[buffer_ring->tail & buffer_ring->mask];
 
     assert(id < buffer_ring->entries);
-    assert(buffer_ring->lent[id] == 1);
-    buffer_ring->lent[id] = 0;
+    assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) != 0);
     buffer_ring->lent_count--;
-    buffer_ring->positions[id] = buffer_ring->tail;
-    if (buffer_ring->offsets != NULL)
-        buffer_ring->offsets[id] = 0;
+    buffer_ring->hands[id] = (uint16_t)buffer_ring->tail;
     slot->addr =
         (uint64_t)(uintptr_t)(buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size);
     slot->len = buffer_ring->buffer_size;
@@ -178,7 +178,7 @@ static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, u
 static inline void kevy_buffer_ring_publish(struct kevy_buffer_ring *buffer_ring)
 {
     /* Release, pairs with the kernel's acquire of the tail: it reads the slots after it. */
-    __atomic_store_n(&buffer_ring->slots[0].resv, buffer_ring->tail, __ATOMIC_RELEASE);
+    __atomic_store_n(&buffer_ring->slots[0].resv, (uint16_t)buffer_ring->tail, __ATOMIC_RELEASE);
 }
 
 KEVY_END_DECLS
