@@ -71,6 +71,16 @@ unlisted() {
     done
 }
 
+# A test that is not registered never runs.
+unregistered() {
+    for file in tests/*/test_*.c; do
+        layer=$(basename "$(dirname "$file")")
+        module=$(basename "$file" .c)
+        grep -q "\['$layer', '${module#test_}'," tests/meson.build ||
+            echo "$file:1: not in tests/meson.build"
+    done
+}
+
 long_functions() {
     ctags -x --languages=C,C++ --langmap=C:.c.h --kinds-C=f --kinds-C++=f --_xformat='%F %n %e %N' \
         -I KEVY_API,KEVY_BEGIN_DECLS,KEVY_END_DECLS "$@" |
@@ -101,6 +111,7 @@ unformatted() {
     check 'tabs and trailing blanks' loose_blanks $all_files
     check 'SPDX line' without_licence $all_files
     check 'files of the libraries' unlisted
+    check 'test programs' unregistered
     if have ctags; then
         check 'function length' long_functions $c_files
     else
