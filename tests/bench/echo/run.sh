@@ -52,20 +52,32 @@ while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
 done >"$build/rounds"
 
-# column AWK_PROGRAM: the numbers that it prints as "median (least to most)"
-column() {
-    awk -v uv=uv_echo "$1" "$build/rounds" | sort -n | awk '{ of[NR] = $1 } END {
-        printf "%s (%s to %s)", of[int((NR + 1) / 2)], of[1], of[NR] }'
-}
-
 echo
 echo "$rounds alternating rounds, median (least to most)"
-printf '%-12s %28s %28s %30s\n' '' 'ns of server CPU' 'that against libuv' 'messages a second'
-for server in $servers; do
-    # shellcheck disable=SC2016
-    printf '%-12s %28s %28s %30s\n' "$server" \
-        "$(column '$2 == "'"$server"'" { printf "%.0f\n", $3 / $4 }')" \
-        "$(column '{ ns[$1, $2] = $3 / $4; if ($1 > last) last = $1 }
-            END { for (i = 0; i <= last; i++) printf "%.2f\n", ns[i, "'"$server"'"] / ns[i, uv] }')" \
-        "$(column '$2 == "'"$server"'" { print $5 }')"
-done
+awk -v servers="$servers" '
+    # Sorts values[1..count] and describes them.
+    function spread(values, count, format,    i, j, value) {
+        for (i = 2; i <= count; i++) {
+            value = values[i]
+            for (j = i - 1; j > 0 && values[j] > value; j--)
+                values[j + 1] = values[j]
+            values[j + 1] = value
+        }
+        i = int((count + 1) / 2)
+        return sprintf(format " (" format " to " format ")", values[i], values[1], values[count])
+    }
+    { round = $1 + 1; ns[$2, round] = $3 / $4; rate[$2, round] = $5 }
+    END {
+        row = "%-12s %24s %24s %28s\n"
+        printf row, "", "ns of server CPU", "that against libuv", "messages a second"
+        count = split(servers, server)
+        for (i = 1; i <= count; i++) {
+            for (j = 1; j <= round; j++) {
+                a[j] = ns[server[i], j]
+                b[j] = ns[server[i], j] / ns["uv_echo", j]
+                c[j] = rate[server[i], j]
+            }
+            printf row, server[i], spread(a, round, "%.0f"), spread(b, round, "%.2f"), \
+                spread(c, round, "%d")
+        }
+    }' "$build/rounds"
