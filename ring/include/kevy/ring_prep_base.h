@@ -90,15 +90,15 @@ static inline uint64_t kevy_word_pointer(const void *pointer)
     return (uint64_t)(uintptr_t)pointer;
 }
 
-/* Private: stores two words, as one where the compiler knows both to be 0. */
-static inline void kevy_words_store(unsigned char *bytes, uint64_t first, uint64_t second)
+/*
+ * Private: stores the last two words, mostly zeros, as one. The words in front stay single: paired
+ * off the 16-byte grid they made filling an SQE a third slower on an AMD EPYC.
+ */
+static inline void kevy_sqe_store_tail(unsigned char *bytes, uint64_t addr3)
 {
-    if (__builtin_constant_p(first | second) && (first | second) == 0) {
-        __builtin_memset(bytes, 0, 16);
-    } else {
-        __builtin_memcpy(bytes, &first, 8);
-        __builtin_memcpy(bytes + 8, &second, 8);
-    }
+    __builtin_memset(bytes, 0, 16);
+    if (!__builtin_constant_p(addr3) || addr3 != 0)
+        __builtin_memcpy(bytes, &addr3, 8);
 }
 
 /*
@@ -111,10 +111,11 @@ static inline void kevy_sqe_store(struct kevy_sqe *sqe, uint64_t head, uint64_t 
     unsigned char *bytes = (unsigned char *)sqe;
 
     __builtin_memcpy(bytes, &head, 8);
-    kevy_words_store(bytes + 8, off, addr);
+    __builtin_memcpy(bytes + 8, &off, 8);
+    __builtin_memcpy(bytes + 16, &addr, 8);
     __builtin_memcpy(bytes + 24, &len, 8);
     __builtin_memcpy(bytes + 40, &buffer, 8);
-    kevy_words_store(bytes + 48, addr3, 0);
+    kevy_sqe_store_tail(bytes + 48, addr3);
 }
 
 /*

@@ -112,7 +112,9 @@ static void one_wait(ring_type *ring)
 
 static int ring_open(ring_type *ring)
 {
-    return kevy_ring_init(ring, ENTRIES, NULL);
+    const struct kevy_ring_options options = {.registered_wait = true};
+
+    return kevy_ring_init(ring, ENTRIES, &options);
 }
 
 static void nop_batch(ring_type *ring)
