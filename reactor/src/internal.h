@@ -222,12 +222,14 @@ struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, ui
 static inline void block_release(struct kevy_reactor *reactor, struct kevy_block *block)
 {
     assert(block->refs > 0);
-    if (--block->refs != 0)
-        return;
-    if (likely(block->capacity == 0))
+    if (block->refs != 1) {
+        block->refs--;
+    } else if (block->capacity == 0) {
+        block->own.data = block->data; /* a send may have moved it */
         kevy_buffer_ring_give(&reactor->pool, block->id);
-    else
+    } else {
         block_give(&reactor->memory, block);
+    }
 }
 
 /* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference. */
@@ -238,7 +240,6 @@ static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint32_
 
     (void)kevy_buffer_ring_take(&reactor->pool, id);
     block = &reactor->pool_blocks[id];
-    block->refs = 1;
     return block;
 }
 
@@ -272,11 +273,27 @@ void listener_connection_gone(struct kevy_listener *listener);
 void listeners_descriptor_free(struct kevy_reactor *reactor);
 
 void timers_run(struct kevy_reactor *reactor);
+
+/* True when a wheel may have something due. */
+static inline bool timers_waiting(const struct kevy_reactor *reactor)
+{
+    return reactor->now_ns >= reactor->timers.next_ns ||
+           reactor->now_ns >= reactor->deadlines.next_ns;
+}
+
 void timers_forget(struct kevy_reactor *reactor);
 int tasks_open(struct kevy_reactor *reactor);
 void tasks_close(struct kevy_reactor *reactor);
 void tasks_run(struct kevy_reactor *reactor);
-bool tasks_waiting(const struct kevy_reactor *reactor);
+
+/* True when tasks, or a wish to stop, wait for this turn. */
+static inline bool tasks_waiting(const struct kevy_reactor *reactor)
+{
+    return reactor->deferred_first != NULL ||
+           __atomic_load_n(&reactor->posted, __ATOMIC_RELAXED) != NULL ||
+           __atomic_load_n(&reactor->stopping, __ATOMIC_RELAXED) != 0;
+}
+
 void signals_close(struct kevy_reactor *reactor);
 
 /* Counts a completion as the reactor's own: it does not keep the loop running. */

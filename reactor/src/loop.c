@@ -284,8 +284,10 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
         reactor_clock(reactor);
         complete(reactor);
         if (likely(!reactor->destroying)) {
-            timers_run(reactor);
-            tasks_run(reactor);
+            if (unlikely(timers_waiting(reactor)))
+                timers_run(reactor);
+            if (unlikely(tasks_waiting(reactor)))
+                tasks_run(reactor);
         }
     }
     reactor->running = false;

@@ -9,9 +9,10 @@
  * allocated; further ones, and heap blocks, come from free lists that grow in slabs up to a limit
  * and never shrink, so that a server that has seen its peak allocates no more.
  *
- * Invariants. A block is free exactly when `refs` is 0. A kevy_buffer in a queue holds one
- * reference to its block, or its write is PINNED. Bytes of a heap block behind `used` belong to
- * nobody, which is why a copy may be appended to a block whose earlier bytes are being sent.
+ * Invariants. A block that is free, or in the kernel's hand, has one reference, that of whoever
+ * gets it next. A kevy_buffer in a queue holds one reference to its block, or its write is PINNED.
+ * Bytes of a heap block behind `used` belong to nobody, which is why a copy may be appended to a
+ * block whose earlier bytes are being sent.
  */
 #ifndef KEVY_REACTOR_MEMORY_H
 #define KEVY_REACTOR_MEMORY_H

@@ -38,6 +38,8 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
         struct kevy_block *block = &reactor->pool_blocks[id];
 
         block->data = reactor->pool.buffers + (size_t)id * size;
+        block->refs = 1;
+        block->own.data = block->data;
         block->id = (uint16_t)id;
         block->own.block = block;
         block->own.reactor = reactor;

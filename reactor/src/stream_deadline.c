@@ -47,6 +47,7 @@ void stream_deadline_file(struct kevy_stream *stream)
 void stream_deadlines_off(struct kevy_stream *stream)
 {
     wheel_unfile(&stream->deadline);
+    stream->object.flags &= ~STREAM_LIMITED;
     stream->idle_timeout_ms = 0;
     stream->write_timeout_ms = 0;
     stream->idle_at_ns = 0;
@@ -57,6 +58,8 @@ void stream_deadlines_off(struct kevy_stream *stream)
 /* The limits of a stream that closes: the queue has to make progress, and nothing else counts. */
 void stream_deadlines_closing(struct kevy_stream *stream)
 {
+    stream->object.flags &= ~STREAM_IDLE_LIMITED;
+    stream->object.flags |= STREAM_WRITE_LIMITED;
     stream->idle_timeout_ms = 0;
     stream->idle_at_ns = 0;
     stream->phase_at_ns = 0;
@@ -93,10 +96,12 @@ static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
     case KEVY_DEADLINE_IDLE:
         stream->idle_timeout_ms = 0;
         stream->idle_at_ns = 0;
+        stream->object.flags &= ~STREAM_IDLE_LIMITED;
         break;
     case KEVY_DEADLINE_WRITE:
         stream->write_timeout_ms = 0;
         stream->write_at_ns = 0;
+        stream->object.flags &= ~STREAM_WRITE_LIMITED;
         break;
     case KEVY_DEADLINE_PHASE:
         stream->phase_at_ns = 0;
@@ -145,6 +150,9 @@ void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadlin
     switch (deadline) {
     case KEVY_DEADLINE_IDLE:
         stream->idle_timeout_ms = timeout_ms;
+        stream->object.flags &= ~STREAM_IDLE_LIMITED;
+        if (timeout_ms != 0)
+            stream->object.flags |= STREAM_IDLE_LIMITED;
         stream->idle_at_ns = timeout_ms != 0 ? deadline_after(stream, timeout_ms) : 0;
         break;
     case KEVY_DEADLINE_WRITE:

@@ -52,11 +52,16 @@ enum stream_state {
 #define STREAM_HAS_READ      (1U << 18) /* its events have a read callback */
 #define STREAM_HOLDS_OTHERS  (1U << 19) /* its queue holds streams back */
 #define STREAM_WRITE_LIMITED (1U << 20) /* it has a write deadline */
+#define STREAM_SENT_SHORT    (1U << 21) /* part of the queue's first entry is gone */
+#define STREAM_IDLE_LIMITED  (1U << 22) /* it has an idle deadline */
+
+#define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_WRITE_LIMITED)
 
 /* What a completion of a recv has to look at, and how it looks when the bytes can be delivered at
  * once. */
-#define STREAM_DELIVER_MASK \
-    (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | STREAM_HOLDS_DATA)
+#define STREAM_DELIVER_MASK                                                               \
+    (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | STREAM_HOLDS_DATA | \
+     STREAM_IDLE_LIMITED)
 #define STREAM_DELIVER_PLAIN (STREAM_IS_OPEN | STREAM_HAS_READ)
 
 /* The same for writing ... */
@@ -68,7 +73,9 @@ enum stream_state {
 #define STREAM_FORWARD_PLAIN STREAM_IS_OPEN
 
 /* ... for the completion of a send that emptied the queue ... */
-#define STREAM_SENT_MASK  (STREAM_WRITE_MASK | STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS)
+#define STREAM_SENT_MASK                                                               \
+    (STREAM_WRITE_MASK | STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS | STREAM_SENT_SHORT | \
+     STREAM_LIMITED)
 #define STREAM_SENT_PLAIN STREAM_IS_OPEN
 
 /* ... and for the flush, where all that is left to do is to send. */
@@ -123,12 +130,12 @@ static inline uint64_t deadline_after(const struct kevy_stream *stream, uint32_t
     return clock_now(stream->object.reactor) + (uint64_t)timeout_ms * 1000000U;
 }
 
-/* Something moved: the idle limit starts anew, for the price of one store. */
+/* Something moved on a STREAM_IDLE_LIMITED stream: the limit starts anew, for the price of one
+ * store. */
 static inline void stream_active(struct kevy_stream *stream)
 {
-    if (stream->idle_timeout_ms != 0)
-        stream->idle_at_ns =
-            stream->object.reactor->now_ns + (uint64_t)stream->idle_timeout_ms * 1000000U;
+    stream->idle_at_ns =
+        stream->object.reactor->now_ns + (uint64_t)stream->idle_timeout_ms * 1000000U;
 }
 
 /* The kernel owes us progress from now on. The node is filed at or before the limit, as a rule

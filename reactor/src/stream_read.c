@@ -112,7 +112,8 @@ void stream_held_drop(struct kevy_stream *stream)
 
 static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    stream_active(stream);
+    if (stream_has(stream, STREAM_IDLE_LIMITED))
+        stream_active(stream);
     if (stream->object.state != STREAM_OPEN || stream->events->read == NULL)
         block_release(buffer->reactor, buffer->block); /* nobody's */
     else if (!deliverable(stream) || stream->held_last != NULL)
@@ -219,7 +220,6 @@ static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, int 
 {
     struct kevy_block *block = pool_take(reactor, flags);
 
-    block->own.data = block->data;
     block->own.length = (uint32_t)result;
     block->own.use = BUFFER_BORROWED;
     return &block->own;
@@ -246,15 +246,18 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
 {
     const uint32_t data = KEVY_CQE_F_BUFFER | KEVY_CQE_F_MORE;
     struct kevy_stream *stream = owner;
+    uint32_t state = stream->object.flags & STREAM_DELIVER_MASK;
 
-    /* Almost always: bytes, more to come, and nothing in the way. */
-    if (likely((flags & data) == data && result > 0 &&
-               (stream->object.flags & STREAM_DELIVER_MASK) == STREAM_DELIVER_PLAIN)) {
-        stream_active(stream);
-        deliver(stream, buffer_fill(reactor, result, flags));
+    /* Almost always: bytes, more to come, and nothing in the way. With F_MORE the result is above
+     * 0. */
+    if (unlikely((flags & data) != data ||
+                 (state & ~STREAM_IDLE_LIMITED) != STREAM_DELIVER_PLAIN)) {
+        recv_done(reactor, stream, result, flags);
         return;
     }
-    recv_done(reactor, stream, result, flags);
+    if (state & STREAM_IDLE_LIMITED)
+        stream_active(stream);
+    deliver(stream, buffer_fill(reactor, result, flags));
 }
 
 void kevy_stream_pause(struct kevy_stream *stream)

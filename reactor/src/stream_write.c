@@ -29,6 +29,15 @@ static bool writable(const struct kevy_stream *stream)
     return (stream->object.flags & STREAM_WRITE_MASK) == STREAM_WRITE_PLAIN;
 }
 
+/* `queue_last` of a queue with several entries; a single one is its own last, and nothing else is
+ * kept. */
+static struct kevy_buffer *queue_last_entry(const struct kevy_stream *stream)
+{
+    struct kevy_buffer *first = stream->queue_first;
+
+    return first == NULL || first->next == NULL ? first : stream->queue_last;
+}
+
 /* True when the send can still be changed, because the kernel has not seen it. */
 static bool send_changeable(const struct kevy_stream *stream)
 {
@@ -73,7 +82,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
         if (likely(first == last) && likely(send_single(reactor, stream, first)))
             return;
     } else {
-        stream->queue_last->next = first;
+        queue_last_entry(stream)->next = first;
         stream->queue_last = last;
         if (stream_has(stream, STREAM_SENDING) && !send_changeable(stream))
             return;
@@ -96,7 +105,7 @@ static bool queue_full(struct kevy_stream *stream)
  */
 static bool block_append(struct kevy_stream *stream, const void *data, size_t length)
 {
-    struct kevy_buffer *last = stream->queue_first != NULL ? stream->queue_last : NULL;
+    struct kevy_buffer *last = queue_last_entry(stream);
     struct kevy_block *block = last != NULL ? last->block : NULL;
 
     if (block == NULL || block->refs != 1 || last->write != NULL)
@@ -304,8 +313,7 @@ static inline bool forward_simply(struct kevy_stream *stream, struct kevy_buffer
         return false;
     buffer->use = BUFFER_QUEUED;
     buffer->next = NULL;
-    stream->queue_first = buffer;
-    stream->queue_last = buffer;
+    stream->queue_first = buffer; /* and thereby the last: see queue_last_entry() */
     stream->queued = buffer->length;
     return true;
 }
@@ -470,6 +478,7 @@ static void entry_finish(struct kevy_stream *stream, int result)
 
     stream->queue_first = entry->next;
     stream->queued -= entry->length;
+    stream->object.flags &= ~STREAM_SENT_SHORT;
     entry_release(stream->object.reactor, entry);
     if (unlikely(write != NULL) && write->done != NULL)
         write->done(write, stream, result);
@@ -485,6 +494,7 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
             first->data += count;
             first->length -= count;
             stream->queued -= count;
+            stream->object.flags |= STREAM_SENT_SHORT;
             return;
         }
         if (count == 0 && first->length != 0)
@@ -537,6 +547,14 @@ static void send_failed(struct kevy_stream *stream, int error)
     (void)shutdown(stream->fd, SHUT_RDWR);
 }
 
+/* The deadlines after a send: something moved, and the kernel owes nothing until the next one. */
+static void limits_sent(struct kevy_stream *stream)
+{
+    stream->write_at_ns = 0;
+    if (stream_has(stream, STREAM_IDLE_LIMITED))
+        stream_active(stream);
+}
+
 /*
  * What most sends are: a buffer of the pool, the only one of the queue, gone, and nobody waiting
  * for that. Does all that send_done() would, or nothing.
@@ -546,17 +564,18 @@ static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_st
 {
     struct kevy_buffer *entry = stream->queue_first;
     struct kevy_block *block = KEVY_CONTAINER_OF(entry, struct kevy_block, own);
+    uint32_t state = stream->object.flags & STREAM_SENT_MASK;
 
-    if ((stream->object.flags & STREAM_SENT_MASK) != STREAM_SENT_PLAIN || entry->next != NULL ||
+    if ((state & ~STREAM_LIMITED) != STREAM_SENT_PLAIN || entry->next != NULL ||
         (uint32_t)result != entry->length)
         return false;
     if (entry->block != block || block->refs != 1)
         return false;
+    if (state & STREAM_LIMITED)
+        limits_sent(stream);
     stream->object.flags &= ~STREAM_SENDING;
     stream->queue_first = NULL;
     stream->queued = 0;
-    stream->write_at_ns = 0;
-    block->refs = 0;
     kevy_buffer_ring_give(&reactor->pool, block->id);
     return true;
 }
@@ -574,7 +593,7 @@ static rare void send_done(struct kevy_stream *stream, int result)
     /* Still marked as sending: a `done` that ends the stream must not drop the queue under us. */
     queue_consume(stream, (uint32_t)result);
     stream->object.flags &= ~STREAM_SENDING;
-    stream->write_at_ns = 0;
+    limits_sent(stream);
     if (stream->queue_first != NULL)
         stream_write_expected(stream);
     queue_lowered(stream);
@@ -589,7 +608,6 @@ void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uin
 
     (void)flags;
     stream->object.in_flight--;
-    stream_active(stream);
     if (likely(send_done_simply(reactor, stream, result)))
         return;
     send_done(stream, result);

@@ -62,13 +62,6 @@ void kevy_reactor_stop(struct kevy_reactor *reactor)
     wake(reactor);
 }
 
-bool tasks_waiting(const struct kevy_reactor *reactor)
-{
-    return reactor->deferred_first != NULL ||
-           __atomic_load_n(&reactor->posted, __ATOMIC_RELAXED) != NULL ||
-           __atomic_load_n(&reactor->stopping, __ATOMIC_RELAXED) != 0;
-}
-
 /* Everything posted so far, oldest first. */
 static struct kevy_task *posted_take(struct kevy_reactor *reactor)
 {

@@ -100,10 +100,8 @@ static void deadlines_due(struct kevy_reactor *reactor)
 
 void timers_run(struct kevy_reactor *reactor)
 {
-    if (unlikely(reactor->now_ns >= reactor->timers.next_ns))
-        timers_due(reactor);
-    if (unlikely(reactor->now_ns >= reactor->deadlines.next_ns))
-        deadlines_due(reactor);
+    timers_due(reactor);
+    deadlines_due(reactor);
 }
 
 /* Disarms every timer: their memory is the user's, who may touch it after the wheel is gone. */

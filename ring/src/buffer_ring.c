@@ -54,7 +54,9 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     size_t slots_size = own_slots ? align_up(entries * sizeof(struct kevy_buf), PART_ALIGNMENT) : 0;
     size_t buffers_size = align_up(entries * buffer_ring->buffer_size, sizeof(uint64_t));
     size_t offsets_size = incremental ? entries * sizeof(uint32_t) : 0;
-    size_t hands_size = entries * sizeof(uint32_t);
+    /* One for every id there can be, so that a foreign one needs no check of its own; pages that no
+     * id of the group lies in are never touched. */
+    size_t hands_size = ((size_t)UINT16_MAX + 1) * sizeof(uint32_t);
     size_t total = slots_size + buffers_size + offsets_size + hands_size;
     uint8_t *next;
     void *memory = NULL;

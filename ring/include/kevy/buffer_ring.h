@@ -52,13 +52,15 @@ struct kevy_buffer_ring_options {
     uint16_t group;       /* the id that requests name; unique on this ring */
 };
 
-/* Private: set in kevy_buffer_ring.hands while the caller has the buffer. */
-#define KEVY_BUFFER_LENT 0x10000U
+/* Private: in kevy_buffer_ring.hands, whose hand a buffer is in. Neither: it is no buffer of the
+ * group. */
+#define KEVY_BUFFER_LENT   0x10000U
+#define KEVY_BUFFER_KERNEL 0x20000U
 
 struct kevy_buffer_ring {
     struct kevy_buf *slots; /* shared with the kernel; the tail overlays slot 0 */
     uint8_t *buffers;       /* entries * buffer_size bytes, the kernel writes what it holds */
-    uint32_t *hands;        /* per id: the ring position of its last giving; LENT while it is out */
+    uint32_t *hands;        /* for any 16-bit id: its hand, and the position of its last giving */
     uint32_t *offsets;      /* per id: bytes used up so far (INCREMENTAL), or NULL */
     uint32_t buffer_size;
     uint32_t entries;
@@ -109,9 +111,8 @@ static inline uint16_t kevy_buffer_id(uint32_t cqe_flags)
  */
 static inline uint8_t *kevy_buffer_ring_take(struct kevy_buffer_ring *buffer_ring, uint16_t id)
 {
-    assert(id < buffer_ring->entries);
-    assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) == 0);
-    buffer_ring->hands[id] |= KEVY_BUFFER_LENT;
+    assert((buffer_ring->hands[id] & KEVY_BUFFER_KERNEL) != 0);
+    buffer_ring->hands[id] ^= KEVY_BUFFER_KERNEL | KEVY_BUFFER_LENT;
     buffer_ring->lent_count++;
     return buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size;
 }
@@ -127,15 +128,14 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
     uint16_t id = kevy_buffer_id(cqe_flags);
     uint8_t *piece;
 
-    assert(id < buffer_ring->entries);
     assert(buffer_ring->offsets != NULL);
-    assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) == 0);
+    assert((buffer_ring->hands[id] & KEVY_BUFFER_KERNEL) != 0);
     piece = buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size + buffer_ring->offsets[id];
     buffer_ring->offsets[id] += length;
     assert(buffer_ring->offsets[id] <= buffer_ring->buffer_size);
     if ((cqe_flags & KEVY_CQE_F_BUF_MORE) == 0) {
         buffer_ring->offsets[id] = 0; /* for when it is given anew */
-        buffer_ring->hands[id] |= KEVY_BUFFER_LENT;
+        buffer_ring->hands[id] ^= KEVY_BUFFER_KERNEL | KEVY_BUFFER_LENT;
         buffer_ring->lent_count++;
     }
     return piece;
@@ -150,7 +150,6 @@ static inline uint16_t kevy_buffer_ring_after(const struct kevy_buffer_ring *buf
 {
     uint32_t position;
 
-    assert(id < buffer_ring->entries);
     position = buffer_ring->hands[id] + 1;
     return buffer_ring->slots[position & buffer_ring->mask].bid;
 }
@@ -163,10 +162,9 @@ static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, u
 {
     struct kevy_buf *slot = &buffer_ring->slots[buffer_ring->tail & buffer_ring->mask];
 
-    assert(id < buffer_ring->entries);
     assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) != 0);
     buffer_ring->lent_count--;
-    buffer_ring->hands[id] = (uint16_t)buffer_ring->tail;
+    buffer_ring->hands[id] = KEVY_BUFFER_KERNEL | (uint16_t)buffer_ring->tail;
     slot->addr =
         (uint64_t)(uintptr_t)(buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size);
     slot->len = buffer_ring->buffer_size;
