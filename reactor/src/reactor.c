@@ -163,7 +163,8 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
             break;
     }
     while (reactor_operations(reactor) != 0) {
-        everything_cancel(reactor);
+        if (reactor->cancels_active == 0) /* one at a time: each is a completion more to wait for */
+            everything_cancel(reactor);
         if (reactor_turn(reactor, KEVY_FOREVER) < 0)
             break;
     }
