@@ -60,12 +60,20 @@ void clock_pass(uint64_t ns)
         ;
 }
 
-void turn(void)
+bool turn(void)
 {
     uint64_t before_ns = clock_ns();
 
     ck_assert_int_ge(kevy_reactor_run_once(reactor, LOST_WAKE_NS), 0);
-    ck_assert_msg(clock_ns() - before_ns < LOST_WAKE_NS, "the loop sleeps and nothing wakes it");
+    return clock_ns() - before_ns < LOST_WAKE_NS;
+}
+
+bool turn_waiting(unsigned count)
+{
+    if (count % 4 == 3)
+        return turn();
+    turn_now();
+    return true;
 }
 
 void turn_now(void)
@@ -318,18 +326,19 @@ void peer_expect(int peer, const void *data, size_t length)
 {
     static uint8_t read_data[65536];
     size_t have = 0;
+    bool woken = true;
 
     ck_assert_uint_le(length, sizeof read_data);
     for (unsigned count = 0; have < length; count++) {
         int result = peer_read(peer, read_data + have, length - have);
 
         ck_assert_uint_lt(count, TURNS_MAX);
-        ck_assert_msg(result > 0 || result == -EAGAIN, "peer reads %d after %zu of %zu bytes",
-                      result, have, length);
+        ck_assert_msg(result > 0 || (result == -EAGAIN && woken),
+                      "peer reads %d after %zu of %zu bytes", result, have, length);
         if (result > 0)
             have += (size_t)result;
         else
-            turn();
+            woken = turn_waiting(count);
     }
     ck_assert_mem_eq(read_data, data, length);
 }
@@ -342,9 +351,10 @@ void peer_expect_text(int peer, const char *text)
 int peer_drain(int peer, uint64_t *count)
 {
     static uint8_t data[65536];
+    bool woken = true;
 
     *count = 0;
-    for (unsigned attempts = 0; attempts < TURNS_MAX; attempts++) {
+    for (unsigned attempts = 0; attempts < TURNS_MAX && woken; attempts++) {
         int result = peer_read(peer, data, sizeof data);
 
         if (result == 0 || (result < 0 && result != -EAGAIN))
@@ -352,7 +362,7 @@ int peer_drain(int peer, uint64_t *count)
         if (result > 0)
             *count += (uint64_t)result;
         else
-            turn();
+            woken = turn_waiting(attempts);
     }
     ck_abort_msg("the peer sees no end");
     return 0;

@@ -42,19 +42,26 @@ void reactor_teardown(void);
 /* Replaces the fixture's reactor. */
 void reactor_setup_with(const struct kevy_reactor_options *options);
 
-/* One turn that must not sleep for long: two seconds without an event are a lost wake. */
-void turn(void);
+/* One turn that may sleep, for two seconds at most; false when nothing woke it. */
+bool turn(void);
 
 /* One turn that does not sleep. */
 void turn_now(void);
 
 void turns(unsigned count);
 
+/* The turn number `count` of a wait: mostly without sleep, because what a turn brings about before
+ * its wait would otherwise be seen only after it. False when it slept and nothing woke it. */
+bool turn_waiting(unsigned count);
+
 #define TURN_UNTIL(condition)                                                       \
     do {                                                                            \
+        bool turns_woken = true;                                                    \
+                                                                                    \
         for (unsigned turns_taken = 0; !(condition); turns_taken++) {               \
+            ck_assert_msg(turns_woken, "nothing wakes the loop: " #condition);      \
             ck_assert_msg(turns_taken < TURNS_MAX, "never came true: " #condition); \
-            turn();                                                                 \
+            turns_woken = turn_waiting(turns_taken);                                \
         }                                                                           \
     } while (0)
 
