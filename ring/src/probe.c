@@ -30,24 +30,54 @@ static int opcodes_read(const struct kevy_ring *ring, struct kevy_ring_probe *fo
     return 0;
 }
 
-/* Needs no ring: the kernel is asked, not one of its rings. */
+/* Needs no ring: the kernel is asked, not one of its rings. Older kernels know no QUERY (6.18). */
+static int query(uint32_t op, void *answer, uint32_t size)
+{
+    struct kevy_query_hdr question;
+    int error;
+
+    memset(&question, 0, sizeof question);
+    question.query_op = op;
+    question.query_data = (uint64_t)(uintptr_t)answer;
+    question.size = size;
+    error = kevy_ring_register(NULL, KEVY_REGISTER_QUERY, &question, 0);
+    return error < 0 || question.result < 0 ? -EOPNOTSUPP : 0;
+}
+
 static void flags_read(struct kevy_ring_probe *found)
 {
     struct kevy_query_opcode answer;
-    struct kevy_query_hdr question;
 
     memset(&answer, 0, sizeof answer);
-    memset(&question, 0, sizeof question);
-    question.query_op = KEVY_QUERY_OPCODES;
-    question.query_data = (uint64_t)(uintptr_t)&answer;
-    question.size = sizeof answer;
-    if (kevy_ring_register(NULL, KEVY_REGISTER_QUERY, &question, 0) < 0 || question.result < 0)
+    if (query(KEVY_QUERY_OPCODES, &answer, sizeof answer) < 0)
         return;
     found->queried = true;
     found->register_op_count = answer.nr_register_opcodes;
     found->setup_flags = (uint32_t)answer.ring_setup_flags;
     found->enter_flags = (uint32_t)answer.enter_flags;
     found->sqe_flags = (uint32_t)answer.sqe_flags;
+}
+
+int kevy_ring_query_zcrx(struct kevy_query_zcrx *answer)
+{
+    struct kevy_query_zcrx found;
+
+    memset(&found, 0, sizeof found);
+    if (query(KEVY_QUERY_ZCRX, &found, sizeof found) < 0)
+        return -EOPNOTSUPP;
+    *answer = found;
+    return 0;
+}
+
+int kevy_ring_query_scq(struct kevy_query_scq *answer)
+{
+    struct kevy_query_scq found;
+
+    memset(&found, 0, sizeof found);
+    if (query(KEVY_QUERY_SCQ, &found, sizeof found) < 0)
+        return -EOPNOTSUPP;
+    *answer = found;
+    return 0;
 }
 
 static int probe_through(const struct kevy_ring *ring, struct kevy_ring_probe *probe)

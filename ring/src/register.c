@@ -15,6 +15,8 @@
 #include "syscall.h"
 
 #define NS_PER_SECOND 1000000000U
+/* The list and the two rules about flags. */
+#define RULES_MAX (KEVY_RING_RESTRICTIONS_MAX + 2)
 
 int kevy_ring_register(const struct kevy_ring *ring, uint32_t opcode, void *argument,
                        uint32_t count)
@@ -71,22 +73,62 @@ static void rule_add(struct kevy_restriction *rules, uint32_t *count, uint32_t k
     ++*count;
 }
 
-int kevy_ring_restrict(struct kevy_ring *ring, const struct kevy_ring_restrictions *restrictions)
+/* Writes the list as the kernel wants it; returns its length or -EINVAL. */
+static int rules_write(struct kevy_restriction *rules,
+                       const struct kevy_ring_restrictions *restrictions)
 {
-    struct kevy_restriction rules[KEVY_RING_RESTRICTIONS_MAX + 2];
     uint32_t count = 0;
 
     if (restrictions->opcode_count > KEVY_RING_RESTRICTIONS_MAX ||
         restrictions->register_op_count > KEVY_RING_RESTRICTIONS_MAX - restrictions->opcode_count)
         return -EINVAL;
-    memset(rules, 0, sizeof rules);
+    memset(rules, 0, RULES_MAX * sizeof *rules);
     for (uint32_t i = 0; i < restrictions->opcode_count; i++)
         rule_add(rules, &count, KEVY_RESTRICTION_SQE_OP, restrictions->opcodes[i]);
     for (uint32_t i = 0; i < restrictions->register_op_count; i++)
         rule_add(rules, &count, KEVY_RESTRICTION_REGISTER_OP, restrictions->register_ops[i]);
     rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_ALLOWED, restrictions->sqe_flags_allowed);
     rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_REQUIRED, restrictions->sqe_flags_required);
-    return kevy_ring_register(ring, KEVY_REGISTER_RESTRICTIONS, rules, count);
+    return (int)count;
+}
+
+int kevy_ring_restrict(struct kevy_ring *ring, const struct kevy_ring_restrictions *restrictions)
+{
+    struct kevy_restriction rules[RULES_MAX];
+    int count = rules_write(rules, restrictions);
+
+    if (count < 0)
+        return count;
+    return kevy_ring_register(ring, KEVY_REGISTER_RESTRICTIONS, rules, (uint32_t)count);
+}
+
+int kevy_task_restrict(const struct kevy_ring_restrictions *restrictions)
+{
+    struct {
+        struct kevy_task_restriction header;
+        struct kevy_restriction rules[RULES_MAX];
+    } argument;
+    int count = rules_write(argument.rules, restrictions);
+
+    if (count < 0)
+        return count;
+    memset(&argument.header, 0, sizeof argument.header);
+    argument.header.nr_res = (uint16_t)count;
+    return kevy_ring_register(NULL, KEVY_REGISTER_RESTRICTIONS, &argument, 1);
+}
+
+int kevy_ring_filter(struct kevy_ring *ring, uint8_t opcode, const void *program, uint32_t count,
+                     uint32_t flags)
+{
+    struct kevy_bpf argument;
+
+    memset(&argument, 0, sizeof argument);
+    argument.cmd_type = KEVY_BPF_CMD_FILTER;
+    argument.filter.opcode = opcode;
+    argument.filter.flags = flags;
+    argument.filter.filter_len = count;
+    argument.filter.filter_ptr = (uint64_t)(uintptr_t)program;
+    return kevy_ring_register(ring, KEVY_REGISTER_BPF_FILTER, &argument, 1);
 }
 
 int kevy_ring_workers_affinity(struct kevy_ring *ring, const void *mask, size_t size)

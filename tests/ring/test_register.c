@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <kevy/ring_prep.h>
 #include <kevy/ring_register.h>
+#include <kevy/ring_zcrx.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -281,6 +283,79 @@ START_TEST(a_messages_flags_do_not_derail_the_reaping)
 }
 END_TEST
 
+/* Here is no card that could do it: the refusals are checked, and the queue on memory of ours. */
+START_TEST(zero_copy_receive_is_refused_without_a_card)
+{
+    struct kevy_ring_options big = {.required_flags = KEVY_SETUP_SINGLE_ISSUER |
+                                                      KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_CQE32};
+    struct kevy_zcrx_options options = {.entries = 0};
+    struct kevy_zcrx zcrx;
+    int error;
+
+    ck_assert_int_eq(kevy_zcrx_init(&zcrx, &ring, &options), -EINVAL);
+    options.entries = 64;
+    options.area_size = 65536;
+    options.area = aligned_alloc(65536, options.area_size);
+    options.interface_index = if_nametoindex("lo");
+    error = kevy_zcrx_init(&zcrx, &ring, &options);
+    ck_assert_msg(error == -EINVAL || error == -EPERM, "on a plain ring: %d", error);
+    kevy_ring_deinit(&ring);
+    ring_open(&ring, 8, &big);
+    error = kevy_zcrx_init(&zcrx, &ring, &options);
+    ck_assert_msg(error == -EOPNOTSUPP || error == -EPERM, "on the loopback: %d", error);
+    kevy_zcrx_deinit(&zcrx);
+    ck_assert_int_lt(kevy_zcrx_flush(&ring, &zcrx), 0);
+    ck_assert_int_lt(kevy_zcrx_export(&ring, &zcrx), 0);
+    free(options.area);
+}
+END_TEST
+
+START_TEST(zero_copy_pieces_go_round)
+{
+    uint8_t area[64];
+    struct kevy_zcrx_rqe entries[2];
+    uint32_t head = UINT32_MAX, tail = UINT32_MAX; /* about to wrap */
+    struct kevy_zcrx zcrx = {.area = area,
+                             .area_token = UINT64_C(5) << KEVY_ZCRX_AREA_SHIFT,
+                             .entries = entries,
+                             .head = &head,
+                             .shared_tail = &tail,
+                             .tail = tail,
+                             .mask = 1};
+    struct kevy_cqe32 cqe = {.cqe.res = 7, .big_cqe = {(UINT64_C(9) << 48) | 16, 0}};
+    struct kevy_zcrx_cqe token = kevy_zcrx_token(&cqe.cqe);
+
+    ck_assert_ptr_eq(kevy_zcrx_data(&zcrx, token), area + 16);
+    ck_assert(kevy_zcrx_give(&zcrx, token, 7));
+    ck_assert_uint_eq(tail, UINT32_MAX);
+    kevy_zcrx_publish(&zcrx);
+    ck_assert_uint_eq(tail, 0);
+    ck_assert_uint_eq(entries[1].off, (UINT64_C(5) << 48) | 16);
+    ck_assert_uint_eq(entries[1].len, 7);
+    ck_assert(kevy_zcrx_give(&zcrx, token, 8));
+    ck_assert(!kevy_zcrx_give(&zcrx, token, 9));
+    head++;
+    ck_assert(kevy_zcrx_give(&zcrx, token, 9));
+    ck_assert_uint_eq(entries[1].len, 9);
+}
+END_TEST
+
+START_TEST(what_this_kernel_lacks_is_refused)
+{
+    static const uint8_t opcodes[] = {KEVY_OP_NOP};
+    struct kevy_ring_restrictions restrictions = {.opcodes = opcodes, .opcode_count = 1};
+    struct kevy_ring_restrictions wrong = {.opcode_count = KEVY_RING_RESTRICTIONS_MAX + 1};
+    struct kevy_query_zcrx zcrx;
+    struct kevy_query_scq scq;
+
+    ck_assert_int_eq(kevy_ring_query_zcrx(&zcrx), -EOPNOTSUPP);
+    ck_assert_int_eq(kevy_ring_query_scq(&scq), -EOPNOTSUPP);
+    ck_assert_int_eq(kevy_ring_filter(&ring, KEVY_OP_NOP, NULL, 0, 0), -EINVAL);
+    ck_assert_int_lt(kevy_task_restrict(&restrictions), 0);
+    ck_assert_int_eq(kevy_task_restrict(&wrong), -EINVAL);
+}
+END_TEST
+
 START_TEST(what_is_newer_goes_through_the_raw_call)
 {
     ck_assert_int_eq(kevy_ring_register(&ring, 200, NULL, 0), -EINVAL);
@@ -308,6 +383,8 @@ static const struct {
     {&cancelling_goes_by_descriptor_and_by_opcode, KEVY_REGISTER_PBUF_STATUS, "Linux 6.6"},
     {&a_message_needs_no_ring_of_its_own, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
     {&a_messages_flags_do_not_derail_the_reaping, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
+    {&zero_copy_receive_is_refused_without_a_card, KEVY_REGISTER_RESIZE_RINGS, "Linux 6.15"},
+    {&zero_copy_pieces_go_round, 0, ""},
     {&what_is_newer_goes_through_the_raw_call, 0, ""},
 };
 
@@ -324,7 +401,7 @@ static bool code_known(const struct kevy_ring_probe *probe, uint32_t code)
         {KEVY_REGISTER_SYNC_CANCEL, KEVY_OP_SEND_ZC},
         {KEVY_REGISTER_PBUF_STATUS, KEVY_OP_FIXED_FD_INSTALL},
         {KEVY_UNREGISTER_NAPI, KEVY_OP_FTRUNCATE},
-        {KEVY_REGISTER_SEND_MSG_RING, KEVY_OP_RECV_ZC},
+        {KEVY_REGISTER_RESIZE_RINGS, KEVY_OP_RECV_ZC},
     };
 
     if (probe->queried)
@@ -348,6 +425,10 @@ Suite *test_suite(void)
         else
             support_skip((*tests[i].test)->name, tests[i].needs);
     }
+    if (probe.register_op_count <= KEVY_REGISTER_ZCRX_CTRL)
+        tcase_add_test(settings, what_this_kernel_lacks_is_refused);
+    else
+        support_skip("what_this_kernel_lacks_is_refused", "needs a kernel before 6.19");
     suite_add_tcase(suite, settings);
     return suite;
 }

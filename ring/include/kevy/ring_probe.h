@@ -16,6 +16,7 @@
 #define KEVY_RING_PROBE_H
 
 #include <kevy/api.h>
+#include <kevy/ring_abi.h>
 
 #if KEVY_RING_SUPPORTED
 
@@ -45,6 +46,13 @@ struct kevy_ring_probe {
  * what kevy_ring_init() returns. Six or fewer system calls; not for the hot path.
  */
 KEVY_API int kevy_ring_probe_get(const struct kevy_ring *ring, struct kevy_ring_probe *probe);
+
+/*
+ * What the kernel offers for zero-copy receive, and what a ring in the caller's memory needs in
+ * front of its CQEs (both newer, 6.19). Fill the struct on success alone: 0, or -EOPNOTSUPP.
+ */
+KEVY_API int kevy_ring_query_zcrx(struct kevy_query_zcrx *answer);
+KEVY_API int kevy_ring_query_scq(struct kevy_query_scq *answer);
 
 /* True when the kernel supports `opcode`, an enum kevy_op; any other number is merely false. */
 static inline bool kevy_ring_probe_opcode(const struct kevy_ring_probe *probe, uint32_t opcode)

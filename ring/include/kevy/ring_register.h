@@ -84,6 +84,19 @@ struct kevy_ring_restrictions {
 KEVY_API int kevy_ring_restrict(struct kevy_ring *ring,
                                 const struct kevy_ring_restrictions *restrictions);
 
+/*
+ * Puts a classic BPF program before every request with `opcode` (newer, 7.0): it sees a struct
+ * kevy_bpf_ctx and lets the request pass by returning anything but 0. `program` is BORROWED, an
+ * array of `count` struct sock_filter; `flags` are KEVY_BPF_FILTER_*. With `ring` NULL for every
+ * ring that the calling task sets up from now on.
+ */
+KEVY_API int kevy_ring_filter(struct kevy_ring *ring, uint8_t opcode, const void *program,
+                              uint32_t count, uint32_t flags);
+
+/* As kevy_ring_restrict(), for every ring that the calling task sets up from now on (newer, 7.0).
+ */
+KEVY_API int kevy_task_restrict(const struct kevy_ring_restrictions *restrictions);
+
 /* Confines the workers to the CPUs of `mask`, a cpu_set_t of `size` bytes (5.14). */
 KEVY_API int kevy_ring_workers_affinity(struct kevy_ring *ring, const void *mask, size_t size);
 KEVY_API int kevy_ring_workers_affinity_reset(struct kevy_ring *ring);

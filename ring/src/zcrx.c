@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Registration of zero-copy receive.
+ *
+ * Model. The refill queue lies in memory of ours that the kernel pins: a page for its cursors and
+ * the entries behind. Where exactly, the kernel says in the offsets it writes back.
+ */
+#include <kevy/ring_zcrx.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <errno.h>
+#include <kevy/ring.h>
+#include <kevy/ring_register.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "syscall.h"
+
+#define ENTRIES_MAX 32768U
+
+static int queue_map(struct kevy_zcrx *zcrx, uint32_t entries)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = page + entries * sizeof(struct kevy_zcrx_rqe);
+    int error;
+
+    size = (size + page - 1) & ~(page - 1);
+    error = kevy_syscall_mmap(&zcrx->memory, size, -1, 0);
+    if (error < 0)
+        return error;
+    zcrx->memory_size = size;
+    (void)kevy_syscall_dontfork(zcrx->memory, size);
+    return 0;
+}
+
+static void cursors_locate(struct kevy_zcrx *zcrx, const struct kevy_zcrx_ifq_reg *queue)
+{
+    char *memory = zcrx->memory;
+
+    zcrx->head = (const uint32_t *)(const void *)(memory + queue->offsets.head);
+    zcrx->shared_tail = (uint32_t *)(void *)(memory + queue->offsets.tail);
+    zcrx->entries = (struct kevy_zcrx_rqe *)(void *)(memory + queue->offsets.rqes);
+    zcrx->mask = queue->rq_entries - 1;
+    zcrx->id = queue->zcrx_id;
+}
+
+static int queue_register(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
+                          const struct kevy_zcrx_options *options)
+{
+    struct kevy_zcrx_area_reg area;
+    struct kevy_region_desc region;
+    struct kevy_zcrx_ifq_reg queue;
+    int error;
+
+    memset(&area, 0, sizeof area);
+    area.addr = (uint64_t)(uintptr_t)options->area;
+    area.len = options->area_size;
+    area.flags = options->area_flags;
+    if (options->area_flags & KEVY_ZCRX_AREA_DMABUF)
+        area.dmabuf_fd = (uint32_t)options->dmabuf_fd;
+    memset(&region, 0, sizeof region);
+    region.user_addr = (uint64_t)(uintptr_t)zcrx->memory;
+    region.size = zcrx->memory_size;
+    region.flags = KEVY_MEM_REGION_TYPE_USER;
+    memset(&queue, 0, sizeof queue);
+    queue.if_idx = options->interface_index;
+    queue.if_rxq = options->queue;
+    queue.rq_entries = options->entries;
+    queue.flags = options->flags;
+    queue.area_ptr = (uint64_t)(uintptr_t)&area;
+    queue.region_ptr = (uint64_t)(uintptr_t)&region;
+    queue.rx_buf_len = options->rx_buffer_length;
+    error = kevy_ring_register(ring, KEVY_REGISTER_ZCRX_IFQ, &queue, 1);
+    if (error < 0)
+        return error;
+    zcrx->area = options->area;
+    zcrx->area_token = area.rq_area_token;
+    cursors_locate(zcrx, &queue);
+    return 0;
+}
+
+int kevy_zcrx_init(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
+                   const struct kevy_zcrx_options *options)
+{
+    int error;
+
+    memset(zcrx, 0, sizeof *zcrx);
+    if (options->entries == 0 || options->entries > ENTRIES_MAX)
+        return -EINVAL;
+    error = queue_map(zcrx, options->entries);
+    if (error == 0)
+        error = queue_register(zcrx, ring, options);
+    if (error < 0)
+        kevy_zcrx_deinit(zcrx);
+    return error;
+}
+
+void kevy_zcrx_deinit(struct kevy_zcrx *zcrx)
+{
+    if (zcrx->memory != NULL)
+        kevy_syscall_munmap(zcrx->memory, zcrx->memory_size);
+    memset(zcrx, 0, sizeof *zcrx);
+}
+
+int kevy_zcrx_flush(struct kevy_ring *ring, const struct kevy_zcrx *zcrx)
+{
+    struct kevy_zcrx_ctrl control;
+
+    memset(&control, 0, sizeof control);
+    control.zcrx_id = zcrx->id;
+    control.op = KEVY_ZCRX_CTRL_FLUSH_RQ;
+    return kevy_ring_register(ring, KEVY_REGISTER_ZCRX_CTRL, &control, 0);
+}
+
+int kevy_zcrx_export(struct kevy_ring *ring, const struct kevy_zcrx *zcrx)
+{
+    struct kevy_zcrx_ctrl control;
+    int error;
+
+    memset(&control, 0, sizeof control);
+    control.zcrx_id = zcrx->id;
+    control.op = KEVY_ZCRX_CTRL_EXPORT;
+    error = kevy_ring_register(ring, KEVY_REGISTER_ZCRX_CTRL, &control, 0);
+    return error < 0 ? error : (int)control.zc_export.zcrx_fd;
+}
+
+#endif /* KEVY_RING_SUPPORTED */
