@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <kevy/buffer_ring.h>
 #include <kevy/ring_explain.h>
+#include <kevy/ring_mode.h>
+#include <kevy/ring_zcrx.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -77,6 +79,92 @@ START_TEST(init_with_two_ring_mappings_fails_cleanly_at_every_call)
 {
     every_call_fails(old_ring_attempt, -ENOMEM);
     ck_assert_uint_gt(fault_count(FAULT_MMAP), 0);
+}
+END_TEST
+
+static int registered_wait_attempt(void)
+{
+    struct kevy_ring_options options = {.registered_wait = true};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 1000};
+    struct kevy_ring ring;
+    int error = kevy_ring_init(&ring, 4, &options);
+
+    if (error == 0 && fault_happened())
+        ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -ETIME);
+    kevy_ring_deinit(&ring);
+    return error;
+}
+
+/* Without its region a ring waits as ever; only enabling it again must not fail. */
+START_TEST(init_with_a_wait_region_fails_cleanly_at_every_call)
+{
+    ck_assert_uint_ge(every_call_fails(registered_wait_attempt, -ENOMEM), 6);
+}
+END_TEST
+
+#define DEFER (KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN)
+
+START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
+{
+    struct kevy_ring_options options = {.required_flags = DEFER};
+    struct kevy_ring ring;
+
+    ring_open(&ring, 4, &options);
+    fault_next(FAULT_REGISTER, -ENOMEM, 1);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, NULL, 0), -ENOMEM);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    for (uint32_t nth = 1; nth <= 2; nth++) {
+        struct kevy_ring other;
+
+        ring_open(&other, 4, &options);
+        nop_queue(&other, 1, 0);
+        fault_reset();
+        fault_nth(nth == 1 ? 2 : 4, -ENOMEM); /* register, mmap, dontfork, mmap */
+        ck_assert_int_eq(kevy_ring_resize(&other, 16, 0, NULL, 0), -ENOTRECOVERABLE);
+        (void)kevy_ring_submit(&other);
+        ck_assert_uint_eq(kevy_ring_ready(&other), 0);
+        kevy_ring_deinit(&other);
+    }
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+START_TEST(an_older_kernel_has_no_wait_region)
+{
+    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_MEM_REGION};
+    struct fault_kernel oldest = {0, UINT32_MAX, KEVY_REGISTER_PROBE};
+    struct kevy_ring_options options = {.registered_wait = true};
+    struct kevy_ring ring;
+
+    fault_kernel_set(&kernel);
+    ring_open(&ring, 4, &options);
+    ck_assert_ptr_null(ring.wait_region);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    fault_kernel_set(&oldest); /* which does not even have disabled rings */
+    ring_open(&ring, 4, &options);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+START_TEST(a_zero_copy_queue_without_memory_is_refused)
+{
+    struct kevy_zcrx_options options = {.entries = 64};
+    struct kevy_zcrx zcrx;
+    struct kevy_ring ring;
+
+    ring_open(&ring, 4, NULL);
+    fault_next(FAULT_MMAP, -ENOMEM, 1);
+    ck_assert_int_eq(kevy_zcrx_init(&zcrx, &ring, &options), -ENOMEM);
+    ck_assert_int_lt(kevy_zcrx_init(&zcrx, &ring, &options), 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
 }
 END_TEST
 
@@ -382,6 +470,16 @@ static int kernels_older(void)
     return count;
 }
 
+static bool registered_wait_granted(void)
+{
+    struct kevy_ring_options options = {.registered_wait = true};
+    struct kevy_ring ring;
+    bool granted = kevy_ring_init(&ring, 4, &options) == 0 && ring.wait_region != NULL;
+
+    kevy_ring_deinit(&ring);
+    return granted;
+}
+
 static void buffers_add(TCase *tcase)
 {
     int plain = buffers_attempt() == 0, mapped = mapped_buffers_attempt() == 0;
@@ -408,6 +506,16 @@ Suite *test_suite(void)
 
     tcase_add_test(torture, init_fails_cleanly_at_every_call);
     tcase_add_test(torture, init_with_two_ring_mappings_fails_cleanly_at_every_call);
+    tcase_add_test(torture, a_zero_copy_queue_without_memory_is_refused);
+    if (registered_wait_granted()) {
+        tcase_add_test(torture, init_with_a_wait_region_fails_cleanly_at_every_call);
+        tcase_add_test(torture, a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe);
+    } else {
+        support_skip("init_with_a_wait_region_fails_cleanly_at_every_call", "needs Linux 6.13");
+        support_skip("a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe",
+                     "needs Linux 6.13");
+    }
+    tcase_add_test(age, an_older_kernel_has_no_wait_region);
     tcase_add_test(torture, the_probe_fails_cleanly_at_every_call);
     tcase_add_test(torture, descriptor_zero_is_closed_too);
     tcase_add_test(torture, setup_errors_come_through_and_can_be_explained);
