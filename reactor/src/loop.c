@@ -185,7 +185,7 @@ static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
     wait->timeout_ns = limit_ns;
     /* An absolute limit (6.12) is not stretched by what the turn took since it read the clock. */
     if (reactor->ring.features & KEVY_FEAT_MIN_TIMEOUT) {
-        wait->timeout_ns = now_ns + limit_ns;
+        wait->timeout_ns = add_saturated(now_ns, limit_ns);
         wait->flags = KEVY_RING_WAIT_ABSOLUTE;
     }
 }

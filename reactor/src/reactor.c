@@ -54,6 +54,7 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
     struct kevy_ring_options ring_options = {
         .required_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN,
         .preferred_flags = KEVY_SETUP_TASKRUN_FLAG | KEVY_SETUP_CLAMP,
+        .registered_wait = true, /* every server has deadlines, so every wait has a limit */
     };
     int error = -ENOMEM;
 
