@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* ring_cat and ring_cp, the examples on ring/ alone: what comes out is what went in. */
+
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/kevy-ring-copy-XXXXXX";
+
+static void folder_make(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void folder_remove(void)
+{
+    ck_assert_int_eq(system("rm -rf -- \"$PWD\""), 0);
+}
+
+/* The exit status of a shell command; $KEVY_EXAMPLES is where the programs are. */
+static int shell(const char *command)
+{
+    int status = system(command);
+
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static const unsigned sizes[] = {0, 1, 262143, 262144, 262145, 4194304, 10000003};
+
+START_TEST(copies_are_equal)
+{
+    char command[100];
+
+    snprintf(command, sizeof command, "head -c %u /dev/urandom >in", sizes[_i]);
+    ck_assert_int_eq(shell(command), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" in out && cmp in out"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cat\" in | cmp - in"), 0);
+    ck_assert_int_eq(shell("cat in | \"$KEVY_EXAMPLES/ring_cat\" >out && cmp in out"), 0);
+    ck_assert_int_eq(shell("cat in in >twice && \"$KEVY_EXAMPLES/ring_cat\" in in | cmp - twice"),
+                     0);
+}
+END_TEST
+
+START_TEST(failures_are_told)
+{
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" 2>text"), 2);
+    ck_assert_int_eq(shell("grep -q '^usage: ring_cp SOURCE TARGET$' text"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" none out 2>text"), 1);
+    ck_assert_int_eq(shell("grep -q '^none: No such file' text"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" /dev/null none/out 2>text"), 1);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cat\" none . /dev/null 2>text"), 1);
+    ck_assert_int_eq(shell("grep -q '^none: No such' text && grep -q '^\\.: Is a dir' text"), 0);
+    ck_assert_int_eq(shell("echo x | \"$KEVY_EXAMPLES/ring_cat\" >/dev/full 2>text"), 1);
+    ck_assert_int_eq(shell("grep -q 'No space left' text"), 0);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("ring_copy");
+    TCase *copy = tcase_create("copy");
+
+    tcase_add_checked_fixture(copy, folder_make, folder_remove);
+    tcase_add_loop_test(copy, copies_are_equal, 0, sizeof sizes / sizeof sizes[0]);
+    tcase_add_test(copy, failures_are_told);
+    suite_add_tcase(suite, copy);
+    return suite;
+}
