@@ -333,14 +333,20 @@ static void connection_read(struct kevy_stream *stream, struct kevy_buffer *buff
         kevy_stream_hold(stream, stream);
 }
 
+/* The client is gone, and nobody has told it to go. */
+static void count_cut_short(struct connection *connection)
+{
+    if (connection->mode != CONNECTION_CLOSES && request_in_message(&connection->request))
+        connection->server->counters.cut_short++;
+}
+
 /* All that the client sent has been read: what is complete is answered, what is not never will be.
  */
 static void connection_end(struct kevy_stream *stream)
 {
     struct connection *connection = connection_of(stream);
 
-    if (request_in_message(&connection->request))
-        connection->server->counters.cut_short++;
+    count_cut_short(connection);
     close_connection(connection);
 }
 
@@ -373,6 +379,7 @@ static void connection_close(struct kevy_stream *stream, int reason)
     struct connection *connection = connection_of(stream);
 
     (void)reason;
+    count_cut_short(connection);
     release_exchange(connection);
     server_give_connection(connection->server, connection);
 }

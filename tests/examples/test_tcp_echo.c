@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* tcp_echo: what it echoes, and how it begins and ends. */
+
+#include "http_peer.h"
+
+static struct peer peer;
+
+static void start(void)
+{
+    program_start(&server, "tcp_echo", (const char *const[]){"0", NULL}, "port ");
+}
+
+static void stop(void)
+{
+    if (!server.pid)
+        return;
+    kill(server.pid, SIGTERM);
+    ck_assert_int_eq(program_wait(&server), 0);
+    ck_assert_str_eq(server.said, "");
+}
+
+START_TEST(bytes_come_back)
+{
+    static char bytes[60000];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 31 >> 3);
+    peer_dial(&peer);
+    for (size_t length = 1; length <= sizeof bytes; length = length * 7 / 3 + 1) {
+        peer_send(&peer, bytes, length);
+        for (size_t i = 0; i < length; i++)
+            if ((char)peer_byte(&peer) != bytes[i])
+                ck_abort_msg("byte %zu of %zu is not what was sent", i, length);
+    }
+    shutdown(peer.fd, SHUT_WR);
+    peer_check_end(&peer);
+}
+END_TEST
+
+START_TEST(drain_closes_what_is_open)
+{
+    peer_dial(&peer);
+    peer_say(&peer, "x");
+    ck_assert_int_eq(peer_byte(&peer), 'x');
+    kill(server.pid, SIGTERM);
+    peer_check_end(&peer);
+    ck_assert_int_eq(program_wait(&server), 0);
+}
+END_TEST
+
+static const char *const wrong[] = {NULL, "x", "-1", "65536", "80x"};
+
+START_TEST(wrong_ports_get_the_usage)
+{
+    const char *arguments[] = {wrong[_i], NULL};
+
+    program_spawn(&server, "tcp_echo", arguments);
+    ck_assert_int_eq(program_wait(&server), 2);
+    ck_assert_str_eq(server.said, "usage: tcp_echo PORT\n");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("tcp_echo");
+    TCase *serving = tcase_create("serving");
+    TCase *usage = tcase_create("usage");
+    const char *why = why_no_reactor();
+
+    tcase_add_loop_test(usage, wrong_ports_get_the_usage, 0, (int)(sizeof wrong / sizeof *wrong));
+    suite_add_tcase(suite, usage);
+    if (why) {
+        support_skip("serving", why);
+        return suite;
+    }
+    tcase_add_checked_fixture(serving, start, stop);
+    tcase_add_test(serving, bytes_come_back);
+    tcase_add_test(serving, drain_closes_what_is_open);
+    tcase_set_timeout(serving, 30);
+    suite_add_tcase(suite, serving);
+    return suite;
+}
