@@ -82,9 +82,8 @@ struct kevy_reactor {
     struct kevy_object pending_end;    /* so that being in the list shows in pending_next */
     struct kevy_stream *starved_first; /* waiting for buffers, oldest first */
     struct kevy_stream *starved_last;
-    uint8_t *arena;      /* message headers and addresses, until they have been submitted */
-    uint32_t arena_used; /* bytes */
-    uint32_t turn_completions;
+    uint8_t *arena;          /* message headers and addresses, until they have been submitted */
+    uint32_t arena_used;     /* bytes */
     uint32_t pool_half;      /* buffers that may be out before keeping means copying */
     uint32_t pool_published; /* the pool's tail as the kernel knows it */
     bool refused;            /* the kernel took nothing in the last enter */
@@ -92,6 +91,10 @@ struct kevy_reactor {
     bool draining;
     bool destroying;
     bool own_polls_ended; /* the wake's or the signals' poll has to be armed again */
+
+    int32_t references; /* kevy_reactor_ref() less kevy_reactor_unref() */
+    struct kevy_reactor_options options;
+    void *allocated; /* this, as it was allocated */
 
     struct kevy_object *objects;     /* every live one, newest first */
     struct kevy_listener *listeners; /* every live one */

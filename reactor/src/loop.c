@@ -190,6 +190,20 @@ static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
     }
 }
 
+uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
+{
+    uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
+
+    assert(!reactor->running);
+    submit_now(reactor);
+    reactor_clock(reactor);
+    if (work_left(reactor) || reactor->refused || !sleep_begin(reactor))
+        return 0;
+    if (deadline_ns == UINT64_MAX)
+        return KEVY_FOREVER;
+    return deadline_ns <= reactor->now_ns ? 0 : deadline_ns - reactor->now_ns;
+}
+
 static void nap(void)
 {
     const struct timespec pause = {.tv_nsec = REFUSED_NAP_NS};
@@ -247,6 +261,44 @@ static const operation_handler handlers[OPERATION_COUNT] = {
     [OPERATION_CANCEL] = cancel_done,
 };
 
+static const char *const operation_names[OPERATION_COUNT] = {
+    [OPERATION_COMPLETION] = "completion",
+    [OPERATION_RECV] = "recv",
+    [OPERATION_SEND] = "send",
+    [OPERATION_CONNECT] = "connect",
+    [OPERATION_ACCEPT] = "accept",
+    [OPERATION_CLOSE] = "close",
+    [OPERATION_CANCEL] = "cancel",
+};
+
+static rare void trace(struct kevy_reactor *reactor, const struct kevy_cqe *cqe)
+{
+    const struct kevy_trace told = {
+        .operation = operation_names[cqe->user_data & OPERATION_MASK],
+        .owner = (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)OPERATION_MASK),
+        .result = cqe->res,
+        .flags = cqe->flags,
+    };
+
+    reactor->options.trace(reactor, &told, reactor->options.context);
+}
+
+/* The loop over a run; `traced` is a constant, so that the usual one has no trace of it. */
+static inline void run_handle(struct kevy_reactor *reactor, const struct kevy_cqe *cqe,
+                              uint32_t count, bool traced)
+{
+    const struct kevy_cqe *end = cqe + count;
+
+    for (; cqe != end; cqe++) {
+        uint64_t user_data = cqe->user_data;
+        void *owner = (void *)(uintptr_t)(user_data & ~(uint64_t)OPERATION_MASK);
+
+        if (traced)
+            trace(reactor, cqe);
+        handlers[user_data & OPERATION_MASK](reactor, owner, cqe->res, cqe->flags);
+    }
+}
+
 /*
  * A bounded batch. Its slots are given back after the last handler: a handler may enter meanwhile,
  * and what then completes finds the rest of the queue, or overflows into the kernel's list, which
@@ -255,20 +307,35 @@ static const operation_handler handlers[OPERATION_COUNT] = {
 static void complete(struct kevy_reactor *reactor)
 {
     struct kevy_ring *ring = &reactor->ring;
-    uint32_t count = kevy_ring_ready(ring);
+    uint32_t left = reactor->options.turn_completions;
+    const struct kevy_cqe *first;
+    uint32_t count;
 
-    if (count > reactor->turn_completions)
-        count = reactor->turn_completions;
-    for (uint32_t index = 0; index < count; index++) {
-        const struct kevy_cqe *cqe = kevy_ring_at(ring, index);
-        uint64_t user_data = cqe->user_data;
-        void *owner = (void *)(uintptr_t)(user_data & ~(uint64_t)OPERATION_MASK);
-
-        handlers[user_data & OPERATION_MASK](reactor, owner, cqe->res, cqe->flags);
+    while (left > 0) {
+        first = kevy_ring_run(ring, left, &count);
+        if (count == 0)
+            break;
+        if (likely(reactor->options.trace == NULL))
+            run_handle(reactor, first, count, false);
+        else
+            run_handle(reactor, first, count, true);
+        kevy_ring_advance(ring, count);
+        left -= count;
     }
-    reactor->stats.completions += count;
-    kevy_ring_advance(ring, count);
+    reactor->stats.completions += reactor->options.turn_completions - left;
+    if (reactor->pool.lent_count > reactor->stats.buffers_lent_peak)
+        reactor->stats.buffers_lent_peak = reactor->pool.lent_count;
     kevy_ring_release(ring);
+}
+
+/* How long the turn took that ends here, but for its wait. */
+static void turn_measure(struct kevy_reactor *reactor)
+{
+    uint64_t began_ns = reactor->now_ns;
+
+    reactor_clock(reactor);
+    if (reactor->now_ns - began_ns > reactor->stats.turn_longest_ns)
+        reactor->stats.turn_longest_ns = reactor->now_ns - began_ns;
 }
 
 int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
@@ -279,9 +346,15 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
     reactor->running = true;
     reactor->stats.turns++;
     flush(reactor);
+    if (unlikely(reactor->options.measure_turns) && reactor->stats.turns > 1)
+        turn_measure(reactor);
+    if (unlikely(reactor->options.before_wait != NULL))
+        reactor->options.before_wait(reactor, reactor->options.context);
     result = wait(reactor, limit_ns);
     if (result == 0) {
         reactor_clock(reactor);
+        if (unlikely(reactor->options.after_wait != NULL))
+            reactor->options.after_wait(reactor, reactor->options.context);
         complete(reactor);
         if (likely(!reactor->destroying)) {
             if (unlikely(timers_waiting(reactor)))
@@ -296,10 +369,14 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
 
 bool reactor_alive(const struct kevy_reactor *reactor)
 {
-    uint32_t own_timers = kevy_timer_armed(&reactor->drain_timer) ? 1 : 0;
+    int64_t reasons;
 
-    return reactor->objects != NULL || reactor->timers_armed > own_timers ||
-           reactor->completions_active > reactor->completions_internal || tasks_waiting(reactor);
+    if (likely(reactor->objects != NULL && reactor->references == 0))
+        return true;
+    reasons = (int64_t)reactor->stats.objects + reactor->timers_armed +
+              reactor->completions_active - reactor->completions_internal + reactor->references;
+    /* The reactor's own timer is none. */
+    return reasons > kevy_timer_armed(&reactor->drain_timer) || tasks_waiting(reactor);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

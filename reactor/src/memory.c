@@ -12,14 +12,45 @@
 /* Blocks begin on a cache line, so that the kernel's copies do. */
 #define BLOCK_ALIGNMENT 64U
 
+static void *malloc_allocate(void *context, size_t size)
+{
+    (void)context;
+    return malloc(size);
+}
+
+static void malloc_release(void *context, void *memory, size_t size)
+{
+    (void)context;
+    (void)size;
+    free(memory);
+}
+
+const struct kevy_allocator memory_malloc = {.allocate = malloc_allocate,
+                                             .release = malloc_release};
+
+void *memory_table(const struct kevy_allocator *allocator, size_t size)
+{
+    void *table = allocator->allocate(allocator->context, size);
+
+    return table != NULL ? memset(table, 0, size) : NULL;
+}
+
+void memory_table_free(const struct kevy_allocator *allocator, void *table, size_t size)
+{
+    if (table != NULL)
+        allocator->release(allocator->context, table, size);
+}
+
 static size_t align_up(size_t size)
 {
     return (size + BLOCK_ALIGNMENT - 1) & ~(size_t)(BLOCK_ALIGNMENT - 1);
 }
 
-void memory_init(struct memory *memory, size_t block_size, size_t limit)
+void memory_init(struct memory *memory, const struct kevy_allocator *allocator, size_t block_size,
+                 size_t limit)
 {
     memset(memory, 0, sizeof *memory);
+    memory->allocator = allocator;
     memory->block_size = align_up(block_size);
     memory->limit = limit;
 }
@@ -30,7 +61,7 @@ void memory_deinit(struct memory *memory)
         struct slab *slab = memory->slabs;
 
         memory->slabs = slab->next;
-        free(slab);
+        memory_table_free(memory->allocator, slab->memory, slab->size);
     }
     memset(memory, 0, sizeof *memory);
 }
@@ -38,15 +69,19 @@ void memory_deinit(struct memory *memory)
 /* A slab with room for `size` bytes behind its aligned header, or NULL. */
 static uint8_t *slab_add(struct memory *memory, size_t size)
 {
-    size_t total = BLOCK_ALIGNMENT + align_up(size);
-    struct slab *slab = NULL;
+    const struct kevy_allocator *allocator = memory->allocator;
+    size_t total = 2 * BLOCK_ALIGNMENT + align_up(size);
+    void *allocated = NULL;
+    struct slab *slab;
 
     if (memory->used + total <= memory->limit)
-        slab = aligned_alloc(BLOCK_ALIGNMENT, total);
-    if (slab == NULL) {
+        allocated = allocator->allocate(allocator->context, total);
+    if (allocated == NULL) {
         memory->failures++;
         return NULL;
     }
+    slab = (void *)align_up((size_t)(uintptr_t)allocated);
+    slab->memory = allocated;
     slab->next = memory->slabs;
     slab->size = total;
     memory->slabs = slab;

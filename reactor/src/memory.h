@@ -42,10 +42,12 @@ struct kevy_block {
 
 struct slab {
     struct slab *next;
+    void *memory; /* as it was allocated: the slab is aligned within */
     size_t size;
 };
 
 struct memory {
+    const struct kevy_allocator *allocator;
     struct kevy_buffer *buffers_free;
     struct kevy_block *blocks_free;
     struct slab *slabs;
@@ -56,7 +58,15 @@ struct memory {
     uint64_t failures;
 };
 
-void memory_init(struct memory *memory, size_t block_size, size_t limit);
+void memory_init(struct memory *memory, const struct kevy_allocator *allocator, size_t block_size,
+                 size_t limit);
+
+/* Plain memory for tables, zeroed, not counted against the limit; NULL when there is none. */
+void *memory_table(const struct kevy_allocator *allocator, size_t size);
+void memory_table_free(const struct kevy_allocator *allocator, void *table, size_t size);
+
+/* The allocator to use where none was given. */
+extern const struct kevy_allocator memory_malloc;
 
 /* Frees every slab. Nothing taken from it may be in use. */
 void memory_deinit(struct memory *memory);

@@ -13,14 +13,14 @@
 
 #if KEVY_RING_SUPPORTED
 
-#include <stdlib.h>
-
 #define SQ_ENTRIES_DEFAULT       512U
 #define CQ_ENTRIES_DEFAULT       8192U
 #define TURN_COMPLETIONS_DEFAULT 1024U
 #define BUFFER_SIZE_DEFAULT      4096U
 #define BUFFER_COUNT_DEFAULT     1024U
 #define MEMORY_LIMIT_DEFAULT     ((size_t)64 << 20)
+#define BACKLOG_SIZE             (BACKLOG_ENTRIES * sizeof(struct kevy_sqe))
+#define REACTOR_SIZE             (sizeof(struct kevy_reactor) + _Alignof(struct kevy_reactor))
 /* With too little locked memory the queues are halved this often before giving up. */
 #define SHRINK_ROUNDS 3U
 
@@ -41,6 +41,8 @@ static struct kevy_reactor_options options_complete(const struct kevy_reactor_op
     complete.buffer_count = or_default(complete.buffer_count, BUFFER_COUNT_DEFAULT);
     if (complete.memory_limit == 0)
         complete.memory_limit = MEMORY_LIMIT_DEFAULT;
+    if (complete.allocator == NULL)
+        complete.allocator = &memory_malloc;
     return complete;
 }
 
@@ -77,8 +79,8 @@ static int parts_open(struct kevy_reactor *reactor, const struct kevy_reactor_op
         error = pool_open(reactor, options->buffer_count, options->buffer_size);
     if (error < 0)
         return error;
-    reactor->arena = malloc(ARENA_SIZE);
-    reactor->backlog = calloc(BACKLOG_ENTRIES, sizeof *reactor->backlog);
+    reactor->arena = memory_table(options->allocator, ARENA_SIZE);
+    reactor->backlog = memory_table(options->allocator, BACKLOG_SIZE);
     if (reactor->arena == NULL || reactor->backlog == NULL)
         return -ENOMEM;
     return tasks_open(reactor);
@@ -86,37 +88,55 @@ static int parts_open(struct kevy_reactor *reactor, const struct kevy_reactor_op
 
 static void parts_close(struct kevy_reactor *reactor)
 {
+    const struct kevy_allocator *allocator = reactor->memory.allocator;
+
     signals_close(reactor);
     tasks_close(reactor);
     pool_close(reactor);
     kevy_ring_deinit(&reactor->ring);
     memory_deinit(&reactor->memory);
-    free(reactor->backlog);
-    free(reactor->arena);
-    free(reactor);
+    memory_table_free(allocator, reactor->backlog, BACKLOG_SIZE);
+    memory_table_free(allocator, reactor->arena, ARENA_SIZE);
+    memory_table_free(allocator, reactor->allocated, REACTOR_SIZE);
+}
+
+/* A zeroed reactor, aligned to cache lines, which an allocator need not do. */
+static struct kevy_reactor *reactor_allocate(const struct kevy_allocator *allocator)
+{
+    uintptr_t mask = _Alignof(struct kevy_reactor) - 1;
+    void *allocated = memory_table(allocator, REACTOR_SIZE);
+    struct kevy_reactor *reactor;
+
+    if (allocated == NULL)
+        return NULL;
+    reactor = (void *)(((uintptr_t)allocated + mask) & ~mask);
+    reactor->allocated = allocated;
+    return reactor;
+}
+
+static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
+{
+    reactor->options = *options;
+    reactor->pending = &reactor->pending_end;
+    reactor->wake_fd = -1;
+    reactor->signal_fd = -1;
+    reactor->owner = pthread_self();
+    memory_init(&reactor->memory, options->allocator, options->buffer_size, options->memory_limit);
+    reactor_clock(reactor);
+    wheel_init(&reactor->timers, reactor->now_ns);
+    wheel_init(&reactor->deadlines, reactor->now_ns);
 }
 
 int kevy_reactor_create(struct kevy_reactor **reactor_out,
                         const struct kevy_reactor_options *options)
 {
     struct kevy_reactor_options complete = options_complete(options);
-    size_t alignment = _Alignof(struct kevy_reactor);
-    size_t size = (sizeof(struct kevy_reactor) + alignment - 1) & ~(alignment - 1);
-    struct kevy_reactor *reactor = aligned_alloc(alignment, size);
+    struct kevy_reactor *reactor = reactor_allocate(complete.allocator);
     int error;
 
     if (reactor == NULL)
         return -ENOMEM;
-    memset(reactor, 0, sizeof *reactor);
-    reactor->pending = &reactor->pending_end;
-    reactor->wake_fd = -1;
-    reactor->signal_fd = -1;
-    reactor->owner = pthread_self();
-    reactor->turn_completions = complete.turn_completions;
-    memory_init(&reactor->memory, complete.buffer_size, complete.memory_limit);
-    reactor_clock(reactor);
-    wheel_init(&reactor->timers, reactor->now_ns);
-    wheel_init(&reactor->deadlines, reactor->now_ns);
+    reactor_init(reactor, &complete);
     error = parts_open(reactor, &complete);
     if (error < 0) {
         parts_close(reactor);
@@ -232,6 +252,21 @@ void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)
         return;
     if (!kevy_timer_armed(timer) || deadline_ns < timer->node.deadline_ns)
         kevy_timer_start(timer, reactor, timeout_ns, drain_expired);
+}
+
+void kevy_reactor_ref(struct kevy_reactor *reactor)
+{
+    reactor->references++;
+}
+
+void kevy_reactor_unref(struct kevy_reactor *reactor)
+{
+    reactor->references--;
+}
+
+int kevy_reactor_descriptor(const struct kevy_reactor *reactor)
+{
+    return reactor->ring.fd;
 }
 
 bool kevy_reactor_draining(const struct kevy_reactor *reactor)

@@ -16,8 +16,6 @@
 
 #if KEVY_RING_SUPPORTED
 
-#include <stdlib.h>
-
 /* Starved streams read on when this part of the pool is back. */
 #define FEED_DIVISOR 8U
 
@@ -29,7 +27,8 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
 
     if (error < 0)
         return error;
-    reactor->pool_blocks = calloc(count, sizeof *reactor->pool_blocks);
+    reactor->pool_blocks =
+        memory_table(reactor->memory.allocator, count * sizeof *reactor->pool_blocks);
     if (reactor->pool_blocks == NULL) {
         kevy_buffer_ring_deinit(&reactor->pool);
         return -ENOMEM;
@@ -51,8 +50,10 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
 
 void pool_close(struct kevy_reactor *reactor)
 {
+    size_t size = reactor->pool.entries * sizeof *reactor->pool_blocks;
+
     kevy_buffer_ring_deinit(&reactor->pool);
-    free(reactor->pool_blocks);
+    memory_table_free(reactor->memory.allocator, reactor->pool_blocks, size);
 }
 
 struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length)

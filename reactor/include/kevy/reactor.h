@@ -64,15 +64,38 @@ struct kevy_object {
     uint32_t flags;     /* the kind's own flags */
 };
 
+/* Where a reactor's memory comes from. `context` is handed to both. */
+struct kevy_allocator {
+    void *(*allocate)(void *context, size_t size); /* as malloc(3): NULL when there is none */
+    void (*release)(void *context, void *memory, size_t size);
+    void *context;
+};
+
+/* What a trace hook is told: one completion, before it is handled. */
+struct kevy_trace {
+    const char *operation; /* "recv", "send", "accept", ... */
+    const void *owner;     /* the object or completion whose request it was */
+    int result;            /* as the kernel gave it */
+    uint32_t flags;        /* KEVY_CQE_F_* */
+};
+
 /* Zero is the good default for each; the value in force is in brackets. */
 struct kevy_reactor_options {
-    uint32_t sq_entries; /* requests of one flush [512]; more than that is submitted in between */
-    uint32_t cq_entries; /* completions that fit before the kernel falls back to a list [8192] */
-    uint32_t
-        turn_completions;  /* completions handled before timers and tasks have their turn [1024] */
-    uint32_t buffer_size;  /* bytes of one receive buffer [4096] */
-    uint32_t buffer_count; /* receive buffers, a power of two up to 32768 [1024] */
-    size_t memory_limit;   /* bytes that queued copies and queue entries may grow to [64 MiB] */
+    uint32_t sq_entries;       /* requests of one flush [512]; more are submitted in between */
+    uint32_t cq_entries;       /* completions before the kernel falls back to a list [8192] */
+    uint32_t turn_completions; /* completions handled before timers and tasks [1024] */
+    uint32_t buffer_size;      /* bytes of one receive buffer [4096] */
+    uint32_t buffer_count;     /* receive buffers, a power of two up to 32768 [1024] */
+    size_t memory_limit;       /* bytes that copies and queue entries may grow to [64 MiB] */
+    const struct kevy_allocator *allocator; /* PINNED until destroy [malloc(3)] */
+    /* Hooks, from the loop: right before and after each wait, and for each completion. A trace hook
+     * that is not set costs one branch a turn. They may call whatever callbacks may; `trace` only
+     * looks on. */
+    void (*before_wait)(struct kevy_reactor *reactor, void *context);
+    void (*after_wait)(struct kevy_reactor *reactor, void *context);
+    void (*trace)(struct kevy_reactor *reactor, const struct kevy_trace *trace, void *context);
+    void *context;
+    bool measure_turns; /* reads the clock once more a turn, for stats.turn_longest_ns */
 };
 
 /* Counters since creation. They cost a plain increment each and are exact. */
@@ -96,8 +119,11 @@ struct kevy_reactor_stats {
     uint64_t memory_peak;       /* the most there was at once */
     uint64_t memory_failures;   /* allocations refused by the limit or the system */
     uint64_t buffers_lent;      /* receive buffers in the user's hand or queued to be sent, now */
-    uint32_t objects;           /* live streams, listeners and other objects, now */
-    uint32_t operations;        /* requests in flight for objects and completions, now */
+    uint64_t buffers_lent_peak; /* the most there were at the end of a turn's completions */
+    uint64_t
+        turn_longest_ns; /* the longest turn but for its wait, if measure_turns was asked for */
+    uint32_t objects;    /* live streams, listeners and other objects, now */
+    uint32_t operations; /* requests in flight for objects and completions, now */
 };
 
 /*
@@ -153,6 +179,28 @@ KEVY_API void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_
 
 /* True from kevy_reactor_drain() on. */
 KEVY_API bool kevy_reactor_draining(const struct kevy_reactor *reactor);
+
+/*
+ * A reference more, or less, that keeps kevy_reactor_run() running: for something outside that will
+ * post later, or, the other way round, for a listener or timer of the background that alone is no
+ * reason to go on. Each ref is to be undone by an unref, and the other way round.
+ */
+KEVY_API void kevy_reactor_ref(struct kevy_reactor *reactor);
+KEVY_API void kevy_reactor_unref(struct kevy_reactor *reactor);
+
+/*
+ * For a reactor inside another loop, poll(2) or the like: a descriptor, BORROWED, that is readable
+ * when a turn has something to do. The round is: kevy_reactor_run_once(reactor, 0);
+ * kevy_reactor_next_timeout(); poll for reading with that limit; again.
+ */
+KEVY_API int kevy_reactor_descriptor(const struct kevy_reactor *reactor);
+
+/*
+ * Hands what was asked for to the kernel, and says how long the foreign loop may sleep:
+ * nanoseconds, 0 when a turn is wanted at once, KEVY_FOREVER. Call it last before polling: posts
+ * from other threads wake the descriptor from here on. Calls nobody back.
+ */
+KEVY_API uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor);
 
 /* CLOCK_MONOTONIC in nanoseconds, read once a turn after the wait. Never behind a timer that fired.
  */

@@ -339,13 +339,23 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
 }
 
 /*
- * For loops that keep the cursor in a register: the CQE `index` places after the next, one of the
- * kevy_ring_ready() ones, and the step past `count` of them. A CQE is BORROWED as by
- * kevy_ring_next(). Not for rings with CQE32 or CQE_MIXED, whose slots are not CQEs one by one.
+ * For loops that keep a pointer in a register: the next CQE, followed in memory by others that are
+ * ready. `limit` is how many the caller wants, *count becomes how many there are in one piece, the
+ * queue's end permitting; 0 when none is ready. kevy_ring_advance() steps past `count` of them. A
+ * CQE is BORROWED as by kevy_ring_next(). Not for rings with CQE32 or CQE_MIXED, whose slots are
+ * not CQEs one by one.
  */
-static inline const struct kevy_cqe *kevy_ring_at(const struct kevy_ring *ring, uint32_t index)
+static inline const struct kevy_cqe *kevy_ring_run(const struct kevy_ring *ring, uint32_t limit,
+                                                   uint32_t *count)
 {
-    return &ring->cqes[(ring->cqe_head + index) & ring->cq_mask];
+    uint32_t first = ring->cqe_head & ring->cq_mask;
+    uint32_t ready = kevy_ring_ready(ring);
+    uint32_t piece = ring->cq_entries - first;
+
+    if (ready > limit)
+        ready = limit;
+    *count = ready < piece ? ready : piece;
+    return &ring->cqes[first];
 }
 
 static inline void kevy_ring_advance(struct kevy_ring *ring, uint32_t count)
