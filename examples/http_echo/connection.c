@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The callbacks of a stream, and between them the steps of a request and the answers to methods.
+ *
+ * Invariants. The exchange is there from step_begin() to the moment its answer has begun. Whoever
+ * queues bytes may find the connection closing afterwards, and the exchange gone with it; nothing
+ * is queued then any more, and the loop over the steps ends.
+ */
 #include "connection.h"
 
 #include "response.h"
@@ -73,13 +80,18 @@ static enum response_connection connection_line(const struct connection *connect
     return connection->http_1_0 ? RESPONSE_KEEPS : RESPONSE_STAYS;
 }
 
-static size_t write_head(struct connection *connection, char *to, const struct response *response)
+/* Sends the head of an answer with the `length` bytes of its body that follow in the exchange. */
+static void send_answer(struct connection *connection, const struct response *response, char *body,
+                        size_t length)
 {
+    char bytes[RESPONSE_BYTES_MAX];
+    size_t head = response_write(bytes, response, server_date(connection->server));
+
     connection->server->counters.answers[response->status / 100]++;
-    return response_write(to, response, server_date(connection->server));
+    memcpy(body - head, bytes, head);
+    send_bytes(connection, body - head, head + length);
 }
 
-/* Sends the head of an echo and what was held of its body. */
 static void begin_echo(struct connection *connection)
 {
     static const char unknown_type[] = "application/octet-stream";
@@ -93,33 +105,28 @@ static void begin_echo(struct connection *connection)
         .type = exchange->head.type.at,
         .type_length = exchange->head.type.length,
     };
-    char bytes[RESPONSE_BYTES_MAX + EXCHANGE_HELD_MAX];
 
     if (!response.type_length || response.type_length > RESPONSE_TYPE_MAX) {
         response.type = unknown_type;
         response.type_length = sizeof unknown_type - 1;
     }
-    size_t length = write_head(connection, bytes, &response);
-    memcpy(bytes + length, exchange->held, exchange->held_length);
-    length += exchange->held_length;
     connection->mode = CONNECTION_ECHOES;
-    send_bytes(connection, bytes, length);
+    send_answer(connection, &response, exchange_held(exchange), exchange->held_length);
     release_exchange(connection);
 }
 
-/* True when the bytes could be kept for an echo that has not begun, or are of no interest at all.
- */
+/* True when the bytes are kept for an echo that has not begun, or are of no interest. */
 static bool hold_back(struct connection *connection, const void *bytes, size_t length)
 {
     struct exchange *exchange = connection->exchange;
 
     if (connection->mode != CONNECTION_HOLDS)
         return connection->mode == CONNECTION_DISCARDS;
-    if (length > sizeof exchange->held - exchange->held_length) {
+    if (length > EXCHANGE_HELD_MAX - exchange->held_length) {
         begin_echo(connection);
         return false;
     }
-    memcpy(exchange->held + exchange->held_length, bytes, length);
+    memcpy(exchange_held(exchange) + exchange->held_length, bytes, length);
     exchange->held_length += (uint32_t)length;
     return true;
 }
@@ -238,11 +245,9 @@ static void answer_head(struct connection *connection)
         .type = type,
         .type_length = sizeof type - 1,
     };
-    char bytes[RESPONSE_BYTES_MAX];
 
-    send_bytes(connection, bytes, write_head(connection, bytes, &response));
-    if (head->method != METHOD_HEAD)
-        send_bytes(connection, head->text, (size_t)response.length);
+    send_answer(connection, &response, head->text,
+                head->method == METHOD_HEAD ? 0 : (size_t)response.length);
 }
 
 static void answer_options(struct connection *connection)
@@ -253,9 +258,8 @@ static void answer_options(struct connection *connection)
         .connection = connection_line(connection),
         .allow = true,
     };
-    char bytes[RESPONSE_BYTES_MAX];
 
-    send_bytes(connection, bytes, write_head(connection, bytes, &response));
+    send_answer(connection, &response, connection->exchange->head.text, 0);
 }
 
 static void (*const answers[METHOD_COUNT])(struct connection *connection) = {
@@ -340,8 +344,7 @@ static void count_cut_short(struct connection *connection)
         connection->server->counters.cut_short++;
 }
 
-/* All that the client sent has been read: what is complete is answered, what is not never will be.
- */
+/* All that the client sent has been read: what is complete by now has been answered. */
 static void connection_end(struct kevy_stream *stream)
 {
     struct connection *connection = connection_of(stream);
@@ -350,8 +353,7 @@ static void connection_end(struct kevy_stream *stream)
     close_connection(connection);
 }
 
-/* A client between two requests is let go; one in the middle of a request learns why, while it can.
- */
+/* A client between two requests is let go; one within a request learns why, if it still can. */
 static void connection_timeout(struct kevy_stream *stream, enum kevy_deadline deadline)
 {
     struct connection *connection = connection_of(stream);

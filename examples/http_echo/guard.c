@@ -123,8 +123,7 @@ static uint8_t refusal_of(unsigned state, unsigned byte_class)
     return refusals[state] ? refusals[state] : REFUSAL_CHUNK;
 }
 
-/* Notes what the byte `at` begins or ends by leading from one state to another. Returns a refusal.
- */
+/* Notes what begins or ends with the byte `at`, which leads to another state. Returns a refusal. */
 static unsigned pass_on(struct guard *guard, const struct guard_limits *limits, unsigned state,
                         unsigned next, uint32_t at)
 {
@@ -179,7 +178,7 @@ uint32_t guard_digits(const struct guard *guard)
     return guard->word_end ? guard->word_end : guard->bytes;
 }
 
-int guard_ended(const struct guard *guard)
+bool guard_ended(const struct guard *guard)
 {
     return guard->state == ENDED;
 }

@@ -17,6 +17,7 @@
 
 #include "refusal.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,6 @@ size_t guard_pass(struct guard *guard, const struct guard_limits *limits, const 
 uint32_t guard_digits(const struct guard *guard);
 
 /* True once the last byte of the section has passed. */
-int guard_ended(const struct guard *guard);
+bool guard_ended(const struct guard *guard);
 
 #endif

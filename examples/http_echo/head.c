@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * Tables of methods and fields, and one small function for each field. Blanks around a value are
- * spaces and TABs by the grammar. Around the two fields that frame the message only spaces are
- * accepted: the versions of llhttp differ over a TAB there, and a message must not be framed
- * differently by two of them.
+ * spaces and TABs by the grammar. Behind the two that frame the message only spaces are accepted:
+ * the versions of llhttp differ over a TAB there, and no two of them may see different messages.
  */
 #include "head.h"
 

@@ -78,8 +78,7 @@ static void say_serving(struct program *program, unsigned port)
     program->served = true;
 }
 
-/* One sentence on stderr. The errors of bind(2) are about the address; the others are the ring's.
- */
+/* One sentence on stderr: about the address for the errors of bind(2), else the library's. */
 static int report(const struct program *program, int error)
 {
     const struct options *options = &program->options;
@@ -168,8 +167,7 @@ static int serve_single(struct program *program)
     return error ? report(program, error) : single.stopped;
 }
 
-/* Several reactors, each on a thread of a group; SIGUSR1 says to this one that one of them ended.
- */
+/* Several reactors, each on a thread of a group; SIGUSR1 tells this one that one of them ended. */
 static int group_setup(struct kevy_reactor *reactor, uint32_t index, void *context)
 {
     struct program *program = context;

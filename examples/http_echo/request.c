@@ -151,8 +151,7 @@ static const llhttp_settings_t callbacks = {
     .on_message_complete = message_end,
 };
 
-/* RFC 9112 asks for one empty line before a request to be overlooked: an old client's extra CR LF.
- */
+/* One empty line before a request is overlooked, as RFC 9112 asks: an old client's extra CR LF. */
 static enum request_step phase_start(struct request *request, struct request_input *input)
 {
     if (input->at == input->end)

@@ -52,13 +52,21 @@ struct server_counters {
 /* Bytes of an echo that are kept until the answer begins: see connection.h. */
 #define EXCHANGE_HELD_MAX 2048
 
+/*
+ * One request and its answer. Both what is held of an echo and the text of a head have room in
+ * front, where the head of the answer goes, so that an answer is one piece of memory and one send.
+ */
 struct exchange {
     struct exchange *next_spare;
     struct head head;
     uint32_t held_length;
-    char held[EXCHANGE_HELD_MAX];
-    char text[]; /* of the head: limits.head_bytes */
+    char bytes[]; /* RESPONSE_BYTES_MAX, what is held, limits.head_bytes of text */
 };
+
+static inline char *exchange_held(struct exchange *exchange)
+{
+    return exchange->bytes + RESPONSE_BYTES_MAX;
+}
 
 struct server {
     struct kevy_listener listener;
@@ -80,8 +88,7 @@ struct server {
 int server_open(struct server *server, struct kevy_reactor *reactor,
                 const struct server_options *options);
 
-/* Frees the spare memory, once all connections are closed. Idempotent; a zeroed server is accepted.
- */
+/* Frees the spare memory, once all connections are closed. Idempotent, and right when zeroed. */
 void server_free(struct server *server);
 
 /* Memory for a connection, NULL when there is none; and back. */
