@@ -20,6 +20,7 @@ void kevy_completion_init(struct kevy_completion *completion, struct kevy_reacto
     completion->done = done;
     completion->reactor = reactor;
     completion->in_flight = 0;
+    completion->timed_out = 0;
 }
 
 static struct kevy_sqe *backlog_take(struct kevy_reactor *reactor, uint64_t user_data)
@@ -74,12 +75,41 @@ void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint
 {
     struct kevy_completion *completion = owner;
 
+    if (result == -ECANCELED && completion->timed_out)
+        result = -ETIMEDOUT;
     if ((flags & KEVY_CQE_F_MORE) == 0) {
         assert(completion->in_flight > 0);
         completion->in_flight--;
         reactor->completions_active--;
+        if (completion->in_flight == 0)
+            completion->timed_out = 0;
     }
     completion->done(completion, result, flags);
+}
+
+/* Without a slot for the cancel the limit comes again in a tick. */
+static void limit_passed(struct kevy_timer *timer)
+{
+    struct kevy_completion_limit *limit =
+        KEVY_CONTAINER_OF(timer, struct kevy_completion_limit, timer);
+    int error = kevy_completion_cancel(limit->completion);
+
+    if (error == -EAGAIN)
+        kevy_timer_start(timer, timer->reactor, 1, limit_passed);
+    else if (error == 0)
+        limit->completion->timed_out = 1;
+}
+
+void kevy_completion_limit_start(struct kevy_completion_limit *limit,
+                                 struct kevy_completion *completion, uint64_t timeout_ns)
+{
+    limit->completion = completion;
+    kevy_timer_start(&limit->timer, completion->reactor, timeout_ns, limit_passed);
+}
+
+void kevy_completion_limit_stop(struct kevy_completion_limit *limit)
+{
+    kevy_timer_stop(&limit->timer);
 }
 
 int completion_internal_poll(struct kevy_completion *completion, int fd)

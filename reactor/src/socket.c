@@ -76,6 +76,32 @@ static int option_set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
+/* The options of TCP that accepted sockets inherit; 0 is "as the system has it". */
+static int tcp_options_set(int fd, const struct kevy_listener_options *options)
+{
+    uint32_t probe_s = options->keep_alive_s / 3;
+    const struct {
+        int level, name;
+        uint32_t value;
+    } wanted[] = {
+        {IPPROTO_TCP, TCP_NODELAY, !options->delay},
+        {SOL_SOCKET, SO_KEEPALIVE, options->keep_alive_s != 0},
+        {IPPROTO_TCP, TCP_KEEPIDLE, options->keep_alive_s},
+        {IPPROTO_TCP, TCP_KEEPINTVL, options->keep_alive_s != 0 && probe_s == 0 ? 1 : probe_s},
+        {IPPROTO_TCP, TCP_KEEPCNT, options->keep_alive_s != 0 ? 3 : 0},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, options->user_timeout_ms},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, options->not_sent_low},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept_s},
+        {IPPROTO_TCP, TCP_FASTOPEN, options->fast_open_backlog},
+    };
+    int error = 0;
+
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && error == 0; i++)
+        if (wanted[i].value != 0)
+            error = option_set(fd, wanted[i].level, wanted[i].name, (int)wanted[i].value);
+    return error;
+}
+
 static int options_set(int fd, const struct kevy_listener_options *options,
                        const struct address *address)
 {
@@ -89,8 +115,8 @@ static int options_set(int fd, const struct kevy_listener_options *options,
         error = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0 && address->any.sa_family == AF_INET6)
         error = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual);
-    if (error == 0 && !options->delay)
-        error = option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (error == 0)
+        error = tcp_options_set(fd, options);
     return error;
 }
 

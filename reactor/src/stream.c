@@ -316,6 +316,22 @@ void stream_object_closed(struct kevy_object *object)
     stream->events->close(stream, stream->reason);
 }
 
+int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *peer)
+{
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+
+    if (stream->fd < 0)
+        return -ENOTCONN;
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+        return -errno;
+    if (credentials.pid == 0)
+        return -EOPNOTSUPP; /* what the kernel says of sockets that are not local */
+    *peer = (struct kevy_peer){
+        .process = credentials.pid, .user = credentials.uid, .group = credentials.gid};
+    return 0;
+}
+
 int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address, socklen_t *length)
 {
     if (stream->fd < 0)

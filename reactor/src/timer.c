@@ -34,6 +34,19 @@ void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, ui
         timer_file(timer, add_saturated(clock_now(reactor), delay_ns));
 }
 
+void kevy_timer_start_slack(struct kevy_timer *timer, struct kevy_reactor *reactor,
+                            uint64_t delay_ns, uint64_t slack_ns, kevy_timer_fire fire)
+{
+    uint64_t deadline_ns = add_saturated(clock_now(reactor), delay_ns);
+    uint64_t part_ns = slack_ns != 0 ? deadline_ns % slack_ns : 0;
+
+    kevy_timer_start(timer, reactor, delay_ns, fire);
+    if (part_ns == 0)
+        return;
+    kevy_timer_stop(timer);
+    timer_file(timer, add_saturated(deadline_ns, slack_ns - part_ns));
+}
+
 void kevy_timer_start_periodic(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                uint64_t period_ns, kevy_timer_fire fire)
 {

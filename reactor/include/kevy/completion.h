@@ -20,6 +20,7 @@
 
 #include <kevy/reactor.h>
 #include <kevy/ring_prep.h>
+#include <kevy/timer.h>
 
 #if KEVY_RING_SUPPORTED
 
@@ -38,6 +39,13 @@ struct kevy_completion {
     kevy_completion_done done;
     struct kevy_reactor *reactor;
     uint32_t in_flight; /* private: requests without their last callback */
+    uint32_t timed_out; /* private: its limit passed, and its requests have been cancelled */
+};
+
+/* A time limit for a completion. All zero is valid and off. PINNED while it is on. */
+struct kevy_completion_limit {
+    struct kevy_timer timer;
+    struct kevy_completion *completion;
 };
 
 /* Makes *completion ready for use. Nothing is to be undone: a completion without a request is plain
@@ -60,6 +68,17 @@ KEVY_API struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion
  * flight.
  */
 KEVY_API int kevy_completion_cancel(struct kevy_completion *completion);
+
+/*
+ * Cancels whatever is in flight on the completion `timeout_ns` from now; what that ends reports
+ * -ETIMEDOUT instead of -ECANCELED. The limit is off once it passed, or with
+ * kevy_completion_limit_stop(); stop it when the callback came in time.
+ */
+KEVY_API void kevy_completion_limit_start(struct kevy_completion_limit *limit,
+                                          struct kevy_completion *completion, uint64_t timeout_ns);
+
+/* Turns the limit off. Idempotent. */
+KEVY_API void kevy_completion_limit_stop(struct kevy_completion_limit *limit);
 
 /* True from the slot on until the last callback of the last request has been called. */
 static inline bool kevy_completion_active(const struct kevy_completion *completion)

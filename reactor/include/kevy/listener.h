@@ -46,6 +46,16 @@ struct kevy_listener_options {
     bool reuse_port;          /* SO_REUSEPORT: several listeners share the port, one a reactor */
     bool delay; /* leaves Nagle's algorithm on; off by default: a turn sends at once what it has */
 
+    /* Set on the listening socket, inherited by what it accepts; TCP only, 0 leaves the system's
+     * default. */
+    uint32_t keep_alive_s; /* SO_KEEPALIVE, the first probe after so long, three more a third of it
+                              apart */
+    uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged */
+    uint32_t
+        not_sent_low; /* TCP_NOTSENT_LOWAT: bytes that the kernel queues beyond what it sends */
+    uint32_t defer_accept_s;    /* TCP_DEFER_ACCEPT: accept once bytes came, or after so long */
+    uint32_t fast_open_backlog; /* TCP_FASTOPEN: connections whose first bytes came with the SYN */
+
     /* Memory for a connection: a stream fresh from kevy_stream_init(), or NULL to shed. Required.
      */
     struct kevy_stream *(*accept)(struct kevy_listener *listener);

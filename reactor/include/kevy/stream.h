@@ -207,6 +207,17 @@ KEVY_API void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32
 KEVY_API int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address,
                               socklen_t *length);
 
+/* Who is at the other end of a Unix stream, as the kernel knows it since the connect (SO_PEERCRED).
+ */
+struct kevy_peer {
+    int32_t process; /* pid */
+    uint32_t user;   /* effective uid */
+    uint32_t group;  /* effective gid */
+};
+
+/* Writes the peer's credentials into *peer. Returns 0, -ENOTCONN, or -EOPNOTSUPP for TCP. */
+KEVY_API int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *peer);
+
 /* Bytes queued and not yet accepted by the kernel. */
 static inline size_t kevy_stream_queued(const struct kevy_stream *stream)
 {

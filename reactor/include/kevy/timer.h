@@ -49,6 +49,14 @@ KEVY_API void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *re
                                uint64_t delay_ns, kevy_timer_fire fire);
 
 /*
+ * As kevy_timer_start() for a timer that may fire up to `slack_ns` late: the deadline is put off to
+ * the next multiple of it on the clock, so that many such timers come due in the same turn and wake
+ * the loop once.
+ */
+KEVY_API void kevy_timer_start_slack(struct kevy_timer *timer, struct kevy_reactor *reactor,
+                                     uint64_t delay_ns, uint64_t slack_ns, kevy_timer_fire fire);
+
+/*
  * Arms *timer to fire every `period_ns`, at least 1, the first time after one period. Periods are
  * counted from the start, so that lateness never adds up; firings that a blocked loop missed are
  * left out.
