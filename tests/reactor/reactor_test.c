@@ -292,6 +292,16 @@ void probe_unix(struct probe *probe, const struct kevy_stream_events *events)
     probe_adopt(probe, pair[0]);
 }
 
+void probe_small(struct probe *probe, const struct kevy_stream_events *events)
+{
+    static const int size = 16384;
+
+    probe_unix(probe, events);
+    ck_assert_int_eq(
+        setsockopt(kevy_stream_fd(&probe->stream), SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    ck_assert_int_eq(setsockopt(probe->peer, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+}
+
 void probe_peer_close(struct probe *probe)
 {
     if (probe->peer >= 0)

@@ -114,6 +114,12 @@ void probe_init(struct probe *probe, const struct kevy_stream_events *events);
 void probe_tcp(struct probe *probe, const struct kevy_stream_events *events);
 void probe_unix(struct probe *probe, const struct kevy_stream_events *events);
 
+/*
+ * The same with socket buffers so small that a peer that does not read is soon felt. Unix sockets,
+ * because TCP with small buffers waits for its own timers.
+ */
+void probe_small(struct probe *probe, const struct kevy_stream_events *events);
+
 /* Turns until the stream has had its last callback; closes the peer afterwards. */
 void probe_finish(struct probe *probe);
 
