@@ -7,9 +7,9 @@
  * caller's memory, the rings first, each from a page boundary on. Before 5.4 the CQ needs a mapping
  * of its own.
  *
- * Invariants. A mapping pointer is NULL exactly when its size is 0; what is lent has no size. Every
- * offset is taken from the kernel's params: since 6.x the cursors share a cache line, before that
- * each had one.
+ * Invariants. A mapping pointer is NULL exactly when its size is 0; of lent memory ring_size is the
+ * whole and sqe_size 0. Every offset is taken from the kernel's params: since 6.x the cursors share
+ * a cache line, before that each had one.
  */
 #include "memory.h"
 
@@ -106,6 +106,8 @@ int kevy_memory_lend(struct kevy_params *params, void *memory, size_t size)
     rings = rings_room(sq_entries, cq_entries, params->flags);
     if (memory == NULL || size < rings + sqes_room(sq_entries, params->flags))
         return -EINVAL;
+    /* The kernel expects fresh pages: it sets sizes, and takes the cursors to be 0. */
+    memset(memory, 0, RINGS_HEADER_BYTES);
     params->cq_off.user_addr = (uint64_t)(uintptr_t)memory;
     params->sq_off.user_addr = (uint64_t)(uintptr_t)memory + rings;
     return 0;
@@ -183,6 +185,8 @@ int kevy_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
     if (params->flags & KEVY_SETUP_NO_MMAP) {
         ring->memory_lent = true;
         ring->ring_memory = (void *)(uintptr_t)params->cq_off.user_addr;
+        ring->ring_size = (size_t)(params->sq_off.user_addr - params->cq_off.user_addr) +
+                          sqes_room(params->sq_entries, params->flags);
         ring->sqes = (struct kevy_sqe *)(uintptr_t)params->sq_off.user_addr;
     } else {
         error = areas_map(ring, params);
@@ -195,8 +199,14 @@ int kevy_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
 
 void kevy_memory_unmap(struct kevy_ring *ring)
 {
-    if (ring->memory_lent)
+    if (ring->memory_lent) {
+        /*
+         * The kernel tears a ring down behind our back, and writes the CQ's tail meanwhile: into
+         * what is then perhaps the heap again, or the next ring. Into pages of its own it may.
+         */
+        (void)kevy_syscall_discard(ring->ring_memory, ring->ring_size);
         return;
+    }
     if (ring->sqes != NULL)
         kevy_syscall_munmap(ring->sqes, ring->sqe_size);
     if (ring->cq_memory != NULL)

@@ -221,6 +221,16 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     return wait_outcome(ring, wait, deadline_ns);
 }
 
+void kevy_ring_phantom_note(struct kevy_ring *ring)
+{
+    uint32_t head = *ring->cq_head, tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
+
+    if (tail - head <= ring->cq_entries)
+        return;
+    ring->phantom = head + ring->cq_entries;
+    ring->has_phantom = true;
+}
+
 static uint32_t batch_reap(struct kevy_ring *ring, kevy_ring_reap reap, void *context)
 {
     const struct kevy_cqe *cqe;

@@ -65,6 +65,12 @@ static inline int kevy_syscall_dontfork(void *memory, size_t size)
     return madvise(memory, size, MADV_DONTFORK) < 0 ? -errno : 0;
 }
 
+/* Puts zero pages in the place of private memory; who has pinned the old ones keeps them. */
+static inline int kevy_syscall_discard(void *memory, size_t size)
+{
+    return madvise(memory, size, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
 static inline int kevy_syscall_close(int fd)
 {
     return close(fd) < 0 ? -errno : 0;

@@ -329,6 +329,7 @@ START_TEST(sizes_and_flags_out_of_range_are_refused)
         {.entries = 65536, .buffer_size = SIZE},
         {.entries = 4, .buffer_size = 0},
         {.entries = 4, .buffer_size = SIZE, .flags = 1U << 31},
+        {.entries = 4, .buffer_size = UINT32_MAX, .flags = 1U << 31},
     };
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

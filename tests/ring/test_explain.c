@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "explain.h"
@@ -212,6 +213,21 @@ START_TEST(a_long_file_is_read_as_far_as_it_goes)
 }
 END_TEST
 
+START_TEST(limits_are_those_in_force)
+{
+    struct rlimit limit = {1000, 1000};
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    kevy_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
+    ck_assert_uint_eq(facts.open_files, 1000);
+    limit.rlim_cur = 4096;
+    limit.rlim_max = 4096;
+    ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    kevy_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
+    ck_assert_uint_eq(facts.memlock_bytes, 4096);
+}
+END_TEST
+
 static void *explain_often(void *argument)
 {
     for (int i = 0; i < 500; i++) {
@@ -257,6 +273,7 @@ Suite *test_suite(void)
     tcase_add_test(machine, errno_is_left_alone);
     tcase_add_test(machine, facts_come_from_the_files);
     tcase_add_test(machine, a_long_file_is_read_as_far_as_it_goes);
+    tcase_add_test(machine, limits_are_those_in_force);
     tcase_add_test(machine, any_thread_may_ask);
     suite_add_tcase(suite, machine);
     return suite;

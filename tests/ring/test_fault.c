@@ -8,6 +8,7 @@
 #include <kevy/buffer_ring.h>
 #include <kevy/ring_explain.h>
 #include <kevy/ring_mode.h>
+#include <kevy/ring_register.h>
 #include <kevy/ring_zcrx.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -112,6 +113,8 @@ START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
     ring_open(&ring, 4, &options);
     fault_next(FAULT_REGISTER, -ENOMEM, 1);
     ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, NULL, 0), -ENOMEM);
+    fault_next(FAULT_REGISTER, -EFAULT, 1);
+    ck_assert_int_eq(kevy_ring_workers_limit(&ring, NULL, NULL), -EFAULT);
     nop_queue(&ring, 1, 0);
     cqe_expect(&ring, 1, 0);
     for (uint32_t nth = 1; nth <= 2; nth++) {
@@ -165,6 +168,88 @@ START_TEST(a_zero_copy_queue_without_memory_is_refused)
     ck_assert_int_lt(kevy_zcrx_init(&zcrx, &ring, &options), 0);
     kevy_ring_deinit(&ring);
     leak_check();
+}
+END_TEST
+
+/* A kernel with a card: cursors at 0 and 64, entries behind. */
+static int zcrx_answer(void *argument)
+{
+    struct kevy_zcrx_ifq_reg *queue = argument;
+    struct kevy_zcrx_area_reg *area = (struct kevy_zcrx_area_reg *)(uintptr_t)queue->area_ptr;
+    const struct kevy_region_desc *region =
+        (const struct kevy_region_desc *)(uintptr_t)queue->region_ptr;
+
+    ck_assert_uint_eq(queue->if_idx, 3);
+    ck_assert_uint_eq(queue->if_rxq, 5);
+    ck_assert_uint_eq(area->dmabuf_fd, 9);
+    ck_assert_uint_eq(region->flags, KEVY_MEM_REGION_TYPE_USER);
+    ck_assert_uint_ge(region->size, 128 + queue->rq_entries * sizeof(struct kevy_zcrx_rqe));
+    area->rq_area_token = UINT64_C(7) << KEVY_ZCRX_AREA_SHIFT;
+    queue->offsets.head = 0;
+    queue->offsets.tail = 64;
+    queue->offsets.rqes = 128;
+    queue->zcrx_id = 11;
+    return 0;
+}
+
+static int export_answer(void *argument)
+{
+    struct kevy_zcrx_ctrl *control = argument;
+
+    ck_assert_uint_eq(control->zcrx_id, 11);
+    if (control->op == KEVY_ZCRX_CTRL_EXPORT)
+        control->zc_export.zcrx_fd = 33;
+    return 0;
+}
+
+START_TEST(a_card_would_be_used)
+{
+    struct kevy_zcrx_options options = {.interface_index = 3,
+                                        .queue = 5,
+                                        .entries = 64,
+                                        .area_flags = KEVY_ZCRX_AREA_DMABUF,
+                                        .dmabuf_fd = 9};
+    struct kevy_zcrx_cqe token = {.off = 4096};
+    struct kevy_zcrx zcrx;
+    struct kevy_ring ring;
+
+    ring_open(&ring, 4, NULL);
+    fault_answer_set(KEVY_REGISTER_ZCRX_IFQ, zcrx_answer);
+    ck_assert_int_eq(kevy_zcrx_init(&zcrx, &ring, &options), 0);
+    ck_assert_uint_eq(zcrx.id, 11);
+    for (uint32_t i = 0; i < 64; i++)
+        ck_assert(kevy_zcrx_give(&zcrx, token, i));
+    ck_assert(!kevy_zcrx_give(&zcrx, token, 64));
+    kevy_zcrx_publish(&zcrx);
+    ck_assert_uint_eq(*zcrx.shared_tail, 64);
+    ck_assert_uint_eq(zcrx.entries[63].off, (UINT64_C(7) << KEVY_ZCRX_AREA_SHIFT) | 4096);
+    fault_answer_set(KEVY_REGISTER_ZCRX_CTRL, export_answer);
+    ck_assert_int_eq(kevy_zcrx_flush(&ring, &zcrx), 0);
+    ck_assert_int_eq(kevy_zcrx_export(&ring, &zcrx), 33);
+    kevy_zcrx_deinit(&zcrx);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+static int query_answer(void *argument)
+{
+    struct kevy_query_hdr *question = argument;
+
+    memset((void *)(uintptr_t)question->query_data, 1, question->size);
+    return 0;
+}
+
+START_TEST(a_newer_kernel_would_be_asked_more)
+{
+    struct kevy_query_zcrx zcrx;
+    struct kevy_query_scq scq;
+
+    fault_answer_set(KEVY_REGISTER_QUERY, query_answer);
+    ck_assert_int_eq(kevy_ring_query_zcrx(&zcrx), 0);
+    ck_assert_uint_eq(zcrx.features, 0x01010101);
+    ck_assert_int_eq(kevy_ring_query_scq(&scq), 0);
+    ck_assert_uint_eq(scq.hdr_size, UINT64_C(0x0101010101010101));
 }
 END_TEST
 
@@ -516,6 +601,8 @@ Suite *test_suite(void)
                      "needs Linux 6.13");
     }
     tcase_add_test(age, an_older_kernel_has_no_wait_region);
+    tcase_add_test(age, a_card_would_be_used);
+    tcase_add_test(age, a_newer_kernel_would_be_asked_more);
     tcase_add_test(torture, the_probe_fails_cleanly_at_every_call);
     tcase_add_test(torture, descriptor_zero_is_closed_too);
     tcase_add_test(torture, setup_errors_come_through_and_can_be_explained);

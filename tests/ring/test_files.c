@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <kevy/ring_files.h>
+#include <kevy/ring_mode.h>
 #include <kevy/ring_prep.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -175,6 +176,23 @@ START_TEST(a_sparse_table_of_buffers_fills_up_later)
 }
 END_TEST
 
+START_TEST(buffers_can_be_shared_by_a_ring_without_a_descriptor)
+{
+    struct iovec both[2] = {{memory[0], sizeof memory[0]}, {memory[1], sizeof memory[1]}};
+    struct kevy_ring_options options = {.required_flags = KEVY_SETUP_REGISTERED_FD_ONLY};
+    struct kevy_ring source;
+
+    options.memory_size = kevy_ring_memory_size(8, &options);
+    options.memory = aligned_alloc(65536, (options.memory_size + 65535) & ~(size_t)65535);
+    ring_open(&source, 8, &options);
+    ck_assert_int_eq(kevy_ring_buffers_register(&source, both, 2), 0);
+    ck_assert_int_eq(kevy_ring_buffers_clone(&ring, &source, NULL), 0);
+    buffer_read(1, memory[1], 5);
+    kevy_ring_deinit(&source);
+    free(options.memory);
+}
+END_TEST
+
 START_TEST(buffers_can_be_shared_between_rings)
 {
     struct iovec both[2] = {{memory[0], sizeof memory[0]}, {memory[1], sizeof memory[1]}};
@@ -221,10 +239,13 @@ Suite *test_suite(void)
         support_skip("the_kernel_chooses_within_the_range_it_is_given", "needs Linux 6.0");
         support_skip("a_sparse_table_of_buffers_fills_up_later", "needs Linux 6.0");
     }
-    if (clone)
+    if (clone) {
         tcase_add_test(buffers, buffers_can_be_shared_between_rings);
-    else
+        tcase_add_test(buffers, buffers_can_be_shared_by_a_ring_without_a_descriptor);
+    } else {
         support_skip("buffers_can_be_shared_between_rings", "needs Linux 6.14");
+        support_skip("buffers_can_be_shared_by_a_ring_without_a_descriptor", "needs Linux 6.14");
+    }
     suite_add_tcase(suite, files);
     suite_add_tcase(suite, buffers);
     return suite;

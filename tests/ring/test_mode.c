@@ -206,9 +206,10 @@ START_TEST(big_cqes_carry_two_more_words)
 }
 END_TEST
 
+/* Three slots for every two: so each place in the ring has its turn, the last one included. */
 static bool is_big(uint64_t number)
 {
-    return number % 3 == 1;
+    return number % 2 == 1;
 }
 
 static uint64_t mixed_queue(struct kevy_ring *ring, uint64_t next, uint32_t count)
@@ -276,25 +277,81 @@ START_TEST(mixed_cqes_can_be_reaped_in_batches)
 }
 END_TEST
 
+struct mixed_log {
+    uint64_t count;
+    uint8_t seen[80];
+};
+
 static void mixed_note(const struct kevy_cqe *cqe, void *context)
 {
-    uint64_t *seen = context;
+    struct mixed_log *log = context;
 
-    mixed_expect(cqe, (*seen)++);
+    ck_assert_uint_lt(cqe->user_data, sizeof log->seen);
+    ck_assert_msg(log->seen[cqe->user_data] == 0, "%d came twice", (int)cqe->user_data);
+    log->seen[cqe->user_data] = 1;
+    log->count++;
+    mixed_expect(cqe, cqe->user_data);
 }
 
-START_TEST(mixed_cqes_overflow_without_loss)
+static void mixed_pour(struct kevy_ring *mixed)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE_MIXED, .cq_entries = 8};
-    struct kevy_ring ring;
-    uint64_t next = 0, seen = 0;
+    uint64_t next = 0;
 
-    ring_open(&ring, 4, &options);
-    for (int i = 0; i < 20; i++)
-        next = mixed_queue(&ring, next, 4);
-    ck_assert(kevy_ring_overflowed(&ring));
-    while (seen < next)
-        ck_assert_uint_ne(kevy_ring_for_each(&ring, mixed_note, &seen), 0);
+    ring_open(mixed, 4, &options);
+    while (next < 80)
+        next = mixed_queue(mixed, next, 4);
+    ck_assert(kevy_ring_overflowed(mixed));
+}
+
+/* Linux 6.18 hands a small CQE out of turn then, and counts one that is not there. */
+START_TEST(mixed_cqes_overflow_without_loss_or_repetition)
+{
+    struct mixed_log log = {0};
+    struct kevy_ring ring;
+
+    mixed_pour(&ring);
+    while (log.count < 80)
+        ck_assert_uint_ne(kevy_ring_for_each(&ring, mixed_note, &log), 0);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(mixed_cqes_overflow_likewise_when_released_one_by_one)
+{
+    struct mixed_log log = {0};
+    struct kevy_ring ring;
+
+    mixed_pour(&ring);
+    while (log.count < 80) {
+        const struct kevy_cqe *cqe = kevy_ring_next(&ring);
+
+        if (cqe != NULL)
+            mixed_note(cqe, &log);
+        kevy_ring_release(&ring);
+        if (cqe == NULL)
+            ck_assert_int_eq(kevy_ring_flush(&ring), 0);
+    }
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(mixed_cqes_overflow_likewise_in_batches)
+{
+    struct mixed_log log = {0};
+    struct kevy_ring ring;
+
+    mixed_pour(&ring);
+    while (log.count < 80) {
+        struct kevy_cqe_batch batch = kevy_cqe_batch_begin(&ring);
+        const struct kevy_cqe *cqe;
+
+        while ((cqe = kevy_cqe_batch_next(&batch)) != NULL)
+            mixed_note(cqe, &log);
+        kevy_cqe_batch_end(&ring, &batch);
+        if (kevy_ring_ready(&ring) == 0)
+            ck_assert_int_eq(kevy_ring_flush(&ring), 0);
+    }
     kevy_ring_deinit(&ring);
 }
 END_TEST
@@ -403,7 +460,28 @@ START_TEST(the_queues_can_lie_in_the_callers_memory)
     nops_run(&ring, 1500);
     kevy_ring_deinit(&ring);
     ck_assert_int_eq(msync(memory, size, MS_ASYNC), 0); /* still the caller's */
+    for (size_t i = 0; i < size; i++)
+        ck_assert_uint_eq(memory[i], 0);
     ck_assert_int_eq(munmap(memory, size), 0);
+}
+END_TEST
+
+/* The kernel tears rings down behind our back and writes into their memory meanwhile. */
+START_TEST(lent_memory_can_be_used_again_at_once)
+{
+    struct kevy_ring_options options = {0};
+    size_t size = kevy_ring_memory_size(8, NULL);
+    struct kevy_ring ring;
+
+    options.memory = memory_make(size);
+    options.memory_size = size;
+    for (int i = 0; i < 200; i++) {
+        memset(options.memory, 0xff, size); /* whatever was there before does not matter */
+        ring_open(&ring, 8, &options);
+        nops_run(&ring, 1 + (uint64_t)i % 20);
+        kevy_ring_deinit(&ring);
+    }
+    munmap(options.memory, size);
 }
 END_TEST
 
@@ -740,7 +818,9 @@ static void sizes_add(Suite *suite)
     ADD_IF(sizes, for_each_copies_the_whole_of_a_big_cqe, mixed, "Linux 6.18");
     ADD_IF(sizes, mixed_cqes_come_in_their_sizes_and_fillers_do_not, mixed, "Linux 6.18");
     ADD_IF(sizes, mixed_cqes_can_be_reaped_in_batches, mixed, "Linux 6.18");
-    ADD_IF(sizes, mixed_cqes_overflow_without_loss, mixed, "Linux 6.18");
+    ADD_IF(sizes, mixed_cqes_overflow_without_loss_or_repetition, mixed, "Linux 6.18");
+    ADD_IF(sizes, mixed_cqes_overflow_likewise_when_released_one_by_one, mixed, "Linux 6.18");
+    ADD_IF(sizes, mixed_cqes_overflow_likewise_in_batches, mixed, "Linux 6.18");
     ADD_IF(sizes, big_sqes_have_128_bytes_of_their_own, setup_grants(KEVY_SETUP_SQE128),
            "Linux 5.19");
     tcase_add_test(sizes, big_sqes_of_a_mixed_ring_never_lie_across_the_end);
@@ -755,6 +835,7 @@ static void memory_add(Suite *suite)
     tcase_add_test(memory, memory_sizes_follow_the_modes);
     tcase_add_test(memory, lent_memory_that_does_not_do_is_refused);
     ADD_IF(memory, the_queues_can_lie_in_the_callers_memory, lent, "Linux 6.10");
+    ADD_IF(memory, lent_memory_can_be_used_again_at_once, lent, "Linux 6.10");
     ADD_IF(memory, huge_pages_hold_a_whole_ring, lent, "Linux 6.10");
     ADD_IF(memory, a_ring_may_be_an_index_and_no_descriptor,
            lent_granted(KEVY_SETUP_REGISTERED_FD_ONLY), "Linux 6.10");

@@ -10,6 +10,7 @@
 #define kevy_syscall_mmap     real_mmap
 #define kevy_syscall_munmap   real_munmap
 #define kevy_syscall_dontfork real_dontfork
+#define kevy_syscall_discard  real_discard
 #define kevy_syscall_close    real_close
 #define kevy_syscall_thread   real_thread
 #define kevy_syscall_now_ns   real_now_ns
@@ -20,6 +21,7 @@
 #undef kevy_syscall_mmap
 #undef kevy_syscall_munmap
 #undef kevy_syscall_dontfork
+#undef kevy_syscall_discard
 #undef kevy_syscall_close
 #undef kevy_syscall_thread
 #undef kevy_syscall_now_ns
@@ -38,6 +40,8 @@ static struct {
     bool submit_short;
     uint32_t submit_count;
     int mappings;
+    fault_answer answer; /* to answer_opcode, NULL for none */
+    uint32_t answer_opcode;
     struct fault_kernel kernel;
 } fault = {.kernel = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 
@@ -72,6 +76,12 @@ void fault_submit_short(uint32_t count)
 {
     fault.submit_short = true;
     fault.submit_count = count;
+}
+
+void fault_answer_set(uint32_t opcode, fault_answer answer)
+{
+    fault.answer_opcode = opcode;
+    fault.answer = answer;
 }
 
 void fault_kernel_set(const struct fault_kernel *kernel)
@@ -137,6 +147,8 @@ int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t coun
 
     if (result < 0)
         return result;
+    if (fault.answer != NULL && opcode == fault.answer_opcode)
+        return fault.answer(argument);
     if ((opcode & ~KEVY_REGISTER_USE_REGISTERED_RING) >= fault.kernel.register_ops)
         return -EINVAL;
     return real_register(fd, opcode, argument, count);
@@ -166,6 +178,11 @@ int kevy_syscall_dontfork(void *memory, size_t size)
     int result = fault_draw(FAULT_DONTFORK);
 
     return result < 0 ? result : real_dontfork(memory, size);
+}
+
+int kevy_syscall_discard(void *memory, size_t size)
+{
+    return real_discard(memory, size);
 }
 
 int kevy_syscall_close(int fd)

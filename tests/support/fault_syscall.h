@@ -47,6 +47,10 @@ void fault_next(enum fault_call call, int error, uint32_t times);
 /* The next enter submits at most `count` SQEs and says so, as when memory runs short half-way. */
 void fault_submit_short(uint32_t count);
 
+/* Has register calls with `opcode` answered by `answer`, as by a newer kernel. */
+typedef int (*fault_answer)(void *argument);
+void fault_answer_set(uint32_t opcode, fault_answer answer);
+
 void fault_kernel_set(const struct fault_kernel *kernel);
 
 /* Calls of one kind since the last reset, failed ones included. */
@@ -62,6 +66,7 @@ int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t coun
 int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset);
 int kevy_syscall_munmap(void *memory, size_t size);
 int kevy_syscall_dontfork(void *memory, size_t size);
+int kevy_syscall_discard(void *memory, size_t size);
 int kevy_syscall_close(int fd);
 int32_t kevy_syscall_thread(void);
 uint64_t kevy_syscall_now_ns(int32_t clock);

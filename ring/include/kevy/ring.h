@@ -86,6 +86,8 @@ struct kevy_ring {
     size_t wait_region_size;
     int32_t registered_by; /* the thread whose table holds enter_fd, 0 for none */
     int32_t clock;         /* of kevy_ring_wait(), 0 for CLOCK_MONOTONIC */
+    uint32_t phantom;      /* CQ position that holds no CQE, where has_phantom */
+    bool has_phantom;      /* see kevy_ring_phantom_note() */
     bool plain;            /* as in the options */
     bool memory_lent;      /* the queues are in the caller's memory */
 };
@@ -118,7 +120,9 @@ struct kevy_ring_options {
     /*
      * KEVY_SETUP_NO_MMAP (6.5): put the queues here instead of into memory of the kernel's, for
      * instance into a huge page. Page-aligned, at least kevy_ring_memory_size() bytes, PINNED until
-     * kevy_ring_deinit(). Before 6.10 it has to be one page, however large.
+     * kevy_ring_deinit(), private, and nothing else in its pages: the kernel goes on writing for a
+     * while after the ring is gone, so deinit cuts the pages off (MADV_DONTNEED) and leaves zeros.
+     * Before 6.10 it has to be one page, however large.
      */
     void *memory;
     size_t memory_size;
@@ -308,6 +312,14 @@ static inline uint32_t kevy_ring_ready(const struct kevy_ring *ring)
 }
 
 /*
+ * Private, mixed rings: Linux 6.18 miscounts when a big CQE no longer fits in front of the queue's
+ * end and the queue is then full. It puts a small one in the filler's slot and counts both, so that
+ * the tail comes to lie a whole lap and one before the head, and the first CQE seems to be there
+ * twice. Notes that position before the head moves, when it can still be told.
+ */
+KEVY_API void kevy_ring_phantom_note(struct kevy_ring *ring);
+
+/*
  * Hands out the next completion, NULL when there is none. The CQE is BORROWED until
  * kevy_ring_release() or the next call that enters the kernel, whichever is first. Filler CQEs of
  * mixed rings (6.18) are passed over; there a CQE is 32 bytes long when it carries KEVY_CQE_F_32.
@@ -323,6 +335,8 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
             ring->cqe_tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
             if (ring->cqe_head == ring->cqe_tail)
                 return NULL;
+            if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0))
+                kevy_ring_phantom_note(ring);
         }
         cqe = (const struct kevy_cqe *)(const void *)((const char *)ring->cqes +
                                                       ((size_t)(ring->cqe_head & ring->cq_mask)
@@ -330,6 +344,10 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
         ring->cqe_head++;
         if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) == 0, 1))
             return cqe; /* flag bits 5 and 15 may come from a MSG_RING peer here: never look */
+        if (ring->has_phantom && ring->cqe_head - 1 == ring->phantom) {
+            ring->has_phantom = false;
+            continue;
+        }
         if (cqe->flags & KEVY_CQE_F_SKIP)
             continue;
         if (cqe->flags & KEVY_CQE_F_32)
@@ -367,6 +385,8 @@ static inline void kevy_ring_advance(struct kevy_ring *ring, uint32_t count)
 /* Gives the slots of every completion handed out back to the kernel: one store for the batch. */
 static inline void kevy_ring_release(struct kevy_ring *ring)
 {
+    if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0))
+        kevy_ring_phantom_note(ring);
     /* Release: our reads of the CQEs come before; the kernel overwrites only what lies before. */
     __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
 }

@@ -81,18 +81,28 @@ struct kevy_cqe_batch {
 };
 
 /* Opens a batch with the completions that are there now. */
-static inline struct kevy_cqe_batch kevy_cqe_batch_begin(const struct kevy_ring *ring)
+static inline struct kevy_cqe_batch kevy_cqe_batch_begin(struct kevy_ring *ring)
 {
     struct kevy_cqe_batch batch;
+    uint32_t ready = kevy_ring_ready(ring);
 
+    batch.special = 0;
+    if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0)) {
+        batch.special = KEVY_CQE_F_SKIP | KEVY_CQE_F_32;
+        kevy_ring_phantom_note(ring);
+        if (ring->has_phantom && ring->phantom == ring->cqe_head) {
+            ring->has_phantom = false;
+            ring->cqe_head++;
+            ready--;
+        }
+        if (ring->has_phantom && ring->phantom - ring->cqe_head < ready)
+            ready = ring->phantom - ring->cqe_head; /* the next batch begins behind it */
+    }
     batch.slots = (const char *)ring->cqes;
     batch.position = (uint64_t)ring->cqe_head << ring->cqe_shift;
-    batch.limit = batch.position + ((uint64_t)kevy_ring_ready(ring) << ring->cqe_shift);
+    batch.limit = batch.position + ((uint64_t)ready << ring->cqe_shift);
     batch.mask = (uint64_t)ring->cq_mask << ring->cqe_shift;
     batch.slot_size = UINT64_C(1) << ring->cqe_shift;
-    batch.special = 0;
-    if (ring->setup_flags & KEVY_SETUP_CQE_MIXED)
-        batch.special = KEVY_CQE_F_SKIP | KEVY_CQE_F_32;
     return batch;
 }
 
