@@ -8,6 +8,11 @@
 #include <limits.h>
 #include <sys/uio.h>
 
+/* musl has it in newer releases only. */
+#ifndef RWF_APPEND
+#include <linux/fs.h>
+#endif
+
 enum { GROUP = 3, BUFFER_SIZE = 64 };
 
 static void register_buffer(char *bytes, size_t length)

@@ -10,6 +10,14 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+/* musl has these in newer releases only. */
+#ifndef STATX_SIZE
+#include <linux/stat.h>
+#endif
+#ifndef RENAME_NOREPLACE
+#include <linux/fs.h>
+#endif
+
 static char directory[64];
 static int directory_fd;
 
