@@ -9,9 +9,10 @@ CDPATH='' cd -- "$(dirname -- "$0")/.."
 need_build_tools
 need g++ have g++
 need check pkg-config --exists check
-need curl have curl
 need python3 have python3
 need universal-ctags have ctags
+need valgrind have valgrind
+need strace have strace
 install_missing
 
 build=build/test

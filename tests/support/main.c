@@ -27,6 +27,8 @@ int main(int argc, char **argv)
 {
     (void)argc;
     support_core_limit_zero();
+    /* libcheck allows 4 s: too few under sanitizers on a busy machine. For tcase_create(). */
+    setenv("CK_DEFAULT_TIMEOUT", "30", 0);
 
     SRunner *runner = srunner_create(test_suite());
     srunner_run_all(runner, CK_ENV);
