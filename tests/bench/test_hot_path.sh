@@ -12,7 +12,8 @@ failed=0
 skipped=0
 
 build=$(mktemp -d) || exit 99
-trap 'rm -rf "$build"' EXIT INT TERM
+trap 'rm -rf "$build"' EXIT
+trap 'exit 1' INT TERM
 . tests/bench/measure.sh
 
 # at_most NAME LIMIT COMMAND...: the last word of what the command prints. A busy machine cuts

@@ -8,7 +8,8 @@ rounds=${1:-9}
 messages=3000 # of a connection, where time is measured
 servers='tcp_echo uv_echo epoll_echo'
 build=$(mktemp -d)
-trap 'rm -rf "$build"' EXIT INT TERM
+trap 'rm -rf "$build"' EXIT
+trap 'exit 1' INT TERM
 . tests/bench/measure.sh
 
 compile_load
@@ -19,9 +20,9 @@ compile epoll_echo tests/bench/echo/epoll_echo.c
 
 # counted SERVER [OPTION]: one row
 counted() {
+    instructions=$(instructions_per_message "$1" "${2:-}")
     counts=$(calls_per_message "$1" "${2:-}")
-    printf '%-12s %12.0f %12s %12s\n' "$1" "$(instructions_per_message "$1" "${2:-}")" \
-        "${counts% *}" "${counts#* }"
+    printf '%-12s %12.0f %12s %12s\n' "$1" "$instructions" "${counts% *}" "${counts#* }"
 }
 
 echo "64 connections x 64 bytes, $compiler $flags, Linux $(uname -r), per message:"

@@ -12,7 +12,8 @@ counted_short=100000
 counted_long=300000
 libraries='kevy libuv libev libevent libevent-queue'
 build=$(mktemp -d)
-trap 'rm -rf "$build"' EXIT INT TERM
+trap 'rm -rf "$build"' EXIT
+trap 'exit 1' INT TERM
 . tests/bench/measure.sh
 
 folder=tests/bench/timers
@@ -30,15 +31,16 @@ compile libevent-queue -DCOMMON_TIMEOUT $folder/main.c $folder/event.c \
 # counted PROGRAM OPERATION OPERATIONS: user-space instructions of the whole run
 counted() {
     valgrind -q --tool=callgrind --callgrind-out-file="$build/callgrind.out" \
-        "$build/$1" "$2" "$counted_timers" "$3" >/dev/null
+        "$build/$1" "$2" "$counted_timers" "$3" >/dev/null || return
     sed -n 's/^summary: //p' "$build/callgrind.out"
 }
 
 # per_operation PROGRAM OPERATION: the difference of two lengths leaves the arming out
 per_operation() {
-    echo "$(counted "$1" "$2" "$counted_short") $(counted "$1" "$2" "$counted_long")" |
-        awk -v operations=$((counted_long - counted_short)) '{
-            printf "%.0f", ($2 - $1) / operations }'
+    of_short=$(counted "$1" "$2" "$counted_short") || return
+    of_long=$(counted "$1" "$2" "$counted_long") || return
+    echo "$of_short $of_long" | awk -v operations=$((counted_long - counted_short)) '{
+        printf "%.0f", ($2 - $1) / operations }'
 }
 
 # Rows of instructions, or of a round's times; the columns are the libraries.
@@ -57,7 +59,8 @@ header "instructions"
 for operation in activity deadline restart; do
     printf '%-20s' "$operation $counted_timers"
     for library in $libraries; do
-        printf ' %15s' "$(per_operation "$library" "$operation")"
+        instructions=$(per_operation "$library" "$operation")
+        printf ' %15s' "$instructions"
     done
     echo
 done
@@ -67,8 +70,8 @@ while [ "$round" -lt "$rounds" ]; do
     for timers in 10000 100000 1000000; do
         for operation in activity deadline restart; do
             for library in $libraries; do
-                echo "$operation $timers $library $("$build/$library" \
-                    "$operation" "$timers" "$operations")"
+                ns=$("$build/$library" "$operation" "$timers" "$operations")
+                echo "$operation $timers $library $ns"
             done
         done
     done
