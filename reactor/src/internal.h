@@ -114,6 +114,7 @@ struct kevy_reactor {
     int wake_fd;
     struct kevy_completion wake;
     int signal_fd;
+    int embed_fd; /* what a foreign loop polls */
     struct kevy_completion signal_ready;
     struct kevy_signal *signals;
     uint32_t signal_round;

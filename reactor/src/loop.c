@@ -22,6 +22,7 @@
 #if KEVY_RING_SUPPORTED
 
 #include <time.h>
+#include <unistd.h>
 
 #define REFUSED_NAP_NS 1000000L
 
@@ -190,18 +191,28 @@ static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
     }
 }
 
+/* Whatever was signalled until now is looked at below: from here on only what is new counts. */
+static void embed_clear(struct kevy_reactor *reactor)
+{
+    uint64_t count;
+
+    if (reactor->embed_fd >= 0 && read(reactor->embed_fd, &count, sizeof count) < 0)
+        return; /* nothing was */
+}
+
 uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
 {
     uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
 
     assert(!reactor->running);
+    embed_clear(reactor);
     submit_now(reactor);
     reactor_clock(reactor);
-    if (work_left(reactor) || reactor->refused || !sleep_begin(reactor))
+    if (work_left(reactor) || reactor->refused || kevy_ring_wants_enter(&reactor->ring))
         return 0;
-    if (deadline_ns == UINT64_MAX)
-        return KEVY_FOREVER;
-    return deadline_ns <= reactor->now_ns ? 0 : deadline_ns - reactor->now_ns;
+    if (!sleep_begin(reactor) || deadline_ns <= reactor->now_ns)
+        return 0;
+    return deadline_ns == UINT64_MAX ? KEVY_FOREVER : deadline_ns - reactor->now_ns;
 }
 
 static void nap(void)
@@ -361,6 +372,8 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
                 timers_run(reactor);
             if (unlikely(tasks_waiting(reactor)))
                 tasks_run(reactor);
+        } else {
+            tasks_run_own(reactor);
         }
     }
     reactor->running = false;

@@ -13,6 +13,11 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_register.h>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #define SQ_ENTRIES_DEFAULT       512U
 #define CQ_ENTRIES_DEFAULT       8192U
 #define TURN_COMPLETIONS_DEFAULT 1024U
@@ -94,6 +99,8 @@ static void parts_close(struct kevy_reactor *reactor)
     tasks_close(reactor);
     pool_close(reactor);
     kevy_ring_deinit(&reactor->ring);
+    if (reactor->embed_fd >= 0)
+        close(reactor->embed_fd);
     memory_deinit(&reactor->memory);
     memory_table_free(allocator, reactor->backlog, BACKLOG_SIZE);
     memory_table_free(allocator, reactor->arena, ARENA_SIZE);
@@ -120,6 +127,7 @@ static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor
     reactor->pending = &reactor->pending_end;
     reactor->wake_fd = -1;
     reactor->signal_fd = -1;
+    reactor->embed_fd = -1;
     reactor->owner = pthread_self();
     memory_init(&reactor->memory, options->allocator, options->buffer_size, options->memory_limit);
     reactor_clock(reactor);
@@ -264,9 +272,22 @@ void kevy_reactor_unref(struct kevy_reactor *reactor)
     reactor->references--;
 }
 
-int kevy_reactor_descriptor(const struct kevy_reactor *reactor)
+int kevy_reactor_descriptor(struct kevy_reactor *reactor)
 {
-    return reactor->ring.fd;
+    int fd, error;
+
+    if (reactor->embed_fd >= 0)
+        return reactor->embed_fd;
+    fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    error = kevy_ring_eventfd_register(&reactor->ring, fd, false);
+    if (error < 0) {
+        close(fd);
+        return error;
+    }
+    reactor->embed_fd = fd;
+    return fd;
 }
 
 bool kevy_reactor_draining(const struct kevy_reactor *reactor)

@@ -189,11 +189,14 @@ KEVY_API void kevy_reactor_ref(struct kevy_reactor *reactor);
 KEVY_API void kevy_reactor_unref(struct kevy_reactor *reactor);
 
 /*
- * For a reactor inside another loop, poll(2) or the like: a descriptor, BORROWED, that is readable
- * when a turn has something to do. The round is: kevy_reactor_run_once(reactor, 0);
- * kevy_reactor_next_timeout(); poll for reading with that limit; again.
+ * For a reactor inside another loop, poll(2) or the like: a descriptor, BORROWED, that becomes
+ * readable when a turn has something to do. It is an eventfd registered with the ring, because the
+ * ring's own descriptor does not wake a poll while completions are deferred (measured on 6.18). The
+ * round is: kevy_reactor_run_once(reactor, 0); kevy_reactor_next_timeout(); poll for reading with
+ * that limit; again. Nobody else reads the descriptor. Returns it, or -EMFILE and the like when it
+ * cannot be made, which is done by the first call.
  */
-KEVY_API int kevy_reactor_descriptor(const struct kevy_reactor *reactor);
+KEVY_API int kevy_reactor_descriptor(struct kevy_reactor *reactor);
 
 /*
  * Hands what was asked for to the kernel, and says how long the foreign loop may sleep:
