@@ -11,17 +11,17 @@
  * whole and sqe_size 0. Every offset is taken from the kernel's params: since 6.x the cursors share
  * a cache line, before that each had one.
  */
-#include "memory.h"
+#include <kevy/ring_mode.h>
 
 #if KEVY_RING_SUPPORTED
 
 #include <assert.h>
 #include <errno.h>
-#include <kevy/ring_mode.h>
 #include <kevy/ring_register.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "syscall.h"
 
 /* In front of the CQEs: 64 bytes on 6.18, and a cache line a cursor on the kernels before. */
