@@ -42,6 +42,9 @@ static inline int kevy_syscall_register(int fd, uint32_t opcode, void *argument,
     return result < 0 ? -errno : (int)result;
 }
 
+/* Meson sees to it; the offset of a kernel-mapped buffer ring has its sign bit set in 32 bits. */
+_Static_assert(sizeof(off_t) == 8, "compile with -D_FILE_OFFSET_BITS=64");
+
 /* Shared, populated mapping of `fd` at `offset`; anonymous and private where `fd` is -1. */
 static inline int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
 {

@@ -10,7 +10,7 @@ CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT INT TERM
-flags='-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Werror'
+flags='-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Wall -Wextra -Wpedantic -Werror'
 passed=0
 failed=0
 skipped=0
