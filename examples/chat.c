@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * chat PORT: what one client says, all others hear. One received buffer is kept once for each
+ * listener and sent from where it lies: no copy, whatever their number. Who does not keep up is let
+ * go.
+ */
+#include "report.h"
+
+#include <kevy/kevy.h>
+
+#include <signal.h>
+#include <stdlib.h>
+
+/* Bytes that may wait for one client. */
+#define BEHIND_MAX (256 << 10)
+
+struct client {
+    struct kevy_stream stream;
+    struct client *next;
+    struct client *previous;
+};
+
+/* The ring of clients, headed by this one. */
+static struct client everyone = {.next = &everyone, .previous = &everyone};
+
+static void client_hears(struct client *client, struct kevy_buffer *said)
+{
+    struct kevy_buffer kept;
+
+    if (kevy_stream_queued(&client->stream) > BEHIND_MAX || kevy_buffer_retain(said, &kept))
+        kevy_stream_abort(&client->stream);
+    else
+        kevy_stream_forward(&client->stream, &kept);
+}
+
+static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    struct client *speaker = KEVY_CONTAINER_OF(stream, struct client, stream);
+
+    for (struct client *client = everyone.next; client != &everyone; client = client->next)
+        if (client != speaker)
+            client_hears(client, buffer);
+}
+
+static void client_close(struct kevy_stream *stream, int reason)
+{
+    struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
+
+    (void)reason;
+    client->previous->next = client->next;
+    client->next->previous = client->previous;
+    free(client);
+}
+
+static const struct kevy_stream_events client_events = {.read = client_read, .close = client_close};
+
+static struct kevy_stream *client_accept(struct kevy_listener *listener)
+{
+    struct client *client = malloc(sizeof *client);
+
+    (void)listener;
+    if (!client)
+        return NULL;
+    client->next = everyone.next;
+    client->previous = &everyone;
+    everyone.next->previous = client;
+    everyone.next = client;
+    return kevy_stream_init(&client->stream, &client_events);
+}
+
+static void stop(struct kevy_signal *watch)
+{
+    kevy_reactor_drain(watch->reactor, KEVY_SECONDS(5));
+}
+
+int main(int argc, char **argv)
+{
+    char *rest = "";
+    unsigned long port = argc == 2 ? strtoul(argv[1], &rest, 10) : 65536;
+    struct kevy_listener_options options = {.port = (uint16_t)port, .accept = client_accept};
+    struct kevy_listener listener;
+    struct kevy_signal term = {0};
+    struct kevy_reactor *reactor = NULL;
+    int error;
+
+    if (port > UINT16_MAX || *rest)
+        return fputs("usage: chat PORT\n", stderr), 2;
+    error = kevy_reactor_create(&reactor, NULL);
+    if (!error)
+        error = kevy_signal_start(&term, reactor, SIGTERM, stop);
+    if (!error)
+        error = kevy_listener_open(&listener, reactor, &options);
+    if (!error) {
+        dprintf(1, "chat: serving port %u\n", kevy_listener_port(&listener));
+        error = kevy_reactor_run(reactor);
+    }
+    return kevy_report("chat", error) | (kevy_reactor_destroy(reactor) != 0);
+}
