@@ -212,7 +212,6 @@
     X(OFF_SQ_RING, 0, 5, 1)                    \
     X(OFF_CQ_RING, 0x8000000, 5, 1)            \
     X(OFF_SQES, 0x10000000, 5, 1)              \
-    X(OFF_MMAP_MASK, 0xf8000000, 5, 19)        \
     X(FILE_INDEX_ALLOC, 0xffffffff, 5, 19)     \
     X(FSYNC_DATASYNC, 0x1, 5, 1)               \
     X(POLL_ADD_MULTI, 0x1, 5, 13)              \
@@ -254,6 +253,7 @@
     X(TIMESTAMP_TYPE_SHIFT, 17, 6, 17)                \
     X(OFF_PBUF_RING, 0x80000000, 6, 4)                \
     X(OFF_PBUF_SHIFT, 16, 6, 4)                       \
+    X(OFF_MMAP_MASK, 0xf8000000, 6, 4)                \
     X(REGISTER_USE_REGISTERED_RING, 0x80000000, 6, 3) \
     X(NOP_INJECT_RESULT, 0x1, 6, 10)                  \
     X(NOP_FILE, 0x2, 6, 13)                           \
