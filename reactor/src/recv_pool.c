@@ -3,12 +3,12 @@
  * The receive pool: lending, copying under pressure, starvation.
  *
  * Model. One provided-buffer ring a reactor, one block a buffer. A block's references are the read
- * callback that runs, the user's kept buffers and the segments of queues; with the last one the
+ * callback that runs, the user's kept buffers and the entries of queues; with the last one the
  * buffer is staged for the kernel, and the loop publishes what was staged once a turn.
  *
  * Invariants. At most half of the pool is kept beyond a read callback: beyond that, keeping copies.
  * So a stream that hoards takes half of the pool at worst, and the other half goes on serving.
- * Starved streams are armed again oldest first, no more at a time than there are buffers, and with
+ * Starved streams are armed again oldest first, a few at a time, and with
  * POLL_FIRST: arming against an empty pool fails at once otherwise, also when nothing has come
  * (liburing issue 1275).
  */
@@ -18,6 +18,8 @@
 
 /* Starved streams read on when this part of the pool is back. */
 #define FEED_DIVISOR 8U
+/* Buffers that a multishot fills in one go: 32 retries and the first (measured on 6.18). */
+#define RUN_BUFFERS 33U
 
 int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
 {
@@ -116,14 +118,18 @@ bool pool_can_feed(const struct kevy_reactor *reactor)
            available >= reactor->pool.entries / FEED_DIVISOR;
 }
 
-/* Arms them here, in their order: the pending list would turn it round. */
+/*
+ * Arms some of them here, in their order: the pending list would turn it round. A multishot takes a
+ * run of buffers before the next request has its turn, so no more are armed at once than there are
+ * runs: of several the first would take all there is every time, and the others nothing.
+ */
 void pool_feed(struct kevy_reactor *reactor)
 {
-    uint32_t available = pool_available(reactor);
+    uint32_t fed = pool_available(reactor) / RUN_BUFFERS + 1;
 
     if (!pool_can_feed(reactor))
         return;
-    while (available-- > 0 && reactor->starved_first != NULL) {
+    while (fed-- > 0 && reactor->starved_first != NULL) {
         struct kevy_stream *stream = reactor->starved_first;
 
         pool_forget(stream);

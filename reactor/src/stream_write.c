@@ -79,6 +79,10 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
         stream->queue_first = first;
         stream->queue_last = last;
         stream_write_expected(stream);
+        /* Still sending: in the `done` of a write that was the last one. Its completion sees to
+         * this. */
+        if (stream_has(stream, STREAM_SENDING))
+            return;
         if (likely(first == last) && likely(send_single(reactor, stream, first)))
             return;
     } else {

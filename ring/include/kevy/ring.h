@@ -285,8 +285,10 @@ static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t us
 static inline struct kevy_sqe *kevy_ring_reserved(const struct kevy_ring *ring, uint32_t number)
 {
     /* Relaxed: outside of an enter, which is on this thread, the kernel does not move its head. */
-    if ((int32_t)(number - __atomic_load_n(ring->sq_head, __ATOMIC_RELAXED)) < 0)
-        return NULL;
+    uint32_t head = __atomic_load_n(ring->sq_head, __ATOMIC_RELAXED);
+
+    if (number - head >= ring->sqe_tail - head)
+        return NULL; /* not between head and tail: consumed, however long ago */
     return (struct kevy_sqe *)(void *)((char *)ring->sqes +
                                        ((size_t)(number & ring->sq_mask) << ring->sqe_shift));
 }
