@@ -4,14 +4,14 @@
  *
  * Model. A reactor owns one ring and turns its completions into callbacks. One turn is:
  *
- *     1  flush      objects with something to do write their requests into the submission queue
- *     2  wait       one enter submits them and waits; the next timer limits the wait
+ *     1  flush      objects with something to do deliver what was held back, write their requests
+ *     2  wait       one enter submits them and waits; the next deadline limits the wait
  *     3  complete   completions become callbacks, a bounded number a turn
  *     4  timers     what is due fires
  *     5  tasks      what was posted or deferred runs
  *
- * Every user callback runs in steps 3 to 5, none inside a call the user makes. So a callback may
- * start, stop, close and write whatever it likes; what it asks for takes effect in the next flush.
+ * User callbacks run within a turn and never inside a call the user makes. So a callback may start,
+ * stop, close and write whatever it likes; what it asks for takes effect at the end of the turn.
  *
  * Ownership. The words used throughout: OWNED - the callee frees it. BORROWED - valid until the
  * call or callback returns. LENT - to be given back with the function named. PINNED - must neither
