@@ -146,7 +146,8 @@ START_TEST(poll_first_waits_for_data_before_it_starves)
 }
 END_TEST
 
-/* Footgun 2: an overflowing CQ ends a multishot request whose last CQE still carries data. */
+/* Footguns 2 and 4: an overflowing CQ ends a multishot request whose last CQE still carries data.
+ */
 START_TEST(overflow_ends_a_multishot_that_still_has_data)
 {
     struct kevy_ring_options options = {.cq_entries = 4};
@@ -321,6 +322,7 @@ START_TEST(the_kernels_head_counts_what_it_took)
 }
 END_TEST
 
+/* Footgun 43: what the kernel would refuse, or wrap. */
 START_TEST(sizes_and_flags_out_of_range_are_refused)
 {
     static const struct kevy_buffer_ring_options wrong[] = {

@@ -43,6 +43,7 @@ static void nop_complete(void)
     cqe_take(&ring);
 }
 
+/* Footgun 29: a hint, so never less than one, and perhaps no more. */
 START_TEST(an_eventfd_counts_completions)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -149,6 +150,7 @@ START_TEST(too_long_a_list_of_restrictions_is_refused)
 }
 END_TEST
 
+/* Footgun 34: blocking work breeds threads, unless limited. */
 START_TEST(workers_can_be_confined_and_limited)
 {
     uint32_t bounded = 3, unbounded = 5;

@@ -185,7 +185,8 @@ static uint32_t bundle_walk(char *text, uint16_t *ids, uint32_t *count)
     return total;
 }
 
-/* Footgun 6: the buffers of a bundle go by their place in the ring, which soon is no longer the id.
+/* Footguns 6 and 9: the buffers of a bundle go by their place in the ring, which soon is no longer
+ * the id.
  */
 START_TEST(bundles_are_walked_whatever_the_order_of_the_ids)
 {

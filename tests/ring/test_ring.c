@@ -30,6 +30,8 @@ START_TEST(init_rounds_up_and_fills_in)
 }
 END_TEST
 
+/* Footguns 32 and 33: no I/O wait on the meter, and no thread that burns a core, unless asked for.
+ */
 START_TEST(init_asks_for_the_good_defaults)
 {
     struct kevy_ring ring;
@@ -135,7 +137,8 @@ START_TEST(deinit_accepts_zeroed_failed_and_done)
 }
 END_TEST
 
-/* H2 of the Rust crate: a registered descriptor keeps a closed ring alive, and there are 16. */
+/* H2 of the Rust crate and footgun 41: a registered descriptor keeps a closed ring alive, and there
+ * are 16. */
 START_TEST(h2_nothing_is_left_registered_or_open)
 {
     int before = support_fd_count();
@@ -166,6 +169,7 @@ START_TEST(the_seventeenth_ring_of_a_thread_works_unregistered)
 }
 END_TEST
 
+/* Footgun 15: no slot is an answer like any other. */
 START_TEST(a_full_queue_answers_null_and_recovers)
 {
     struct kevy_ring ring;
