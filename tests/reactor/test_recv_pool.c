@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/*
+ * A pool that is too small: everybody makes progress all the same, nobody sees -ENOBUFS, and the
+ * oldest is served first. The turns of these tests may sleep: a stream that is forgotten in the
+ * queue of the starved shows as a loop that sleeps with work left.
+ */
+
+#include "reactor_test.h"
+
+enum {
+    BUSY = 100,
+    PORTION = 5000,
+};
+
+static struct probe probes[BUSY];
+static uint8_t data[1 << 20];
+
+static void pool(uint32_t count, uint32_t size)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_count = count, .buffer_size = size});
+}
+
+static void abort_all(unsigned count)
+{
+    for (unsigned index = 0; index < count; index++)
+        if (!probes[index].closed)
+            QUIETLY(kevy_stream_abort(&probes[index].stream));
+    for (unsigned index = 0; index < count; index++)
+        probe_finish(&probes[index]);
+    ck_assert_uint_eq(stats_now().buffers_lent, 0);
+}
+
+static bool all_have(unsigned count, uint64_t bytes)
+{
+    for (unsigned index = 0; index < count; index++)
+        if (probes[index].count < bytes)
+            return false;
+    return true;
+}
+
+/* Sleeping turns only: a lost wake is not to be hidden by the next turn. */
+#define SLEEP_UNTIL(condition)                                                        \
+    do {                                                                              \
+        for (unsigned slept = 0; !(condition); slept++) {                             \
+            bool woken = turn();                                                      \
+                                                                                      \
+            ck_assert_msg((condition) || woken, "the loop sleeps, yet: " #condition); \
+            ck_assert_msg(slept < TURNS_MAX, "never: " #condition);                   \
+        }                                                                             \
+    } while (0)
+
+static void busy_streams_progress(uint32_t buffers, uint32_t buffer_size, unsigned count)
+{
+    pool(buffers, buffer_size);
+    for (unsigned index = 0; index < count; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        probes[index].check_bytes = true;
+        probes[index].seed = index;
+        pattern_fill(data, PORTION, index, 0);
+        peer_write(probes[index].peer, data, PORTION);
+    }
+    SLEEP_UNTIL(all_have(count, PORTION));
+    for (unsigned index = 0; index < count; index++) {
+        ck_assert_str_eq(probes[index].log, "or");
+        probe_peer_close(&probes[index]);
+    }
+    for (unsigned index = 0; index < count; index++)
+        SLEEP_UNTIL(probes[index].log_end[-1] == 'e');
+    abort_all(count);
+}
+
+START_TEST(a_pool_of_one_buffer_with_100_busy_streams_makes_progress_for_all)
+{
+    busy_streams_progress(1, 256, BUSY);
+}
+END_TEST
+
+START_TEST(small_pools_serve_many_streams)
+{
+    busy_streams_progress(1U << _i, 512, 60);
+}
+END_TEST
+
+START_TEST(enobufs_never_reaches_the_user)
+{
+    pool(1, 64);
+    for (unsigned index = 0; index < 10; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        peer_write(probes[index].peer, data, PORTION);
+    }
+    SLEEP_UNTIL(all_have(10, PORTION));
+    ck_assert_uint_gt(stats_now().starvations, 0);
+    for (unsigned index = 0; index < 10; index++) {
+        ck_assert(!probes[index].closed);
+        ck_assert_str_eq(probes[index].log, "or");
+    }
+    abort_all(10);
+}
+END_TEST
+
+/* Streams that were armed while the pool was empty have nothing to read yet; once starved, they
+ * must be armed again although no buffer ever goes to them. */
+START_TEST(idle_streams_that_starved_hear_their_first_byte)
+{
+    pool(1, 64);
+    for (unsigned index = 0; index < 20; index++)
+        probe_tcp(&probes[index], &probe_events);
+    for (unsigned index = 0; index < 5; index++)
+        peer_write(probes[index].peer, data, 100);
+    SLEEP_UNTIL(all_have(5, 100));
+    turns(3);
+    for (unsigned index = 20; index-- > 5;) {
+        peer_write_text(probes[index].peer, "x");
+        SLEEP_UNTIL(probes[index].count == 1);
+    }
+    abort_all(20);
+}
+END_TEST
+
+static void pause_all_buffers(struct probe *hog, struct kevy_buffer *buffer)
+{
+    (void)buffer;
+    kevy_stream_pause(&hog->stream);
+}
+
+/* What a paused stream has been sent may hold half of the pool at most: the rest is copied. */
+START_TEST(a_paused_flood_does_not_stop_the_others)
+{
+    pool(8, 256);
+    probe_tcp(&probes[0], &probe_events);
+    probe_tcp(&probes[1], &probe_events);
+    probes[0].on_read = pause_all_buffers;
+    peer_write(probes[0].peer, data, 100000);
+    turns(20);
+    ck_assert_uint_le(probes[0].count, 256);
+    for (unsigned round = 0; round < 50; round++) {
+        peer_write(probes[1].peer, data, 1000);
+        SLEEP_UNTIL(probes[1].count == (round + 1) * UINT64_C(1000));
+    }
+    probes[0].on_read = NULL;
+    QUIETLY(kevy_stream_resume(&probes[0].stream));
+    SLEEP_UNTIL(probes[0].count == 100000);
+    abort_all(2);
+}
+END_TEST
+
+START_TEST(an_echo_client_that_does_not_read_does_not_stop_the_others)
+{
+    uint64_t sent = 0, got;
+
+    pool(16, 256);
+    probe_small(&probes[0], &probe_events);
+    probe_tcp(&probes[1], &probe_events);
+    probes[0].echo = true;
+    for (unsigned round = 0; round < 50; round++) {
+        ssize_t count = send(probes[0].peer, data, sizeof data, MSG_NOSIGNAL);
+
+        sent += count > 0 ? (uint64_t)count : 0;
+        turn_now();
+    }
+    for (unsigned round = 0; round < 50; round++) {
+        peer_write(probes[1].peer, data, 1000);
+        SLEEP_UNTIL(probes[1].count == (round + 1) * UINT64_C(1000));
+    }
+    ck_assert_int_eq(shutdown(probes[0].peer, SHUT_WR), 0);
+    TURN_UNTIL(kevy_stream_queued(&probes[0].stream) > 0);
+    for (got = 0; got < sent;) {
+        int result = peer_read(probes[0].peer, data, sizeof data);
+
+        got += result > 0 ? (unsigned)result : 0;
+        turn_now();
+    }
+    abort_all(2);
+}
+END_TEST
+
+static struct kevy_buffer kept[64];
+static unsigned kept_count;
+
+static void keep_up_to_64(struct probe *hog, struct kevy_buffer *buffer)
+{
+    (void)hog;
+    if (kept_count < 64)
+        QUIETLY(ck_assert_int_eq(kevy_buffer_retain(buffer, &kept[kept_count++]), 0));
+}
+
+START_TEST(retained_buffers_beyond_half_the_pool_become_copies)
+{
+    pool(16, 256);
+    probe_tcp(&probes[0], &probe_events);
+    probes[0].on_read = keep_up_to_64;
+    pattern_fill(data, 64 * 100, 8, 0);
+    for (unsigned index = 0; index < 64; index++) {
+        peer_write(probes[0].peer, data + index * 100, 100);
+        SLEEP_UNTIL(kept_count == index + 1);
+    }
+    ck_assert_uint_le(stats_now().buffers_lent, 8);
+    ck_assert_uint_ge(stats_now().copies, 64 - 8);
+    for (unsigned index = 0; index < 64; index++) {
+        pattern_check(kept[index].data, kept[index].length, 8, index * UINT64_C(100));
+        kevy_buffer_release(&kept[index]);
+    }
+    ck_assert_uint_eq(stats_now().buffers_lent, 0);
+    abort_all(1);
+}
+END_TEST
+
+static int refused;
+
+static void keep_until_refused(struct probe *hog, struct kevy_buffer *buffer)
+{
+    struct kevy_buffer more = {.length = 77};
+    int error;
+
+    if (refused != 0)
+        return;
+    (void)hog;
+    QUIETLY(error = kevy_buffer_retain(buffer, kept_count < 64 ? &kept[kept_count] : &more));
+    if (error == 0)
+        kept_count++;
+    else
+        ck_assert_uint_eq(more.length, 77);
+    refused = error;
+    ck_assert_uint_lt(kept_count, 64);
+}
+
+START_TEST(retaining_at_memory_limit_is_refused_and_the_stream_lives_on)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){
+        .buffer_count = 4, .buffer_size = 4096, .memory_limit = 66000});
+    probe_tcp(&probes[0], &probe_events);
+    probes[0].on_read = keep_until_refused;
+    for (unsigned index = 0; index < 64 && refused == 0; index++) {
+        peer_write(probes[0].peer, data, 100);
+        SLEEP_UNTIL(probes[0].count == (index + 1) * UINT64_C(100));
+    }
+    ck_assert_int_eq(refused, -ENOBUFS);
+    ck_assert(!probes[0].closed);
+    for (unsigned index = 0; index < kept_count; index++)
+        kevy_buffer_release(&kept[index]);
+    abort_all(1);
+}
+END_TEST
+
+static unsigned served[BUSY], served_count;
+
+static void serve_in_order(struct probe *reader, struct kevy_buffer *buffer)
+{
+    (void)buffer;
+    if (served_count < BUSY)
+        served[served_count++] = (unsigned)(reader - probes);
+}
+
+/* One buffer a round, three floods: everybody must come round, again and again. */
+static void floods_share(uint32_t buffers)
+{
+    enum {
+        FLOODS = 3,
+    };
+    uint64_t before[FLOODS];
+
+    pool(buffers, 512);
+    for (unsigned index = 0; index < FLOODS; index++)
+        probe_tcp(&probes[index], &probe_events);
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned index = 0; index < FLOODS; index++)
+            before[index] = probes[index].count;
+        for (unsigned count = 0; count < 300; count++) {
+            for (unsigned index = 0; index < FLOODS; index++)
+                (void)send(probes[index].peer, data, 100000, MSG_NOSIGNAL);
+            turn_now();
+        }
+        for (unsigned index = 0; index < FLOODS; index++)
+            ck_assert_msg(probes[index].count > before[index], "stream %u starves", index);
+    }
+    abort_all(FLOODS);
+}
+
+START_TEST(floods_that_starve_each_other_all_make_progress)
+{
+    floods_share(1U << _i);
+}
+END_TEST
+
+START_TEST(the_oldest_starved_is_served_first)
+{
+    pool(1, 64);
+    for (unsigned index = 0; index < 30; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        probes[index].on_read = serve_in_order;
+    }
+    turns(40);
+    /* All have data at once: one gets the buffer, the others queue in the order of their failure,
+     * and from then on each round is the same. */
+    for (unsigned index = 0; index < 30; index++)
+        peer_write(probes[index].peer, data, 640);
+    SLEEP_UNTIL(served_count >= 90);
+    for (unsigned index = 0; index < 30; index++) {
+        unsigned first_rounds = 0;
+
+        for (unsigned place = 0; place < 90; place++)
+            first_rounds += served[place] == index;
+        ck_assert_uint_ge(first_rounds, 2);
+        ck_assert_uint_le(first_rounds, 5);
+    }
+    SLEEP_UNTIL(all_have(30, 640));
+    abort_all(30);
+}
+END_TEST
+
+START_TEST(a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns)
+{
+    probe_tcp(&probes[0], &probe_events);
+    probe_tcp(&probes[1], &probe_events);
+    turns(3);
+    for (unsigned round = 0; round < 50; round++) {
+        uint64_t before = probes[1].count;
+        unsigned waited = 0;
+
+        (void)send(probes[0].peer, data, sizeof data, MSG_NOSIGNAL);
+        peer_write_text(probes[1].peer, "x");
+        while (probes[1].count == before) {
+            (void)send(probes[0].peer, data, sizeof data, MSG_NOSIGNAL);
+            turn_now();
+            ck_assert_uint_le(++waited, 4);
+        }
+    }
+    ck_assert_uint_gt(probes[0].count, 1000000);
+    abort_all(2);
+}
+END_TEST
+
+/* A completion queue of four: multishots end by overflow all the time, with data in the last CQE.
+ */
+START_TEST(recv_ended_by_cq_overflow_with_data_in_the_last_cqe_loses_nothing)
+{
+    enum {
+        STREAMS = 8,
+        TOTAL = 200000,
+    };
+    uint64_t sent[STREAMS] = {0};
+
+    reactor_setup_with(&(struct kevy_reactor_options){
+        .sq_entries = 4, .cq_entries = 4, .buffer_count = 64, .buffer_size = 256});
+    for (unsigned index = 0; index < STREAMS; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        probes[index].check_bytes = true;
+        probes[index].seed = 1;
+    }
+    pattern_fill(data, TOTAL, 1, 0);
+    for (unsigned count = 0; !all_have(STREAMS, TOTAL); count++) {
+        ck_assert_uint_lt(count, TURNS_MAX);
+        for (unsigned index = 0; index < STREAMS; index++) {
+            ssize_t result =
+                send(probes[index].peer, data + sent[index], TOTAL - sent[index], MSG_NOSIGNAL);
+
+            sent[index] += result > 0 ? (uint64_t)result : 0;
+        }
+        ck_assert(turn());
+    }
+    ck_assert_uint_gt(stats_now().overflows, 0);
+    abort_all(STREAMS);
+}
+END_TEST
+
+static void resume_first(struct kevy_timer *timer)
+{
+    (void)timer;
+    if (!probes[0].closed)
+        kevy_stream_resume(&probes[0].stream);
+}
+
+/* Buffers that come back in the flush itself must reach the starved before the loop sleeps. */
+START_TEST(buffers_freed_by_a_resume_reach_the_starved_without_another_event)
+{
+    struct kevy_timer timer;
+
+    memset(&timer, 0, sizeof timer);
+    pool(4, 256);
+    probe_tcp(&probes[0], &probe_events);
+    turns(2);
+    QUIETLY(kevy_stream_pause(&probes[0].stream));
+    peer_write(probes[0].peer, data, 1024);
+    turns(10);
+    for (unsigned index = 1; index < 10; index++)
+        probe_tcp(&probes[index], &probe_events);
+    turns(5);
+    for (unsigned index = 1; index < 10; index++)
+        peer_write(probes[index].peer, data, 2000);
+    kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(1), resume_first);
+    for (unsigned index = 1; index < 10; index++)
+        SLEEP_UNTIL(probes[index].count == 2000);
+    SLEEP_UNTIL(probes[0].count == 1024);
+    abort_all(10);
+}
+END_TEST
+
+START_TEST(closing_starved_streams_leaves_the_queue_in_order)
+{
+    pool(1, 64);
+    for (unsigned index = 0; index < 40; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        peer_write(probes[index].peer, data, 640);
+    }
+    turns(4);
+    for (unsigned index = 0; index < 40; index += 3)
+        QUIETLY(kevy_stream_abort(&probes[index].stream));
+    for (unsigned index = 1; index < 40; index += 3)
+        QUIETLY(kevy_stream_close(&probes[index].stream));
+    for (unsigned index = 2; index < 40; index += 3)
+        SLEEP_UNTIL(probes[index].count == 640);
+    for (unsigned index = 0; index < 40; index++)
+        probe_peer_close(&probes[index]);
+    abort_all(40);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("recv_pool");
+    TCase *pools = tcase_create("pool");
+
+    tcase_add_checked_fixture(pools, reactor_setup, reactor_teardown);
+    tcase_set_timeout(pools, 30);
+    tcase_add_test(pools, a_pool_of_one_buffer_with_100_busy_streams_makes_progress_for_all);
+    tcase_add_loop_test(pools, small_pools_serve_many_streams, 0, 7);
+    tcase_add_test(pools, enobufs_never_reaches_the_user);
+    tcase_add_test(pools, idle_streams_that_starved_hear_their_first_byte);
+    tcase_add_test(pools, a_paused_flood_does_not_stop_the_others);
+    tcase_add_test(pools, an_echo_client_that_does_not_read_does_not_stop_the_others);
+    tcase_add_test(pools, retained_buffers_beyond_half_the_pool_become_copies);
+    tcase_add_test(pools, retaining_at_memory_limit_is_refused_and_the_stream_lives_on);
+    tcase_add_loop_test(pools, floods_that_starve_each_other_all_make_progress, 0, 6);
+    tcase_add_test(pools, the_oldest_starved_is_served_first);
+    tcase_add_test(pools, a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns);
+    tcase_add_test(pools, recv_ended_by_cq_overflow_with_data_in_the_last_cqe_loses_nothing);
+    tcase_add_test(pools, buffers_freed_by_a_resume_reach_the_starved_without_another_event);
+    tcase_add_test(pools, closing_starved_streams_leaves_the_queue_in_order);
+    suite_add_tcase(suite, pools);
+    return suite;
+}
