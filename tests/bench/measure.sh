@@ -42,9 +42,10 @@ instructions() {
     sed -n 's/^summary: //p' "$build/callgrind.out"
 }
 
-# calls SERVER MESSAGES [OPTION]: system calls of the whole run, all of them and io_uring_enter
+# calls SERVER MESSAGES [OPTION]: system calls of the whole run, all of them and io_uring_enter.
+# -D: the server is the load's own child, to be told to end, and strace a bystander.
 calls() {
-    load -n "$2" ${3:+"$3"} -- strace -f -c -o "$build/strace.out" "$build/$1" 0 || return
+    load -n "$2" ${3:+"$3"} -- strace -D -f -c -o "$build/strace.out" "$build/$1" 0 || return
     awk '{ of[$NF] = $4 } END { print of["total"] + 0, of["io_uring_enter"] + 0 }' \
         "$build/strace.out"
 }

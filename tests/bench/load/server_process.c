@@ -92,8 +92,6 @@ static int port_wait(struct server_process *server)
 
 static void child(char *const *arguments, enum server_place place, int output)
 {
-    setpgid(0, 0);
-    /* A test that fails is gone without a chance to stop its server. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     place_child(place);
     dup2(output, STDOUT_FILENO);
@@ -110,12 +108,12 @@ int server_process_start(struct server_process *server, char *const *arguments,
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* see server_process_stop() */
     server->pid = fork();
     if (server->pid < 0)
         return -errno;
     if (server->pid == 0)
         child(arguments, place, ends[1]);
-    setpgid(server->pid, server->pid); /* on both sides: whichever comes first */
     close(ends[1]);
     server->output = ends[0];
     server->port = 0;
@@ -178,11 +176,14 @@ int server_process_stop(struct server_process *server)
     struct pollfd ended = {.fd = pidfd, .events = POLLIN};
     int status = -1;
 
-    kill(-server->pid, SIGTERM);
+    kill(server->pid, SIGTERM);
     if (pidfd < 0 || poll(&ended, 1, STOP_LIMIT_MS) <= 0)
-        kill(-server->pid, SIGKILL);
+        kill(server->pid, SIGKILL);
     close(pidfd);
     waitpid(server->pid, &status, 0);
     close(server->output);
+    /* Its orphans have become our children; we have no others. */
+    while (wait(NULL) >= 0)
+        continue;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -2,9 +2,10 @@
 /*
  * A server under measurement: a child process that prints the port it listens on.
  *
- * Model. The child leads a process group of its own, so that stopping it also reaches what stands
- * between it and us (strace). Its standard output comes to us: the port is the first number in it
- * that follows "port " or a colon. SIGTERM asks it to end, SIGKILL follows when it does not.
+ * Model. Its standard output comes to us: the port is the first number in it that follows "port "
+ * or a colon. SIGTERM asks it to end, SIGKILL follows when it does not. It dies with us, also when
+ * a failing test ends without a chance to stop it. What it leaves behind (the tracer of strace -D)
+ * is waited for as well, so that its output is complete.
  */
 #ifndef BENCH_SERVER_PROCESS_H
 #define BENCH_SERVER_PROCESS_H
