@@ -14,16 +14,20 @@
 #define KEVY_REACTOR_INTERNAL_H
 
 #include <kevy/buffer_ring.h>
+#include <kevy/child.h>
 #include <kevy/completion.h>
+#include <kevy/connect.h>
 #include <kevy/listener.h>
 #include <kevy/reactor.h>
 #include <kevy/recv_pool.h>
+#include <kevy/resolver.h>
 #include <kevy/ring.h>
 #include <kevy/ring_prep.h>
 #include <kevy/signal.h>
 #include <kevy/stream.h>
 #include <kevy/task.h>
 #include <kevy/timer.h>
+#include <kevy/work.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -62,6 +66,10 @@ _Static_assert(OPERATION_COUNT <= OPERATION_MASK + 1, "the kinds fit into the lo
 enum object_kind {
     KIND_STREAM,
     KIND_LISTENER,
+    KIND_WORK,
+    KIND_LOOKUP,
+    KIND_CONNECT,
+    KIND_CHILD,
     KIND_COUNT,
 };
 
@@ -109,6 +117,7 @@ struct kevy_reactor {
 
     struct kevy_task *deferred_first;
     struct kevy_task *deferred_last;
+    struct kevy_task nudge;   /* does nothing, and keeps a turn from sleeping */
     struct kevy_sqe *backlog; /* slots given out while the kernel took nothing */
     uint32_t backlog_count;
     int wake_fd;
@@ -192,6 +201,9 @@ static inline uint64_t clock_now(struct kevy_reactor *reactor)
 
 void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind);
 void object_unlink(struct kevy_object *object);
+
+/* As object_unlink(), from a flush: the turn must not sleep for what was alive before it. */
+void object_unlink_flushed(struct kevy_object *object);
 const char *object_kind_name(const struct kevy_object *object);
 void object_abort(struct kevy_object *object);
 void object_flush_all(struct kevy_reactor *reactor);
@@ -290,6 +302,9 @@ int tasks_open(struct kevy_reactor *reactor);
 void tasks_close(struct kevy_reactor *reactor);
 void tasks_run(struct kevy_reactor *reactor);
 
+/* Runs what the library itself has posted, and forgets the rest: the reactor is being destroyed. */
+void tasks_run_own(struct kevy_reactor *reactor);
+
 /* True when tasks, or a wish to stop, wait for this turn. */
 static inline bool tasks_waiting(const struct kevy_reactor *reactor)
 {
@@ -299,6 +314,27 @@ static inline bool tasks_waiting(const struct kevy_reactor *reactor)
 }
 
 void signals_close(struct kevy_reactor *reactor);
+
+/* workers.c: the task by which a job comes home. */
+void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor);
+
+/* work.c, resolver.c, connect.c, child.c: their rows of the table. */
+
+void work_flush(struct kevy_object *object);
+void work_object_abort(struct kevy_object *object);
+void lookup_flush(struct kevy_object *object);
+void lookup_object_abort(struct kevy_object *object);
+void connect_flush(struct kevy_object *object);
+void connect_object_abort(struct kevy_object *object);
+void child_flush(struct kevy_object *object);
+void child_object_abort(struct kevy_object *object);
+
+/* The negative errno for a result of getaddrinfo(3); `system_error` is that of EAI_SYSTEM. */
+int resolver_error(int code, int system_error);
+
+/* As kevy_child_start(), with or without the ring's own waitid. */
+int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
+                kevy_child_done done, bool by_poll);
 
 /* Counts a completion as the reactor's own: it does not keep the loop running. */
 int completion_internal_poll(struct kevy_completion *completion, int fd);

@@ -372,6 +372,8 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
                 timers_run(reactor);
             if (unlikely(tasks_waiting(reactor)))
                 tasks_run(reactor);
+        } else {
+            tasks_run_own(reactor);
         }
     }
     reactor->running = false;

@@ -8,8 +8,9 @@
  * was held back, write a request, close. The flush goes through the pending objects, oldest first;
  * what becomes pending meanwhile is flushed in the same turn, for a bounded number of rounds.
  *
- * Invariants. An object leaves the live list only in its closed handler, with nothing in flight. A
- * flush never ends an object: the memory of what is pending stays valid throughout.
+ * Invariants. An object leaves the live list with nothing in flight, as the last that its closed
+ * handler, completion, task or flush does. A flush never ends another object: the memory of what is
+ * pending stays valid throughout.
  */
 #include "internal.h"
 
@@ -27,6 +28,10 @@ static const struct {
 } kinds[KIND_COUNT] = {
     [KIND_STREAM] = {"stream", stream_flush, stream_object_abort, stream_object_closed},
     [KIND_LISTENER] = {"listener", listener_flush, listener_object_abort, listener_object_closed},
+    [KIND_WORK] = {"work", work_flush, work_object_abort, NULL},
+    [KIND_LOOKUP] = {"lookup", lookup_flush, lookup_object_abort, NULL},
+    [KIND_CONNECT] = {"connect", connect_flush, connect_object_abort, NULL},
+    [KIND_CHILD] = {"child", child_flush, child_object_abort, NULL},
 };
 
 void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind)
@@ -71,6 +76,22 @@ void object_unlink(struct kevy_object *object)
     object->next = NULL;
     object->previous = NULL;
     object->reactor->stats.objects--;
+}
+
+static void nudge_run(struct kevy_task *task, struct kevy_reactor *reactor)
+{
+    (void)task;
+    (void)reactor;
+}
+
+void object_unlink_flushed(struct kevy_object *object)
+{
+    struct kevy_reactor *reactor = object->reactor;
+
+    object_unlink(object);
+    reactor->nudge.run = nudge_run;
+    if (reactor->deferred_first == NULL)
+        kevy_reactor_defer(reactor, &reactor->nudge);
 }
 
 const char *object_kind_name(const struct kevy_object *object)

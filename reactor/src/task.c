@@ -105,6 +105,25 @@ void tasks_run(struct kevy_reactor *reactor)
     list_run(reactor, deferred);
 }
 
+/* The library's own tasks of a list, oldest first. */
+static void list_run_own(struct kevy_reactor *reactor, struct kevy_task *task)
+{
+    while (task != NULL) {
+        struct kevy_task *next = task->next;
+
+        if (task->run == job_delivered)
+            task->run(task, reactor);
+        task = next;
+    }
+}
+
+void tasks_run_own(struct kevy_reactor *reactor)
+{
+    list_run_own(reactor, posted_take(reactor));
+    reactor->deferred_first = NULL;
+    reactor->deferred_last = NULL;
+}
+
 static void woken(struct kevy_completion *completion, int result, uint32_t flags)
 {
     struct kevy_reactor *reactor = completion->reactor;
@@ -112,7 +131,8 @@ static void woken(struct kevy_completion *completion, int result, uint32_t flags
 
     if ((flags & KEVY_CQE_F_MORE) == 0) {
         reactor->completions_internal--;
-        reactor->own_polls_ended = !reactor->destroying;
+        /* Destroying waits for jobs too, and these end with a post. */
+        reactor->own_polls_ended = !reactor->destroying || reactor->objects != NULL;
     }
     if (result < 0)
         return; /* cancelled, because the reactor is being destroyed */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* kevy/address.h - one socket address of a list, as kevy_lookup finds and kevy_connect tries them.
+ */
+#ifndef KEVY_ADDRESS_H
+#define KEVY_ADDRESS_H
+
+#include <kevy/api.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <sys/socket.h>
+
+KEVY_BEGIN_DECLS
+
+/* `address` belongs to whoever made the list. */
+struct kevy_address {
+    const struct sockaddr *address;
+    socklen_t length; /* bytes */
+};
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_ADDRESS_H */

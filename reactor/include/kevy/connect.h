@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/connect.h - a stream to whichever address of a list answers first.
+ *
+ * Model. "Happy eyeballs", RFC 8305. Addresses are tried in the order of the list, the families
+ * taking turns and that of the first address beginning. The next attempt begins when one fails, or
+ * has not succeeded within the attempt delay; earlier ones race on. The first to connect wins, the
+ * others are cancelled and closed, and the winner's descriptor becomes the stream:
+ *
+ *     start -> (attempt failed)* -> done(0)       -> open, read... of the stream
+ *                                -> done(-errno)     the stream is as kevy_stream_init() left it
+ *
+ * Rules. `done` comes exactly once, last, from the loop, and never inside a call of the user's.
+ * When it comes, no attempt is left and no descriptor but the winner's.
+ *
+ * Ownership. The struct, the stream and the addresses are PINNED from start to `done`.
+ *
+ * Threads: the reactor's. Floor: Linux 6.1.
+ */
+#ifndef KEVY_CONNECT_H
+#define KEVY_CONNECT_H
+
+#include <kevy/address.h>
+#include <kevy/completion.h>
+#include <kevy/reactor.h>
+#include <kevy/stream.h>
+#include <kevy/timer.h>
+
+#if KEVY_RING_SUPPORTED
+
+KEVY_BEGIN_DECLS
+
+struct kevy_connect;
+
+/* Attempts that race at once. With one more to begin, the oldest is given up, with -ETIMEDOUT. */
+#define KEVY_CONNECT_ATTEMPTS 8
+
+/* Private: an attempt, or a place for one. */
+struct kevy_connect_attempt {
+    struct kevy_completion completion;
+    struct kevy_connect *connect;
+    int32_t fd; /* -1: a free place */
+    uint32_t index;
+    uint32_t number; /* attempts before this one */
+    uint32_t flags;
+};
+
+/* Private. All zero is valid and not started. */
+struct kevy_connect {
+    struct kevy_object object;
+    struct kevy_stream *stream;
+    const struct kevy_address *addresses;
+    uint32_t count;
+    uint32_t next[2]; /* where to look on: among the first address's family, among the others */
+    uint32_t turn;    /* whose turn it is of the two */
+    uint32_t begun;
+    uint32_t racing;
+    int32_t winner; /* its descriptor, or -1 */
+    int32_t result;
+    uint64_t attempt_delay_ns;
+    void (*attempt)(struct kevy_connect *connect, uint32_t index, int error);
+    void (*done)(struct kevy_connect *connect, int result);
+    struct kevy_timer delay;
+    struct kevy_timer limit;
+    struct kevy_connect_attempt attempts[KEVY_CONNECT_ATTEMPTS];
+};
+
+/* Where no bracket stands, the field is required. */
+struct kevy_connect_options {
+    struct kevy_stream *stream;           /* initialised, and not in use */
+    const struct kevy_address *addresses; /* IPv4, IPv6 or Unix; those of a kevy_lookup fit */
+    uint32_t count;                       /* of the addresses, at least 1 */
+    uint64_t attempt_delay_ns;            /* [250 ms] */
+    uint64_t timeout_ns;                  /* for all of it [30 s]; KEVY_FOREVER: none */
+    /* Address `index` of the list failed with `error`, a negative errno [NULL]. Who has merely lost
+     * the race, or was still racing when it ended otherwise, has not failed. */
+    void (*attempt)(struct kevy_connect *connect, uint32_t index, int error);
+    /* Last callback. `result` is 0: `open` of the stream follows. Or -ETIMEDOUT after `timeout_ns`,
+     * -ECANCELED after kevy_connect_cancel() or with the reactor's end, else what the last of the
+     * addresses failed with. The struct may be started again, or freed. */
+    void (*done)(struct kevy_connect *connect, int result);
+};
+
+/*
+ * Starts connecting. `options` is BORROWED. Returns 0, or -EINVAL for a connect or a stream that is
+ * in use, an empty list, or an address whose length cannot be; no callback comes then.
+ */
+KEVY_API int kevy_connect_start(struct kevy_connect *connect, struct kevy_reactor *reactor,
+                                const struct kevy_connect_options *options);
+
+/* Gives up, at any moment before `done`, which then comes with -ECANCELED. Idempotent. */
+KEVY_API void kevy_connect_cancel(struct kevy_connect *connect);
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_CONNECT_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/resolver.h - names to addresses, never on the loop.
+ *
+ * Model. getaddrinfo(3) blocks, for many seconds when a name server is away, and it alone knows all
+ * of a host's rules (files, DNS, mDNS, containers). So it runs on threads of the resolver's own,
+ * apart from the user's blocking work; the loop gets the list, in the order of RFC 6724, fit for
+ * kevy_connect_start():
+ *
+ *     kevy_lookup_start(&lookup, reactor, &(struct kevy_lookup_options){
+ *         .resolver = &resolver, .host = "example.org", .service = "443", .done = found});
+ *
+ * Rules. Every look-up that was started is reported exactly once, from the loop and never inside a
+ * call of the user's. It keeps kevy_reactor_run() running until then. Cancelling needs no answer
+ * from the name server: the thread is left to finish alone, and its result is thrown away.
+ *
+ * Ownership. The look-up is PINNED from start to `done`. Its addresses are OWNED by the look-up
+ * from `done` on, until kevy_lookup_release(). One resolver may serve the reactors of a whole
+ * group.
+ */
+#ifndef KEVY_RESOLVER_H
+#define KEVY_RESOLVER_H
+
+#include <kevy/address.h>
+#include <kevy/reactor.h>
+
+#if KEVY_RING_SUPPORTED
+
+KEVY_BEGIN_DECLS
+
+struct kevy_lookup;
+struct kevy_workers;
+
+/* The threads of look-ups. Its field is private; all zero is valid and not open. */
+struct kevy_resolver {
+    struct kevy_workers *workers;
+};
+
+/* Zero is the good default for each; the value in force is in brackets. */
+struct kevy_resolver_options {
+    uint32_t threads; /* look-ups that run at once [2] */
+    uint32_t queue;   /* look-ups that may wait for a thread [1024] */
+};
+
+/* Starts the threads. `options` is BORROWED and may be NULL. Returns as kevy_workers_create(), or
+ * -EINVAL when the resolver is open already. */
+KEVY_API int kevy_resolver_open(struct kevy_resolver *resolver,
+                                const struct kevy_resolver_options *options);
+
+/*
+ * Cancels the look-ups that wait for a thread, waits for those that run - nothing interrupts
+ * getaddrinfo(3), its limit is that of /etc/resolv.conf - and ends the threads. What is left to
+ * report still comes from the loops. Idempotent. Nobody may use the resolver meanwhile.
+ */
+KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
+
+/*
+ * Last callback, from the loop. `result` is 0, with the addresses in the look-up, or
+ *
+ *     -ECANCELED      kevy_lookup_cancel(), or the resolver or the reactor ended
+ *     -ENOENT         there is no such name (EAI_NONAME)
+ *     -ENODATA        the name exists and has no address (EAI_NODATA)
+ *     -EADDRNOTAVAIL  ... none of the wanted family (EAI_ADDRFAMILY)
+ *     -EAGAIN         the name servers do not answer at the moment (EAI_AGAIN)
+ *     -EREMOTEIO      the name servers fail (EAI_FAIL)
+ *     -ESRCH          there is no such service (EAI_SERVICE)
+ *     -ENAMETOOLONG   EAI_OVERFLOW
+ *     -EAFNOSUPPORT   EAI_FAMILY
+ *     -ENOMEM         EAI_MEMORY
+ *     -EINVAL         any other code
+ *
+ * and for EAI_SYSTEM the errno that it stands for. `code` of the look-up keeps the EAI_ value, for
+ * gai_strerror(3). The look-up may be started again, or freed once it has been released.
+ */
+typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
+
+/* A look-up. All zero is valid and not started. */
+struct kevy_lookup {
+    struct kevy_object object;            /* private */
+    const struct kevy_address *addresses; /* readable from `done` on */
+    uint32_t count;                       /* of the addresses */
+    int code;                             /* EAI_*, 0 after success or a cancel */
+    kevy_lookup_done done;                /* private */
+    struct kevy_lookup_query *query;      /* private: what the thread works on */
+};
+
+/* What to look up. Everything is BORROWED for the start alone. */
+struct kevy_lookup_options {
+    struct kevy_resolver *resolver; /* required */
+    const char *host;               /* name or numeric address; NULL: this host's loopback */
+    const char *service;            /* name or number of the port; NULL: 0 */
+    int family;                     /* AF_INET or AF_INET6 alone [both] */
+    kevy_lookup_done done;          /* required */
+};
+
+/*
+ * Starts a look-up of stream addresses. Returns 0; -EAGAIN when the resolver's queue is full;
+ * -ENOMEM; -EINVAL when the look-up is running or has not been released, or when neither host nor
+ * service is given. No callback comes then.
+ */
+KEVY_API int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
+                               const struct kevy_lookup_options *options);
+
+/* Gives up: `done` comes with -ECANCELED, in this turn or the next. Idempotent. */
+KEVY_API void kevy_lookup_cancel(struct kevy_lookup *lookup);
+
+/* Frees the addresses. Idempotent; a zeroed look-up is accepted. Not while a connect tries them. */
+KEVY_API void kevy_lookup_release(struct kevy_lookup *lookup);
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_RESOLVER_H */
