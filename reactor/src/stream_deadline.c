@@ -14,7 +14,10 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <sys/ioctl.h>
+
 #define LINGER_MS            1000U
+#define LINGER_LIMIT_MS      30000U
 #define CLOSE_WRITE_STALL_MS 30000U
 
 static uint64_t earlier_on(uint64_t a_ns, uint64_t b_ns)
@@ -73,7 +76,28 @@ void stream_deadlines_closing(struct kevy_stream *stream)
 void stream_linger(struct kevy_stream *stream)
 {
     stream_state_set(stream, STREAM_LINGERING);
-    stream->write_at_ns = 0;
+    stream->write_at_ns = deadline_after(stream, LINGER_LIMIT_MS);
+    stream->phase_at_ns = deadline_after(stream, LINGER_MS);
+    stream_deadline_file(stream);
+}
+
+/* True when the peer's kernel has yet to acknowledge bytes: a reset now would destroy them.
+ * (TIOCOUTQ is SIOCOUTQ by another name, which needs no kernel header.) */
+static bool undelivered(const struct kevy_stream *stream)
+{
+    int bytes = 0;
+
+    return ioctl(stream->fd, TIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
+/* The peer has had a second to end its side. It gets another one as long as it is still receiving
+ * ours. */
+static void linger_passed(struct kevy_stream *stream, enum kevy_deadline which)
+{
+    if (which != KEVY_DEADLINE_PHASE || !undelivered(stream)) {
+        stream_terminate(stream, 0);
+        return;
+    }
     stream->phase_at_ns = deadline_after(stream, LINGER_MS);
     stream_deadline_file(stream);
 }
@@ -82,7 +106,7 @@ static void deadline_passed(struct kevy_stream *stream, enum kevy_deadline which
 {
     stream->object.reactor->stats.timers_fired++;
     if (stream->object.state == STREAM_LINGERING)
-        stream_terminate(stream, 0);
+        linger_passed(stream, which);
     else if (stream->object.state != STREAM_OPEN || stream->events->timeout == NULL)
         stream_terminate(stream, -ETIMEDOUT);
     else

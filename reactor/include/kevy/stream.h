@@ -180,8 +180,9 @@ KEVY_API int kevy_stream_shutdown(struct kevy_stream *stream);
 
 /*
  * Closes in good order: no further read callback; the queue is flushed; FIN; what the peer still
- * sends is read and discarded until its own FIN, a second at most, so that our last bytes are not
- * lost to a reset; then `close` with reason 0. A peer that does not read is bounded by the write
+ * sends is read and discarded until its own FIN, so that our last bytes are not lost to a reset;
+ * then `close` with reason 0. The peer gets a second for that, and more, up to 30 s, while its
+ * kernel has yet to acknowledge bytes of ours. A peer that does not read is bounded by the write
  * deadline, 30 s where none is set. Idempotent; from any callback.
  */
 KEVY_API void kevy_stream_close(struct kevy_stream *stream);
