@@ -61,6 +61,9 @@ enum operation {
 
 #define OPERATION_MASK 7U
 _Static_assert(OPERATION_COUNT <= OPERATION_MASK + 1, "the kinds fit into the low bits");
+_Static_assert(_Alignof(struct kevy_object) > OPERATION_MASK &&
+                   _Alignof(struct kevy_completion) > OPERATION_MASK,
+               "which are zero in every owner's address");
 
 /* The kinds of objects; each has a row in the table of object.c. */
 enum object_kind {

@@ -109,7 +109,7 @@ static const struct {
     {784111777, DATE},
     {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
     {1767225599, "Wed, 31 Dec 2025 23:59:59 GMT"},
-    {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+    {INT32_MAX, "Tue, 19 Jan 2038 03:14:07 GMT"},
 };
 
 START_TEST(dates_are_of_fixed_length)

@@ -40,7 +40,7 @@ struct kevy_completion {
     struct kevy_reactor *reactor;
     uint32_t in_flight; /* private: requests without their last callback */
     uint32_t timed_out; /* private: its limit passed, and its requests have been cancelled */
-};
+} KEVY_OWNER_ALIGNED;
 
 /* A time limit for a completion. All zero is valid and off. PINNED while it is on. */
 struct kevy_completion_limit {

@@ -52,6 +52,12 @@ struct kevy_reactor;
 #define KEVY_MILLISECONDS(n) ((uint64_t)(n)*1000000U)
 #define KEVY_SECONDS(n)      ((uint64_t)(n)*1000000000U)
 
+/*
+ * Private: of everything whose address goes into a request with three bits of our own in it. On
+ * 32-bit x86 not even a uint64_t would see to that.
+ */
+#define KEVY_OWNER_ALIGNED __attribute__((aligned(8)))
+
 /* Private: what every object that the reactor counts and walks begins with. */
 struct kevy_object {
     struct kevy_object *next; /* in the list of live objects */
@@ -62,7 +68,7 @@ struct kevy_object {
     uint8_t kind;       /* which table of operations */
     uint8_t state;      /* the kind's own states */
     uint32_t flags;     /* the kind's own flags */
-};
+} KEVY_OWNER_ALIGNED;
 
 /* Where a reactor's memory comes from. `context` is handed to both. */
 struct kevy_allocator {
