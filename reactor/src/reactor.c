@@ -10,6 +10,7 @@
  * reactor that was destroyed has called the last callback of every object that it had.
  */
 #include "internal.h"
+#include "restriction.h"
 
 #if KEVY_RING_SUPPORTED
 
@@ -65,6 +66,8 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
     };
     int error = -ENOMEM;
 
+    if (options->restricted)
+        ring_options.required_flags |= KEVY_SETUP_R_DISABLED;
     for (uint32_t shrink = 0; shrink <= SHRINK_ROUNDS && error == -ENOMEM; shrink++) {
         uint32_t entries = or_default(options->sq_entries >> shrink, 1);
 
@@ -73,7 +76,10 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
             ring_options.cq_entries = entries;
         error = kevy_ring_init(&reactor->ring, entries, &ring_options);
     }
-    return error;
+    if (error < 0 || !options->restricted)
+        return error;
+    error = restriction_apply(&reactor->ring, options);
+    return error < 0 ? error : kevy_ring_enable(&reactor->ring);
 }
 
 static int parts_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)

@@ -311,6 +311,46 @@ START_TEST(an_overflowed_completion_queue_loses_and_reorders_nothing)
 }
 END_TEST
 
+START_TEST(a_limit_that_passes_cancels_and_reports_a_timeout)
+{
+    struct kevy_completion_limit limit = {0};
+    struct request request;
+    int ends[2];
+    char byte;
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    request_init(&request);
+    kevy_prep_read(slot(&request), ends[0], &byte, 1, UINT64_MAX);
+    QUIETLY(kevy_completion_limit_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
+    TURN_UNTIL(request.calls);
+    ck_assert_int_eq(request.result, -ETIMEDOUT);
+    ck_assert_uint_eq(request.finals, 1);
+    /* The next request of the same completion starts anew. */
+    kevy_prep_read(slot(&request), ends[0], &byte, 1, UINT64_MAX);
+    QUIETLY(ck_assert_int_eq(kevy_completion_cancel(&request.completion), 0));
+    TURN_UNTIL(request.calls == 2);
+    ck_assert_int_eq(request.result, -ECANCELED);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(a_limit_that_is_stopped_does_not_pass)
+{
+    struct kevy_completion_limit limit = {0};
+    struct request request;
+
+    request_init(&request);
+    kevy_prep_nop(slot(&request));
+    QUIETLY(kevy_completion_limit_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
+    TURN_UNTIL(request.calls);
+    QUIETLY(kevy_completion_limit_stop(&limit));
+    QUIETLY(kevy_completion_limit_stop(&limit));
+    ck_assert_int_eq(request.result, 0);
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("completion");
@@ -319,6 +359,8 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(requests, reactor_setup, reactor_teardown);
     tcase_set_timeout(requests, 10);
     tcase_add_test(requests, one_request_has_one_callback);
+    tcase_add_test(requests, a_limit_that_passes_cancels_and_reports_a_timeout);
+    tcase_add_test(requests, a_limit_that_is_stopped_does_not_pass);
     tcase_add_test(requests, a_refused_request_reports_its_errno);
     tcase_add_test(requests, a_slot_left_alone_is_a_nop);
     tcase_add_test(requests, requests_of_one_completion_share_its_callback);

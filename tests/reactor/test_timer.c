@@ -331,6 +331,23 @@ START_TEST(a_timer_left_armed_at_destroy_can_be_used_again)
 }
 END_TEST
 
+START_TEST(timers_with_slack_come_due_together_and_not_early)
+{
+    uint64_t slack_ns = MS(20);
+
+    for (unsigned i = 0; i < 8; i++) {
+        kevy_timer_start_slack(&alarms[i].timer, reactor, MS(1) + i, slack_ns, alarm_fire);
+        alarms[i].due_ns = kevy_reactor_now(reactor) + MS(1) + i;
+        ck_assert_uint_ge(alarms[i].timer.node.deadline_ns, alarms[i].due_ns);
+        ck_assert_uint_lt(alarms[i].timer.node.deadline_ns, alarms[i].due_ns + slack_ns);
+        ck_assert_uint_eq(alarms[i].timer.node.deadline_ns % slack_ns, 0);
+    }
+    TURN_UNTIL(alarms[7].fired);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(alarms[i].fired, 1);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("timer");
@@ -339,6 +356,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(timers, reactor_setup, reactor_teardown);
     tcase_set_timeout(timers, 20);
     tcase_add_test(timers, a_one_shot_fires_once_and_not_early);
+    tcase_add_test(timers, timers_with_slack_come_due_together_and_not_early);
     tcase_add_test(timers, timers_fire_in_the_order_of_their_deadlines);
     tcase_add_test(timers, a_timer_started_after_an_absence_counts_from_now);
     tcase_add_test(timers, zero_delay_fires_without_waiting_and_not_inside_the_call);

@@ -101,7 +101,13 @@ struct kevy_reactor_options {
     void (*after_wait)(struct kevy_reactor *reactor, void *context);
     void (*trace)(struct kevy_reactor *reactor, const struct kevy_trace *trace, void *context);
     void *context;
-    bool measure_turns; /* reads the clock once more a turn, for stats.turn_longest_ns */
+    /* Hardening: the ring may do only what the reactor's own objects need, so that a hijacked loop
+     * cannot open files by it. Requests of kevy_completion need their opcodes (KEVY_OP_*) listed;
+     * everything else is answered with -EACCES. `operations` is BORROWED during create. */
+    bool restricted;
+    const uint8_t *operations;
+    uint32_t operation_count; /* up to 64 */
+    bool measure_turns;       /* reads the clock once more a turn, for stats.turn_longest_ns */
 };
 
 /* Counters since creation. They cost a plain increment each and are exact. */

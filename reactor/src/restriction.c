@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The hardened ring.
+ *
+ * Model. io_uring executes system calls that a seccomp filter never sees. A ring can be told,
+ * before it is enabled and once for good, which requests and registrations it accepts
+ * (KEVY_REGISTER_RESTRICTIONS, 5.10); the rest is answered with -EACCES. The list holds what the
+ * files of this folder prepare, and what the user names.
+ *
+ * Invariants. An operation that an object of the reactor uses is in the list: the tests run every
+ * object on a restricted reactor.
+ */
+#include "restriction.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <kevy/ring_register.h>
+
+#include <errno.h>
+#include <string.h>
+
+#define EXTRA_MAX 64U
+
+/* Streams, listeners, datagrams, connecting, the wake, signals, children, and what cancels them. */
+static const uint8_t own_operations[] = {
+    KEVY_OP_RECV,       KEVY_OP_SEND,         KEVY_OP_RECVMSG,  KEVY_OP_SENDMSG,
+    KEVY_OP_ACCEPT,     KEVY_OP_CONNECT,      KEVY_OP_CLOSE,    KEVY_OP_SEND_ZC,
+    KEVY_OP_SENDMSG_ZC, KEVY_OP_POLL_ADD,     KEVY_OP_SHUTDOWN, KEVY_OP_TIMEOUT,
+    KEVY_OP_WAITID,     KEVY_OP_ASYNC_CANCEL, KEVY_OP_NOP,      KEVY_OP_READ,
+    KEVY_OP_READV,      KEVY_OP_WRITE,        KEVY_OP_WRITEV,   KEVY_OP_READ_MULTISHOT,
+};
+
+/* Set-up and tear-down of the ring and its pool, and embedding. */
+static const uint8_t own_registrations[] = {
+    KEVY_REGISTER_ENABLE_RINGS, KEVY_REGISTER_RING_FDS,    KEVY_UNREGISTER_RING_FDS,
+    KEVY_REGISTER_PBUF_RING,    KEVY_UNREGISTER_PBUF_RING, KEVY_REGISTER_PBUF_STATUS,
+    KEVY_REGISTER_EVENTFD,      KEVY_UNREGISTER_EVENTFD,   KEVY_REGISTER_SYNC_CANCEL,
+};
+
+int restriction_apply(struct kevy_ring *ring, const struct kevy_reactor_options *options)
+{
+    uint8_t operations[sizeof own_operations + EXTRA_MAX];
+    struct kevy_ring_restrictions restrictions = {
+        .opcodes = operations,
+        .opcode_count = (uint32_t)sizeof own_operations + options->operation_count,
+        .register_ops = own_registrations,
+        .register_op_count = sizeof own_registrations,
+        .sqe_flags_allowed = KEVY_SQE_BUFFER_SELECT | KEVY_SQE_IO_LINK | KEVY_SQE_ASYNC,
+    };
+
+    if (options->operation_count > EXTRA_MAX)
+        return -EINVAL;
+    memcpy(operations, own_operations, sizeof own_operations);
+    if (options->operation_count != 0)
+        memcpy(operations + sizeof own_operations, options->operations, options->operation_count);
+    return kevy_ring_restrict(ring, &restrictions);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* What a reactor can be asked for at creation, keep-alive references, and embedding. */
+
+#include "reactor_test.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+
+static unsigned before, after, traced_recv, traced_any;
+
+static void count_before(struct kevy_reactor *where, void *context)
+{
+    ck_assert_ptr_eq(where, reactor);
+    ck_assert_ptr_eq(context, &before);
+    ck_assert_uint_eq(before, after);
+    before++;
+}
+
+static void count_after(struct kevy_reactor *where, void *context)
+{
+    ck_assert_ptr_eq(where, reactor);
+    ck_assert_ptr_eq(context, &before);
+    after++;
+    ck_assert_uint_eq(before, after);
+}
+
+static void count_trace(struct kevy_reactor *where, const struct kevy_trace *trace, void *context)
+{
+    ck_assert_ptr_eq(where, reactor);
+    ck_assert_ptr_eq(context, &before);
+    traced_any++;
+    traced_recv += strcmp(trace->operation, "recv") == 0 && trace->result == 5;
+}
+
+static void echo_once(void)
+{
+    struct probe probe;
+
+    probe_tcp(&probe, &probe_events);
+    probe.echo = true;
+    peer_write_text(probe.peer, "hello");
+    peer_expect_text(probe.peer, "hello");
+    kevy_stream_close(&probe.stream);
+    probe_finish(&probe);
+}
+
+START_TEST(hooks_come_in_pairs_around_every_wait_and_traces_before_every_completion)
+{
+    struct kevy_reactor_stats stats;
+
+    reactor_setup_with(&(struct kevy_reactor_options){
+        .before_wait = count_before,
+        .after_wait = count_after,
+        .trace = count_trace,
+        .context = &before,
+    });
+    echo_once();
+    stats = stats_now();
+    ck_assert_uint_eq(before, stats.turns);
+    ck_assert_uint_eq(traced_any, stats.completions);
+    ck_assert_uint_eq(traced_recv, 1);
+}
+END_TEST
+
+struct tally {
+    size_t blocks, bytes;
+    bool refuse;
+};
+
+static void *tally_allocate(void *context, size_t size)
+{
+    struct tally *tally = context;
+    void *memory = tally->refuse ? NULL : malloc(size);
+
+    tally->blocks += memory != NULL;
+    tally->bytes += memory != NULL ? size : 0;
+    return memory;
+}
+
+static void tally_release(void *context, void *memory, size_t size)
+{
+    struct tally *tally = context;
+
+    tally->blocks--;
+    tally->bytes -= size;
+    free(memory);
+}
+
+START_TEST(all_memory_comes_from_the_allocator_and_goes_back_to_it)
+{
+    static const char text[30000];
+    struct tally tally = {0};
+    struct kevy_allocator allocator = {tally_allocate, tally_release, &tally};
+    struct kevy_reactor *other = NULL;
+    struct probe probe;
+
+    ck_assert_int_eq(
+        kevy_reactor_create(&other, &(struct kevy_reactor_options){.allocator = &allocator}), 0);
+    ck_assert_uint_gt(tally.blocks, 0);
+    probe_init(&probe, &probe_events);
+    tcp_pair(&probe.peer, &probe.tag);
+    ck_assert_int_eq(kevy_stream_adopt(&probe.stream, other, probe.tag), 0);
+    ck_assert_int_eq(kevy_stream_send(&probe.stream, text, sizeof text), 0);
+    kevy_stream_abort(&probe.stream);
+    ck_assert_uint_eq(kevy_reactor_destroy(other), 1);
+    ck_assert(probe.closed);
+    close(probe.peer);
+    ck_assert_uint_eq(tally.blocks, 0);
+    ck_assert_uint_eq(tally.bytes, 0);
+}
+END_TEST
+
+START_TEST(an_allocator_that_refuses_fails_creation_and_leaves_nothing)
+{
+    struct tally tally = {.refuse = true};
+    struct kevy_allocator allocator = {tally_allocate, tally_release, &tally};
+    struct kevy_reactor *other = NULL;
+
+    ck_assert_int_eq(
+        kevy_reactor_create(&other, &(struct kevy_reactor_options){.allocator = &allocator}),
+        -ENOMEM);
+    ck_assert_ptr_null(other);
+    ck_assert_uint_eq(tally.blocks, 0);
+}
+END_TEST
+
+static int last_result;
+
+static void keep_result(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    (void)completion;
+    (void)flags;
+    last_result = result;
+}
+
+static int open_by_ring(void)
+{
+    struct kevy_completion completion;
+
+    kevy_completion_init(&completion, reactor, keep_result);
+    kevy_prep_openat(kevy_completion_sqe(&completion), AT_FDCWD, "/", O_RDONLY | O_CLOEXEC, 0);
+    TURN_UNTIL(!kevy_completion_active(&completion));
+    return last_result;
+}
+
+START_TEST(a_restricted_reactor_serves_and_opens_no_files)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
+    echo_once();
+    ck_assert_int_eq(open_by_ring(), -EACCES);
+}
+END_TEST
+
+START_TEST(a_restricted_reactor_does_what_it_was_told_it_may)
+{
+    static const uint8_t operations[] = {KEVY_OP_OPENAT};
+    int fd;
+
+    reactor_setup_with(&(struct kevy_reactor_options){
+        .restricted = true, .operations = operations, .operation_count = 1});
+    fd = open_by_ring();
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    echo_once();
+}
+END_TEST
+
+START_TEST(too_many_operations_are_refused)
+{
+    struct kevy_reactor *other = NULL;
+    static const uint8_t operations[65];
+
+    ck_assert_int_eq(
+        kevy_reactor_create(&other, &(struct kevy_reactor_options){.restricted = true,
+                                                                   .operations = operations,
+                                                                   .operation_count = 65}),
+        -EINVAL);
+    ck_assert_ptr_null(other);
+}
+END_TEST
+
+START_TEST(a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it)
+{
+    struct probe probe;
+
+    kevy_reactor_ref(reactor);
+    ck_assert_int_eq(kevy_reactor_run_once(reactor, 0), 1);
+    kevy_reactor_unref(reactor);
+    ck_assert_int_eq(kevy_reactor_run_once(reactor, 0), 0);
+    probe_tcp(&probe, &probe_events);
+    kevy_reactor_unref(reactor);
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+    ck_assert(!probe.closed);
+    kevy_reactor_ref(reactor);
+    kevy_stream_close(&probe.stream);
+    probe_finish(&probe);
+}
+END_TEST
+
+/* The foreign loop's side of a round; true when the descriptor became readable. */
+static bool foreign_poll(int limit_ms)
+{
+    struct pollfd polled = {.fd = kevy_reactor_descriptor(reactor), .events = POLLIN};
+
+    ck_assert_int_ge(polled.fd, 0);
+    return poll(&polled, 1, limit_ms) == 1;
+}
+
+static uint64_t settle(void)
+{
+    uint64_t timeout_ns;
+
+    do
+        ck_assert_int_ge(kevy_reactor_run_once(reactor, 0), 0);
+    while ((timeout_ns = kevy_reactor_next_timeout(reactor)) == 0);
+    return timeout_ns;
+}
+
+START_TEST(what_arrives_makes_the_descriptor_readable)
+{
+    struct probe probe;
+
+    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+    probe_tcp(&probe, &probe_events);
+    ck_assert_uint_eq(settle(), KEVY_FOREVER);
+    ck_assert(!foreign_poll(0));
+    peer_write_text(probe.peer, "x");
+    ck_assert(foreign_poll(10000));
+    settle();
+    ck_assert_uint_eq(probe.count, 1);
+    kevy_stream_close(&probe.stream);
+    probe_finish(&probe);
+}
+END_TEST
+
+static void task_mark(struct kevy_task *task, struct kevy_reactor *where)
+{
+    (void)where;
+    task->run = NULL;
+}
+
+static void *post_from_thread(void *task)
+{
+    kevy_reactor_post(reactor, task);
+    return NULL;
+}
+
+START_TEST(a_post_from_another_thread_wakes_the_foreign_loop)
+{
+    struct kevy_task task = {.run = task_mark};
+    pthread_t thread;
+
+    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+    ck_assert_uint_eq(settle(), KEVY_FOREVER);
+    ck_assert_int_eq(pthread_create(&thread, NULL, post_from_thread, &task), 0);
+    ck_assert(foreign_poll(10000));
+    pthread_join(thread, NULL);
+    for (int round = 0; round < 10 && task.run != NULL; round++)
+        settle();
+    ck_assert(task.run == NULL);
+}
+END_TEST
+
+static void timer_mark(struct kevy_timer *timer)
+{
+    timer->fire = NULL;
+}
+
+START_TEST(the_next_timeout_is_that_of_the_first_timer)
+{
+    struct kevy_timer timer = {0};
+    uint64_t timeout_ns;
+
+    kevy_timer_start(&timer, reactor, KEVY_SECONDS(100), timer_mark);
+    timeout_ns = settle();
+    ck_assert_uint_le(timeout_ns, KEVY_SECONDS(100) + KEVY_MILLISECONDS(2));
+    ck_assert_uint_gt(timeout_ns, 0);
+    kevy_timer_stop(&timer);
+}
+END_TEST
+
+START_TEST(a_turn_is_measured_when_asked_for)
+{
+    struct kevy_timer timer = {0};
+
+    reactor_setup_with(&(struct kevy_reactor_options){.measure_turns = true});
+    kevy_timer_start(&timer, reactor, 0, timer_mark);
+    TURN_UNTIL(timer.fire == NULL);
+    turns(3);
+    ck_assert_uint_gt(stats_now().turn_longest_ns, 0);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *options = tcase_create("options");
+    TCase *embedding = tcase_create("embedding");
+
+    tcase_add_checked_fixture(options, reactor_setup, reactor_teardown);
+    tcase_add_checked_fixture(embedding, reactor_setup, reactor_teardown);
+    tcase_add_test(options,
+                   hooks_come_in_pairs_around_every_wait_and_traces_before_every_completion);
+    tcase_add_test(options, all_memory_comes_from_the_allocator_and_goes_back_to_it);
+    tcase_add_test(options, an_allocator_that_refuses_fails_creation_and_leaves_nothing);
+    tcase_add_test(options, a_restricted_reactor_serves_and_opens_no_files);
+    tcase_add_test(options, a_restricted_reactor_does_what_it_was_told_it_may);
+    tcase_add_test(options, too_many_operations_are_refused);
+    tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
+    tcase_add_test(options, a_turn_is_measured_when_asked_for);
+    tcase_add_test(embedding, what_arrives_makes_the_descriptor_readable);
+    tcase_add_test(embedding, a_post_from_another_thread_wakes_the_foreign_loop);
+    tcase_add_test(embedding, the_next_timeout_is_that_of_the_first_timer);
+    suite_add_tcase(suite, options);
+    suite_add_tcase(suite, embedding);
+    return suite;
+}
