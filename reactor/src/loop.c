@@ -145,7 +145,7 @@ static void flush(struct kevy_reactor *reactor)
 static bool work_left(const struct kevy_reactor *reactor)
 {
     return objects_pending(reactor) || reactor->deferred_first != NULL || pool_can_feed(reactor) ||
-           kevy_ring_ready(&reactor->ring) != 0;
+           reactor->backlog_count != 0 || kevy_ring_ready(&reactor->ring) != 0;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
