@@ -15,8 +15,8 @@
 #include "syscall.h"
 
 #define NS_PER_SECOND 1000000000U
-/* The list and the two rules about flags. */
-#define RULES_MAX (KEVY_RING_RESTRICTIONS_MAX + 2)
+/* The list, the two rules about flags, and ENABLE_RINGS. */
+#define RULES_MAX (KEVY_RING_RESTRICTIONS_MAX + 3)
 
 int kevy_ring_register(const struct kevy_ring *ring, uint32_t opcode, void *argument,
                        uint32_t count)
@@ -87,6 +87,8 @@ static int rules_write(struct kevy_restriction *rules,
         rule_add(rules, &count, KEVY_RESTRICTION_SQE_OP, restrictions->opcodes[i]);
     for (uint32_t i = 0; i < restrictions->register_op_count; i++)
         rule_add(rules, &count, KEVY_RESTRICTION_REGISTER_OP, restrictions->register_ops[i]);
+    /* From 7.0 on register calls are restricted only where a rule names one. */
+    rule_add(rules, &count, KEVY_RESTRICTION_REGISTER_OP, KEVY_REGISTER_ENABLE_RINGS);
     rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_ALLOWED, restrictions->sqe_flags_allowed);
     rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_REQUIRED, restrictions->sqe_flags_required);
     return (int)count;

@@ -4,11 +4,6 @@
  *
  * A library of no objects is something that not every linker makes or takes, hence this one.
  */
-#include <kevy/api.h>
-
-#if KEVY_RING_SUPPORTED
-#error "this is for targets without io_uring"
-#endif
 
 /* ISO C wants a declaration in each file; this one leaves no symbol. */
 enum { RING_UNSUPPORTED };

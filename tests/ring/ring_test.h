@@ -70,6 +70,21 @@ static inline void cqe_expect(struct kevy_ring *ring, uint64_t user_data, int32_
     ck_assert_int_eq(cqe.res, result);
 }
 
+/*
+ * Takes the CQEs of user_data 1 to `count`, in any order, and stores their results at these
+ * indices: kernels differ in whether a refusal overtakes what completes with its batch.
+ */
+static inline void results_take(struct kevy_ring *ring, uint32_t count, int32_t *results)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct kevy_cqe cqe = cqe_wait(ring);
+
+        ck_assert_uint_ge(cqe.user_data, 1);
+        ck_assert_uint_le(cqe.user_data, count);
+        results[cqe.user_data] = cqe.res;
+    }
+}
+
 /* What the running kernel offers; a kernel that cannot be asked offers nothing. */
 static inline struct kevy_ring_probe kernel_probe(void)
 {

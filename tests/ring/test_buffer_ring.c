@@ -207,14 +207,17 @@ START_TEST(a_bundle_is_walked_in_ring_order)
     for (uint32_t i = 0; i < sizeof expected; i++)
         expected[i] = (char)i;
     ck_assert_int_eq(send(sockets[0], expected, sizeof expected, 0), sizeof expected);
-    kevy_prep_recv_bundle(kevy_ring_sqe(&ring, 2), sockets[1], GROUP, 0);
-    cqe = cqe_wait(&ring);
-    ck_assert_int_eq(cqe.res, sizeof expected);
-    id = kevy_buffer_id(cqe.flags);
-    for (uint32_t i = 0; i < 4; i++) {
-        ck_assert_uint_eq(id, order[i]);
-        ck_assert_mem_eq(kevy_buffer_ring_take(&pool, id), expected + i * SIZE, SIZE);
-        id = kevy_buffer_ring_after(&pool, id);
+    for (uint32_t i = 0; i < 4;) {
+        kevy_prep_recv_bundle(kevy_ring_sqe(&ring, 2), sockets[1], GROUP, 0);
+        cqe = cqe_wait(&ring);
+        ck_assert_int_gt(cqe.res, 0);
+        id = kevy_buffer_id(cqe.flags);
+        /* 6.12 takes one buffer when it cannot tell how much there is. */
+        for (int32_t left = cqe.res; left > 0; left -= (int32_t)SIZE, i++) {
+            ck_assert_uint_eq(id, order[i]);
+            ck_assert_mem_eq(kevy_buffer_ring_take(&pool, id), expected + i * SIZE, SIZE);
+            id = kevy_buffer_ring_after(&pool, id);
+        }
     }
     close(zeros);
 }

@@ -63,8 +63,11 @@ static int ring_attempt(void)
 
 START_TEST(init_fails_cleanly_at_every_call)
 {
-    /* Two dontforks, the registration and its end are wishes; with the last run that makes five. */
-    ck_assert_uint_eq(every_call_fails(ring_attempt, -ENOMEM), 5);
+    /*
+     * Two dontforks, the registration and (from 5.18 on) its end are wishes; with the last run
+     * that makes five.
+     */
+    ck_assert_uint_ge(every_call_fails(ring_attempt, -ENOMEM), 4);
 }
 END_TEST
 

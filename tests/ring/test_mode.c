@@ -856,7 +856,8 @@ Suite *test_suite(void)
                         sizeof simple_modes / sizeof simple_modes[0]);
     tcase_add_loop_test(flags, a_mode_that_makes_no_sense_is_refused, 0,
                         sizeof refused_modes / sizeof refused_modes[0]);
-    tcase_add_test(flags, a_ring_can_move_to_another_thread);
+    ADD_IF(flags, a_ring_can_move_to_another_thread, setup_grants(KEVY_SETUP_SUBMIT_ALL),
+           "Linux 5.18");
     suite_add_tcase(suite, flags);
     polls_add(suite);
     sizes_add(suite);

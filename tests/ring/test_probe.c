@@ -76,13 +76,14 @@ END_TEST
 START_TEST(a_restricted_ring_must_be_probed_before)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_R_DISABLED};
-    struct kevy_restriction allow = {.opcode = KEVY_RESTRICTION_SQE_OP, .sqe_op = KEVY_OP_NOP};
+    static const uint8_t nop[] = {KEVY_OP_NOP};
+    struct kevy_ring_restrictions restrictions = {.opcodes = nop, .opcode_count = 1};
     struct kevy_ring_probe probe;
     struct kevy_ring ring;
 
     ring_open(&ring, 4, &options);
     ck_assert_int_eq(kevy_ring_probe_get(&ring, &probe), 0);
-    ck_assert_int_eq(kevy_ring_register(&ring, KEVY_REGISTER_RESTRICTIONS, &allow, 1), 0);
+    ck_assert_int_eq(kevy_ring_restrict(&ring, &restrictions), 0);
     ck_assert_int_eq(kevy_ring_enable(&ring), 0);
     ck_assert_int_eq(kevy_ring_probe_get(&ring, &probe), -EACCES);
     kevy_ring_deinit(&ring);

@@ -276,11 +276,16 @@ END_TEST
 /* Footgun 31: a peer's flag bits 5 and 15 mean nothing here, and must not make us lose count. */
 START_TEST(a_messages_flags_do_not_derail_the_reaping)
 {
-    ck_assert_int_eq(kevy_ring_message(&ring, 1, 0, KEVY_CQE_F_32), 0);
-    ck_assert_int_eq(kevy_ring_message(&ring, 2, 0, KEVY_CQE_F_SKIP), 0);
-    ck_assert_int_eq(kevy_ring_message(&ring, 3, 0, 0), 0);
-    for (uint64_t i = 1; i <= 3; i++)
-        cqe_expect(&ring, i, 0);
+    static const uint32_t flags[] = {KEVY_CQE_F_32, KEVY_CQE_F_SKIP, 0};
+
+    for (uint64_t i = 0; i < 3; i++) {
+        int error = kevy_ring_message(&ring, i, 0, flags[i]);
+
+        /* From about 7.0 on the kernel does not let the peer do that. */
+        ck_assert_msg(error == 0 || (error == -EINVAL && flags[i] != 0), "message: %d", error);
+        if (error == 0)
+            cqe_expect(&ring, i, 0);
+    }
     ck_assert_uint_eq(kevy_ring_ready(&ring), 0);
 }
 END_TEST

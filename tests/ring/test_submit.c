@@ -23,15 +23,17 @@ static void plain_open(struct kevy_ring *ring, uint32_t entries, uint32_t cq_ent
 START_TEST(a_refused_request_leaves_nothing_behind)
 {
     struct kevy_ring ring;
+    int32_t results[4] = {0};
 
     ring_open(&ring, 8, NULL);
     nop_queue(&ring, 1, 0);
     refused_queue(&ring, 2);
     nop_queue(&ring, 3, 0);
     ck_assert_int_eq(kevy_ring_submit(&ring), 3);
-    cqe_expect(&ring, 1, 0);
-    cqe_expect(&ring, 2, -EINVAL);
-    cqe_expect(&ring, 3, 0);
+    results_take(&ring, 3, results);
+    ck_assert_int_eq(results[1], 0);
+    ck_assert_int_eq(results[2], -EINVAL);
+    ck_assert_int_eq(results[3], 0);
     ck_assert_uint_eq(kevy_ring_space(&ring), 8);
     kevy_ring_deinit(&ring);
 }
@@ -42,6 +44,7 @@ END_TEST
 START_TEST(h3_a_batch_cut_short_is_carried_on)
 {
     struct kevy_ring ring;
+    int32_t results[6] = {0};
 
     plain_open(&ring, 8, 0);
     nop_queue(&ring, 1, 0);
@@ -52,8 +55,9 @@ START_TEST(h3_a_batch_cut_short_is_carried_on)
     ck_assert_uint_eq(kevy_ring_space(&ring), 6);
     nop_queue(&ring, 5, 0); /* behind those left over, not instead of them */
     ck_assert_int_eq(kevy_ring_submit(&ring), 3);
+    results_take(&ring, 5, results);
     for (uint64_t i = 1; i <= 5; i++)
-        cqe_expect(&ring, i, i == 2 ? -EINVAL : 0);
+        ck_assert_int_eq(results[i], i == 2 ? -EINVAL : 0);
     ck_assert_int_eq(kevy_ring_submit(&ring), 0);
     kevy_ring_deinit(&ring);
 }
@@ -418,7 +422,10 @@ static void queues_add(Suite *suite)
     TCase *refusal = tcase_create("refusal");
     TCase *overflow = tcase_create("overflow");
 
-    tcase_add_test(refusal, a_refused_request_leaves_nothing_behind);
+    if (setup_grants(KEVY_SETUP_SUBMIT_ALL))
+        tcase_add_test(refusal, a_refused_request_leaves_nothing_behind);
+    else
+        support_skip("a_refused_request_leaves_nothing_behind", "needs Linux 5.18");
     tcase_add_test(refusal, h3_a_batch_cut_short_is_carried_on);
     tcase_add_test(refusal, a_wait_goes_on_after_a_batch_cut_short);
     suite_add_tcase(suite, refusal);
