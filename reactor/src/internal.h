@@ -56,6 +56,7 @@ enum operation {
     OPERATION_ACCEPT,     /* a listener */
     OPERATION_CLOSE,      /* any object: its descriptor is gone */
     OPERATION_CANCEL, /* the reactor: the result says nothing, the victim's own completion does */
+    OPERATION_ZERO_COPY, /* a write, which outlives the queue entries that name it */
     OPERATION_COUNT,
 };
 
@@ -276,6 +277,7 @@ typedef void (*operation_handler)(struct kevy_reactor *reactor, void *owner, int
 void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_flush(struct kevy_object *object);
 void stream_object_abort(struct kevy_object *object);

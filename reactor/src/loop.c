@@ -269,7 +269,7 @@ static const operation_handler handlers[OPERATION_COUNT] = {
     [OPERATION_COMPLETION] = completion_done,  [OPERATION_RECV] = stream_recv_done,
     [OPERATION_SEND] = stream_send_done,       [OPERATION_CONNECT] = stream_connect_done,
     [OPERATION_ACCEPT] = listener_accept_done, [OPERATION_CLOSE] = object_closed,
-    [OPERATION_CANCEL] = cancel_done,
+    [OPERATION_CANCEL] = cancel_done,          [OPERATION_ZERO_COPY] = stream_zero_copy_done,
 };
 
 static const char *const operation_names[OPERATION_COUNT] = {
@@ -280,6 +280,7 @@ static const char *const operation_names[OPERATION_COUNT] = {
     [OPERATION_ACCEPT] = "accept",
     [OPERATION_CLOSE] = "close",
     [OPERATION_CANCEL] = "cancel",
+    [OPERATION_ZERO_COPY] = "send without copy",
 };
 
 static rare void trace(struct kevy_reactor *reactor, const struct kevy_cqe *cqe)

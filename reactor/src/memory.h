@@ -25,9 +25,10 @@
 
 /* For kevy_buffer.use. */
 enum buffer_use {
-    BUFFER_BORROWED, /* a block's own, on its way from the kernel through a read callback */
-    BUFFER_QUEUED,   /* an entry of a queue */
-    BUFFER_KEPT,     /* the user's, by kevy_buffer_retain() or _share() */
+    BUFFER_BORROWED,  /* a block's own, on its way from the kernel through a read callback */
+    BUFFER_QUEUED,    /* an entry of a queue */
+    BUFFER_KEPT,      /* the user's, by kevy_buffer_retain() or _share() */
+    BUFFER_ZERO_COPY, /* an entry of a queue: what is left of a zero-copy write begins here */
 };
 
 struct kevy_block {

@@ -24,6 +24,7 @@
 #define TURN_COMPLETIONS_DEFAULT 1024U
 #define BUFFER_SIZE_DEFAULT      4096U
 #define BUFFER_COUNT_DEFAULT     1024U
+#define ZERO_COPY_DEFAULT        32768U
 #define MEMORY_LIMIT_DEFAULT     ((size_t)64 << 20)
 #define BACKLOG_SIZE             (BACKLOG_ENTRIES * sizeof(struct kevy_sqe))
 #define REACTOR_SIZE             (sizeof(struct kevy_reactor) + _Alignof(struct kevy_reactor))
@@ -45,6 +46,7 @@ static struct kevy_reactor_options options_complete(const struct kevy_reactor_op
     complete.turn_completions = or_default(complete.turn_completions, TURN_COMPLETIONS_DEFAULT);
     complete.buffer_size = or_default(complete.buffer_size, BUFFER_SIZE_DEFAULT);
     complete.buffer_count = or_default(complete.buffer_count, BUFFER_COUNT_DEFAULT);
+    complete.zero_copy_minimum = or_default(complete.zero_copy_minimum, ZERO_COPY_DEFAULT);
     if (complete.memory_limit == 0)
         complete.memory_limit = MEMORY_LIMIT_DEFAULT;
     if (complete.allocator == NULL)

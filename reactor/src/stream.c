@@ -168,6 +168,12 @@ static void flush_open(struct kevy_stream *stream)
     stream_write_continue(stream);
 }
 
+/* The peer is done, and what it has not acknowledged is the kernel's own. */
+static bool linger_over(const struct kevy_stream *stream)
+{
+    return stream_has(stream, STREAM_READ_ENDED) && stream->notices == 0;
+}
+
 static void flush_closing(struct kevy_stream *stream)
 {
     if (stream_has(stream, STREAM_WRITE_FAILED)) {
@@ -180,13 +186,13 @@ static void flush_closing(struct kevy_stream *stream)
     if (!stream_has(stream, STREAM_FIN_SENT))
         return;
     stream_linger(stream);
-    if (stream_has(stream, STREAM_READ_ENDED))
+    if (linger_over(stream))
         stream_terminate(stream, 0);
 }
 
 static void flush_lingering(struct kevy_stream *stream)
 {
-    if (stream_has(stream, STREAM_READ_ENDED))
+    if (linger_over(stream))
         stream_terminate(stream, 0);
     else
         stream_recv_adjust(stream);
@@ -255,9 +261,10 @@ void stream_terminate(struct kevy_stream *stream, int reason)
     if (stream->object.state == STREAM_IDLE || stream->object.state >= STREAM_TERMINATING)
         return;
     stream_state_set(stream, STREAM_TERMINATING);
-    stream->reason = reason;
+    stream->reason = (int16_t)reason;
     /* What is cut short must not look complete: the peer gets a reset instead of an end. */
-    if (reason != 0 && (stream->queue_first != NULL || reason == -ETIMEDOUT || reason == -ENOBUFS))
+    if (reason != 0 && (stream->queue_first != NULL || stream->notices != 0 ||
+                        reason == -ETIMEDOUT || reason == -ENOBUFS))
         stream->object.flags |= STREAM_RESET;
     stream_deadlines_off(stream);
     stream_held_drop(stream);
@@ -305,6 +312,8 @@ void stream_object_closed(struct kevy_object *object)
     struct kevy_listener *listener = stream->listener;
 
     assert(stream->queue_first == NULL && stream->held_last == NULL);
+    if (stream->notices != 0)
+        return; /* the last of them is the end */
     object_unlink(object);
     stream_state_set(stream, STREAM_IDLE);
     stream->fd = -1;

@@ -72,11 +72,15 @@ void stream_deadlines_closing(struct kevy_stream *stream)
         stream_write_expected(stream);
 }
 
-/* The limits of a stream that waits for the peer's own end. */
+/*
+ * The limits of a stream that waits for the peer's own end. While the kernel sends from the user's
+ * memory, which only the peer's acknowledgement frees, it is the write deadline that limits it.
+ */
 void stream_linger(struct kevy_stream *stream)
 {
     stream_state_set(stream, STREAM_LINGERING);
-    stream->write_at_ns = deadline_after(stream, LINGER_LIMIT_MS);
+    stream->write_at_ns =
+        deadline_after(stream, stream->notices != 0 ? stream->write_timeout_ms : LINGER_LIMIT_MS);
     stream->phase_at_ns = deadline_after(stream, LINGER_MS);
     stream_deadline_file(stream);
 }
@@ -94,8 +98,8 @@ static bool undelivered(const struct kevy_stream *stream)
  * ours. */
 static void linger_passed(struct kevy_stream *stream, enum kevy_deadline which)
 {
-    if (which != KEVY_DEADLINE_PHASE || !undelivered(stream)) {
-        stream_terminate(stream, 0);
+    if (which != KEVY_DEADLINE_PHASE || (stream->notices == 0 && !undelivered(stream))) {
+        stream_terminate(stream, stream->notices != 0 ? -ETIMEDOUT : 0);
         return;
     }
     stream->phase_at_ns = deadline_after(stream, LINGER_MS);

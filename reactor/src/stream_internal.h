@@ -9,6 +9,7 @@
  *     stream.c           states: start, flush, close, terminate
  *     stream_read.c      receiving, delivering, holding back
  *     stream_write.c     the queue and the one send
+ *     stream_zero_copy.c sends that the kernel makes from the user's memory
  *     stream_deadline.c  the three time limits
  */
 #ifndef KEVY_REACTOR_STREAM_INTERNAL_H
@@ -54,6 +55,9 @@ enum stream_state {
 #define STREAM_WRITE_LIMITED (1U << 20) /* it has a write deadline */
 #define STREAM_SENT_SHORT    (1U << 21) /* part of the queue's first entry is gone */
 #define STREAM_IDLE_LIMITED  (1U << 22) /* it has an idle deadline */
+
+#define STREAM_COPIES       (1U << 23) /* zero-copy writes have turned out not to be any */
+#define STREAM_ZERO_COPYING (1U << 24) /* the send in flight is a zero-copy one */
 
 #define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_WRITE_LIMITED)
 
@@ -118,6 +122,20 @@ void stream_release_held(struct kevy_stream *stream);
 /* stream_write.c */
 void stream_write_continue(struct kevy_stream *stream);
 void stream_queue_drop(struct kevy_stream *stream, int result);
+void stream_sent(struct kevy_stream *stream, int result);
+struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count);
+
+/* stream_zero_copy.c */
+bool stream_zero_copy_next(const struct kevy_stream *stream);
+bool stream_zero_copy_send(struct kevy_stream *stream);
+void stream_write_finished(struct kevy_write *write);
+
+/* True where a zero-copy write begins, which has a send of its own. */
+static inline bool zero_copy_begins(const struct kevy_stream *stream,
+                                    const struct kevy_buffer *entry)
+{
+    return entry->use == BUFFER_ZERO_COPY && (stream->object.flags & STREAM_COPIES) == 0;
+}
 
 /* stream_deadline.c */
 void stream_deadline_file(struct kevy_stream *stream);

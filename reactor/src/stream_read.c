@@ -212,7 +212,7 @@ static void recv_ended(struct kevy_stream *stream, int result)
     }
     stream->object.flags |= STREAM_READ_ENDED;
     if (stream->reason == 0)
-        stream->reason = result;
+        stream->reason = (int16_t)result;
 }
 
 static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, int result,

@@ -83,7 +83,8 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
          * this. */
         if (stream_has(stream, STREAM_SENDING))
             return;
-        if (likely(first == last) && likely(send_single(reactor, stream, first)))
+        if (likely(first == last) && likely(first->use != BUFFER_ZERO_COPY) &&
+            likely(send_single(reactor, stream, first)))
             return;
     } else {
         queue_last_entry(stream)->next = first;
@@ -195,6 +196,13 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
     return 0;
 }
 
+static void write_begin(struct kevy_stream *stream, struct kevy_write *write)
+{
+    write->stream = stream;
+    write->notices = 0;
+    write->finished = 0;
+}
+
 int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
@@ -203,7 +211,8 @@ int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
 
     if (!writable(stream))
         return -EPIPE;
-    if (write->count == 0 || write->count > PARTS_MAX)
+    if (write->count == 0 || write->count > PARTS_MAX || (write->flags & ~KEVY_WRITE_ZERO_COPY) ||
+        (write->flags != 0 && write->released == NULL))
         return -EINVAL;
     if (queue_full(stream))
         return -EAGAIN;
@@ -232,6 +241,10 @@ int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
         return -EINVAL;
     }
     last->write = write;
+    if (write->released != NULL)
+        write_begin(stream, write);
+    if (write->flags != 0 && total >= reactor->options.zero_copy_minimum)
+        first->use = BUFFER_ZERO_COPY;
     queue_append(stream, first, last, (uint32_t)total);
     return 0;
 }
@@ -341,50 +354,54 @@ int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *bu
     return queue_bytes(stream, buffer, buffer->data + offset, length);
 }
 
-/* Fills `message` with as much of the queue as it has parts for. */
-static void message_fill(const struct kevy_stream *stream, struct msghdr *message)
+/* Fills `message` with the first `count` entries of the queue, as far as a send may be long. */
+static void message_fill(const struct kevy_stream *stream, struct msghdr *message, uint32_t count)
 {
     struct iovec *parts = (struct iovec *)(void *)(message + 1);
     struct kevy_buffer *entry = stream->queue_first;
     uint32_t total = 0;
-    uint32_t count = 0;
+    uint32_t filled = 0;
 
-    while (entry != NULL && count < PARTS_MAX && entry->length <= LENGTH_MAX - total) {
-        parts[count].iov_base = (void *)(uintptr_t)entry->data;
-        parts[count].iov_len = entry->length;
+    while (filled < count && entry->length <= LENGTH_MAX - total) {
+        parts[filled].iov_base = (void *)(uintptr_t)entry->data;
+        parts[filled].iov_len = entry->length;
         total += entry->length;
-        count++;
+        filled++;
         entry = entry->next;
     }
     memset(message, 0, sizeof *message);
     message->msg_iov = parts;
-    message->msg_iovlen = count;
+    message->msg_iovlen = filled;
 }
 
+/* The entries that the next send takes together. */
 static uint32_t parts_count(const struct kevy_stream *stream)
 {
     const struct kevy_buffer *entry = stream->queue_first;
     uint32_t count = 0;
 
-    for (; entry != NULL && count < PARTS_MAX; entry = entry->next)
+    do {
         count++;
+        entry = entry->next;
+    } while (entry != NULL && count < PARTS_MAX && !zero_copy_begins(stream, entry));
     return count;
 }
 
-static struct msghdr *message_make(const struct kevy_stream *stream)
+/* A message of the first `count` entries of the queue, in the arena; NULL when there is no room. */
+struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count)
 {
-    struct msghdr *message = reactor_arena(
-        stream->object.reactor, sizeof *message + parts_count(stream) * sizeof(struct iovec));
+    struct msghdr *message =
+        reactor_arena(stream->object.reactor, sizeof *message + count * sizeof(struct iovec));
 
     if (message != NULL)
-        message_fill(stream, message);
+        message_fill(stream, message, count);
     return message;
 }
 
 /* Writes the send of several entries. */
 static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *stream)
 {
-    struct msghdr *message = message_make(stream);
+    struct msghdr *message = stream_message(stream, parts_count(stream));
     struct kevy_sqe *sqe = NULL;
 
     if (message != NULL)
@@ -406,9 +423,9 @@ static void send_extend(struct kevy_stream *stream)
     struct msghdr *message = NULL;
     struct kevy_sqe *sqe;
 
-    if (!send_changeable(stream))
+    if (stream_has(stream, STREAM_ZERO_COPYING) || !send_changeable(stream))
         return;
-    if (first->next != NULL && (message = message_make(stream)) == NULL)
+    if (first->next != NULL && (message = stream_message(stream, parts_count(stream))) == NULL)
         return;
     /* Making the message may have submitted what was there, to make room. */
     sqe = kevy_ring_reserved(ring, stream->send_slot);
@@ -425,7 +442,9 @@ static void send_start(struct kevy_stream *stream)
     struct kevy_reactor *reactor = stream->object.reactor;
     bool written;
 
-    if (stream->queue_first->next == NULL)
+    if (unlikely(stream->queue_first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
+        written = stream_zero_copy_send(stream);
+    else if (stream->queue_first->next == NULL)
         written = send_single(reactor, stream, stream->queue_first);
     else
         written = send_several(reactor, stream);
@@ -474,6 +493,16 @@ static inline void entry_release(struct kevy_reactor *reactor, struct kevy_buffe
     buffer_give(&reactor->memory, entry);
 }
 
+static rare void write_report(struct kevy_write *write, struct kevy_stream *stream, int result)
+{
+    bool two_stages = write->released != NULL; /* if not, `done` may free the write */
+
+    if (write->done != NULL)
+        write->done(write, stream, result);
+    if (two_stages)
+        stream_write_finished(write);
+}
+
 /* Takes the first entry out; a write that it completes is reported. */
 static void entry_finish(struct kevy_stream *stream, int result)
 {
@@ -483,9 +512,11 @@ static void entry_finish(struct kevy_stream *stream, int result)
     stream->queue_first = entry->next;
     stream->queued -= entry->length;
     stream->object.flags &= ~STREAM_SENT_SHORT;
+    if (unlikely(entry->use == BUFFER_ZERO_COPY) && write == NULL)
+        entry->next->use = BUFFER_ZERO_COPY; /* what is left of the write begins there */
     entry_release(stream->object.reactor, entry);
-    if (unlikely(write != NULL) && write->done != NULL)
-        write->done(write, stream, result);
+    if (unlikely(write != NULL))
+        write_report(write, stream, result);
 }
 
 /* The kernel took `count` bytes: they leave the queue, and so do empty parts behind them. */
@@ -539,7 +570,7 @@ static void send_failed(struct kevy_stream *stream, int error)
 {
     stream->object.flags |= STREAM_WRITE_FAILED;
     if (stream->reason == 0)
-        stream->reason = error;
+        stream->reason = (int16_t)error;
     if (stream->object.state != STREAM_OPEN ||
         stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED)) {
         stream_terminate(stream, error);
@@ -561,7 +592,7 @@ static void limits_sent(struct kevy_stream *stream)
 
 /*
  * What most sends are: a buffer of the pool, the only one of the queue, gone, and nobody waiting
- * for that. Does all that send_done() would, or nothing.
+ * for that. Does all that stream_sent() would, or nothing.
  */
 static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_stream *stream,
                                     int result)
@@ -585,7 +616,7 @@ static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_st
 }
 
 /* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
-static rare void send_done(struct kevy_stream *stream, int result)
+rare void stream_sent(struct kevy_stream *stream, int result)
 {
     if (result < 0) {
         stream->object.flags &= ~STREAM_SENDING;
@@ -614,7 +645,7 @@ void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uin
     stream->object.in_flight--;
     if (likely(send_done_simply(reactor, stream, result)))
         return;
-    send_done(stream, result);
+    stream_sent(stream, result);
 }
 
 int kevy_stream_shutdown(struct kevy_stream *stream)

@@ -87,12 +87,13 @@ struct kevy_trace {
 
 /* Zero is the good default for each; the value in force is in brackets. */
 struct kevy_reactor_options {
-    uint32_t sq_entries;       /* requests of one flush [512]; more are submitted in between */
-    uint32_t cq_entries;       /* completions before the kernel falls back to a list [8192] */
-    uint32_t turn_completions; /* completions handled before timers and tasks [1024] */
-    uint32_t buffer_size;      /* bytes of one receive buffer [4096] */
-    uint32_t buffer_count;     /* receive buffers, a power of two up to 32768 [1024] */
-    size_t memory_limit;       /* bytes that copies and queue entries may grow to [64 MiB] */
+    uint32_t sq_entries;        /* requests of one flush [512]; more are submitted in between */
+    uint32_t cq_entries;        /* completions before the kernel falls back to a list [8192] */
+    uint32_t turn_completions;  /* completions handled before timers and tasks [1024] */
+    uint32_t buffer_size;       /* bytes of one receive buffer [4096] */
+    uint32_t buffer_count;      /* receive buffers, a power of two up to 32768 [1024] */
+    size_t memory_limit;        /* bytes that copies and queue entries may grow to [64 MiB] */
+    uint32_t zero_copy_minimum; /* bytes of a write for KEVY_WRITE_ZERO_COPY to count [32768] */
     const struct kevy_allocator *allocator; /* PINNED until destroy [malloc(3)] */
     /* Hooks, from the loop: right before and after each wait, and for each completion. A trace hook
      * that is not set costs one branch a turn. They may call whatever callbacks may; `trace` only
@@ -127,6 +128,8 @@ struct kevy_reactor_stats {
     uint64_t deadlines_refiled; /* deadlines found to have moved on when their slot came up */
     uint64_t tasks_run;         /* tasks posted or deferred that ran */
     uint64_t wakes;             /* times another thread woke the loop */
+    uint64_t zero_copy_sends;   /* sends tried without a copy */
+    uint64_t zero_copy_ends;    /* streams that went back to copying, for the kernel did or would */
     uint64_t memory;            /* bytes in use of memory_limit, now */
     uint64_t memory_peak;       /* the most there was at once */
     uint64_t memory_failures;   /* allocations refused by the limit or the system */

@@ -93,7 +93,8 @@ struct kevy_stream {
     uint32_t mark_low;
     uint32_t mark_high;
     int32_t fd;
-    int32_t reason;
+    int16_t reason;
+    uint16_t notices;   /* zero-copy sends whose memory the kernel has yet to let go of */
     uint32_t send_slot; /* of the send in flight: its place in the submission queue */
 };
 
@@ -129,18 +130,35 @@ KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor
 KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length);
 
 /*
+ * For kevy_write.flags: send without a copy (Linux 6.2, TCP), which pays off for large writes to a
+ * network. Falls back to an ordinary send for writes below the reactor's zero_copy_minimum, where
+ * the kernel cannot (Unix sockets, locked-memory limit), and for the rest of the stream's life
+ * once the kernel reports that it had to copy after all, as on loopback.
+ */
+#define KEVY_WRITE_ZERO_COPY 1U
+
+/*
  * A write by reference. `parts` and the bytes they point at are BORROWED, and the struct is PINNED,
  * until `done`: `result` is 0 when the kernel has all bytes, else the -errno that ended the stream.
+ *
+ * With `released`, which KEVY_WRITE_ZERO_COPY needs, they are so until that is called, once, after
+ * `done` and before the stream's `close`: at once where the bytes were copied, when the peer has
+ * acknowledged them where they were not. The next writes do not wait for it. kevy_stream_close()
+ * does, as long as the write deadline lets it.
  */
 struct kevy_write {
     const struct iovec *parts;
     uint32_t count; /* 1 to 64; 1 GiB in all at most */
+    uint32_t flags; /* KEVY_WRITE_ZERO_COPY, or 0 */
     void (*done)(struct kevy_write *write, struct kevy_stream *stream, int result);
+    void (*released)(struct kevy_write *write, struct kevy_stream *stream);
+    struct kevy_stream *stream; /* private */
+    uint32_t notices;           /* private: sends of it that the kernel has yet to let go of */
+    uint32_t finished;          /* private: `done` has been called */
 };
 
-/* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no
- * bytes at all, too many of them, or a count out of range.
- */
+/* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
+ * many of them, a count out of range, an unknown flag, or zero-copy without `released`. */
 KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
 
 /*
