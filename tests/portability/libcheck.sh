@@ -33,7 +33,7 @@ END
 
 # Its warnings are upstream's.
 build() {
-    cp -R "$1/check" "$4.build"
+    cp -Rp "$1/check" "$4.build"
     cd "$4.build"
     ./configure -q CC="$3" CFLAGS="-O1 -w -D_FILE_OFFSET_BITS=64" --host "$2" \
         --build "$(cc -dumpmachine)" --prefix "$4" \

@@ -4,7 +4,7 @@
 
 #include "reactor_test.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -421,6 +421,105 @@ START_TEST(an_idle_loop_sleeps)
 }
 END_TEST
 
+/* The end of a connection is one completion, whatever else its flags say (F_SOCK_NONEMPTY). */
+START_TEST(the_end_of_a_stream_costs_one_completion)
+{
+    struct kevy_reactor_stats before;
+
+    probe_tcp(&probes[0], &probe_events);
+    turns(3);
+    before = stats_now();
+    ck_assert_int_eq(shutdown(probes[0].peer, SHUT_WR), 0);
+    TURN_UNTIL(probes[0].log_end[-1] == 'e');
+    turns(20);
+    ck_assert_uint_eq(stats_now().completions, before.completions + 1);
+    QUIETLY(kevy_stream_abort(&probes[0].stream));
+    probe_finish(&probes[0]);
+}
+END_TEST
+
+/* The kernel ends a ring's requests behind our back: what held the port must be gone before. */
+START_TEST(after_destroy_ports_and_descriptors_are_free_at_once)
+{
+    struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accept_none};
+    struct kevy_listener listener;
+    int descriptors = support_fd_count();
+
+    for (unsigned round = 0; round < 50; round++) {
+        ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), 0);
+        options.port = kevy_listener_port(&listener);
+        turns(round % 3);
+        ck_assert_uint_eq(kevy_reactor_destroy(reactor), 1);
+        reactor = NULL;
+        reactor_setup();
+        ck_assert_int_eq(support_fd_count(), descriptors);
+    }
+}
+END_TEST
+
+static void run_in_a_callback(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    (void)task;
+    (void)kevy_reactor_run(owner);
+}
+
+START_TEST(run_inside_a_callback_is_an_assertion)
+{
+    kevy_timer_start(&timer, reactor, KEVY_SECONDS(3600), timer_count);
+    defer(&tasks[0], run_in_a_callback);
+    turn_now();
+}
+END_TEST
+
+static void destroy_in_a_callback(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    (void)task;
+    (void)kevy_reactor_destroy(owner);
+}
+
+START_TEST(destroy_inside_a_callback_is_an_assertion)
+{
+    defer(&tasks[0], destroy_in_a_callback);
+    turn_now();
+}
+END_TEST
+
+static void *foreign_main(void *argument)
+{
+    unsigned call = *(const unsigned *)argument;
+
+    switch (call) {
+    case 0:
+        (void)kevy_reactor_run(reactor);
+        break;
+    case 1:
+        (void)kevy_reactor_run_once(reactor, 0);
+        break;
+    case 2:
+        kevy_reactor_drain(reactor, 0);
+        break;
+    case 3:
+        kevy_reactor_defer(reactor, &tasks[0]);
+        break;
+    case 4:
+        probe_tcp(&probes[0], &probe_events);
+        break;
+    default:
+        (void)kevy_reactor_destroy(reactor);
+    }
+    return NULL;
+}
+
+START_TEST(a_call_from_a_foreign_thread_is_an_assertion)
+{
+    unsigned call = (unsigned)_i;
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, foreign_main, &call), 0);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("loop");
@@ -447,6 +546,12 @@ Suite *test_suite(void)
     tcase_add_test(loop, a_busy_turn_is_bounded_and_the_rest_follows_without_a_sleep);
     tcase_add_test(loop, timers_have_their_turn_between_bounded_batches);
     tcase_add_test(loop, an_idle_loop_sleeps);
+    tcase_add_test(loop, the_end_of_a_stream_costs_one_completion);
+    tcase_add_test(loop, after_destroy_ports_and_descriptors_are_free_at_once);
+    tcase_add_test_raise_signal(loop, run_inside_a_callback_is_an_assertion, SIGABRT);
+    tcase_add_test_raise_signal(loop, destroy_inside_a_callback_is_an_assertion, SIGABRT);
+    tcase_add_loop_test_raise_signal(loop, a_call_from_a_foreign_thread_is_an_assertion, SIGABRT, 0,
+                                     6);
     suite_add_tcase(suite, loop);
     return suite;
 }

@@ -66,7 +66,7 @@ static void busy_streams_progress(uint32_t buffers, uint32_t buffer_size, unsign
         probe_peer_close(&probes[index]);
     }
     for (unsigned index = 0; index < count; index++)
-        SLEEP_UNTIL(probes[index].log_end[-1] == 'e');
+        TURN_UNTIL(probes[index].log_end[-1] == 'e');
     abort_all(count);
 }
 
@@ -263,10 +263,10 @@ static void floods_share(uint32_t buffers)
     pool(buffers, 512);
     for (unsigned index = 0; index < FLOODS; index++)
         probe_tcp(&probes[index], &probe_events);
-    for (unsigned round = 0; round < 20; round++) {
+    for (unsigned round = 0; round < 6; round++) {
         for (unsigned index = 0; index < FLOODS; index++)
             before[index] = probes[index].count;
-        for (unsigned count = 0; count < 300; count++) {
+        for (unsigned count = 0; count < 200; count++) {
             for (unsigned index = 0; index < FLOODS; index++)
                 (void)send(probes[index].peer, data, 100000, MSG_NOSIGNAL);
             turn_now();
@@ -391,7 +391,7 @@ START_TEST(buffers_freed_by_a_resume_reach_the_starved_without_another_event)
     kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(1), resume_first);
     for (unsigned index = 1; index < 10; index++)
         SLEEP_UNTIL(probes[index].count == 2000);
-    SLEEP_UNTIL(probes[0].count == 1024);
+    TURN_UNTIL(probes[0].count == 1024);
     abort_all(10);
 }
 END_TEST

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/*
+ * A kernel that refuses: at creation, at every enter, or half-way through a batch. What the reactor
+ * accepted waits and is never dropped; what it could not create leaves nothing behind.
+ */
+
+#include "reactor_test.h"
+
+#include "fault_syscall.h"
+#include "internal.h"
+
+enum {
+    EVER = 1000000,
+};
+
+static struct probe probe;
+static uint8_t data[300000];
+
+static void faults_off(void)
+{
+    fault_reset();
+}
+
+static void setup(void)
+{
+    fault_reset();
+    reactor_setup_with(&(struct kevy_reactor_options){.sq_entries = 8, .cq_entries = 32});
+}
+
+static void teardown(void)
+{
+    faults_off();
+    reactor_teardown();
+    ck_assert_int_eq(fault_mappings(), 0);
+}
+
+START_TEST(create_fails_cleanly_at_every_call)
+{
+    static const int errors[] = {-ENOMEM, -EPERM, -EINVAL};
+    struct kevy_reactor *created = NULL;
+    int descriptors = support_fd_count();
+    uint32_t nth = 0;
+    int error;
+
+    do {
+        fault_nth(++nth, errors[_i]);
+        error = kevy_reactor_create(&created, NULL);
+        ck_assert_msg(error == 0 || error == errors[_i], "call %u: %d", nth, error);
+        if (error == 0) {
+            bool happened = fault_happened();
+
+            fault_nth(0, 0);
+            ck_assert_uint_eq(kevy_reactor_destroy(created), 0);
+            created = NULL;
+            if (!happened)
+                break;
+        }
+        ck_assert_ptr_null(created);
+        ck_assert_int_eq(fault_mappings(), 0);
+        ck_assert_int_eq(support_fd_count(), descriptors);
+    } while (nth < 100);
+    ck_assert_int_eq(error, 0);
+    ck_assert_uint_gt(nth, 3);
+}
+END_TEST
+
+START_TEST(too_little_locked_memory_halves_the_queues)
+{
+    struct kevy_reactor *created;
+
+    for (uint32_t failures = 0; failures <= 3; failures++) {
+        fault_next(FAULT_SETUP, -ENOMEM, failures);
+        ck_assert_int_eq(kevy_reactor_create(&created, NULL), 0);
+        ck_assert_uint_eq(created->ring.sq_entries, 512U >> failures);
+        ck_assert_uint_eq(created->ring.cq_entries, 8192U >> failures);
+        ck_assert_uint_eq(kevy_reactor_destroy(created), 0);
+    }
+    fault_next(FAULT_SETUP, -ENOMEM, EVER);
+    ck_assert_int_eq(kevy_reactor_create(&created, NULL), -ENOMEM);
+    ck_assert_int_eq(fault_mappings(), 0);
+}
+END_TEST
+
+START_TEST(a_kernel_before_6_1_is_refused)
+{
+    struct fault_kernel kernel = {UINT32_MAX & ~KEVY_SETUP_DEFER_TASKRUN, UINT32_MAX, UINT32_MAX};
+    struct kevy_reactor *created;
+
+    fault_kernel_set(&kernel);
+    ck_assert_int_eq(kevy_reactor_create(&created, NULL), -EINVAL);
+    ck_assert_int_eq(fault_mappings(), 0);
+}
+END_TEST
+
+START_TEST(a_kernel_of_6_1_is_enough)
+{
+    struct fault_kernel kernel = {
+        .setup_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_CQSIZE |
+                       KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_TASKRUN_FLAG |
+                       KEVY_SETUP_R_DISABLED,
+        .features = ~(KEVY_FEAT_MIN_TIMEOUT | KEVY_FEAT_NO_IOWAIT | KEVY_FEAT_RECVSEND_BUNDLE),
+        .register_ops = KEVY_REGISTER_SYNC_CANCEL + 2,
+    };
+    struct kevy_timer timer;
+
+    fault_kernel_set(&kernel);
+    memset(&timer, 0, sizeof timer);
+    reactor_setup();
+    probe_tcp(&probe, &probe_events);
+    probe.echo = true;
+    peer_write_text(probe.peer, "hello");
+    peer_expect_text(probe.peer, "hello");
+    kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(2), (kevy_timer_fire)kevy_timer_stop);
+    TURN_UNTIL(!kevy_timer_armed(&timer));
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    reactor_teardown();
+}
+END_TEST
+
+START_TEST(an_echo_survives_any_number_of_refused_enters)
+{
+    static const int errors[] = {-EBUSY, -EAGAIN, -ENOMEM, -EINTR};
+    uint64_t seed = (uint64_t)_i, have = 0, sent = 0;
+    static uint8_t piece[20000];
+
+    pattern_fill(data, sizeof data, 1, 0);
+    probe_tcp(&probe, &probe_events);
+    probe.echo = true;
+    for (unsigned count = 0; have < sizeof data; count++) {
+        ssize_t result = send(probe.peer, data + sent, sizeof data - sent, MSG_NOSIGNAL);
+
+        ck_assert_uint_lt(count, TURNS_MAX);
+        sent += result > 0 ? (uint64_t)result : 0;
+        if (count % 3 == 0)
+            fault_next(FAULT_ENTER, errors[_i], (uint32_t)(random_next(&seed) % 4));
+        turn_now();
+        result = peer_read(probe.peer, piece, sizeof piece);
+        if (result > 0)
+            pattern_check(piece, (size_t)result, 1, have);
+        have += result > 0 ? (uint64_t)result : 0;
+    }
+    if (errors[_i] != -EINTR)
+        ck_assert_uint_gt(stats_now().refusals, 0);
+    faults_off();
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
+START_TEST(batches_cut_short_lose_nothing)
+{
+    static struct probe probes[30];
+
+    for (unsigned index = 0; index < 30; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        probes[index].echo = true;
+        peer_write_text(probes[index].peer, "hello");
+        if (index % 4 == 0) {
+            fault_submit_short(index % 3);
+            turn_now();
+        }
+    }
+    for (unsigned index = 0; index < 30; index++) {
+        fault_submit_short(index % 3);
+        peer_expect_text(probes[index].peer, "hello");
+        QUIETLY(kevy_stream_abort(&probes[index].stream));
+    }
+    for (unsigned index = 0; index < 30; index++) {
+        fault_submit_short(1);
+        probe_finish(&probes[index]);
+    }
+}
+END_TEST
+
+static struct kevy_completion many[400];
+static unsigned done_order, done_count;
+
+static void done_in_order(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    ck_assert_int_eq(result, 0);
+    ck_assert_uint_eq(flags & KEVY_CQE_F_MORE, 0);
+    ck_assert_uint_eq((unsigned)(completion - many), done_order++);
+    done_count++;
+}
+
+START_TEST(slots_come_from_a_backlog_while_the_kernel_takes_nothing_and_keep_their_order)
+{
+    unsigned taken = 0;
+
+    turn_now();
+    fault_next(FAULT_ENTER, -EBUSY, EVER);
+    for (; taken < 400; taken++) {
+        struct kevy_sqe *sqe;
+
+        kevy_completion_init(&many[taken], reactor, done_in_order);
+        QUIETLY(sqe = kevy_completion_sqe(&many[taken]));
+        if (sqe == NULL)
+            break;
+        kevy_prep_nop(sqe);
+    }
+    ck_assert_uint_eq(taken, 8 + BACKLOG_ENTRIES);
+    ck_assert(!kevy_completion_active(&many[taken]));
+    ck_assert_uint_eq(stats_now().operations, taken);
+    faults_off();
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+    ck_assert_uint_eq(done_count, taken);
+}
+END_TEST
+
+static void done_cancelled(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    (void)completion;
+    (void)flags;
+    ck_assert_int_eq(result, -ECANCELED);
+    done_count++;
+}
+
+START_TEST(a_request_in_the_backlog_can_be_cancelled)
+{
+    struct kevy_timespec hour = {.tv_sec = 3600};
+
+    fault_next(FAULT_ENTER, -EBUSY, EVER);
+    for (unsigned index = 0; index < 20; index++) {
+        kevy_completion_init(&many[index], reactor, done_cancelled);
+        kevy_prep_timeout(kevy_completion_sqe(&many[index]), &hour, 0, 0);
+    }
+    for (unsigned index = 0; index < 20; index++)
+        QUIETLY(ck_assert_int_eq(kevy_completion_cancel(&many[index]), 0));
+    faults_off();
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+    ck_assert_uint_eq(done_count, 20);
+}
+END_TEST
+
+START_TEST(streams_that_start_and_end_while_everything_is_refused_come_to_their_end)
+{
+    static struct probe probes[20];
+
+    fault_next(FAULT_ENTER, -EBUSY, EVER);
+    for (unsigned index = 0; index < 20; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        QUIETLY(ck_assert_int_eq(kevy_stream_send(&probes[index].stream, "x", 1), 0));
+    }
+    turns(3);
+    for (unsigned index = 0; index < 20; index += 2)
+        QUIETLY(kevy_stream_abort(&probes[index].stream));
+    for (unsigned index = 1; index < 20; index += 2)
+        QUIETLY(kevy_stream_close(&probes[index].stream));
+    turns(3);
+    faults_off();
+    for (unsigned index = 1; index < 20; index += 2)
+        peer_expect_text(probes[index].peer, "x");
+    for (unsigned index = 0; index < 20; index++)
+        probe_peer_close(&probes[index]);
+    for (unsigned index = 0; index < 20; index++) {
+        probe_finish(&probes[index]);
+        ck_assert_int_eq(probes[index].reason, index % 2 ? 0 : -ECANCELED);
+    }
+}
+END_TEST
+
+START_TEST(a_ring_that_is_gone_ends_the_loop_with_its_error)
+{
+    probe_tcp(&probe, &probe_events);
+    turns(2);
+    fault_next(FAULT_ENTER, -EBADFD, 1);
+    ck_assert_int_eq(kevy_reactor_run(reactor), -EBADFD);
+    fault_next(FAULT_ENTER, -EEXIST, 1);
+    ck_assert_int_eq(kevy_reactor_run_once(reactor, 0), -EEXIST);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
+START_TEST(timers_fire_while_everything_is_refused)
+{
+    struct kevy_timer timer;
+
+    memset(&timer, 0, sizeof timer);
+    kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(2), (kevy_timer_fire)kevy_timer_stop);
+    fault_next(FAULT_ENTER, -EAGAIN, EVER);
+    TURN_UNTIL(!kevy_timer_armed(&timer));
+    faults_off();
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("refusal");
+    TCase *create = tcase_create("create");
+    TCase *refused = tcase_create("refused");
+
+    tcase_add_unchecked_fixture(create, faults_off, faults_off);
+    tcase_add_loop_test(create, create_fails_cleanly_at_every_call, 0, 3);
+    tcase_add_test(create, too_little_locked_memory_halves_the_queues);
+    tcase_add_test(create, a_kernel_before_6_1_is_refused);
+    tcase_add_test(create, a_kernel_of_6_1_is_enough);
+    tcase_add_checked_fixture(refused, setup, teardown);
+    tcase_set_timeout(refused, 20);
+    tcase_add_loop_test(refused, an_echo_survives_any_number_of_refused_enters, 0, 4);
+    tcase_add_test(refused, batches_cut_short_lose_nothing);
+    tcase_add_test(refused,
+                   slots_come_from_a_backlog_while_the_kernel_takes_nothing_and_keep_their_order);
+    tcase_add_test(refused, a_request_in_the_backlog_can_be_cancelled);
+    tcase_add_test(refused,
+                   streams_that_start_and_end_while_everything_is_refused_come_to_their_end);
+    tcase_add_test(refused, a_ring_that_is_gone_ends_the_loop_with_its_error);
+    tcase_add_test(refused, timers_fire_while_everything_is_refused);
+    suite_add_tcase(suite, create);
+    suite_add_tcase(suite, refused);
+    return suite;
+}
