@@ -261,6 +261,132 @@ START_TEST(streams_that_start_and_end_while_everything_is_refused_come_to_their_
 }
 END_TEST
 
+static unsigned accepted;
+static bool listener_gone;
+
+static struct kevy_stream *accept_probe(struct kevy_listener *listener)
+{
+    (void)listener;
+    accepted++;
+    probe_init(&probe, &probe_events);
+    return &probe.stream;
+}
+
+static void listener_closed(struct kevy_listener *listener)
+{
+    (void)listener;
+    listener_gone = true;
+}
+
+static void done_nothing(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    (void)completion;
+    (void)result;
+    (void)flags;
+}
+
+/* From here on no request finds a slot, until faults_off(). */
+static void refuse_everything(void)
+{
+    turns(5);
+    fault_next(FAULT_ENTER, -EBUSY, EVER);
+    kevy_completion_init(&many[0], reactor, done_nothing);
+    for (unsigned count = 0; count < 8; count++)
+        kevy_prep_nop(kevy_completion_sqe(&many[0]));
+}
+
+START_TEST(a_listener_opens_pauses_and_closes_through_refusals)
+{
+    struct kevy_listener_options options = {
+        .address = "127.0.0.1", .accept = accept_probe, .close = listener_closed};
+    struct kevy_listener listener;
+    int client;
+
+    refuse_everything();
+    QUIETLY(ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), 0));
+    client = plain_connect(kevy_listener_port(&listener));
+    turns(3);
+    ck_assert_uint_eq(accepted, 0);
+    faults_off();
+    TURN_UNTIL(accepted == 1);
+    refuse_everything();
+    QUIETLY(kevy_listener_pause(&listener));
+    turns(3);
+    faults_off();
+    turns(5);
+    refuse_everything();
+    QUIETLY(kevy_listener_resume(&listener));
+    QUIETLY(kevy_listener_close(&listener));
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    turns(3);
+    ck_assert(!listener_gone && !probe.closed);
+    faults_off();
+    TURN_UNTIL(listener_gone);
+    probe_finish(&probe);
+    close(client);
+}
+END_TEST
+
+START_TEST(a_connect_that_finds_no_slot_says_so_and_leaves_nothing)
+{
+    struct sockaddr_in address;
+    int listener = plain_listen(&address);
+    int descriptors = support_fd_count();
+
+    refuse_everything();
+    probe_init(&probe, &probe_events);
+    QUIETLY(
+        ck_assert_int_eq(kevy_stream_connect(&probe.stream, reactor, (struct sockaddr *)&address,
+                                             sizeof address, KEVY_FOREVER),
+                         -EAGAIN));
+    ck_assert_int_eq(support_fd_count(), descriptors);
+    faults_off();
+    turns(5);
+    QUIETLY(
+        ck_assert_int_eq(kevy_stream_connect(&probe.stream, reactor, (struct sockaddr *)&address,
+                                             sizeof address, KEVY_FOREVER),
+                         0));
+    TURN_UNTIL(probe.log[0] == 'o');
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    close(listener);
+}
+END_TEST
+
+static uint64_t have_peer;
+
+/* All that a stream asks for, each while nothing is taken: reading on, holding, sending, ending. */
+START_TEST(a_stream_pauses_resumes_and_forwards_through_refusals)
+{
+    uint64_t sent = 0;
+    static uint8_t piece[20000];
+
+    pattern_fill(data, sizeof data, 1, 0);
+    probe_small(&probe, &probe_events);
+    probe.echo = true;
+    for (unsigned count = 0; have_peer < sizeof data; count++) {
+        ssize_t result = send(probe.peer, data + sent, sizeof data - sent, MSG_NOSIGNAL);
+
+        ck_assert_uint_lt(count, TURNS_MAX);
+        sent += result > 0 ? (uint64_t)result : 0;
+        if (count % 5 == 0)
+            refuse_everything();
+        if (count % 3 == 0)
+            QUIETLY(kevy_stream_pause(&probe.stream));
+        turns(2);
+        QUIETLY(kevy_stream_resume(&probe.stream));
+        turn_now();
+        faults_off();
+        result = peer_read(probe.peer, piece, sizeof piece);
+        if (result > 0)
+            pattern_check(piece, (size_t)result, 1, have_peer);
+        have_peer += result > 0 ? (uint64_t)result : 0;
+    }
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
 START_TEST(a_ring_that_is_gone_ends_the_loop_with_its_error)
 {
     probe_tcp(&probe, &probe_events);
@@ -306,6 +432,9 @@ Suite *test_suite(void)
     tcase_add_test(refused, a_request_in_the_backlog_can_be_cancelled);
     tcase_add_test(refused,
                    streams_that_start_and_end_while_everything_is_refused_come_to_their_end);
+    tcase_add_test(refused, a_listener_opens_pauses_and_closes_through_refusals);
+    tcase_add_test(refused, a_connect_that_finds_no_slot_says_so_and_leaves_nothing);
+    tcase_add_test(refused, a_stream_pauses_resumes_and_forwards_through_refusals);
     tcase_add_test(refused, a_ring_that_is_gone_ends_the_loop_with_its_error);
     tcase_add_test(refused, timers_fire_while_everything_is_refused);
     suite_add_tcase(suite, create);
