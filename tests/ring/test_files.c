@@ -234,11 +234,11 @@ Suite *test_suite(void)
     } else {
         support_skip("tables with updates", "needs Linux 5.13");
     }
-    if (probe.features & KEVY_FEAT_MIN_TIMEOUT) {
+    if (probe.features & KEVY_FEAT_RW_ATTR) {
         tcase_add_test(files, tags_tell_when_a_file_is_let_go);
         tcase_add_test(buffers, tags_tell_when_a_buffer_is_let_go);
     } else {
-        support_skip("tags", "needs Linux 6.12; before, they may take long to come");
+        support_skip("tags", "needs Linux 6.14; before, they may take long to come");
     }
     if (sparse) {
         tcase_add_test(files, the_kernel_chooses_within_the_range_it_is_given);
