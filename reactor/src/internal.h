@@ -17,6 +17,8 @@
 #include <kevy/child.h>
 #include <kevy/completion.h>
 #include <kevy/connect.h>
+#include <kevy/datagram.h>
+#include <kevy/file.h>
 #include <kevy/listener.h>
 #include <kevy/reactor.h>
 #include <kevy/recv_pool.h>
@@ -74,6 +76,8 @@ enum object_kind {
     KIND_LOOKUP,
     KIND_CONNECT,
     KIND_CHILD,
+    KIND_DATAGRAM,
+    KIND_FILE,
     KIND_COUNT,
 };
 
@@ -94,6 +98,9 @@ struct kevy_reactor {
     struct kevy_object pending_end;    /* so that being in the list shows in pending_next */
     struct kevy_stream *starved_first; /* waiting for buffers, oldest first */
     struct kevy_stream *starved_last;
+    struct kevy_datagram *starved_datagrams; /* the same, for datagram sockets */
+    uint32_t starved_count;                  /* of both */
+    bool datagrams_first;                    /* whose turn it was to be fed first */
     uint8_t *arena;          /* message headers and addresses, until they have been submitted */
     uint32_t arena_used;     /* bytes */
     uint32_t pool_half;      /* buffers that may be out before keeping means copying */
@@ -233,6 +240,8 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size);
 void pool_close(struct kevy_reactor *reactor);
 void pool_starve(struct kevy_stream *stream);
 void pool_forget(struct kevy_stream *stream);
+void pool_starve_datagram(struct kevy_datagram *datagram);
+void pool_forget_datagram(struct kevy_datagram *datagram);
 void pool_feed(struct kevy_reactor *reactor);
 bool pool_can_feed(const struct kevy_reactor *reactor);
 
@@ -292,6 +301,14 @@ void listener_object_closed(struct kevy_object *object);
 void listener_object_abort(struct kevy_object *object);
 void listener_connection_gone(struct kevy_listener *listener);
 void listeners_descriptor_free(struct kevy_reactor *reactor);
+
+void datagram_flush(struct kevy_object *object);
+void datagram_object_abort(struct kevy_object *object);
+void datagram_object_closed(struct kevy_object *object);
+
+void file_flush(struct kevy_object *object);
+void file_object_abort(struct kevy_object *object);
+void file_object_closed(struct kevy_object *object);
 
 void timers_run(struct kevy_reactor *reactor);
 

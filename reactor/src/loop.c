@@ -135,7 +135,7 @@ static void flush(struct kevy_reactor *reactor)
         own_polls_arm(reactor);
     if (unlikely(reactor->backlog_count != 0))
         backlog_flush(reactor);
-    if (unlikely(reactor->starved_first != NULL))
+    if (unlikely(reactor->starved_count != 0))
         pool_feed(reactor);
     object_flush_all(reactor);
     pool_publish(reactor);

@@ -32,6 +32,8 @@ static const struct {
     [KIND_LOOKUP] = {"lookup", lookup_flush, lookup_object_abort, NULL},
     [KIND_CONNECT] = {"connect", connect_flush, connect_object_abort, NULL},
     [KIND_CHILD] = {"child", child_flush, child_object_abort, NULL},
+    [KIND_DATAGRAM] = {"datagram", datagram_flush, datagram_object_abort, datagram_object_closed},
+    [KIND_FILE] = {"file", file_flush, file_object_abort, file_object_closed},
 };
 
 void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind)

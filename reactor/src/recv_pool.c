@@ -12,6 +12,7 @@
  * POLL_FIRST: arming against an empty pool fails at once otherwise, also when nothing has come
  * (liburing issue 1275).
  */
+#include "datagram_internal.h"
 #include "stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
@@ -84,6 +85,7 @@ void pool_starve(struct kevy_stream *stream)
     else
         reactor->starved_first = stream;
     reactor->starved_last = stream;
+    reactor->starved_count++;
     reactor->stats.starvations++;
 }
 
@@ -94,6 +96,7 @@ void pool_forget(struct kevy_stream *stream)
     if ((stream->object.flags & STREAM_STARVED) == 0)
         return;
     stream->object.flags &= ~STREAM_STARVED;
+    reactor->starved_count--;
     if (stream->wait_previous != NULL)
         stream->wait_previous->wait_next = stream->wait_next;
     else
@@ -104,24 +107,79 @@ void pool_forget(struct kevy_stream *stream)
         reactor->starved_last = stream->wait_previous;
 }
 
+/* The same for datagram sockets, of which there are few: a list with one end. */
+void pool_starve_datagram(struct kevy_datagram *datagram)
+{
+    struct kevy_reactor *reactor = datagram->object.reactor;
+    struct kevy_datagram **link = &reactor->starved_datagrams;
+
+    assert((datagram->object.flags & DATAGRAM_STARVED) == 0);
+    while (*link != NULL)
+        link = &(*link)->starved_next;
+    *link = datagram;
+    datagram->starved_next = NULL;
+    datagram->object.flags |= DATAGRAM_STARVED;
+    reactor->starved_count++;
+    reactor->stats.starvations++;
+}
+
+void pool_forget_datagram(struct kevy_datagram *datagram)
+{
+    struct kevy_reactor *reactor = datagram->object.reactor;
+    struct kevy_datagram **link = &reactor->starved_datagrams;
+
+    if ((datagram->object.flags & DATAGRAM_STARVED) == 0)
+        return;
+    while (*link != datagram)
+        link = &(*link)->starved_next;
+    *link = datagram->starved_next;
+    datagram->object.flags &= ~DATAGRAM_STARVED;
+    reactor->starved_count--;
+}
+
 static uint32_t pool_available(const struct kevy_reactor *reactor)
 {
     return reactor->pool.entries - reactor->pool.lent_count;
 }
 
-/* True when streams are starved and enough of the pool is back for them. */
+/* True when somebody is starved and enough of the pool is back for them. */
 bool pool_can_feed(const struct kevy_reactor *reactor)
 {
     uint32_t available = pool_available(reactor);
 
-    return reactor->starved_first != NULL && available != 0 &&
+    return reactor->starved_count != 0 && available != 0 &&
            available >= reactor->pool.entries / FEED_DIVISOR;
 }
 
+/* Arms up to `count` of them here, in their order: the pending list would turn it round. */
+static uint32_t streams_feed(struct kevy_reactor *reactor, uint32_t count)
+{
+    for (; count > 0 && reactor->starved_first != NULL; count--) {
+        struct kevy_stream *stream = reactor->starved_first;
+
+        pool_forget(stream);
+        stream->object.flags |= STREAM_POLL_FIRST;
+        stream_recv_adjust(stream);
+    }
+    return count;
+}
+
+static uint32_t datagrams_feed(struct kevy_reactor *reactor, uint32_t count)
+{
+    for (; count > 0 && reactor->starved_datagrams != NULL; count--) {
+        struct kevy_datagram *datagram = reactor->starved_datagrams;
+
+        pool_forget_datagram(datagram);
+        datagram->object.flags |= DATAGRAM_POLL_FIRST;
+        object_pend(&datagram->object);
+    }
+    return count;
+}
+
 /*
- * Arms some of them here, in their order: the pending list would turn it round. A multishot takes a
- * run of buffers before the next request has its turn, so no more are armed at once than there are
- * runs: of several the first would take all there is every time, and the others nothing.
+ * A multishot takes a run of buffers before the next request has its turn, so no more are armed at
+ * once than there are runs: of several the first would take all there is every time, and the others
+ * nothing. For the time when that is one, streams and datagram sockets take turns at being first.
  */
 void pool_feed(struct kevy_reactor *reactor)
 {
@@ -129,13 +187,11 @@ void pool_feed(struct kevy_reactor *reactor)
 
     if (!pool_can_feed(reactor))
         return;
-    while (fed-- > 0 && reactor->starved_first != NULL) {
-        struct kevy_stream *stream = reactor->starved_first;
-
-        pool_forget(stream);
-        stream->object.flags |= STREAM_POLL_FIRST;
-        stream_recv_adjust(stream);
-    }
+    reactor->datagrams_first = !reactor->datagrams_first;
+    if (reactor->datagrams_first)
+        fed = datagrams_feed(reactor, fed);
+    fed = streams_feed(reactor, fed);
+    (void)datagrams_feed(reactor, fed);
 }
 
 int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)

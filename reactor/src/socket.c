@@ -20,18 +20,7 @@
 
 #define BACKLOG_DEFAULT 4096
 
-struct address {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage storage;
-    };
-    socklen_t length;
-    bool dual; /* IPv6 that takes IPv4 too */
-};
-
-static void address_v4(struct address *address, struct in_addr host, uint16_t port)
+static void address_v4(struct socket_address *address, struct in_addr host, uint16_t port)
 {
     address->v4.sin_family = AF_INET;
     address->v4.sin_addr = host;
@@ -39,7 +28,7 @@ static void address_v4(struct address *address, struct in_addr host, uint16_t po
     address->length = sizeof address->v4;
 }
 
-static void address_v6(struct address *address, struct in6_addr host, uint16_t port)
+static void address_v6(struct socket_address *address, struct in6_addr host, uint16_t port)
 {
     address->v6.sin6_family = AF_INET6;
     address->v6.sin6_addr = host;
@@ -47,31 +36,40 @@ static void address_v6(struct address *address, struct in6_addr host, uint16_t p
     address->length = sizeof address->v6;
 }
 
-static int address_find(const struct kevy_listener_options *options, struct address *address)
+int socket_address_find(struct socket_address *address, const char *text, uint16_t port,
+                        const struct sockaddr *given, socklen_t given_length)
 {
     struct in_addr v4;
     struct in6_addr v6;
 
     memset(address, 0, sizeof *address);
-    if (options->socket_address != NULL) {
-        if (options->socket_address_length > sizeof address->storage)
+    if (given != NULL) {
+        if (given_length > sizeof address->storage)
             return -EINVAL;
-        memcpy(&address->storage, options->socket_address, options->socket_address_length);
-        address->length = options->socket_address_length;
-    } else if (options->address == NULL) {
-        address_v6(address, in6addr_any, options->port);
+        memcpy(&address->storage, given, given_length);
+        address->length = given_length;
+    } else if (text == NULL) {
+        address_v6(address, in6addr_any, port);
         address->dual = true;
-    } else if (inet_pton(AF_INET, options->address, &v4) == 1) {
-        address_v4(address, v4, options->port);
-    } else if (inet_pton(AF_INET6, options->address, &v6) == 1) {
-        address_v6(address, v6, options->port);
+    } else if (inet_pton(AF_INET, text, &v4) == 1) {
+        address_v4(address, v4, port);
+    } else if (inet_pton(AF_INET6, text, &v6) == 1) {
+        address_v6(address, v6, port);
     } else {
         return -EINVAL;
     }
     return 0;
 }
 
-static int option_set(int fd, int level, int name, int value)
+void socket_address_any_v4(struct socket_address *address, uint16_t port)
+{
+    const struct in_addr any = {.s_addr = htonl(INADDR_ANY)};
+
+    memset(address, 0, sizeof *address);
+    address_v4(address, any, port);
+}
+
+int socket_option_set(int fd, int level, int name, int value)
 {
     return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
@@ -98,29 +96,30 @@ static int tcp_options_set(int fd, const struct kevy_listener_options *options)
 
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && error == 0; i++)
         if (wanted[i].value != 0)
-            error = option_set(fd, wanted[i].level, wanted[i].name, (int)wanted[i].value);
+            error = socket_option_set(fd, wanted[i].level, wanted[i].name, (int)wanted[i].value);
     return error;
 }
 
 static int options_set(int fd, const struct kevy_listener_options *options,
-                       const struct address *address)
+                       const struct socket_address *address)
 {
     bool internet = address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
     int error = 0;
 
     if (!internet)
         return 0;
-    error = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    error = socket_option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (error == 0 && options->reuse_port)
-        error = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        error = socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0 && address->any.sa_family == AF_INET6)
-        error = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual);
+        error = socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual);
     if (error == 0)
         error = tcp_options_set(fd, options);
     return error;
 }
 
-static int listen_at(const struct kevy_listener_options *options, const struct address *address)
+static int listen_at(const struct kevy_listener_options *options,
+                     const struct socket_address *address)
 {
     int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
     int backlog = options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT;
@@ -142,18 +141,16 @@ static int listen_at(const struct kevy_listener_options *options, const struct a
 
 int socket_listen(const struct kevy_listener_options *options)
 {
-    struct address address;
-    int result = address_find(options, &address);
+    struct socket_address address;
+    int result = socket_address_find(&address, options->address, options->port,
+                                     options->socket_address, options->socket_address_length);
 
     if (result < 0)
         return result;
     result = listen_at(options, &address);
     /* A host without IPv6 has "every address" in IPv4 alone. */
     if (address.dual && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)) {
-        const struct in_addr any = {.s_addr = htonl(INADDR_ANY)};
-
-        memset(&address, 0, sizeof address);
-        address_v4(&address, any, options->port);
+        socket_address_any_v4(&address, options->port);
         result = listen_at(options, &address);
     }
     return result;
@@ -171,7 +168,7 @@ int socket_adopt(int fd)
 
 uint16_t socket_port(int fd)
 {
-    struct address address;
+    struct socket_address address;
 
     memset(&address, 0, sizeof address);
     address.length = sizeof address.storage;

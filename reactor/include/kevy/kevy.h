@@ -7,6 +7,8 @@
 #include <kevy/child.h>
 #include <kevy/completion.h>
 #include <kevy/connect.h>
+#include <kevy/datagram.h>
+#include <kevy/file.h>
 #include <kevy/group.h>
 #include <kevy/listener.h>
 #include <kevy/reactor.h>

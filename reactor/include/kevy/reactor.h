@@ -119,7 +119,7 @@ struct kevy_reactor_stats {
     uint64_t completions;   /* completions handled */
     uint64_t overflows;     /* times the completion queue had overflowed */
     uint64_t refusals;      /* enters refused with -EBUSY, -EAGAIN or -ENOMEM, and repeated */
-    uint64_t starvations;   /* streams that found the receive pool empty and had to queue */
+    uint64_t starvations;   /* times somebody found the receive pool empty and had to queue */
     uint64_t copies;        /* retained buffers that became copies, because the pool ran low */
     uint64_t accepts;       /* connections accepted */
     uint64_t sheds;         /* connections accepted and closed, because `accept` returned NULL */
@@ -185,10 +185,10 @@ KEVY_API int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeou
 KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
 
 /*
- * Ends in good order: closes every listener, calls `finish` of every stream (or closes it, where
- * there is none) and lets them come to their end. What is still alive after `timeout_ns` is
- * aborted. From then on kevy_reactor_run() returns as soon as nothing is left. Idempotent: the
- * earliest deadline counts.
+ * Ends in good order: closes every listener, calls `finish` of every stream and datagram socket (or
+ * closes it, where there is none) and lets them come to their end. What is still alive after
+ * `timeout_ns` is aborted. From then on kevy_reactor_run() returns as soon as nothing is left.
+ * Idempotent: the earliest deadline counts.
  */
 KEVY_API void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns);
 

@@ -2,15 +2,15 @@
 /*
  * kevy/recv_pool.h - received bytes.
  *
- * Model. A reactor has one pool of receive buffers, shared by all its streams: the kernel picks one
- * when data arrives, so an idle connection holds none. A read callback gets the bytes as a
- * kevy_buffer, BORROWED until it returns; kevy_buffer_retain() keeps them longer,
+ * Model. A reactor has one pool of receive buffers, shared by all its streams and datagram sockets:
+ * the kernel picks one when data arrives, so an idle connection holds none. A read callback gets
+ * the bytes as a kevy_buffer, BORROWED until it returns; kevy_buffer_retain() keeps them longer,
  * kevy_stream_forward() hands them to a stream's queue without a copy, and everything else goes
  * back to the kernel at the end of the turn.
  *
- * Running out is the reactor's business. A stream that finds the pool empty waits in a queue and
- * reads on when an eighth of the pool is back, oldest first. When more than half of the pool is
- * retained or queued, retaining copies instead (counted in `copies`), up to memory_limit.
+ * Running out is the reactor's business. Whoever finds the pool empty waits in a queue and reads on
+ * when an eighth of the pool is back, oldest first. When more than half of the pool is retained or
+ * queued, retaining copies instead (counted in `copies`), up to memory_limit.
  */
 #ifndef KEVY_RECV_POOL_H
 #define KEVY_RECV_POOL_H

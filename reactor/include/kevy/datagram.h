@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * kevy/datagram.h - a datagram socket: UDP or Unix.
+ *
+ * Model. One multishot recvmsg into the reactor's pool, and a queue of copies on its way out. What
+ * a turn sends leaves in one enter at its end, up to 64 datagrams of a socket at once.
+ *
+ * Rules, in the order in which they matter:
+ *
+ * - `close` comes exactly once, last, from the loop, and only after kevy_datagram_close() or when
+ * the reactor is destroyed. Until then the struct is PINNED. No error ever closes the socket, and
+ * no callback ever comes from within a call that the user makes.
+ * - Errors are told to `error` and counted: a send that the kernel refused (that datagram is lost),
+ * and what came back for an earlier one (-ECONNREFUSED, -EHOSTUNREACH... on a connected socket).
+ * - Datagrams leave in the order in which they were sent. Only where a UDP socket's buffer fills in
+ * the middle of a turn may a later one of the same 64 overtake an earlier one; with `ordered`, and
+ * on Unix sockets always, each waits for the one before, at the price of a turn for each.
+ * - Above the high mark kevy_datagram_send() answers -EAGAIN, and `drain` follows once the queue is
+ * down to the low mark.
+ * - Pausing loses nothing that had been received already. What arrives meanwhile waits in the
+ * socket's own buffer, which for UDP is bounded and then loses datagrams.
+ * - A pool without free buffers loses nothing either: reading goes on when buffers are back.
+ *
+ * A datagram lies in one receive buffer, behind its sender's address and control data: 48 bytes at
+ * most on internet sockets, 128 on Unix ones, and `control_size`. What does not fit is cut off and
+ * reported.
+ *
+ * Threads: the reactor's. Floor: Linux 6.1.
+ */
+#ifndef KEVY_DATAGRAM_H
+#define KEVY_DATAGRAM_H
+
+#include <kevy/completion.h>
+#include <kevy/reactor.h>
+#include <kevy/recv_pool.h>
+#include <kevy/timer.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <sys/socket.h>
+
+KEVY_BEGIN_DECLS
+
+struct kevy_datagram;
+struct kevy_datagram_entry;
+
+/* A datagram received. All that it points at is BORROWED until the read callback returns. */
+struct kevy_datagram_message {
+    struct kevy_buffer *buffer;  /* the payload, maybe empty; retain or forward it as a stream's */
+    const struct sockaddr *peer; /* who sent it; without a name on an unbound Unix socket */
+    socklen_t peer_length;       /* 0 where the sender has no name */
+    uint32_t whole_length;  /* as sent; above buffer->length the rest was cut off and is gone */
+    uint16_t segment_size;  /* `gro`: the payload is datagrams of this size; else 0 */
+    bool control_truncated; /* control data did not fit into `control_size` */
+    struct msghdr control;  /* for CMSG_FIRSTHDR() and CMSG_NXTHDR(), nothing else is set */
+};
+
+/* Counts since the socket was opened. */
+struct kevy_datagram_counts {
+    uint64_t received;  /* handed to `read` */
+    uint64_t truncated; /* of these, longer than a receive buffer */
+    uint64_t sent;      /* taken by the kernel */
+    uint64_t errors;    /* told to `error` */
+    uint64_t dropped;   /* received or to be sent, and let go of: refused, closed, out of memory */
+};
+
+/* Zero is the good default for each; the value in force is in brackets. */
+struct kevy_datagram_options {
+    /* The local end, one of three: `address` (numeric; NULL: every address, IPv4 and IPv6) with
+     * `port` (0: the kernel picks one); or `socket_address`, BORROWED, for anything else (Unix); or
+     * `fd`, a datagram socket (not descriptor 0), OWNED by us when open succeeds. */
+    const char *address;
+    uint16_t port;
+    const struct sockaddr *socket_address;
+    socklen_t socket_address_length;
+    int fd;
+
+    /* Connected mode: nothing is received from others, sends need no address, and errors come back.
+     * BORROWED. Without any local end given the kernel picks one. */
+    const struct sockaddr *peer;
+    socklen_t peer_length;
+
+    bool reuse_port;    /* SO_REUSEPORT: several sockets share the port, one a reactor */
+    bool reuse_address; /* SO_REUSEADDR: several sockets of this host receive one multicast port */
+    bool ordered;       /* strict order on the way out; see above */
+    bool gro; /* UDP: the kernel may merge what one peer sent (5.0), up to 64 KiB; the reactor's
+               * buffer_size has to hold that: 65,608 bytes and control_size at least */
+    uint16_t control_size; /* room for control data in each buffer, for CMSG_SPACE() of what was
+                            * asked for with setsockopt(2): IP_PKTINFO, IP_RECVTOS... [0] */
+    uint32_t mark_low;     /* of the queue, in bytes [64 KiB] */
+    uint32_t mark_high;    /* ... low <= high <= 1 GiB [256 KiB] */
+
+    /* A datagram came. NULL: discarded. */
+    void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
+    /* The kernel refused a send to `peer`, or (`peer` is NULL) reported an error of the socket. */
+    void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
+    /* The queue is down to the low mark, after -EAGAIN. */
+    void (*drain)(struct kevy_datagram *datagram);
+    /* kevy_reactor_drain() was called: come to an end. Without this callback the socket is closed.
+     */
+    void (*finish)(struct kevy_datagram *datagram);
+    /* Last callback: the memory is the user's again. */
+    void (*close)(struct kevy_datagram *datagram);
+};
+
+/* A datagram socket. Its fields are private. */
+struct kevy_datagram {
+    struct kevy_object object;
+    void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
+    void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
+    void (*drain)(struct kevy_datagram *datagram);
+    void (*finish)(struct kevy_datagram *datagram);
+    void (*close)(struct kevy_datagram *datagram);
+    struct kevy_completion receive;
+    struct msghdr request;         /* of the recvmsg: how its buffers are divided */
+    struct kevy_buffer *held_last; /* received, not yet delivered: circular, first is next */
+    struct kevy_datagram *starved_next;
+    struct kevy_datagram_entry *queue_first;
+    struct kevy_datagram_entry *queue_last;
+    struct kevy_block *fill;         /* the block that the next entry goes into, if it fits */
+    struct kevy_timer retry;         /* of receiving, after an error that is not the network's */
+    struct kevy_completion writable; /* the poll of a socket whose buffer is full */
+    struct kevy_timer resend;        /* ... where a poll does not help */
+    uint32_t flying;                 /* entries that the kernel has */
+    uint32_t queued;                 /* bytes */
+    uint32_t mark_low;
+    uint32_t mark_high;
+    int32_t fd;
+    struct kevy_datagram_counts counts;
+};
+
+/*
+ * Opens *datagram and starts receiving. `options` is BORROWED. Returns 0, or what socket(2),
+ * bind(2), connect(2) and setsockopt(2) fail with, or -EINVAL: an address that is not numeric, no
+ * datagram socket, a buffer_size that is below 512, not a multiple of 8, or too small for `gro` or
+ * `control_size`. On failure no callback comes and the struct is plain memory.
+ */
+KEVY_API int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
+                                const struct kevy_datagram_options *options);
+
+/*
+ * Queues a copy of one datagram to `peer` (BORROWED; NULL on a connected socket). `length` may be
+ * 0: an empty datagram is one. Returns 0; -EAGAIN when the queue is at the high mark or above
+ * (`drain` follows); -ENOBUFS when memory_limit is reached; -EMSGSIZE above 65,535 bytes, or above
+ * about 10 KiB with a buffer_size below 2 KiB; -EDESTADDRREQ without a peer; -EPIPE when the socket
+ * is closing.
+ */
+KEVY_API int kevy_datagram_send(struct kevy_datagram *datagram, const void *data, size_t length,
+                                const struct sockaddr *peer, socklen_t peer_length);
+
+/* All that a send may say; BORROWED, and so is what it points at. */
+struct kevy_datagram_packet {
+    const void *data;
+    size_t length;
+    const struct sockaddr *peer; /* NULL on a connected socket */
+    socklen_t peer_length;
+    /* UDP_SEGMENT (4.18): the kernel cuts `data` into datagrams of this size, the last maybe
+     * shorter, 64 of them at most. 0: it is one datagram. */
+    uint16_t segment_size;
+    const void *control;   /* control messages to go with it: IP_PKTINFO, IP_TOS... or NULL */
+    size_t control_length; /* 256 at most */
+};
+
+/* As kevy_datagram_send(), with segments and control data. Also -EINVAL: control data too long. */
+KEVY_API int kevy_datagram_send_packet(struct kevy_datagram *datagram,
+                                       const struct kevy_datagram_packet *packet);
+
+/*
+ * Joins the multicast group `group` (numeric) on the interface with that index, 0 for the one the
+ * routes say. Returns 0, or -EINVAL for an address that is not numeric, or what setsockopt(2) fails
+ * with (-EADDRINUSE: joined already; -ENODEV). Leaving: -EADDRNOTAVAIL when it was not joined.
+ */
+KEVY_API int kevy_datagram_join(struct kevy_datagram *datagram, const char *group,
+                                unsigned interface_index);
+KEVY_API int kevy_datagram_leave(struct kevy_datagram *datagram, const char *group,
+                                 unsigned interface_index);
+
+/* Stops the read callbacks, at once. Idempotent. */
+KEVY_API void kevy_datagram_pause(struct kevy_datagram *datagram);
+
+/* Lets the read callbacks come again, from the loop. Idempotent. */
+KEVY_API void kevy_datagram_resume(struct kevy_datagram *datagram);
+
+/*
+ * Closes: no further callback but `close`. What is queued is sent as far as the socket takes it
+ * without waiting; the rest is dropped. Idempotent; from any callback.
+ */
+KEVY_API void kevy_datagram_close(struct kevy_datagram *datagram);
+
+/* The local port, host byte order; 0 for a Unix socket. */
+KEVY_API uint16_t kevy_datagram_port(const struct kevy_datagram *datagram);
+
+/* Bytes queued and not yet taken by the kernel, with what the queue needs for each datagram. */
+static inline size_t kevy_datagram_queued(const struct kevy_datagram *datagram)
+{
+    return datagram->queued;
+}
+
+/* The counts, BORROWED. */
+static inline const struct kevy_datagram_counts *kevy_datagram_counted(
+    const struct kevy_datagram *datagram)
+{
+    return &datagram->counts;
+}
+
+/* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */
+static inline int kevy_datagram_fd(const struct kevy_datagram *datagram)
+{
+    return datagram->fd;
+}
+
+/* The reactor it was opened on. */
+static inline struct kevy_reactor *kevy_datagram_reactor(const struct kevy_datagram *datagram)
+{
+    return datagram->object.reactor;
+}
+
+KEVY_END_DECLS
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_DATAGRAM_H */
