@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* tcp_proxy: bytes, ends and resets from a client to a server by name, and back. */
+
+#include "http_peer.h"
+
+#include <poll.h>
+
+#define QUIET_MS   300 /* so long without room: the other side does not read */
+#define FLOOD_MOST (256 << 20)
+
+static int upstream; /* listens for the proxy */
+static struct peer client, behind;
+
+static void start(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    char port[8];
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    upstream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(upstream, 0);
+    ck_assert_int_eq(bind(upstream, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(upstream, 16), 0);
+    ck_assert_int_eq(getsockname(upstream, (struct sockaddr *)&address, &length), 0);
+    snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+    program_start(&server, "tcp_proxy", (const char *const[]){"0", "localhost", port, NULL},
+                  "port ");
+}
+
+static void stop(void)
+{
+    if (server.pid != 0) {
+        kill(server.pid, SIGTERM);
+        ck_assert_int_eq(program_wait(&server), 0);
+    }
+    close(upstream);
+}
+
+static void stop_silent(void)
+{
+    stop();
+    ck_assert_str_eq(server.said, "");
+}
+
+/* A client, and what the server behind the proxy has of it. */
+static void pair_dial(void)
+{
+    struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+
+    peer_dial(&client);
+    setsockopt(upstream, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    behind.at = behind.end = 0;
+    behind.fd = accept4(upstream, NULL, NULL, SOCK_CLOEXEC);
+    ck_assert_int_ge(behind.fd, 0);
+    setsockopt(behind.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+}
+
+static void expect_text(struct peer *peer, const char *text)
+{
+    for (; *text; text++)
+        ck_assert_int_eq(peer_byte(peer), *text);
+}
+
+/* Ended, in order or by a reset. */
+static void expect_gone(struct peer *peer)
+{
+    char byte;
+    ssize_t count = recv(peer->fd, &byte, 1, 0);
+
+    ck_assert(count == 0 || (count < 0 && errno == ECONNRESET));
+    close(peer->fd);
+}
+
+START_TEST(bytes_go_both_ways)
+{
+    pair_dial();
+    for (int round = 0; round < 100; round++) {
+        peer_say(&client, "ask");
+        expect_text(&behind, "ask");
+        peer_say(&behind, "answer");
+        expect_text(&client, "answer");
+    }
+    close(client.fd);
+    peer_check_end(&behind);
+}
+END_TEST
+
+START_TEST(what_a_client_sends_before_there_is_a_server_arrives)
+{
+    peer_dial(&client);
+    peer_say(&client, "early");
+    shutdown(client.fd, SHUT_WR);
+    behind.at = behind.end = 0;
+    behind.fd = accept4(upstream, NULL, NULL, SOCK_CLOEXEC);
+    expect_text(&behind, "early");
+    ck_assert_int_eq(peer_byte(&behind), -1);
+    peer_say(&behind, "late");
+    close(behind.fd);
+    expect_text(&client, "late");
+    peer_check_end(&client);
+}
+END_TEST
+
+START_TEST(the_end_of_the_client_leaves_the_answer_open)
+{
+    pair_dial();
+    peer_say(&client, "question");
+    shutdown(client.fd, SHUT_WR);
+    expect_text(&behind, "question");
+    ck_assert_int_eq(peer_byte(&behind), -1);
+    peer_say(&behind, "answer");
+    close(behind.fd);
+    expect_text(&client, "answer");
+    peer_check_end(&client);
+}
+END_TEST
+
+START_TEST(the_end_of_the_server_leaves_the_question_open)
+{
+    pair_dial();
+    peer_say(&behind, "greeting");
+    shutdown(behind.fd, SHUT_WR);
+    expect_text(&client, "greeting");
+    ck_assert_int_eq(peer_byte(&client), -1);
+    peer_say(&client, "still here");
+    expect_text(&behind, "still here");
+    close(client.fd);
+    peer_check_end(&behind);
+}
+END_TEST
+
+START_TEST(resets_are_passed_on)
+{
+    pair_dial();
+    peer_reset(&client);
+    expect_gone(&behind);
+    pair_dial();
+    peer_reset(&behind);
+    expect_gone(&client);
+}
+END_TEST
+
+static char flood_byte(size_t at)
+{
+    return (char)(at * 2654435761U >> 24);
+}
+
+/* Sends until nothing moves any more, and returns how much it was. */
+static size_t flood(struct peer *peer)
+{
+    static char bytes[64 << 10];
+    struct pollfd room = {.fd = peer->fd, .events = POLLOUT};
+    size_t sent = 0;
+
+    while (poll(&room, 1, QUIET_MS) == 1) {
+        ssize_t count;
+
+        for (size_t at = 0; at < sizeof bytes; at++)
+            bytes[at] = flood_byte(sent + at);
+        count = send(peer->fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ck_assert(count > 0 || errno == EAGAIN);
+        sent += count > 0 ? (size_t)count : 0;
+        ck_assert_uint_lt(sent, FLOOD_MOST);
+    }
+    return sent;
+}
+
+START_TEST(a_side_that_does_not_read_holds_the_other_back)
+{
+    size_t sent;
+
+    pair_dial();
+    sent = flood(&client);
+    shutdown(client.fd, SHUT_WR);
+    for (size_t at = 0; at < sent; at++)
+        if ((char)peer_byte(&behind) != flood_byte(at))
+            ck_abort_msg("byte %zu of %zu is not what was sent", at, sent);
+    ck_assert_int_eq(peer_byte(&behind), -1);
+    sent = flood(&behind);
+    shutdown(behind.fd, SHUT_WR);
+    for (size_t at = 0; at < sent; at++)
+        if ((char)peer_byte(&client) != flood_byte(at))
+            ck_abort_msg("byte %zu of %zu is not what was sent", at, sent);
+    peer_check_end(&client);
+    close(behind.fd);
+}
+END_TEST
+
+START_TEST(drain_ends_what_is_open)
+{
+    pair_dial();
+    peer_say(&client, "x");
+    expect_text(&behind, "x");
+    kill(server.pid, SIGTERM);
+    peer_check_end(&behind);
+    peer_check_end(&client);
+    ck_assert_int_eq(program_wait(&server), 0);
+}
+END_TEST
+
+START_TEST(without_a_server_the_client_is_let_go)
+{
+    close(upstream);
+    for (int round = 0; round < 3; round++) {
+        peer_dial(&client);
+        expect_gone(&client);
+    }
+    upstream = -1;
+    stop();
+    ck_assert_ptr_nonnull(strstr(server.said, "tcp_proxy: "));
+}
+END_TEST
+
+START_TEST(a_host_that_is_nobody_is_told)
+{
+    program_spawn(&server, "tcp_proxy", (const char *const[]){"0", "", "80", NULL});
+    program_wait(&server);
+    ck_assert_ptr_nonnull(strstr(server.said, "tcp_proxy: "));
+}
+END_TEST
+
+static const char *const wrong[] = {"x", "-1", "65536", "80x"};
+
+START_TEST(wrong_ports_get_the_usage)
+{
+    program_spawn(&server, "tcp_proxy", (const char *const[]){wrong[_i], "localhost", "80", NULL});
+    ck_assert_int_eq(program_wait(&server), 2);
+    ck_assert_str_eq(server.said, "usage: tcp_proxy PORT HOST SERVICE\n");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("tcp_proxy");
+    TCase *serving = tcase_create("serving");
+    TCase *failing = tcase_create("failing");
+    TCase *alone = tcase_create("alone");
+    const char *why = why_no_reactor();
+
+    tcase_add_loop_test(alone, wrong_ports_get_the_usage, 0, (int)(sizeof wrong / sizeof *wrong));
+    suite_add_tcase(suite, alone);
+    if (why) {
+        support_skip("serving", why);
+        return suite;
+    }
+    tcase_add_test(alone, a_host_that_is_nobody_is_told);
+    tcase_add_checked_fixture(serving, start, stop_silent);
+    tcase_set_timeout(serving, 60);
+    tcase_add_test(serving, bytes_go_both_ways);
+    tcase_add_test(serving, what_a_client_sends_before_there_is_a_server_arrives);
+    tcase_add_test(serving, the_end_of_the_client_leaves_the_answer_open);
+    tcase_add_test(serving, the_end_of_the_server_leaves_the_question_open);
+    tcase_add_test(serving, resets_are_passed_on);
+    tcase_add_test(serving, a_side_that_does_not_read_holds_the_other_back);
+    tcase_add_test(serving, drain_ends_what_is_open);
+    suite_add_tcase(suite, serving);
+    tcase_add_checked_fixture(failing, start, NULL);
+    tcase_set_timeout(failing, 60);
+    tcase_add_test(failing, without_a_server_the_client_is_let_go);
+    suite_add_tcase(suite, failing);
+    return suite;
+}
