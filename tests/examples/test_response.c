@@ -105,10 +105,8 @@ static const struct {
     time_t when;
     const char *date;
 } dates[] = {
-    {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
-    {784111777, DATE},
-    {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
-    {1767225599, "Wed, 31 Dec 2025 23:59:59 GMT"},
+    {0, "Thu, 01 Jan 1970 00:00:00 GMT"},         {784111777, DATE},
+    {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"}, {1767225599, "Wed, 31 Dec 2025 23:59:59 GMT"},
     {INT32_MAX, "Tue, 19 Jan 2038 03:14:07 GMT"},
 };
 
