@@ -11,7 +11,7 @@ it ran in any object.
 What the lines of ring/ that stay unrun would need: a 32-bit machine (buffer_ring.c, sizes that
 overflow), a signal in the middle of reading /proc, a process without any limit of descriptors or
 memory, musl's strerror_r (all in explain.c), a kernel that says "overflowed" and then has nothing
-(submit.c), a munmap that fails (syscall.h).
+(submit.c), an mmap that fails (syscall.h).
 """
 import collections
 import gzip

@@ -24,7 +24,8 @@
  * Threads. A ring belongs to the thread that submits. Nothing here locks. By default any thread may
  * own it, one at a time; with KEVY_SETUP_SINGLE_ISSUER the kernel insists on the thread that
  * created (or enabled) the ring and answers others with -EEXIST. The ring's descriptor is
- * registered with the thread that calls kevy_ring_init(), so enter and deinit from there.
+ * registered with the thread that calls kevy_ring_init(), so enter and deinit from there: elsewhere
+ * the same index may be another ring. kevy_ring_fd_unregister() in <kevy/ring_mode.h> lets it move.
  *
  * Errors are negative errno values; `errno` itself is never part of the contract. From Linux 5.1;
  * what a single feature needs is said where it is used.
