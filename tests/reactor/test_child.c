@@ -313,6 +313,14 @@ START_TEST(the_public_start_chooses_by_what_the_kernel_offers)
 }
 END_TEST
 
+START_TEST(a_zeroed_watch_is_idle)
+{
+    stop(&watches[0]);
+    turns(2);
+    ck_assert_uint_eq(watches[0].reports, 0);
+}
+END_TEST
+
 static void setup_ring(void)
 {
     reactor_setup();
@@ -346,6 +354,7 @@ static void add_all(Suite *suite, const char *name, SFun setup)
     tcase_add_test(tests, destroying_the_reactor_ends_the_watch);
     tcase_add_test(tests, a_drain_waits_for_a_child_and_its_end_does_not);
     tcase_add_test(tests, a_walk_finds_a_watch_by_its_name);
+    tcase_add_test(tests, a_zeroed_watch_is_idle);
     suite_add_tcase(suite, tests);
 }
 

@@ -595,6 +595,14 @@ START_TEST(a_walk_finds_it_by_its_name)
 }
 END_TEST
 
+START_TEST(a_zeroed_connect_is_idle)
+{
+    cancel();
+    turns(2);
+    ck_assert_uint_eq(reports, 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("connect");
@@ -632,6 +640,7 @@ Suite *test_suite(void)
     tcase_add_test(ends, a_drain_lets_it_connect_and_its_end_does_not);
     tcase_add_test(ends, it_keeps_the_loop_running);
     tcase_add_test(ends, a_walk_finds_it_by_its_name);
+    tcase_add_test(ends, a_zeroed_connect_is_idle);
     suite_add_tcase(suite, ends);
     return suite;
 }

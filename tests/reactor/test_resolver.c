@@ -488,6 +488,18 @@ START_TEST(what_is_found_can_be_connected_to)
 }
 END_TEST
 
+START_TEST(zeroed_lookups_and_resolvers_are_idle)
+{
+    struct kevy_resolver none = {0};
+
+    kevy_resolver_close(&none);
+    cancel(&searches[0]);
+    kevy_lookup_release(&searches[0].lookup);
+    turns(2);
+    ck_assert_uint_eq(reports, 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("resolver");
@@ -515,6 +527,7 @@ Suite *test_suite(void)
     tcase_add_test(lookups, a_walk_finds_a_lookup_by_its_name);
     tcase_add_test(lookups, a_drain_lets_a_lookup_end_and_its_limit_does_not);
     tcase_add_test(lookups, what_is_found_can_be_connected_to);
+    tcase_add_test(lookups, zeroed_lookups_and_resolvers_are_idle);
     suite_add_tcase(suite, lookups);
     return suite;
 }

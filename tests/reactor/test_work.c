@@ -500,6 +500,12 @@ START_TEST(a_pool_without_options_and_no_pool_are_fine)
 }
 END_TEST
 
+START_TEST(zeroed_work_is_idle)
+{
+    ck_assert_int_eq(kevy_work_cancel(&pieces[0].work), -ENOENT);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("work");
@@ -528,6 +534,7 @@ Suite *test_suite(void)
     tcase_add_test(work, cancels_race_with_workers_and_every_piece_is_reported_once);
     tcase_add_test(work, loops_share_a_pool_and_each_hears_of_its_own_work);
     tcase_add_test(work, a_pool_without_options_and_no_pool_are_fine);
+    tcase_add_test(work, zeroed_work_is_idle);
     suite_add_tcase(suite, work);
     return suite;
 }
