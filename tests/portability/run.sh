@@ -3,8 +3,8 @@
 # run.sh [--all | --installed]: builds for other compilers, other C libraries, other machines, and a
 # system without io_uring; what can run here runs. One line for each result, and a last one for all.
 #     (nothing)    installs what is missing and checks everything but the variants
-#     --all        also the variants of the build, each with gcc and clang: takes a quarter of an hour
-#     --installed  installs and downloads nothing, and leaves out what other tests of the suite check
+#     --all        also the variants of the build, with gcc and clang: takes a quarter of an hour
+#     --installed  installs and downloads nothing, leaves out what other tests of the suite check
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 root=$PWD

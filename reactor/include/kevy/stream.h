@@ -11,14 +11,15 @@
  * Rules, in the order in which they matter:
  *
  * - `close` comes exactly once, last, from the loop, for every stream that was accepted, connected
- * or adopted, whatever ended it. Until then the struct is PINNED; after it nothing comes, and the
- * memory is the user's again. No callback ever comes from within a call that the user makes.
+ *   or adopted, whatever ended it. Until then the struct is PINNED; after it nothing comes, and
+ *   the memory is the user's again. No callback ever comes from within a call that the user makes.
  * - One send is in flight at a time. What a turn queues leaves as one vectored send at its end, in
  *   order; a short send is resumed. Two writes never interleave.
  * - Above the high mark kevy_stream_send() and kevy_stream_write() answer -EAGAIN, and `drain`
- * follows once the queue is down to the low mark. kevy_stream_forward() always takes the bytes and
- * holds the source back instead.
- * - Pausing loses and reorders nothing: what had been received already is delivered after resuming.
+ *   follows once the queue is down to the low mark. kevy_stream_forward() always takes the bytes
+ *   and holds the source back instead.
+ * - Pausing loses and reorders nothing: what had been received already is delivered after
+ *   resuming.
  * - Every write accepted reports before `close`, with -ECANCELED if it was dropped.
  *
  * Threads: the reactor's. Floor: Linux 6.1.
