@@ -301,6 +301,14 @@ START_TEST(a_walk_finds_a_watch_by_its_name)
 }
 END_TEST
 
+START_TEST(a_restricted_reactor_watches)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
+    ck_assert_int_eq(kevy_child_start(&watches[0].child, reactor, child_fork(7, false), done), 0);
+    check_exit(&watches[0], CLD_EXITED, 7);
+}
+END_TEST
+
 START_TEST(the_public_start_chooses_by_what_the_kernel_offers)
 {
     struct kevy_ring_probe probe;
@@ -377,6 +385,7 @@ Suite *test_suite(void)
     add_all(suite, "poll", setup_poll);
     tcase_add_checked_fixture(choice, reactor_setup, reactor_teardown);
     tcase_add_test(choice, the_public_start_chooses_by_what_the_kernel_offers);
+    tcase_add_test(choice, a_restricted_reactor_watches);
     suite_add_tcase(suite, choice);
     return suite;
 }

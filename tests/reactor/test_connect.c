@@ -603,6 +603,19 @@ START_TEST(a_zeroed_connect_is_idle)
 }
 END_TEST
 
+START_TEST(a_restricted_reactor_connects)
+{
+    struct place *place;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
+    add_refusing();
+    place = add_listening();
+    start();
+    check_end(0);
+    check_connected_to(place);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("connect");
@@ -641,6 +654,7 @@ Suite *test_suite(void)
     tcase_add_test(ends, it_keeps_the_loop_running);
     tcase_add_test(ends, a_walk_finds_it_by_its_name);
     tcase_add_test(ends, a_zeroed_connect_is_idle);
+    tcase_add_test(ends, a_restricted_reactor_connects);
     suite_add_tcase(suite, ends);
     return suite;
 }
