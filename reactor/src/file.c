@@ -197,8 +197,11 @@ int kevy_file_cancel(struct kevy_file_operation *operation)
 static void flights_cancel(struct kevy_file *file)
 {
     struct kevy_reactor *reactor = file->object.reactor;
-    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
+    struct kevy_sqe *sqe = NULL;
 
+    /* Not past a backlog: what is to be cancelled may be in it. */
+    if (reactor->backlog_count == 0)
+        sqe = reactor_cancel_sqe(reactor);
     if (sqe == NULL) {
         object_pend(&file->object);
         return;

@@ -36,8 +36,6 @@ struct post {
     void (*on_drain)(struct post *post);
 };
 
-static struct post post, other;
-
 static inline struct post *post_of(struct kevy_datagram *datagram)
 {
     return KEVY_CONTAINER_OF(datagram, struct post, datagram);

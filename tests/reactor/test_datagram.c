@@ -4,6 +4,8 @@
 
 #include "datagram_test.h"
 
+static struct post post, other;
+
 #define GRO_BUFFER_SIZE 66048
 
 START_TEST(a_datagram_comes_whole_with_the_address_of_its_sender)
@@ -61,6 +63,25 @@ START_TEST(datagrams_are_read_in_the_order_of_their_arrival)
         plain_send_numbers(fd, &post, number, 100);
         TURN_UNTIL(post.reads == number + 100);
     }
+    post_end(&post);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_multishot_ended_by_an_overflow_goes_on_and_its_last_datagram_counts)
+{
+    struct sockaddr_in peer;
+    int fd;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.sq_entries = 2, .cq_entries = 2});
+    fd = plain_socket(&peer);
+    post_open(&post);
+    post.check_order = true;
+    for (unsigned number = 0; number < 1000; number += 100) {
+        plain_send_numbers(fd, &post, number, 100);
+        TURN_UNTIL(post.reads == number + 100);
+    }
+    ck_assert_uint_gt(stats_now().overflows, 0);
     post_end(&post);
     close(fd);
 }
@@ -379,6 +400,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_datagram_comes_whole_with_the_address_of_its_sender);
     tcase_add_test(tests, an_empty_datagram_is_one_and_more_follow);
     tcase_add_test(tests, datagrams_are_read_in_the_order_of_their_arrival);
+    tcase_add_test(tests, a_multishot_ended_by_an_overflow_goes_on_and_its_last_datagram_counts);
     tcase_add_test(tests, what_does_not_fit_into_a_buffer_is_cut_off_and_reported);
     tcase_add_test(tests, a_payload_is_forwarded_to_a_stream_and_its_buffer_comes_back);
     tcase_add_test(tests, a_retained_payload_outlives_the_callback_and_the_socket);

@@ -4,6 +4,8 @@
 
 #include "datagram_test.h"
 
+static struct post post, other;
+
 static struct kevy_datagram_options connected_options(const struct sockaddr_in *peer)
 {
     struct kevy_datagram_options options = local_options();
@@ -242,6 +244,37 @@ START_TEST(a_named_unix_socket_is_reached_and_named)
 }
 END_TEST
 
+START_TEST(an_error_that_stays_is_met_again_now_and_then_and_never_spun_on)
+{
+    struct sockaddr_in peer;
+    uint64_t turns_before;
+    int fd = plain_socket(&peer), own, kept, pipes[2];
+
+    post_open(&post);
+    turn_now();
+    own = kevy_datagram_fd(&post.datagram);
+    kept = fcntl(own, F_DUPFD_CLOEXEC, 0);
+    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+    /* An empty datagram ends the multishot; the next one finds a pipe where the socket was. */
+    ck_assert_int_eq(dup3(pipes[0], own, O_CLOEXEC), own);
+    plain_send(fd, &post, "", 0);
+    turns_before = stats_now().turns;
+    TURN_UNTIL(post.errors == 3);
+    ck_assert_int_eq(post.error, -ENOTSOCK);
+    ck_assert(!post.error_has_peer);
+    ck_assert_uint_lt(stats_now().turns - turns_before, 20);
+    ck_assert_int_eq(dup3(kept, own, O_CLOEXEC), own);
+    plain_send(fd, &post, "back", 4);
+    TURN_UNTIL(post.reads == 2);
+    ck_assert_str_eq(post.text, "back");
+    post_end(&post);
+    close(kept);
+    close(pipes[0]);
+    close(pipes[1]);
+    close(fd);
+}
+END_TEST
+
 START_TEST(closing_before_the_first_turn_is_closing)
 {
     post_open(&post);
@@ -350,6 +383,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, several_sockets_may_share_a_port);
     tcase_add_test(tests, a_member_of_a_multicast_group_receives_until_it_leaves);
     tcase_add_test(tests, what_cannot_be_opened_says_why_and_keeps_nothing);
+    tcase_add_test(tests, an_error_that_stays_is_met_again_now_and_then_and_never_spun_on);
     tcase_add_test(tests, closing_before_the_first_turn_is_closing);
     tcase_add_test(tests, closing_in_a_read_is_the_end_of_reading);
     tcase_add_test(tests, closing_in_an_error_or_a_drain_is_allowed);

@@ -4,6 +4,8 @@
 
 #include "datagram_test.h"
 
+static struct post post, other;
+
 START_TEST(what_a_turn_sends_leaves_in_one_enter_and_in_order)
 {
     struct sockaddr_in peer;
