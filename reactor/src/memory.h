@@ -25,10 +25,11 @@
 
 /* For kevy_buffer.use. */
 enum buffer_use {
-    BUFFER_BORROWED,  /* a block's own, on its way from the kernel through a read callback */
-    BUFFER_QUEUED,    /* an entry of a queue */
-    BUFFER_KEPT,      /* the user's, by kevy_buffer_retain() or _share() */
-    BUFFER_ZERO_COPY, /* an entry of a queue: what is left of a zero-copy write begins here */
+    BUFFER_BORROWED,   /* a block's own, on its way from the kernel through a read callback */
+    BUFFER_QUEUED,     /* an entry of a queue */
+    BUFFER_KEPT,       /* the user's, by kevy_buffer_retain() or _share() */
+    BUFFER_ZERO_COPY,  /* an entry of a queue: what is left of a zero-copy write begins here */
+    BUFFER_DESCRIPTOR, /* an entry of a queue whose block begins with a control message */
 };
 
 struct kevy_block {
@@ -38,6 +39,7 @@ struct kevy_block {
     uint32_t used;     /* bytes written so far, of a heap block */
     uint32_t capacity; /* of a heap block; 0 marks a buffer of the pool */
     uint16_t id;       /* of a buffer of the pool */
+    bool descriptors;  /* received with the bytes of a pool's buffer, open, and nobody's yet */
     struct kevy_block *next_free;
 };
 

@@ -29,6 +29,7 @@ struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
 {
     _Static_assert(sizeof *stream <= 192, "a million idle streams are 192 MB at most");
     assert(events->close != NULL);
+    assert(events->descriptor == NULL || events->read != NULL);
     memset(stream, 0, sizeof *stream);
     stream->events = events;
     stream->mark_low = MARK_LOW_DEFAULT;
@@ -44,6 +45,7 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
     object_link(&stream->object, reactor, KIND_STREAM);
     stream->object.flags = reactor->draining ? OBJECT_FINISH : 0;
     stream->object.flags |= stream->events->read != NULL ? STREAM_HAS_READ : 0;
+    stream->object.flags |= stream_receives_descriptors(stream, reactor) ? STREAM_DESCRIPTORS : 0;
     stream_state_set(stream, state);
     stream->fd = fd;
     stream->reason = 0;

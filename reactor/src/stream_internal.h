@@ -9,6 +9,7 @@
  *     stream.c           states: start, flush, close, terminate
  *     stream_read.c      receiving, delivering, holding back
  *     stream_write.c     the queue and the one send
+ *     stream_descriptor.c descriptors that travel with the bytes
  *     stream_zero_copy.c sends that the kernel makes from the user's memory
  *     stream_deadline.c  the three time limits
  */
@@ -58,6 +59,7 @@ enum stream_state {
 
 #define STREAM_COPIES       (1U << 23) /* zero-copy writes have turned out not to be any */
 #define STREAM_ZERO_COPYING (1U << 24) /* the send in flight is a zero-copy one */
+#define STREAM_DESCRIPTORS  (1U << 25) /* it receives descriptors with its bytes */
 
 #define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_WRITE_LIMITED)
 
@@ -65,7 +67,7 @@ enum stream_state {
  * once. */
 #define STREAM_DELIVER_MASK                                                               \
     (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | STREAM_HOLDS_DATA | \
-     STREAM_IDLE_LIMITED)
+     STREAM_IDLE_LIMITED | STREAM_DESCRIPTORS)
 #define STREAM_DELIVER_PLAIN (STREAM_IS_OPEN | STREAM_HAS_READ)
 
 /* The same for writing ... */
@@ -123,6 +125,8 @@ void stream_release_held(struct kevy_stream *stream);
 void stream_write_continue(struct kevy_stream *stream);
 void stream_queue_drop(struct kevy_stream *stream, int result);
 void stream_sent(struct kevy_stream *stream, int result);
+int stream_write_allowed(struct kevy_stream *stream);
+void stream_queue_append(struct kevy_stream *stream, struct kevy_buffer *entry);
 struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count);
 
 /* stream_zero_copy.c */
@@ -130,11 +134,27 @@ bool stream_zero_copy_next(const struct kevy_stream *stream);
 bool stream_zero_copy_send(struct kevy_stream *stream);
 void stream_write_finished(struct kevy_write *write);
 
-/* True where a zero-copy write begins, which has a send of its own. */
+/* stream_descriptor.c */
+bool stream_receives_descriptors(const struct kevy_stream *stream,
+                                 const struct kevy_reactor *reactor);
+void stream_descriptors_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags);
+int stream_descriptors_received(struct kevy_buffer *buffer, int length);
+void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_block *block);
+void stream_descriptors_drop(struct kevy_block *block);
+void stream_descriptor_attach(const struct kevy_buffer *entry, struct msghdr *message);
+void stream_descriptor_sent(struct kevy_buffer *entry);
+
+/* True where a zero-copy write begins. */
 static inline bool zero_copy_begins(const struct kevy_stream *stream,
                                     const struct kevy_buffer *entry)
 {
     return entry->use == BUFFER_ZERO_COPY && (stream->object.flags & STREAM_COPIES) == 0;
+}
+
+/* True where a send has to begin. */
+static inline bool send_begins(const struct kevy_stream *stream, const struct kevy_buffer *entry)
+{
+    return entry->use == BUFFER_DESCRIPTOR || zero_copy_begins(stream, entry);
 }
 
 /* stream_deadline.c */

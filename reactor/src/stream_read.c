@@ -22,6 +22,8 @@ static bool deliverable(const struct kevy_stream *stream)
 
 static rare void buffer_drop(struct kevy_buffer *buffer)
 {
+    if (buffer->block->descriptors)
+        stream_descriptors_drop(buffer->block);
     block_release(buffer->reactor, buffer->block);
 }
 
@@ -53,7 +55,7 @@ static struct kevy_buffer *buffer_copy(struct kevy_reactor *reactor, struct kevy
 /* Keeps a buffer for later. A byte that finds no memory would be missing: the stream ends. */
 static void hold_back(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    if (pool_low(buffer->reactor))
+    if (pool_low(buffer->reactor) && !buffer->block->descriptors)
         buffer = buffer_copy(buffer->reactor, buffer);
     if (buffer == NULL) {
         stream_terminate(stream, -ENOBUFS);
@@ -105,9 +107,19 @@ void stream_held_drop(struct kevy_stream *stream)
         struct kevy_buffer *buffer = held_pop(stream);
         struct kevy_block *block = buffer->block;
 
+        if (block->descriptors)
+            stream_descriptors_drop(block);
         buffer_give(&reactor->memory, buffer);
         block_release(reactor, block);
     }
+}
+
+/* The descriptors first. Their callback may pause or end the stream, so the bytes are held back
+ * meanwhile. */
+static void deliver_with_descriptors(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    hold_back(stream, buffer);
+    stream_read_continue(stream);
 }
 
 static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
@@ -115,9 +127,11 @@ static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
     if (stream_has(stream, STREAM_IDLE_LIMITED))
         stream_active(stream);
     if (stream->object.state != STREAM_OPEN || stream->events->read == NULL)
-        block_release(buffer->reactor, buffer->block); /* nobody's */
+        buffer_drop(buffer); /* nobody's */
     else if (!deliverable(stream) || stream->held_last != NULL)
         hold_back(stream, buffer);
+    else if (unlikely(buffer->block->descriptors))
+        deliver_with_descriptors(stream, buffer);
     else
         deliver(stream, buffer);
 }
@@ -136,8 +150,13 @@ static void end_tell(struct kevy_stream *stream)
 void stream_read_continue(struct kevy_stream *stream)
 {
     while (stream->held_last != NULL && deliverable(stream)) {
-        struct kevy_buffer *buffer = held_pop(stream);
+        struct kevy_buffer *buffer = stream->held_last->next;
 
+        if (unlikely(buffer->block->descriptors)) {
+            stream_descriptors_tell(stream, buffer->block);
+            continue;
+        }
+        buffer = held_pop(stream);
         if (buffer->use == BUFFER_BORROWED)
             deliver(stream, buffer);
         else
@@ -160,7 +179,10 @@ static void recv_arm(struct kevy_stream *stream)
     }
     if (stream_has(stream, STREAM_POLL_FIRST))
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
-    kevy_prep_recv_multishot(sqe, stream->fd, POOL_GROUP, recv_flags);
+    if (stream_has(stream, STREAM_DESCRIPTORS))
+        stream_descriptors_recv(sqe, stream->fd, recv_flags);
+    else
+        kevy_prep_recv_multishot(sqe, stream->fd, POOL_GROUP, recv_flags);
     stream->object.flags &= ~STREAM_POLL_FIRST;
     stream->object.flags |= STREAM_RECV_ARMED;
     stream->object.in_flight++;
@@ -233,6 +255,8 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
     if (flags & KEVY_CQE_F_BUFFER) {
         struct kevy_buffer *buffer = buffer_fill(reactor, result, flags);
 
+        if (result > 0 && stream_has(stream, STREAM_DESCRIPTORS))
+            result = stream_descriptors_received(buffer, result);
         if (result > 0)
             received(stream, buffer);
         else

@@ -83,7 +83,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
          * this. */
         if (stream_has(stream, STREAM_SENDING))
             return;
-        if (likely(first == last) && likely(first->use != BUFFER_ZERO_COPY) &&
+        if (likely(first == last) && likely(first->use == BUFFER_QUEUED) &&
             likely(send_single(reactor, stream, first)))
             return;
     } else {
@@ -194,6 +194,19 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
         return -ENOBUFS;
     queue_append(stream, first, last, (uint32_t)length);
     return 0;
+}
+
+/* 0 when bytes may be queued now, else what kevy_stream_send() returns. */
+int stream_write_allowed(struct kevy_stream *stream)
+{
+    if (!writable(stream))
+        return -EPIPE;
+    return queue_full(stream) ? -EAGAIN : 0;
+}
+
+void stream_queue_append(struct kevy_stream *stream, struct kevy_buffer *entry)
+{
+    queue_append(stream, entry, entry, entry->length);
 }
 
 static void write_begin(struct kevy_stream *stream, struct kevy_write *write)
@@ -372,6 +385,8 @@ static void message_fill(const struct kevy_stream *stream, struct msghdr *messag
     memset(message, 0, sizeof *message);
     message->msg_iov = parts;
     message->msg_iovlen = filled;
+    if (stream->queue_first->use == BUFFER_DESCRIPTOR)
+        stream_descriptor_attach(stream->queue_first, message);
 }
 
 /* The entries that the next send takes together. */
@@ -383,7 +398,7 @@ static uint32_t parts_count(const struct kevy_stream *stream)
     do {
         count++;
         entry = entry->next;
-    } while (entry != NULL && count < PARTS_MAX && !zero_copy_begins(stream, entry));
+    } while (entry != NULL && count < PARTS_MAX && !send_begins(stream, entry));
     return count;
 }
 
@@ -415,6 +430,12 @@ static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *strea
     return true;
 }
 
+/* More than a plain send can name. */
+static bool message_needed(const struct kevy_buffer *first)
+{
+    return first->next != NULL || first->use == BUFFER_DESCRIPTOR;
+}
+
 /* The queue grew behind a send that the kernel has not seen: the send grows with it. */
 static void send_extend(struct kevy_stream *stream)
 {
@@ -425,7 +446,7 @@ static void send_extend(struct kevy_stream *stream)
 
     if (stream_has(stream, STREAM_ZERO_COPYING) || !send_changeable(stream))
         return;
-    if (first->next != NULL && (message = stream_message(stream, parts_count(stream))) == NULL)
+    if (message_needed(first) && (message = stream_message(stream, parts_count(stream))) == NULL)
         return;
     /* Making the message may have submitted what was there, to make room. */
     sqe = kevy_ring_reserved(ring, stream->send_slot);
@@ -444,7 +465,7 @@ static void send_start(struct kevy_stream *stream)
 
     if (unlikely(stream->queue_first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
         written = stream_zero_copy_send(stream);
-    else if (stream->queue_first->next == NULL)
+    else if (!message_needed(stream->queue_first))
         written = send_single(reactor, stream, stream->queue_first);
     else
         written = send_several(reactor, stream);
@@ -514,6 +535,8 @@ static void entry_finish(struct kevy_stream *stream, int result)
     stream->object.flags &= ~STREAM_SENT_SHORT;
     if (unlikely(entry->use == BUFFER_ZERO_COPY) && write == NULL)
         entry->next->use = BUFFER_ZERO_COPY; /* what is left of the write begins there */
+    if (unlikely(entry->use == BUFFER_DESCRIPTOR))
+        stream_descriptor_sent(entry);
     entry_release(stream->object.reactor, entry);
     if (unlikely(write != NULL))
         write_report(write, stream, result);
@@ -526,6 +549,8 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
         struct kevy_buffer *first = stream->queue_first;
 
         if (count < first->length) {
+            if (unlikely(first->use == BUFFER_DESCRIPTOR) && count != 0)
+                stream_descriptor_sent(first);
             first->data += count;
             first->length -= count;
             stream->queued -= count;

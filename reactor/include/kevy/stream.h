@@ -55,6 +55,14 @@ struct kevy_stream_events {
     void (*open)(struct kevy_stream *stream);
     /* Bytes came, at least one. *buffer is BORROWED until the callback returns. NULL: discarded. */
     void (*read)(struct kevy_stream *stream, struct kevy_buffer *buffer);
+    /*
+     * A descriptor came along a Unix stream, right before the `read` of the bytes it was sent with,
+     * or of earlier ones that came in one piece with them. `fd` is OWNED by the callback from then
+     * on and close-on-exec; or it is -EMSGSIZE for those that are lost: more than 16 at once, or no
+     * room in the table of this process. Needs `read`, and buffers of 256 bytes or more; costs each
+     * buffer 96 bytes. Without this callback the kernel closes what comes.
+     */
+    void (*descriptor)(struct kevy_stream *stream, int fd);
     /* The peer sent its last byte. The stream can still be written to; close it when done. Without
      * this callback the stream is closed after its queue has been flushed. */
     void (*end)(struct kevy_stream *stream);
@@ -161,6 +169,17 @@ struct kevy_write {
 /* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
  * many of them, a count out of range, an unknown flag, or zero-copy without `released`. */
 KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
+
+/*
+ * Queues a copy of `length` bytes, 1 to a buffer's size less 32, with a descriptor that the peer of
+ * a Unix stream receives with them or before. When 0 is returned `fd` is OWNED by the stream, which
+ * closes it when it is sent or dropped; pass what dup(2) returns to keep it. Returns as
+ * kevy_stream_send(), or -EINVAL for a negative descriptor or a length out of range, or -EOPNOTSUPP
+ * for TCP. A descriptor that the kernel refuses (-EBADF, -ETOOMANYREFS) ends the stream with that
+ * reason.
+ */
+KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *data,
+                                         size_t length);
 
 /*
  * Queues received bytes, without a copy. `buffer` is either the one of the read callback that is
