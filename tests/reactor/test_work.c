@@ -429,6 +429,7 @@ END_TEST
 /* One of several loops that share a pool. */
 struct loop {
     pthread_t thread;
+    pthread_t self;
     unsigned reports;
     unsigned wanted;
     struct shared_piece {
@@ -449,7 +450,7 @@ static void shared_done(struct kevy_work *work, int result)
     struct loop *loop = piece->loop;
 
     ck_assert_int_eq(result, 0);
-    ck_assert(pthread_equal(pthread_self(), loop->thread));
+    ck_assert(pthread_equal(pthread_self(), loop->self));
     loop->reports++;
     if (loop->wanted == 0)
         return;
@@ -462,7 +463,7 @@ static void *loop_main(void *argument)
     struct loop *loop = argument;
     struct kevy_reactor *own;
 
-    loop->thread = pthread_self();
+    loop->self = pthread_self();
     ck_assert_int_eq(kevy_reactor_create(&own, NULL), 0);
     loop->wanted = MANY - 64;
     for (unsigned index = 0; index < 64; index++) {
