@@ -161,7 +161,7 @@ static bool rest_copy(struct kevy_reactor *reactor, struct kevy_datagram_entry *
         length -= size;
         part++;
     }
-    assert(part == entry->message.msg_iovlen);
+    assert(part == (uint32_t)entry->message.msg_iovlen);
     return true;
 }
 
