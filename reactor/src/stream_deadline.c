@@ -137,28 +137,32 @@ static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
     }
 }
 
-/* The node came up. One limit is reported at a time; another that is due as well comes right after.
- */
+/* The limit that comes first of those that are on; `deadline_earliest()` is not 0. */
+static enum kevy_deadline deadline_first(const struct kevy_stream *stream)
+{
+    uint64_t earliest_ns = deadline_earliest(stream);
+
+    if (stream->idle_at_ns == earliest_ns)
+        return KEVY_DEADLINE_IDLE;
+    return stream->write_at_ns == earliest_ns ? KEVY_DEADLINE_WRITE : KEVY_DEADLINE_PHASE;
+}
+
+/* The node came up. The first limit is reported; another that is due as well comes right after. */
 void stream_deadline_due(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    uint64_t now_ns = reactor->now_ns;
-    const uint64_t limits_ns[] = {
-        [KEVY_DEADLINE_IDLE] = stream->idle_at_ns,
-        [KEVY_DEADLINE_WRITE] = stream->write_at_ns,
-        [KEVY_DEADLINE_PHASE] = stream->phase_at_ns,
-    };
+    uint64_t earliest_ns = deadline_earliest(stream);
+    enum kevy_deadline which;
 
-    for (unsigned which = 0; which < sizeof limits_ns / sizeof limits_ns[0]; which++) {
-        if (limits_ns[which] == 0 || limits_ns[which] > now_ns)
-            continue;
-        limit_off(stream, (enum kevy_deadline)which);
+    if (earliest_ns == 0 || earliest_ns > reactor->now_ns) {
+        reactor->stats.deadlines_refiled++;
         stream_deadline_file(stream);
-        deadline_passed(stream, (enum kevy_deadline)which);
         return;
     }
-    reactor->stats.deadlines_refiled++;
+    which = deadline_first(stream);
+    limit_off(stream, which);
     stream_deadline_file(stream);
+    deadline_passed(stream, which);
 }
 
 static uint32_t to_milliseconds(uint64_t timeout_ns)
