@@ -257,6 +257,56 @@ START_TEST(accepted_sockets_inherit_the_options_of_the_listener)
 }
 END_TEST
 
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t length = sizeof value;
+
+    ck_assert_int_eq(getsockopt(fd, level, name, &value, &length), 0);
+    return value;
+}
+
+START_TEST(every_option_of_the_listener_reaches_the_accepted_socket)
+{
+    struct kevy_listener_options options = options_here();
+    int fd;
+
+    options.keep_alive_s = 90;
+    options.user_timeout_ms = 12345;
+    options.not_sent_low = 16384;
+    open_with(&options);
+    connect_clients(1);
+    TURN_UNTIL(accepted == 1);
+    fd = kevy_stream_fd(&probes[0].stream);
+    ck_assert_int_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 90);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 30);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 12345);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 16384);
+    end_all(1, 1);
+    listener_end();
+}
+END_TEST
+
+START_TEST(with_defer_accept_a_silent_client_is_not_accepted)
+{
+    struct kevy_listener_options options = options_here();
+
+    options.defer_accept_s = 5;
+    options.fast_open_backlog = 16;
+    open_with(&options);
+    connect_clients(2);
+    turns(20);
+    ck_assert_uint_eq(accepted, 0);
+    peer_write_text(clients[1], "hello");
+    TURN_UNTIL(accepted == 1);
+    TURN_UNTIL(probes[0].count == 5);
+    end_all(1, 2);
+    listener_end();
+}
+END_TEST
+
 START_TEST(an_adopted_listening_socket_serves)
 {
     struct kevy_listener_options options = options_here();
@@ -673,6 +723,8 @@ Suite *test_suite(void)
     tcase_add_test(listen, what_cannot_be_listened_on_is_refused_and_leaves_nothing);
     tcase_add_test(listen, reuse_port_lets_two_listeners_share_a_port);
     tcase_add_loop_test(listen, accepted_sockets_inherit_the_options_of_the_listener, 0, 2);
+    tcase_add_test(listen, every_option_of_the_listener_reaches_the_accepted_socket);
+    tcase_add_test(listen, with_defer_accept_a_silent_client_is_not_accepted);
     tcase_add_test(listen, an_adopted_listening_socket_serves);
     tcase_add_test(listen, an_adopted_descriptor_that_does_not_listen_is_refused);
     tcase_add_test(listen, connections_max_is_a_limit_and_the_rest_waits_in_the_backlog);

@@ -460,6 +460,28 @@ START_TEST(unix_streams_live_the_same_life)
 }
 END_TEST
 
+START_TEST(credentials_tell_who_is_at_the_other_end_of_a_unix_stream)
+{
+    struct kevy_peer peer = {.process = -7};
+
+    probe_init(&probe, &probe_events);
+    ck_assert_int_eq(kevy_stream_credentials(&probe.stream, &peer), -ENOTCONN);
+    probe_unix(&probe, &probe_events);
+    ck_assert_int_eq(kevy_stream_credentials(&probe.stream, &peer), 0);
+    ck_assert_int_eq(peer.process, getpid());
+    ck_assert_uint_eq(peer.user, geteuid());
+    ck_assert_uint_eq(peer.group, getegid());
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    peer.process = -7;
+    probe_tcp(&probe, &probe_events);
+    ck_assert_int_eq(kevy_stream_credentials(&probe.stream, &peer), -EOPNOTSUPP);
+    ck_assert_int_eq(peer.process, -7);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
 static void add(TCase *tcase, const TTest *test)
 {
     tcase_add_loop_test(tcase, test, 0, ENDINGS);
@@ -488,6 +510,7 @@ Suite *test_suite(void)
     tcase_add_test(life, calls_after_close_are_refused_until_the_last_callback);
     tcase_add_test(life, an_initialised_stream_accepts_every_call);
     tcase_add_test(life, unix_streams_live_the_same_life);
+    tcase_add_test(life, credentials_tell_who_is_at_the_other_end_of_a_unix_stream);
     add(closing, closing_before_the_first_turn);
     add(closing, closing_from_open);
     add(closing, closing_from_read);
