@@ -97,7 +97,7 @@ struct kevy_reactor {
     struct kevy_object *pending;       /* newest first, ended by pending_end */
     struct kevy_object pending_end;    /* so that being in the list shows in pending_next */
     struct kevy_stream *starved_first; /* waiting for buffers, oldest first */
-    struct kevy_stream *starved_last;
+    struct kevy_stream **starved_end; /* what points at the next to come */
     struct kevy_datagram *starved_datagrams; /* the same, for datagram sockets */
     uint32_t starved_count;                  /* of both */
     bool datagrams_first;                    /* whose turn it was to be fed first */

@@ -46,6 +46,7 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
         block->own.block = block;
         block->own.reactor = reactor;
     }
+    reactor->starved_end = &reactor->starved_first;
     reactor->pool_half = count / 2;
     reactor->pool_published = reactor->pool.tail;
     return 0;
@@ -79,12 +80,9 @@ void pool_starve(struct kevy_stream *stream)
     assert((stream->object.flags & (STREAM_STARVED | STREAM_HELD)) == 0);
     stream->object.flags |= STREAM_STARVED;
     stream->wait_next = NULL;
-    stream->wait_previous = reactor->starved_last;
-    if (reactor->starved_last != NULL)
-        reactor->starved_last->wait_next = stream;
-    else
-        reactor->starved_first = stream;
-    reactor->starved_last = stream;
+    stream->wait_link = reactor->starved_end;
+    *reactor->starved_end = stream;
+    reactor->starved_end = &stream->wait_next;
     reactor->starved_count++;
     reactor->stats.starvations++;
 }
@@ -97,14 +95,11 @@ void pool_forget(struct kevy_stream *stream)
         return;
     stream->object.flags &= ~STREAM_STARVED;
     reactor->starved_count--;
-    if (stream->wait_previous != NULL)
-        stream->wait_previous->wait_next = stream->wait_next;
-    else
-        reactor->starved_first = stream->wait_next;
+    *stream->wait_link = stream->wait_next;
     if (stream->wait_next != NULL)
-        stream->wait_next->wait_previous = stream->wait_previous;
+        stream->wait_next->wait_link = stream->wait_link;
     else
-        reactor->starved_last = stream->wait_previous;
+        reactor->starved_end = stream->wait_link;
 }
 
 /* The same for datagram sockets, of which there are few: a list with one end. */

@@ -49,6 +49,8 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
     stream_state_set(stream, state);
     stream->fd = fd;
     stream->reason = 0;
+    stream->received = 0;
+    stream->accepted = 0;
     object_pend(&stream->object);
 }
 
@@ -109,7 +111,7 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     stream_start(stream, reactor, fd, STREAM_CONNECTING);
     stream->object.in_flight++;
     if (timeout_ns != KEVY_FOREVER) {
-        stream->phase_at_ns = add_saturated(clock_now(reactor), timeout_ns);
+        stream->phase_at = deadline_after(stream, stream_ticks(timeout_ns));
         stream_deadline_file(stream);
     }
     return 0;
@@ -129,7 +131,7 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
         stream_terminate(stream, result);
         return;
     }
-    stream->phase_at_ns = 0;
+    stream->phase_at = 0;
     stream_state_set(stream, STREAM_OPEN);
     if (stream->events->open != NULL)
         stream->events->open(stream);
@@ -341,6 +343,12 @@ int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *
     *peer = (struct kevy_peer){
         .process = credentials.pid, .user = credentials.uid, .group = credentials.gid};
     return 0;
+}
+
+void kevy_stream_counters(const struct kevy_stream *stream, struct kevy_traffic *traffic)
+{
+    traffic->received = stream->received;
+    traffic->sent = stream->accepted - stream->queued;
 }
 
 int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address, socklen_t *length)

@@ -16,46 +16,71 @@
 
 #include <sys/ioctl.h>
 
-#define LINGER_MS            1000U
-#define LINGER_LIMIT_MS      30000U
-#define CLOSE_WRITE_STALL_MS 30000U
+#define LINGER_NS            KEVY_SECONDS(1)
+#define LINGER_LIMIT_NS      KEVY_SECONDS(30)
+#define CLOSE_WRITE_STALL_NS KEVY_SECONDS(30)
 
-static uint64_t earlier_on(uint64_t a_ns, uint64_t b_ns)
+/* Half of what the difference of two limits tells apart, which is 26 days, and something to spare
+ * for turns that are late. */
+#define TICKS_MAX (UINT32_MAX / 2 - (1U << 27))
+
+/* A time limit in ticks, rounded up. */
+uint32_t stream_ticks(uint64_t timeout_ns)
 {
-    if (a_ns == 0 || b_ns == 0)
-        return a_ns | b_ns;
-    return a_ns < b_ns ? a_ns : b_ns;
+    uint64_t mask = (1U << WHEEL_TICK_SHIFT) - 1;
+    uint64_t ticks = (timeout_ns >> WHEEL_TICK_SHIFT) + ((timeout_ns & mask) != 0);
+
+    return ticks > TICKS_MAX ? TICKS_MAX : (uint32_t)ticks;
+}
+
+static uint32_t earlier_on(uint32_t a, uint32_t b)
+{
+    if (a == 0 || b == 0)
+        return a | b;
+    return deadline_before(a, b) ? a : b;
 }
 
 /* The earliest limit that is on, or 0. */
-static uint64_t deadline_earliest(const struct kevy_stream *stream)
+static uint32_t deadline_earliest(const struct kevy_stream *stream)
 {
-    return earlier_on(earlier_on(stream->idle_at_ns, stream->write_at_ns), stream->phase_at_ns);
+    return earlier_on(earlier_on(stream->idle_at, stream->write_at), stream->phase_at);
+}
+
+/* The whole tick that the low half `at` stands for, which is near to the one of now. */
+static uint64_t tick_whole(const struct kevy_reactor *reactor, uint32_t at)
+{
+    uint64_t now = reactor->now_ns >> WHEEL_TICK_SHIFT;
+    int64_t ahead = (int32_t)(at - (uint32_t)now);
+
+    return now + (uint64_t)ahead;
 }
 
 /* Files the node at the earliest limit, unless it is filed before that already. */
 void stream_deadline_file(struct kevy_stream *stream)
 {
-    uint64_t earliest_ns = deadline_earliest(stream);
+    struct kevy_reactor *reactor = stream->object.reactor;
+    uint32_t earliest = deadline_earliest(stream);
+    uint64_t earliest_ns;
 
-    if (earliest_ns == 0)
+    if (earliest == 0)
         return;
+    earliest_ns = tick_whole(reactor, earliest) << WHEEL_TICK_SHIFT;
     if (wheel_filed(&stream->deadline) && stream->deadline.deadline_ns <= earliest_ns)
         return;
     wheel_unfile(&stream->deadline);
     stream->deadline.deadline_ns = earliest_ns;
-    wheel_file(&stream->object.reactor->deadlines, &stream->deadline);
+    wheel_file(&reactor->deadlines, &stream->deadline);
 }
 
 void stream_deadlines_off(struct kevy_stream *stream)
 {
     wheel_unfile(&stream->deadline);
     stream->object.flags &= ~STREAM_LIMITED;
-    stream->idle_timeout_ms = 0;
-    stream->write_timeout_ms = 0;
-    stream->idle_at_ns = 0;
-    stream->write_at_ns = 0;
-    stream->phase_at_ns = 0;
+    stream->idle_ticks = 0;
+    stream->write_ticks = 0;
+    stream->idle_at = 0;
+    stream->write_at = 0;
+    stream->phase_at = 0;
 }
 
 /* The limits of a stream that closes: the queue has to make progress, and nothing else counts. */
@@ -63,12 +88,12 @@ void stream_deadlines_closing(struct kevy_stream *stream)
 {
     stream->object.flags &= ~STREAM_IDLE_LIMITED;
     stream->object.flags |= STREAM_WRITE_LIMITED;
-    stream->idle_timeout_ms = 0;
-    stream->idle_at_ns = 0;
-    stream->phase_at_ns = 0;
-    if (stream->write_timeout_ms == 0)
-        stream->write_timeout_ms = CLOSE_WRITE_STALL_MS;
-    if (stream->queue_first != NULL && stream->write_at_ns == 0)
+    stream->idle_ticks = 0;
+    stream->idle_at = 0;
+    stream->phase_at = 0;
+    if (stream->write_ticks == 0)
+        stream->write_ticks = stream_ticks(CLOSE_WRITE_STALL_NS);
+    if (stream->queue_first != NULL && stream->write_at == 0)
         stream_write_expected(stream);
 }
 
@@ -79,9 +104,9 @@ void stream_deadlines_closing(struct kevy_stream *stream)
 void stream_linger(struct kevy_stream *stream)
 {
     stream_state_set(stream, STREAM_LINGERING);
-    stream->write_at_ns =
-        deadline_after(stream, stream->notices != 0 ? stream->write_timeout_ms : LINGER_LIMIT_MS);
-    stream->phase_at_ns = deadline_after(stream, LINGER_MS);
+    stream->write_at = deadline_after(stream, stream->notices != 0 ? stream->write_ticks
+                                                                   : stream_ticks(LINGER_LIMIT_NS));
+    stream->phase_at = deadline_after(stream, stream_ticks(LINGER_NS));
     stream_deadline_file(stream);
 }
 
@@ -102,7 +127,7 @@ static void linger_passed(struct kevy_stream *stream, enum kevy_deadline which)
         stream_terminate(stream, stream->notices != 0 ? -ETIMEDOUT : 0);
         return;
     }
-    stream->phase_at_ns = deadline_after(stream, LINGER_MS);
+    stream->phase_at = deadline_after(stream, stream_ticks(LINGER_NS));
     stream_deadline_file(stream);
 }
 
@@ -122,17 +147,17 @@ static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
 {
     switch (which) {
     case KEVY_DEADLINE_IDLE:
-        stream->idle_timeout_ms = 0;
-        stream->idle_at_ns = 0;
+        stream->idle_ticks = 0;
+        stream->idle_at = 0;
         stream->object.flags &= ~STREAM_IDLE_LIMITED;
         break;
     case KEVY_DEADLINE_WRITE:
-        stream->write_timeout_ms = 0;
-        stream->write_at_ns = 0;
+        stream->write_ticks = 0;
+        stream->write_at = 0;
         stream->object.flags &= ~STREAM_WRITE_LIMITED;
         break;
     case KEVY_DEADLINE_PHASE:
-        stream->phase_at_ns = 0;
+        stream->phase_at = 0;
         break;
     }
 }
@@ -140,21 +165,22 @@ static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
 /* The limit that comes first of those that are on; `deadline_earliest()` is not 0. */
 static enum kevy_deadline deadline_first(const struct kevy_stream *stream)
 {
-    uint64_t earliest_ns = deadline_earliest(stream);
+    uint32_t earliest = deadline_earliest(stream);
 
-    if (stream->idle_at_ns == earliest_ns)
+    if (stream->idle_at == earliest)
         return KEVY_DEADLINE_IDLE;
-    return stream->write_at_ns == earliest_ns ? KEVY_DEADLINE_WRITE : KEVY_DEADLINE_PHASE;
+    return stream->write_at == earliest ? KEVY_DEADLINE_WRITE : KEVY_DEADLINE_PHASE;
 }
 
 /* The node came up. The first limit is reported; another that is due as well comes right after. */
 void stream_deadline_due(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    uint64_t earliest_ns = deadline_earliest(stream);
+    uint32_t now = (uint32_t)(reactor->now_ns >> WHEEL_TICK_SHIFT);
+    uint32_t earliest = deadline_earliest(stream);
     enum kevy_deadline which;
 
-    if (earliest_ns == 0 || earliest_ns > reactor->now_ns) {
+    if (earliest == 0 || deadline_before(now, earliest)) {
         reactor->stats.deadlines_refiled++;
         stream_deadline_file(stream);
         return;
@@ -165,39 +191,32 @@ void stream_deadline_due(struct kevy_stream *stream)
     deadline_passed(stream, which);
 }
 
-static uint32_t to_milliseconds(uint64_t timeout_ns)
-{
-    uint64_t timeout_ms = timeout_ns / 1000000U + (timeout_ns % 1000000U != 0);
-
-    return timeout_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)timeout_ms;
-}
-
 void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
                           uint64_t timeout_ns)
 {
-    uint32_t timeout_ms = to_milliseconds(timeout_ns);
+    uint32_t ticks = stream_ticks(timeout_ns);
 
     if (stream->object.state != STREAM_OPEN)
         return;
     switch (deadline) {
     case KEVY_DEADLINE_IDLE:
-        stream->idle_timeout_ms = timeout_ms;
+        stream->idle_ticks = ticks;
         stream->object.flags &= ~STREAM_IDLE_LIMITED;
-        if (timeout_ms != 0)
+        if (ticks != 0)
             stream->object.flags |= STREAM_IDLE_LIMITED;
-        stream->idle_at_ns = timeout_ms != 0 ? deadline_after(stream, timeout_ms) : 0;
+        stream->idle_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
         break;
     case KEVY_DEADLINE_WRITE:
-        stream->write_timeout_ms = timeout_ms;
-        stream->write_at_ns = 0;
+        stream->write_ticks = ticks;
+        stream->write_at = 0;
         stream->object.flags &= ~STREAM_WRITE_LIMITED;
-        if (timeout_ms != 0)
+        if (ticks != 0)
             stream->object.flags |= STREAM_WRITE_LIMITED;
         if (stream->queue_first != NULL)
             stream_write_expected(stream);
         break;
     case KEVY_DEADLINE_PHASE:
-        stream->phase_at_ns = timeout_ms != 0 ? deadline_after(stream, timeout_ms) : 0;
+        stream->phase_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
         break;
     }
     stream_deadline_file(stream);

@@ -44,7 +44,7 @@ enum stream_state {
 #define STREAM_WRITE_FAILED   (1U << 12) /* the peer takes nothing more */
 #define STREAM_CANCELLED      (1U << 13) /* everything in flight has been asked to end */
 #define STREAM_RESET          (1U << 14) /* end with RST */
-#define STREAM_POLL_FIRST                                                  \
+#define STREAM_POLL_FIRST \
     (1U << 15) /* the pool was empty: wait for data before taking a buffer \
                 */
 
@@ -52,7 +52,7 @@ enum stream_state {
     (1U << 16) /* the state is STREAM_OPEN, for tests of several things at once */
 #define STREAM_HOLDS_DATA    (1U << 17) /* the held queue is not empty */
 #define STREAM_HAS_READ      (1U << 18) /* its events have a read callback */
-#define STREAM_HOLDS_OTHERS  (1U << 19) /* its queue holds streams back */
+#define STREAM_HOLDS_OTHERS  (1U << 19) /* its queue holds streams back, or did */
 #define STREAM_WRITE_LIMITED (1U << 20) /* it has a write deadline */
 #define STREAM_SENT_SHORT    (1U << 21) /* part of the queue's first entry is gone */
 #define STREAM_IDLE_LIMITED  (1U << 22) /* it has an idle deadline */
@@ -158,32 +158,52 @@ static inline bool send_begins(const struct kevy_stream *stream, const struct ke
 }
 
 /* stream_deadline.c */
+uint32_t stream_ticks(uint64_t timeout_ns);
 void stream_deadline_file(struct kevy_stream *stream);
 void stream_deadlines_off(struct kevy_stream *stream);
 void stream_deadlines_closing(struct kevy_stream *stream);
 void stream_linger(struct kevy_stream *stream);
 
-static inline uint64_t deadline_after(const struct kevy_stream *stream, uint32_t timeout_ms)
+/*
+ * Limits are kept as the low 32 bits of the wheel's tick, so two of them are compared by their
+ * difference, and none is further off than half of what 32 bits count. 0 means off: the one tick in
+ * 52 days that would be 0 becomes the next.
+ */
+static inline uint32_t deadline_at(uint64_t now_ns, uint32_t ticks)
 {
-    return clock_now(stream->object.reactor) + (uint64_t)timeout_ms * 1000000U;
+    uint32_t at = (uint32_t)((now_ns - 1) >> WHEEL_TICK_SHIFT) + 1 + ticks;
+
+    return at != 0 ? at : 1;
+}
+
+static inline uint32_t deadline_after(const struct kevy_stream *stream, uint32_t ticks)
+{
+    return deadline_at(clock_now(stream->object.reactor), ticks);
+}
+
+/* True when limit `a` comes before limit `b`, both on. */
+static inline bool deadline_before(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
 }
 
 /* Something moved on a STREAM_IDLE_LIMITED stream: the limit starts anew, for the price of one
  * store. */
 static inline void stream_active(struct kevy_stream *stream)
 {
-    stream->idle_at_ns =
-        stream->object.reactor->now_ns + (uint64_t)stream->idle_timeout_ms * 1000000U;
+    stream->idle_at = deadline_at(stream->object.reactor->now_ns, stream->idle_ticks);
 }
 
 /* The kernel owes us progress from now on. The node is filed at or before the limit, as a rule
  * already. */
 static inline void stream_write_expected(struct kevy_stream *stream)
 {
-    if (stream->write_timeout_ms == 0)
+    uint32_t filed = (uint32_t)(stream->deadline.deadline_ns >> WHEEL_TICK_SHIFT);
+
+    if (stream->write_ticks == 0)
         return;
-    stream->write_at_ns = deadline_after(stream, stream->write_timeout_ms);
-    if (!wheel_filed(&stream->deadline) || stream->write_at_ns < stream->deadline.deadline_ns)
+    stream->write_at = deadline_after(stream, stream->write_ticks);
+    if (!wheel_filed(&stream->deadline) || deadline_before(stream->write_at, filed))
         stream_deadline_file(stream);
 }
 

@@ -124,6 +124,7 @@ static void deliver_with_descriptors(struct kevy_stream *stream, struct kevy_buf
 
 static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
+    stream->received += buffer->length;
     if (stream_has(stream, STREAM_IDLE_LIMITED))
         stream_active(stream);
     if (stream->object.state != STREAM_OPEN || stream->events->read == NULL)
@@ -281,6 +282,7 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
     }
     if (state & STREAM_IDLE_LIMITED)
         stream_active(stream);
+    stream->received += (uint32_t)result;
     deliver(stream, buffer_fill(reactor, result, flags));
 }
 
@@ -308,31 +310,22 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
      */
     pool_forget(source);
     source->object.flags |= STREAM_HELD;
-    source->held_by = target;
-    source->wait_previous = NULL;
+    source->wait_link = &target->holding;
     source->wait_next = target->holding;
     if (target->holding != NULL)
-        target->holding->wait_previous = source;
+        target->holding->wait_link = &source->wait_next;
     target->holding = source;
     target->object.flags |= STREAM_HOLDS_OTHERS;
 }
 
 void stream_unhold(struct kevy_stream *stream)
 {
-    struct kevy_stream *target = stream->held_by;
-
     if (!stream_has(stream, STREAM_HELD))
         return;
     stream->object.flags &= ~STREAM_HELD;
-    stream->held_by = NULL;
-    if (stream->wait_previous != NULL)
-        stream->wait_previous->wait_next = stream->wait_next;
-    else
-        target->holding = stream->wait_next;
+    *stream->wait_link = stream->wait_next;
     if (stream->wait_next != NULL)
-        stream->wait_next->wait_previous = stream->wait_previous;
-    if (target->holding == NULL)
-        target->object.flags &= ~STREAM_HOLDS_OTHERS;
+        stream->wait_next->wait_link = stream->wait_link;
     object_pend(&stream->object);
 }
 
@@ -341,6 +334,7 @@ void stream_release_held(struct kevy_stream *stream)
 {
     while (stream->holding != NULL)
         stream_unhold(stream->holding);
+    stream->object.flags &= ~STREAM_HOLDS_OTHERS;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -75,6 +75,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
     struct kevy_reactor *reactor = stream->object.reactor;
 
     stream->queued += length;
+    stream->accepted += length;
     if (likely(stream->queue_first == NULL)) {
         stream->queue_first = first;
         stream->queue_last = last;
@@ -123,6 +124,7 @@ static bool block_append(struct kevy_stream *stream, const void *data, size_t le
     block->used += (uint32_t)length;
     last->length += (uint32_t)length;
     stream->queued += (uint32_t)length;
+    stream->accepted += length;
     return true;
 }
 
@@ -345,6 +347,7 @@ static inline bool forward_simply(struct kevy_stream *stream, struct kevy_buffer
     buffer->next = NULL;
     stream->queue_first = buffer; /* and thereby the last: see queue_last_entry() */
     stream->queued = buffer->length;
+    stream->accepted += buffer->length;
     return true;
 }
 
@@ -532,6 +535,8 @@ static void entry_finish(struct kevy_stream *stream, int result)
 
     stream->queue_first = entry->next;
     stream->queued -= entry->length;
+    if (result < 0)
+        stream->accepted -= entry->length;
     stream->object.flags &= ~STREAM_SENT_SHORT;
     if (unlikely(entry->use == BUFFER_ZERO_COPY) && write == NULL)
         entry->next->use = BUFFER_ZERO_COPY; /* what is left of the write begins there */
@@ -577,7 +582,7 @@ static void queue_lowered(struct kevy_stream *stream)
 {
     if (likely(stream->queued > stream->mark_low))
         return;
-    if (unlikely(stream->holding != NULL))
+    if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)))
         stream_release_held(stream);
     if (unlikely(stream_has(stream, STREAM_TELL_DRAIN)) && stream->object.state == STREAM_OPEN) {
         stream->object.flags &= ~STREAM_TELL_DRAIN;
@@ -601,7 +606,7 @@ static void send_failed(struct kevy_stream *stream, int error)
         stream_terminate(stream, error);
         return;
     }
-    stream->write_at_ns = 0;
+    stream->write_at = 0;
     stream_queue_drop(stream, error);
     stream_release_held(stream);
     (void)shutdown(stream->fd, SHUT_RDWR);
@@ -610,7 +615,7 @@ static void send_failed(struct kevy_stream *stream, int error)
 /* The deadlines after a send: something moved, and the kernel owes nothing until the next one. */
 static void limits_sent(struct kevy_stream *stream)
 {
-    stream->write_at_ns = 0;
+    stream->write_at = 0;
     if (stream_has(stream, STREAM_IDLE_LIMITED))
         stream_active(stream);
 }

@@ -89,15 +89,16 @@ struct kevy_stream {
     struct kevy_buffer *queue_last;
     struct kevy_buffer *held_last; /* received, not yet delivered: circular, first is next */
     struct kevy_stream *holding;   /* first of the streams held back by this one's queue */
-    struct kevy_stream *held_by;   /* the stream whose queue holds this one back */
     struct kevy_stream *wait_next; /* among those held back, or those starved of buffers */
-    struct kevy_stream *wait_previous;
+    struct kevy_stream **wait_link; /* what points at this one there */
     struct kevy_wheel_node deadline; /* filed at or before the earliest of the three */
-    uint64_t idle_at_ns;             /* 0: off */
-    uint64_t write_at_ns;
-    uint64_t phase_at_ns;
-    uint32_t idle_timeout_ms;
-    uint32_t write_timeout_ms;
+    uint64_t received;               /* bytes */
+    uint64_t accepted;               /* bytes queued and not dropped */
+    uint32_t idle_at;                /* in ticks, the low half of them; 0: off */
+    uint32_t write_at;
+    uint32_t phase_at;
+    uint32_t idle_ticks; /* how long each lasts; 0: off */
+    uint32_t write_ticks;
     uint32_t queued; /* bytes */
     uint32_t mark_low;
     uint32_t mark_high;
@@ -231,7 +232,8 @@ KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
 
 /*
  * Sets a deadline, `timeout_ns` from now; 0 turns it off. KEVY_DEADLINE_IDLE and _WRITE start anew
- * with every activity, which costs one store. Rounded up to milliseconds; 49 days at most.
+ * with every activity, which costs one store. Never early, and two milliseconds late at most; 24
+ * days at most.
  */
 KEVY_API void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
                                    uint64_t timeout_ns);
@@ -256,6 +258,15 @@ struct kevy_peer {
 
 /* Writes the peer's credentials into *peer. Returns 0, -ENOTCONN, or -EOPNOTSUPP for TCP. */
 KEVY_API int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *peer);
+
+/* What went through a stream since it started. */
+struct kevy_traffic {
+    uint64_t received; /* bytes the kernel gave, told or not */
+    uint64_t sent;     /* bytes the kernel took */
+};
+
+/* Writes the counters into *traffic; in `close` too, where they are final. */
+KEVY_API void kevy_stream_counters(const struct kevy_stream *stream, struct kevy_traffic *traffic);
 
 /* Bytes queued and not yet accepted by the kernel. */
 static inline size_t kevy_stream_queued(const struct kevy_stream *stream)
