@@ -58,7 +58,8 @@ static inline bool send_single(struct kevy_reactor *reactor, struct kevy_stream 
 
     if (unlikely(sqe == NULL))
         return false;
-    kevy_prep_send(sqe, fd, data, length, MSG_NOSIGNAL);
+    /* No MSG_NOSIGNAL: the kernel adds it to every send of a ring, so none raises SIGPIPE. */
+    kevy_prep_send(sqe, fd, data, length, 0);
     stream->send_slot = slot;
     stream->object.flags |= STREAM_SENDING;
     stream->object.in_flight++;
@@ -426,7 +427,7 @@ static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *strea
         sqe = reactor_sqe(reactor, stream, OPERATION_SEND);
     if (sqe == NULL)
         return false;
-    kevy_prep_sendmsg(sqe, stream->fd, message, MSG_NOSIGNAL);
+    kevy_prep_sendmsg(sqe, stream->fd, message, 0);
     stream->send_slot = reactor->ring.sqe_tail - 1;
     stream->object.flags |= STREAM_SENDING;
     stream->object.in_flight++;
@@ -456,9 +457,9 @@ static void send_extend(struct kevy_stream *stream)
     if (sqe == NULL)
         return;
     if (message != NULL)
-        kevy_prep_sendmsg(sqe, stream->fd, message, MSG_NOSIGNAL);
+        kevy_prep_sendmsg(sqe, stream->fd, message, 0);
     else
-        kevy_prep_send(sqe, stream->fd, first->data, first->length, MSG_NOSIGNAL);
+        kevy_prep_send(sqe, stream->fd, first->data, first->length, 0);
 }
 
 static void send_start(struct kevy_stream *stream)
