@@ -13,6 +13,7 @@ need python3 have python3
 need universal-ctags have ctags
 need valgrind have valgrind
 need strace have strace
+need liburing-dev pkg-config --exists liburing
 install_missing
 
 build=build/test
