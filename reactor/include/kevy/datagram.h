@@ -8,17 +8,19 @@
  * Rules, in the order in which they matter:
  *
  * - `close` comes exactly once, last, from the loop, and only after kevy_datagram_close() or when
- * the reactor is destroyed. Until then the struct is PINNED. No error ever closes the socket, and
- * no callback ever comes from within a call that the user makes.
- * - Errors are told to `error` and counted: a send that the kernel refused (that datagram is lost),
- * and what came back for an earlier one (-ECONNREFUSED, -EHOSTUNREACH... on a connected socket).
- * - Datagrams leave in the order in which they were sent. Only where a UDP socket's buffer fills in
- * the middle of a turn may a later one of the same 64 overtake an earlier one; with `ordered`, and
- * on Unix sockets always, each waits for the one before, at the price of a turn for each.
- * - Above the high mark kevy_datagram_send() answers -EAGAIN, and `drain` follows once the queue is
- * down to the low mark.
+ *   the reactor is destroyed. Until then the struct is PINNED. No error ever closes the socket,
+ *   and no callback ever comes from within a call that the user makes.
+ * - Errors are told to `error` and counted: a send that the kernel refused (that datagram is
+ *   lost), and what came back for an earlier one (-ECONNREFUSED, -EHOSTUNREACH... on a connected
+ *   socket).
+ * - Datagrams leave in the order in which they were sent. Only where a UDP socket's buffer fills
+ *   in the middle of a turn may a later one of the same 64 overtake an earlier one; with
+ *   `ordered`, and on Unix sockets always, each waits for the one before, at the price of a turn
+ *   for each.
+ * - Above the high mark kevy_datagram_send() answers -EAGAIN, and `drain` follows once the queue
+ *   is down to the low mark.
  * - Pausing loses nothing that had been received already. What arrives meanwhile waits in the
- * socket's own buffer, which for UDP is bounded and then loses datagrams.
+ *   socket's own buffer, which for UDP is bounded and then loses datagrams.
  * - A pool without free buffers loses nothing either: reading goes on when buffers are back.
  *
  * A datagram lies in one receive buffer, behind its sender's address and control data: 48 bytes at

@@ -10,12 +10,12 @@
  * Rules, in the order in which they matter:
  *
  * - `close` comes exactly once, last, from the loop, for every file whose open returned 0, whether
- * it could be opened or not. Until then the struct is PINNED. No callback ever comes from within a
- * call that the user makes.
+ *   it could be opened or not. Until then the struct is PINNED. No callback ever comes from within
+ *   a call that the user makes.
  * - Every operation accepted calls `done` once, before `close`. Until then the operation, and the
- * bytes it names, are PINNED.
+ *   bytes it names, are PINNED.
  * - Two operations in flight run in no particular order. What has to come after a write, another
- * write to the same place or an fsync, is started in its `done`.
+ *   write to the same place or an fsync, is started in its `done`.
  *
  * Other descriptors that can be read and written, pipes and terminals, work as well, with
  * KEVY_FILE_POSITION as the offset. Names in file systems (rename, unlink...) have no object: see
