@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MARK_LOW_DEFAULT  (16U << 10)
@@ -63,12 +64,39 @@ void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener,
         stream->events->open(stream);
 }
 
+/* The flags of a stream on `fd`: what of a stream it can do. */
+static int descriptor_flags(int fd)
+{
+    struct stat status;
+    int flags = STREAM_FILE | STREAM_COPIES;
+    int mode = fcntl(fd, F_GETFL);
+
+    if (mode < 0 || fstat(fd, &status) < 0)
+        return -errno;
+    if (S_ISSOCK(status.st_mode))
+        return 0;
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode))
+        return -EINVAL;
+    if ((mode & O_ACCMODE) == O_WRONLY)
+        flags |= STREAM_READ_ENDED | STREAM_END_TOLD;
+    if ((mode & O_ACCMODE) == O_RDONLY)
+        flags |= STREAM_FIN_WANTED | STREAM_FIN_SENT;
+    return flags;
+}
+
 int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd)
 {
+    int flags;
+
     if (stream->object.state != STREAM_IDLE || fd < 0)
         return -EINVAL;
+    flags = descriptor_flags(fd);
+    if (flags < 0)
+        return flags;
     stream_start(stream, reactor, fd, STREAM_OPEN);
-    stream->object.flags |= STREAM_TELL_OPEN;
+    stream->object.flags |= STREAM_TELL_OPEN | (uint32_t)flags;
+    if (stream_has(stream, STREAM_FILE))
+        stream->object.flags &= ~STREAM_DESCRIPTORS;
     return 0;
 }
 
@@ -185,10 +213,15 @@ static void flush_closing(struct kevy_stream *stream)
         return;
     }
     /* Reading on, into nothing: a peer that is busy sending might not read otherwise. */
-    stream_recv_adjust(stream);
+    if (!stream_has(stream, STREAM_FILE))
+        stream_recv_adjust(stream);
     stream_write_continue(stream);
     if (!stream_has(stream, STREAM_FIN_SENT))
         return;
+    if (stream_has(stream, STREAM_FILE)) {
+        stream_terminate(stream, 0);
+        return;
+    }
     stream_linger(stream);
     if (linger_over(stream))
         stream_terminate(stream, 0);

@@ -60,6 +60,8 @@ enum stream_state {
 #define STREAM_COPIES       (1U << 23) /* zero-copy writes have turned out not to be any */
 #define STREAM_ZERO_COPYING (1U << 24) /* the send in flight is a zero-copy one */
 #define STREAM_DESCRIPTORS  (1U << 25) /* it receives descriptors with its bytes */
+#define STREAM_FILE         (1U << 26) /* not a socket: a pipe, a terminal... */
+#define STREAM_READ_ONCE    (1U << 27) /* ... that the kernel cannot read by multishot */
 
 #define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_WRITE_LIMITED)
 
@@ -75,7 +77,8 @@ enum stream_state {
 #define STREAM_WRITE_PLAIN STREAM_IS_OPEN
 
 /* ... for handing received bytes straight to the kernel ... */
-#define STREAM_FORWARD_MASK  (STREAM_WRITE_MASK | STREAM_SENDING | STREAM_WRITE_LIMITED)
+#define STREAM_FORWARD_MASK \
+    (STREAM_WRITE_MASK | STREAM_SENDING | STREAM_WRITE_LIMITED | STREAM_FILE)
 #define STREAM_FORWARD_PLAIN STREAM_IS_OPEN
 
 /* ... for the completion of a send that emptied the queue ... */

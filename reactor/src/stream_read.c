@@ -180,7 +180,11 @@ static void recv_arm(struct kevy_stream *stream)
     }
     if (stream_has(stream, STREAM_POLL_FIRST))
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
-    if (stream_has(stream, STREAM_DESCRIPTORS))
+    if (stream_has(stream, STREAM_READ_ONCE))
+        kevy_prep_read_select(sqe, stream->fd, POOL_GROUP, 0, KEVY_OFFSET_CURRENT);
+    else if (stream_has(stream, STREAM_FILE))
+        kevy_prep_read_multishot(sqe, stream->fd, POOL_GROUP, KEVY_OFFSET_CURRENT);
+    else if (stream_has(stream, STREAM_DESCRIPTORS))
         stream_descriptors_recv(sqe, stream->fd, recv_flags);
     else
         kevy_prep_recv_multishot(sqe, stream->fd, POOL_GROUP, recv_flags);
@@ -216,6 +220,12 @@ void stream_recv_adjust(struct kevy_stream *stream)
         recv_arm(stream);
 }
 
+/* A kernel before 6.7, or a file that cannot be polled, /dev/null among them. */
+static bool multishot_refused(int result)
+{
+    return result == -EINVAL || result == -EBADFD || result == -EOPNOTSUPP;
+}
+
 /* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
 static void recv_ended(struct kevy_stream *stream, int result)
 {
@@ -224,6 +234,11 @@ static void recv_ended(struct kevy_stream *stream, int result)
     object_pend(&stream->object);
     if (result > 0 || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;
+    if (stream_has(stream, STREAM_FILE) && !stream_has(stream, STREAM_READ_ONCE) &&
+        multishot_refused(result)) {
+        stream->object.flags |= STREAM_READ_ONCE;
+        return;
+    }
     if (result == -ENOBUFS) {
         if (stream->object.state >= STREAM_TERMINATING)
             return;

@@ -86,7 +86,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
         if (stream_has(stream, STREAM_SENDING))
             return;
         if (likely(first == last) && likely(first->use == BUFFER_QUEUED) &&
-            likely(send_single(reactor, stream, first)))
+            likely(!stream_has(stream, STREAM_FILE)) && likely(send_single(reactor, stream, first)))
             return;
     } else {
         queue_last_entry(stream)->next = first;
@@ -417,6 +417,25 @@ struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count)
     return message;
 }
 
+/* More than a plain send can do. */
+static bool message_needed(const struct kevy_stream *stream)
+{
+    const struct kevy_buffer *first = stream->queue_first;
+
+    return first->next != NULL || first->use == BUFFER_DESCRIPTOR ||
+           stream_has(stream, STREAM_FILE);
+}
+
+static void message_prep(const struct kevy_stream *stream, struct kevy_sqe *sqe,
+                         const struct msghdr *message)
+{
+    if (stream_has(stream, STREAM_FILE))
+        kevy_prep_writev(sqe, stream->fd, message->msg_iov, (uint32_t)message->msg_iovlen,
+                         KEVY_OFFSET_CURRENT, 0);
+    else
+        kevy_prep_sendmsg(sqe, stream->fd, message, 0);
+}
+
 /* Writes the send of several entries. */
 static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *stream)
 {
@@ -427,17 +446,11 @@ static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *strea
         sqe = reactor_sqe(reactor, stream, OPERATION_SEND);
     if (sqe == NULL)
         return false;
-    kevy_prep_sendmsg(sqe, stream->fd, message, 0);
+    message_prep(stream, sqe, message);
     stream->send_slot = reactor->ring.sqe_tail - 1;
     stream->object.flags |= STREAM_SENDING;
     stream->object.in_flight++;
     return true;
-}
-
-/* More than a plain send can name. */
-static bool message_needed(const struct kevy_buffer *first)
-{
-    return first->next != NULL || first->use == BUFFER_DESCRIPTOR;
 }
 
 /* The queue grew behind a send that the kernel has not seen: the send grows with it. */
@@ -450,14 +463,14 @@ static void send_extend(struct kevy_stream *stream)
 
     if (stream_has(stream, STREAM_ZERO_COPYING) || !send_changeable(stream))
         return;
-    if (message_needed(first) && (message = stream_message(stream, parts_count(stream))) == NULL)
+    if (message_needed(stream) && (message = stream_message(stream, parts_count(stream))) == NULL)
         return;
     /* Making the message may have submitted what was there, to make room. */
     sqe = kevy_ring_reserved(ring, stream->send_slot);
     if (sqe == NULL)
         return;
     if (message != NULL)
-        kevy_prep_sendmsg(sqe, stream->fd, message, 0);
+        message_prep(stream, sqe, message);
     else
         kevy_prep_send(sqe, stream->fd, first->data, first->length, 0);
 }
@@ -469,7 +482,7 @@ static void send_start(struct kevy_stream *stream)
 
     if (unlikely(stream->queue_first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
         written = stream_zero_copy_send(stream);
-    else if (!message_needed(stream->queue_first))
+    else if (!message_needed(stream))
         written = send_single(reactor, stream, stream->queue_first);
     else
         written = send_several(reactor, stream);
@@ -480,7 +493,8 @@ static void send_start(struct kevy_stream *stream)
 static void fin_send(struct kevy_stream *stream)
 {
     /* The system call, because IORING_OP_SHUTDOWN always goes through a worker thread. */
-    (void)shutdown(stream->fd, SHUT_WR);
+    if (!stream_has(stream, STREAM_FILE))
+        (void)shutdown(stream->fd, SHUT_WR);
     stream->object.flags |= STREAM_FIN_SENT;
 }
 
@@ -603,7 +617,7 @@ static void send_failed(struct kevy_stream *stream, int error)
     if (stream->reason == 0)
         stream->reason = (int16_t)error;
     if (stream->object.state != STREAM_OPEN ||
-        stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED)) {
+        stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED | STREAM_FILE)) {
         stream_terminate(stream, error);
         return;
     }
@@ -683,6 +697,8 @@ int kevy_stream_shutdown(struct kevy_stream *stream)
 {
     if (stream->object.state != STREAM_OPEN)
         return -EPIPE;
+    if (stream_has(stream, STREAM_FILE))
+        return -EOPNOTSUPP;
     stream->object.flags |= STREAM_FIN_WANTED;
     object_pend(&stream->object);
     return 0;

@@ -72,9 +72,9 @@ bool stream_zero_copy_send(struct kevy_stream *stream)
     if (sqe == NULL)
         return false;
     if (message != NULL)
-        kevy_prep_sendmsg_zc(sqe, stream->fd, message, MSG_NOSIGNAL);
+        kevy_prep_sendmsg_zc(sqe, stream->fd, message, 0);
     else
-        kevy_prep_send_zc(sqe, stream->fd, first->data, first->length, MSG_NOSIGNAL);
+        kevy_prep_send_zc(sqe, stream->fd, first->data, first->length, 0);
     sqe->ioprio |= KEVY_SEND_ZC_REPORT_USAGE;
     stream->object.flags |= STREAM_SENDING | STREAM_ZERO_COPYING;
     stream->object.in_flight++;

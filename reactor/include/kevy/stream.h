@@ -117,8 +117,18 @@ KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
                                               const struct kevy_stream_events *events);
 
 /*
- * Makes a stream of a connected, non-blocking or blocking socket. `fd` is OWNED by the stream when
- * 0 is returned. `open` comes from the loop. Returns 0, or -EINVAL when the stream is in use.
+ * Makes a stream of a connected, non-blocking or blocking socket, or of anything else that is read
+ * and written in order: a pipe, a terminal, a character device; standard input and output among
+ * them. `fd` is OWNED by the stream when 0 is returned: pass what dup(2) returns to keep it. `open`
+ * comes from the loop.
+ *
+ * What is not a socket ends differently: close flushes the queue and closes, without waiting for a
+ * peer; there is no kevy_stream_shutdown(). A descriptor that cannot be read only writes, and has
+ * no `end`; one that cannot be written answers -EPIPE. Writing to a pipe without a reader raises
+ * SIGPIPE, as ever: ignore it, and the stream ends with -EPIPE.
+ *
+ * Returns 0; -EINVAL when the stream is in use, or for a regular file, a directory or a block
+ * device, which have positions and are always ready; -EBADF.
  */
 KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd);
 
@@ -212,8 +222,8 @@ KEVY_API void kevy_stream_pause(struct kevy_stream *stream);
 KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
 
 /*
- * Ends the writing side: FIN after the queue. Reading goes on. Idempotent. Returns 0, or -EPIPE
- * when the stream is not open.
+ * Ends the writing side: FIN after the queue. Reading goes on. Idempotent. Returns 0, -EPIPE when
+ * the stream is not open, or -EOPNOTSUPP for what is not a socket.
  */
 KEVY_API int kevy_stream_shutdown(struct kevy_stream *stream);
 
