@@ -209,7 +209,9 @@ static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
         kevy_word_32_32(0, msg_flags), 0, kevy_word_buffer(buffer_group, 0));
 }
 
-/* sendmsg(2) (5.3). res: bytes. `message`, vectors, name and control are BORROWED, the data PINNED.
+/*
+ * sendmsg(2) (5.3). res: bytes. `message`, vectors and name are BORROWED. The data is PINNED, and so
+ * is the control data, which the kernel reads when it sends, be that after a poll.
  */
 static inline void kevy_prep_sendmsg(struct kevy_sqe *sqe, int fd, const struct msghdr *message,
                                      uint32_t msg_flags)
