@@ -210,8 +210,8 @@ static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * sendmsg(2) (5.3). res: bytes. `message`, vectors and name are BORROWED. The data is PINNED, and so
- * is the control data, which the kernel reads when it sends, be that after a poll.
+ * sendmsg(2) (5.3). res: bytes. `message`, vectors and name are BORROWED. The data is PINNED, and
+ * so is the control data, which the kernel reads when it sends, be that after a poll.
  */
 static inline void kevy_prep_sendmsg(struct kevy_sqe *sqe, int fd, const struct msghdr *message,
                                      uint32_t msg_flags)
