@@ -13,6 +13,8 @@
 #ifndef KEVY_REACTOR_DATAGRAM_INTERNAL_H
 #define KEVY_REACTOR_DATAGRAM_INTERNAL_H
 
+#include "names.h"
+
 #include "internal.h"
 
 enum datagram_state {

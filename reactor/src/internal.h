@@ -13,6 +13,8 @@
 #ifndef KEVY_REACTOR_INTERNAL_H
 #define KEVY_REACTOR_INTERNAL_H
 
+#include "names.h"
+
 #include <kevy/buffer_ring.h>
 #include <kevy/child.h>
 #include <kevy/completion.h>
@@ -94,10 +96,10 @@ struct kevy_reactor {
     struct memory memory;
 
     uint64_t now_ns;
-    struct kevy_object *pending;       /* newest first, ended by pending_end */
-    struct kevy_object pending_end;    /* so that being in the list shows in pending_next */
-    struct kevy_stream *starved_first; /* waiting for buffers, oldest first */
-    struct kevy_stream **starved_end; /* what points at the next to come */
+    struct kevy_object *pending;             /* newest first, ended by pending_end */
+    struct kevy_object pending_end;          /* so that being in the list shows in pending_next */
+    struct kevy_stream *starved_first;       /* waiting for buffers, oldest first */
+    struct kevy_stream **starved_end;        /* what points at the next to come */
     struct kevy_datagram *starved_datagrams; /* the same, for datagram sockets */
     uint32_t starved_count;                  /* of both */
     bool datagrams_first;                    /* whose turn it was to be fed first */
@@ -322,7 +324,7 @@ static inline bool timers_waiting(const struct kevy_reactor *reactor)
 void timers_forget(struct kevy_reactor *reactor);
 int tasks_open(struct kevy_reactor *reactor);
 void tasks_close(struct kevy_reactor *reactor);
-void tasks_run(struct kevy_reactor *reactor);
+void tasks_run_due(struct kevy_reactor *reactor);
 
 /* Runs what the library itself has posted, and forgets the rest: the reactor is being destroyed. */
 void tasks_run_own(struct kevy_reactor *reactor);

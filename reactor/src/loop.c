@@ -372,7 +372,7 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
             if (unlikely(timers_waiting(reactor)))
                 timers_run(reactor);
             if (unlikely(tasks_waiting(reactor)))
-                tasks_run(reactor);
+                tasks_run_due(reactor);
         } else {
             tasks_run_own(reactor);
         }

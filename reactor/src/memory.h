@@ -17,6 +17,8 @@
 #ifndef KEVY_REACTOR_MEMORY_H
 #define KEVY_REACTOR_MEMORY_H
 
+#include "names.h"
+
 #include <kevy/stream.h>
 
 #include <stdbool.h>

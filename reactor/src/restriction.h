@@ -3,6 +3,8 @@
 #ifndef KEVY_REACTOR_RESTRICTION_H
 #define KEVY_REACTOR_RESTRICTION_H
 
+#include "names.h"
+
 #include <kevy/reactor.h>
 #include <kevy/ring.h>
 

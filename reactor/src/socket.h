@@ -4,6 +4,8 @@
 #ifndef KEVY_REACTOR_SOCKET_H
 #define KEVY_REACTOR_SOCKET_H
 
+#include "names.h"
+
 #include <kevy/listener.h>
 
 #include <netinet/in.h>

@@ -16,6 +16,8 @@
 #ifndef KEVY_REACTOR_STREAM_INTERNAL_H
 #define KEVY_REACTOR_STREAM_INTERNAL_H
 
+#include "names.h"
+
 #include "internal.h"
 
 enum stream_state {

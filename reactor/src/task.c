@@ -94,7 +94,7 @@ static void list_run(struct kevy_reactor *reactor, struct kevy_task *task)
 
 /* What the tasks of this turn post and defer belongs to the next: a task that posts itself starves
  * nobody. */
-void tasks_run(struct kevy_reactor *reactor)
+void tasks_run_due(struct kevy_reactor *reactor)
 {
     struct kevy_task *posted = posted_take(reactor);
     struct kevy_task *deferred = reactor->deferred_first;

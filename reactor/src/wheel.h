@@ -20,6 +20,8 @@
 #ifndef KEVY_REACTOR_WHEEL_H
 #define KEVY_REACTOR_WHEEL_H
 
+#include "names.h"
+
 #include <kevy/timer.h>
 
 #include <stdbool.h>

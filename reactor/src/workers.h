@@ -10,6 +10,8 @@
 #ifndef KEVY_REACTOR_WORKERS_H
 #define KEVY_REACTOR_WORKERS_H
 
+#include "names.h"
+
 #include <kevy/work.h>
 
 struct kevy_job_events {

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# exports.sh LIBRARY HEADER...: a shared library exports what its headers declare, and nothing else.
+# exports.sh LIBRARY ARCHIVE HEADER...: a shared library exports what its headers declare, and
+# nothing else; in an archive of the same objects, where nothing is hidden, each name has our prefix.
 set -u
 library=$1
-shift
+archive=$2
+shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -20,6 +22,10 @@ surplus=$(LC_ALL=C comm -13 "$work/declared" "$work/exported")
 # shellcheck disable=SC2086
 [ -z "$surplus" ] || echo "exported and not declared:" $surplus
 [ -s "$work/exported" ] || echo "exports nothing: $library"
-if [ ! -s "$work/exported" ] || [ -n "$missing$surplus" ]; then
+strange=$(nm -g --defined-only "$archive" |
+    awk 'NF == 3 && $2 ~ /[BDRT]/ && $3 !~ /^kevy_/ { print $3 }')
+# shellcheck disable=SC2086
+[ -z "$strange" ] || echo "without our prefix in a static library:" $strange
+if [ ! -s "$work/exported" ] || [ -n "$missing$surplus$strange" ]; then
     exit 1
 fi

@@ -87,10 +87,10 @@ struct kevy_stream {
     struct kevy_listener *listener;  /* that accepted it and counts it, or NULL */
     struct kevy_buffer *queue_first; /* the write queue */
     struct kevy_buffer *queue_last;
-    struct kevy_buffer *held_last; /* received, not yet delivered: circular, first is next */
-    struct kevy_stream *holding;   /* first of the streams held back by this one's queue */
-    struct kevy_stream *wait_next; /* among those held back, or those starved of buffers */
-    struct kevy_stream **wait_link; /* what points at this one there */
+    struct kevy_buffer *held_last;   /* received, not yet delivered: circular, first is next */
+    struct kevy_stream *holding;     /* first of the streams held back by this one's queue */
+    struct kevy_stream *wait_next;   /* among those held back, or those starved of buffers */
+    struct kevy_stream **wait_link;  /* what points at this one there */
     struct kevy_wheel_node deadline; /* filed at or before the earliest of the three */
     uint64_t received;               /* bytes */
     uint64_t accepted;               /* bytes queued and not dropped */
