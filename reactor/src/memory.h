@@ -32,6 +32,7 @@ enum buffer_use {
     BUFFER_KEPT,       /* the user's, by kevy_buffer_retain() or _share() */
     BUFFER_ZERO_COPY,  /* an entry of a queue: what is left of a zero-copy write begins here */
     BUFFER_DESCRIPTOR, /* an entry of a queue whose block begins with a control message */
+    BUFFER_FILE,       /* an entry of a queue that is part of a file range, without bytes here */
 };
 
 struct kevy_block {

@@ -28,6 +28,7 @@ static const uint8_t own_operations[] = {
     KEVY_OP_SENDMSG_ZC, KEVY_OP_POLL_ADD,     KEVY_OP_SHUTDOWN, KEVY_OP_TIMEOUT,
     KEVY_OP_WAITID,     KEVY_OP_ASYNC_CANCEL, KEVY_OP_NOP,      KEVY_OP_READ,
     KEVY_OP_READV,      KEVY_OP_WRITE,        KEVY_OP_WRITEV,   KEVY_OP_READ_MULTISHOT,
+    KEVY_OP_SPLICE,
 };
 
 /* Set-up and tear-down of the ring and its pool, and embedding. */

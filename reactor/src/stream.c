@@ -242,7 +242,7 @@ static void flights_cancel(struct kevy_stream *stream)
 
     if (stream_has(stream, STREAM_CANCELLED))
         return;
-    sqe = reactor_cancel_sqe(reactor);
+    sqe = stream_file_cancel(stream) ? reactor_cancel_sqe(reactor) : NULL;
     if (sqe == NULL) {
         object_pend(&stream->object);
         return;

@@ -10,6 +10,7 @@
  *     stream_read.c      receiving, delivering, holding back
  *     stream_write.c     the queue and the one send
  *     stream_descriptor.c descriptors that travel with the bytes
+ *     stream_file.c      ranges of files in the queue
  *     stream_zero_copy.c sends that the kernel makes from the user's memory
  *     stream_deadline.c  the three time limits
  */
@@ -149,6 +150,13 @@ void stream_descriptors_drop(struct kevy_block *block);
 void stream_descriptor_attach(const struct kevy_buffer *entry, struct msghdr *message);
 void stream_descriptor_sent(struct kevy_buffer *entry);
 
+/* stream_file.c */
+bool stream_file_next(struct kevy_stream *stream);
+int stream_file_done(struct kevy_stream *stream, int result);
+void stream_file_end(struct kevy_stream *stream, int result);
+void stream_file_dropped(struct kevy_stream *stream);
+bool stream_file_cancel(const struct kevy_stream *stream);
+
 /* True where a zero-copy write begins. */
 static inline bool zero_copy_begins(const struct kevy_stream *stream,
                                     const struct kevy_buffer *entry)
@@ -159,7 +167,8 @@ static inline bool zero_copy_begins(const struct kevy_stream *stream,
 /* True where a send has to begin. */
 static inline bool send_begins(const struct kevy_stream *stream, const struct kevy_buffer *entry)
 {
-    return entry->use == BUFFER_DESCRIPTOR || zero_copy_begins(stream, entry);
+    return entry->use == BUFFER_DESCRIPTOR || entry->use == BUFFER_FILE ||
+           zero_copy_begins(stream, entry);
 }
 
 /* stream_deadline.c */

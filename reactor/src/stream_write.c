@@ -461,7 +461,8 @@ static void send_extend(struct kevy_stream *stream)
     struct msghdr *message = NULL;
     struct kevy_sqe *sqe;
 
-    if (stream_has(stream, STREAM_ZERO_COPYING) || !send_changeable(stream))
+    if (stream_has(stream, STREAM_ZERO_COPYING) || first->use == BUFFER_FILE ||
+        !send_changeable(stream))
         return;
     if (message_needed(stream) && (message = stream_message(stream, parts_count(stream))) == NULL)
         return;
@@ -482,6 +483,8 @@ static void send_start(struct kevy_stream *stream)
 
     if (unlikely(stream->queue_first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
         written = stream_zero_copy_send(stream);
+    else if (unlikely(stream->queue_first->use == BUFFER_FILE))
+        written = stream_file_next(stream);
     else if (!message_needed(stream))
         written = send_single(reactor, stream, stream->queue_first);
     else
@@ -548,6 +551,10 @@ static void entry_finish(struct kevy_stream *stream, int result)
     struct kevy_buffer *entry = stream->queue_first;
     struct kevy_write *write = entry->write;
 
+    if (unlikely(entry->use == BUFFER_FILE)) {
+        stream_file_end(stream, result);
+        return;
+    }
     stream->queue_first = entry->next;
     stream->queued -= entry->length;
     if (result < 0)
@@ -568,6 +575,8 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
     while (stream->queue_first != NULL) {
         struct kevy_buffer *first = stream->queue_first;
 
+        if (unlikely(first->use == BUFFER_FILE))
+            break; /* whose bytes do not go with a send */
         if (count < first->length) {
             if (unlikely(first->use == BUFFER_DESCRIPTOR) && count != 0)
                 stream_descriptor_sent(first);
@@ -588,6 +597,7 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
 void stream_queue_drop(struct kevy_stream *stream, int result)
 {
     assert(!stream_has(stream, STREAM_SENDING));
+    stream_file_dropped(stream);
     while (stream->queue_first != NULL)
         entry_finish(stream, result);
 }
@@ -660,9 +670,29 @@ static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_st
     return true;
 }
 
+/* A request of the file range that the queue begins with. */
+static void file_moved(struct kevy_stream *stream, int result)
+{
+    stream->object.flags &= ~STREAM_SENDING;
+    object_pend(&stream->object);
+    result = stream_file_done(stream, result);
+    if (result < 0) {
+        send_failed(stream, result);
+        return;
+    }
+    limits_sent(stream);
+    if (stream->queue_first != NULL)
+        stream_write_expected(stream);
+    queue_lowered(stream);
+}
+
 /* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
 rare void stream_sent(struct kevy_stream *stream, int result)
 {
+    if (stream->queue_first->use == BUFFER_FILE) {
+        file_moved(stream, result);
+        return;
+    }
     if (result < 0) {
         stream->object.flags &= ~STREAM_SENDING;
         object_pend(&stream->object);

@@ -193,6 +193,37 @@ KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, con
                                          size_t length);
 
 /*
+ * A range of a file. `fd` is BORROWED, and the struct PINNED, until `done`, which is called once:
+ * `result` is 0, or the -errno of reading the file (-ENOBUFS at memory_limit), or the one that
+ * ended the stream. `sent` says how many bytes the kernel has taken for the peer, fewer than
+ * `length` when the file ends before; that alone does not end the stream. Bytes that change in the
+ * file until the peer has acknowledged them may change on the way.
+ */
+struct kevy_file_range {
+    int fd; /* regular file, or whatever can be read at an offset */
+    uint64_t offset;
+    uint64_t length;
+    void (*done)(struct kevy_file_range *range, struct kevy_stream *stream, int result,
+                 uint64_t sent);
+    struct kevy_buffer entry;   /* private, as all that follows: its place in the queue */
+    struct kevy_buffer *blocks; /* being read into */
+    uint64_t moved;             /* bytes taken from the file */
+    int pipe[2];
+    uint32_t step; /* what the request in flight does */
+    bool begun;
+    bool copying; /* read and sent, not spliced */
+    bool full;    /* the socket has to be waited for */
+};
+
+/*
+ * Queues a range of a file behind what is queued. From 64 KiB on it is spliced where the kernel
+ * can, which takes a pipe meanwhile; otherwise it is read and sent. Only up to 64 KiB at a time are
+ * taken from the file, and only those count as queued. Returns as kevy_stream_send(), or -EINVAL
+ * without `done` or for a range past 2^63, or -EBADF, or -ESPIPE for a pipe or socket.
+ */
+KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range);
+
+/*
  * Queues received bytes, without a copy. `buffer` is either the one of the read callback that is
  * running or a kept one, which is released (left empty). Always takes the bytes of an open stream:
  * above the high mark the stream whose read callback is running reads no more until `stream` is
