@@ -421,6 +421,37 @@ START_TEST(unix_streams_take_ranges)
 }
 END_TEST
 
+START_TEST(a_pipe_is_copied_to)
+{
+    static uint8_t data[65536];
+    size_t have = 0;
+    int ends[2];
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    probe_init(&probe, &probe_events);
+    QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, ends[1]), 0));
+    turn_now();
+    range_send(0, file, 0, MEGABYTE);
+    QUIETLY(kevy_stream_close(&probe.stream));
+    for (unsigned count = 0; have < MEGABYTE; count++) {
+        ssize_t result = read(ends[0], data, sizeof data);
+
+        ck_assert_uint_lt(count, TURNS_MAX);
+        if (result > 0) {
+            pattern_check(data, (size_t)result, 1, have);
+            have += (size_t)result;
+        } else {
+            ck_assert(turn_waiting(count));
+        }
+    }
+    probe_finish(&probe);
+    ck_assert_int_eq(probe.reason, 0);
+    ck_assert(sendings[0].range.copying);
+    sending_check(&sendings[0], 0, MEGABYTE);
+    close(ends[0]);
+}
+END_TEST
+
 START_TEST(small_buffers_make_many_pieces)
 {
     reactor_setup_with(&(struct kevy_reactor_options){.buffer_size = 256});
@@ -657,6 +688,7 @@ Suite *test_suite(void)
     tcase_add_test(ways, a_socket_that_refuses_splice_is_copied_to);
     tcase_add_test(ways, a_file_that_refuses_splice_is_copied);
     tcase_add_test(ways, unix_streams_take_ranges);
+    tcase_add_test(ways, a_pipe_is_copied_to);
     tcase_add_test(ways, small_buffers_make_many_pieces);
     tcase_add_test(ways, without_memory_the_range_ends);
     tcase_add_test(ways, a_restricted_reactor_sends_ranges);
