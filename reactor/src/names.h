@@ -93,6 +93,11 @@
 #define stream_descriptors_received kevy_private_stream_descriptors_received
 #define stream_descriptors_recv     kevy_private_stream_descriptors_recv
 #define stream_descriptors_tell     kevy_private_stream_descriptors_tell
+#define stream_file_cancel          kevy_private_stream_file_cancel
+#define stream_file_done            kevy_private_stream_file_done
+#define stream_file_dropped         kevy_private_stream_file_dropped
+#define stream_file_end             kevy_private_stream_file_end
+#define stream_file_next            kevy_private_stream_file_next
 #define stream_flush                kevy_private_stream_flush
 #define stream_held_drop            kevy_private_stream_held_drop
 #define stream_linger               kevy_private_stream_linger

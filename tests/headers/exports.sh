@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# exports.sh LIBRARY ARCHIVE HEADER...: a shared library exports what its headers declare, and
-# nothing else; in an archive of the same objects, where nothing is hidden, each name has our prefix.
+# exports.sh LIBRARY ARCHIVE HEADER...: a shared library exports what its headers declare, nothing
+# else; in an archive of the same objects, where nothing is hidden, every name has our prefix.
 set -u
 library=$1
 archive=$2
