@@ -2,17 +2,19 @@
 /*
  * What the stream's files share: its states and flags.
  *
- *     idle --adopt, accept--> open --close--> closing --flushed, FIN--> lingering --end, 1 s-->
- * terminating idle --connect--> connecting --> open        any state --abort, error, deadline-->
- * terminating terminating --nothing in flight--> closed --descriptor gone, last callback--> idle
+ *     idle --adopt, accept--> open                idle --connect--> connecting --> open
+ *     open --close--> closing --queue flushed, FIN--> lingering --peer's end--> terminating
+ *     any --abort, error, deadline--> terminating --nothing in flight--> closed
+ *     closed --descriptor gone, last callback--> idle
  *
- *     stream.c           states: start, flush, close, terminate
- *     stream_read.c      receiving, delivering, holding back
- *     stream_write.c     the queue and the one send
- *     stream_descriptor.c descriptors that travel with the bytes
- *     stream_file.c      ranges of files in the queue
- *     stream_zero_copy.c sends that the kernel makes from the user's memory
- *     stream_deadline.c  the three time limits
+ *     stream.c             states: start, flush, close, terminate
+ *     stream_read.c        receiving, delivering, holding back
+ *     stream_write.c       what goes into the queue
+ *     stream_send.c        the one send, and what its completion takes out again
+ *     stream_descriptor.c  descriptors that travel with the bytes
+ *     stream_file.c        ranges of files in the queue
+ *     stream_zero_copy.c   sends that the kernel makes from the user's memory
+ *     stream_deadline.c    the three time limits
  */
 #ifndef KEVY_REACTOR_STREAM_INTERNAL_H
 #define KEVY_REACTOR_STREAM_INTERNAL_H

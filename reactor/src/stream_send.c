@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The writing side of a stream, as the kernel sees it: one send in flight.
+ *
+ * Model. The flush writes one SEND for one entry of the queue, one SENDMSG for several; a send
+ * that the kernel has not seen yet is written anew when the queue has grown. The completion says
+ * how many bytes the kernel took: they leave at the front of the queue, and the rest goes with the
+ * next send.
+ *
+ * Invariants. At most one send is in flight: two on one socket interleave their bytes whenever the
+ * socket fills (liburing issue 1001). The entries of a send in flight stay in the queue, so their
+ * bytes stay valid. No MSG_WAITALL: a short send is progress that the write deadline has to see.
+ *
+ * Message headers live in the reactor's arena until they have been submitted; the kernel copies
+ * them then (KEVY_FEAT_SUBMIT_STABLE, 5.5).
+ */
+#include "stream_send.h"
+
+#if KEVY_RING_SUPPORTED
+
+/* Fills `message` with the first `count` entries of the queue, as far as a send may be long. */
+static void message_fill(const struct kevy_stream *stream, struct msghdr *message, uint32_t count)
+{
+    struct iovec *parts = (struct iovec *)(void *)(message + 1);
+    struct kevy_buffer *entry = stream->queue_first;
+    uint32_t total = 0;
+    uint32_t filled = 0;
+
+    while (filled < count && entry->length <= LENGTH_MAX - total) {
+        parts[filled].iov_base = (void *)(uintptr_t)entry->data;
+        parts[filled].iov_len = entry->length;
+        total += entry->length;
+        filled++;
+        entry = entry->next;
+    }
+    memset(message, 0, sizeof *message);
+    message->msg_iov = parts;
+    message->msg_iovlen = filled;
+    if (stream->queue_first->use == BUFFER_DESCRIPTOR)
+        stream_descriptor_attach(stream->queue_first, message);
+}
+
+/* The entries that the next send takes together. */
+static uint32_t parts_count(const struct kevy_stream *stream)
+{
+    const struct kevy_buffer *entry = stream->queue_first;
+    uint32_t count = 0;
+
+    do {
+        count++;
+        entry = entry->next;
+    } while (entry != NULL && count < PARTS_MAX && !send_begins(stream, entry));
+    return count;
+}
+
+/* A message of the first `count` entries of the queue, in the arena; NULL when there is no room. */
+struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count)
+{
+    struct msghdr *message =
+        reactor_arena(stream->object.reactor, sizeof *message + count * sizeof(struct iovec));
+
+    if (message != NULL)
+        message_fill(stream, message, count);
+    return message;
+}
+
+/* More than a plain send can do. */
+static bool message_needed(const struct kevy_stream *stream)
+{
+    const struct kevy_buffer *first = stream->queue_first;
+
+    return first->next != NULL || first->use == BUFFER_DESCRIPTOR ||
+           stream_has(stream, STREAM_FILE);
+}
+
+static void message_prep(const struct kevy_stream *stream, struct kevy_sqe *sqe,
+                         const struct msghdr *message)
+{
+    if (stream_has(stream, STREAM_FILE))
+        kevy_prep_writev(sqe, stream->fd, message->msg_iov, (uint32_t)message->msg_iovlen,
+                         KEVY_OFFSET_CURRENT, 0);
+    else
+        kevy_prep_sendmsg(sqe, stream->fd, message, 0);
+}
+
+/* Writes the send of several entries. */
+static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *stream)
+{
+    struct msghdr *message = stream_message(stream, parts_count(stream));
+    struct kevy_sqe *sqe = NULL;
+
+    if (message != NULL)
+        sqe = reactor_sqe(reactor, stream, OPERATION_SEND);
+    if (sqe == NULL)
+        return false;
+    message_prep(stream, sqe, message);
+    stream->send_slot = reactor->ring.sqe_tail - 1;
+    stream->object.flags |= STREAM_SENDING;
+    stream->object.in_flight++;
+    return true;
+}
+
+/* The queue grew behind a send that the kernel has not seen: the send grows with it. */
+static void send_extend(struct kevy_stream *stream)
+{
+    const struct kevy_ring *ring = &stream->object.reactor->ring;
+    const struct kevy_buffer *first = stream->queue_first;
+    struct msghdr *message = NULL;
+    struct kevy_sqe *sqe;
+
+    if (stream_has(stream, STREAM_ZERO_COPYING) || first->use == BUFFER_FILE ||
+        !send_changeable(stream))
+        return;
+    if (message_needed(stream) && (message = stream_message(stream, parts_count(stream))) == NULL)
+        return;
+    /* Making the message may have submitted what was there, to make room. */
+    sqe = kevy_ring_reserved(ring, stream->send_slot);
+    if (sqe == NULL)
+        return;
+    if (message != NULL)
+        message_prep(stream, sqe, message);
+    else
+        kevy_prep_send(sqe, stream->fd, first->data, first->length, 0);
+}
+
+static void send_start(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    bool written;
+
+    if (unlikely(stream->queue_first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
+        written = stream_zero_copy_send(stream);
+    else if (unlikely(stream->queue_first->use == BUFFER_FILE))
+        written = stream_file_next(stream);
+    else if (!message_needed(stream))
+        written = send_single(reactor, stream, stream->queue_first);
+    else
+        written = send_several(reactor, stream);
+    if (!written)
+        object_pend(&stream->object);
+}
+
+static void fin_send(struct kevy_stream *stream)
+{
+    /* The system call, because IORING_OP_SHUTDOWN always goes through a worker thread. */
+    if (!stream_has(stream, STREAM_FILE))
+        (void)shutdown(stream->fd, SHUT_WR);
+    stream->object.flags |= STREAM_FIN_SENT;
+}
+
+void stream_write_continue(struct kevy_stream *stream)
+{
+    if (stream_has(stream, STREAM_SENDING)) {
+        send_extend(stream);
+        return;
+    }
+    if (stream->queue_first != NULL) {
+        send_start(stream);
+        return;
+    }
+    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN))) {
+        stream->object.flags &= ~STREAM_TELL_DRAIN;
+        if (stream->events->drain != NULL && stream->object.state == STREAM_OPEN)
+            stream->events->drain(stream);
+    }
+    if (stream->queue_first == NULL && stream_has(stream, STREAM_FIN_WANTED) &&
+        !stream_has(stream, STREAM_FIN_SENT))
+        fin_send(stream);
+}
+
+/* Lets go of a queue entry and of the bytes it names. */
+static inline void entry_release(struct kevy_reactor *reactor, struct kevy_buffer *entry)
+{
+    struct kevy_block *block = entry->block;
+
+    if (likely(block != NULL && entry == &block->own)) {
+        block_release(reactor, block);
+        return;
+    }
+    if (block != NULL)
+        block_release(reactor, block);
+    buffer_give(&reactor->memory, entry);
+}
+
+static rare void write_report(struct kevy_write *write, struct kevy_stream *stream, int result)
+{
+    bool two_stages = write->released != NULL; /* if not, `done` may free the write */
+
+    if (write->done != NULL)
+        write->done(write, stream, result);
+    if (two_stages)
+        stream_write_finished(write);
+}
+
+/* Takes the first entry out; a write that it completes is reported. */
+static void entry_finish(struct kevy_stream *stream, int result)
+{
+    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_write *write = entry->write;
+
+    if (unlikely(entry->use == BUFFER_FILE)) {
+        stream_file_end(stream, result);
+        return;
+    }
+    stream->queue_first = entry->next;
+    stream->queued -= entry->length;
+    if (result < 0)
+        stream->accepted -= entry->length;
+    stream->object.flags &= ~STREAM_SENT_SHORT;
+    if (unlikely(entry->use == BUFFER_ZERO_COPY) && write == NULL)
+        entry->next->use = BUFFER_ZERO_COPY; /* what is left of the write begins there */
+    if (unlikely(entry->use == BUFFER_DESCRIPTOR))
+        stream_descriptor_sent(entry);
+    entry_release(stream->object.reactor, entry);
+    if (unlikely(write != NULL))
+        write_report(write, stream, result);
+}
+
+/* The kernel took `count` bytes: they leave the queue, and so do empty parts behind them. */
+static void queue_consume(struct kevy_stream *stream, uint32_t count)
+{
+    while (stream->queue_first != NULL) {
+        struct kevy_buffer *first = stream->queue_first;
+
+        if (unlikely(first->use == BUFFER_FILE))
+            break; /* whose bytes do not go with a send */
+        if (count < first->length) {
+            if (unlikely(first->use == BUFFER_DESCRIPTOR) && count != 0)
+                stream_descriptor_sent(first);
+            first->data += count;
+            first->length -= count;
+            stream->queued -= count;
+            stream->object.flags |= STREAM_SENT_SHORT;
+            return;
+        }
+        if (count == 0 && first->length != 0)
+            return;
+        count -= first->length;
+        entry_finish(stream, 0);
+    }
+    assert(count == 0);
+}
+
+void stream_queue_drop(struct kevy_stream *stream, int result)
+{
+    assert(!stream_has(stream, STREAM_SENDING));
+    stream_file_dropped(stream);
+    while (stream->queue_first != NULL)
+        entry_finish(stream, result);
+}
+
+/* The queue went down: tell who waits for that. */
+static void queue_lowered(struct kevy_stream *stream)
+{
+    if (likely(stream->queued > stream->mark_low))
+        return;
+    if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)))
+        stream_release_held(stream);
+    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN)) && stream->object.state == STREAM_OPEN) {
+        stream->object.flags &= ~STREAM_TELL_DRAIN;
+        if (stream->events->drain != NULL)
+            stream->events->drain(stream);
+    }
+}
+
+/*
+ * The peer takes nothing more. What it sent before is still in the socket: reading goes on to its
+ * end, which our shutdown bounds, and then the stream closes with the error. A paused stream has
+ * nobody to wait for.
+ */
+static void send_failed(struct kevy_stream *stream, int error)
+{
+    stream->object.flags |= STREAM_WRITE_FAILED;
+    if (stream->reason == 0)
+        stream->reason = (int16_t)error;
+    if (stream->object.state != STREAM_OPEN ||
+        stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED | STREAM_FILE)) {
+        stream_terminate(stream, error);
+        return;
+    }
+    stream->write_at = 0;
+    stream_queue_drop(stream, error);
+    stream_release_held(stream);
+    (void)shutdown(stream->fd, SHUT_RDWR);
+}
+
+/* The deadlines after a send: something moved, and the kernel owes nothing until the next one. */
+static void limits_sent(struct kevy_stream *stream)
+{
+    stream->write_at = 0;
+    if (stream_has(stream, STREAM_IDLE_LIMITED))
+        stream_active(stream);
+}
+
+/*
+ * What most sends are: a buffer of the pool, the only one of the queue, gone, and nobody waiting
+ * for that. Does all that stream_sent() would, or nothing.
+ */
+static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_stream *stream,
+                                    int result)
+{
+    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_block *block = KEVY_CONTAINER_OF(entry, struct kevy_block, own);
+    uint32_t state = stream->object.flags & STREAM_SENT_MASK;
+
+    if ((state & ~STREAM_LIMITED) != STREAM_SENT_PLAIN || entry->next != NULL ||
+        (uint32_t)result != entry->length)
+        return false;
+    if (entry->block != block || block->refs != 1)
+        return false;
+    if (state & STREAM_LIMITED)
+        limits_sent(stream);
+    stream->object.flags &= ~STREAM_SENDING;
+    stream->queue_first = NULL;
+    stream->queued = 0;
+    kevy_buffer_ring_give(&reactor->pool, block->id);
+    return true;
+}
+
+/* A request of the file range that the queue begins with. */
+static void file_moved(struct kevy_stream *stream, int result)
+{
+    stream->object.flags &= ~STREAM_SENDING;
+    object_pend(&stream->object);
+    result = stream_file_done(stream, result);
+    if (result < 0) {
+        send_failed(stream, result);
+        return;
+    }
+    limits_sent(stream);
+    if (stream->queue_first != NULL)
+        stream_write_expected(stream);
+    queue_lowered(stream);
+}
+
+/* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
+rare void stream_sent(struct kevy_stream *stream, int result)
+{
+    if (stream->queue_first->use == BUFFER_FILE) {
+        file_moved(stream, result);
+        return;
+    }
+    if (result < 0) {
+        stream->object.flags &= ~STREAM_SENDING;
+        object_pend(&stream->object);
+        if (stream->object.state < STREAM_TERMINATING && result != -EAGAIN && result != -EINTR)
+            send_failed(stream, result);
+        return;
+    }
+    /* Still marked as sending: a `done` that ends the stream must not drop the queue under us. */
+    queue_consume(stream, (uint32_t)result);
+    stream->object.flags &= ~STREAM_SENDING;
+    limits_sent(stream);
+    if (stream->queue_first != NULL)
+        stream_write_expected(stream);
+    queue_lowered(stream);
+    if (stream->queue_first != NULL || stream->object.state != STREAM_OPEN ||
+        stream_has(stream, STREAM_FIN_WANTED))
+        object_pend(&stream->object);
+}
+
+void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    struct kevy_stream *stream = owner;
+
+    (void)flags;
+    stream->object.in_flight--;
+    if (likely(send_done_simply(reactor, stream, result)))
+        return;
+    stream_sent(stream, result);
+}
+
+#endif /* KEVY_RING_SUPPORTED */
