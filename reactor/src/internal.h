@@ -43,6 +43,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "probes.h"
 #include "wheel.h"
 
 #define likely(condition)   __builtin_expect(!!(condition), 1)

@@ -357,6 +357,7 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
     assert(!reactor->running); /* run is not to be called from a callback */
     reactor->running = true;
     reactor->stats.turns++;
+    PROBE(turn, reactor->stats.turns);
     flush(reactor);
     if (unlikely(reactor->options.measure_turns) && reactor->stats.turns > 1)
         turn_measure(reactor);
@@ -365,6 +366,7 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
     result = wait(reactor, limit_ns);
     if (result == 0) {
         reactor_clock(reactor);
+        PROBE(woken, kevy_ring_ready(&reactor->ring));
         if (unlikely(reactor->options.after_wait != NULL))
             reactor->options.after_wait(reactor, reactor->options.context);
         complete(reactor);

@@ -85,6 +85,7 @@ void pool_starve(struct kevy_stream *stream)
     reactor->starved_end = &stream->wait_next;
     reactor->starved_count++;
     reactor->stats.starvations++;
+    PROBE(starved, stream->fd);
 }
 
 void pool_forget(struct kevy_stream *stream)

@@ -49,6 +49,7 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
     stream->object.flags |= stream_receives_descriptors(stream, reactor) ? STREAM_DESCRIPTORS : 0;
     stream_state_set(stream, state);
     stream->fd = fd;
+    PROBE(stream_open, fd);
     stream->reason = 0;
     stream->received = 0;
     stream->accepted = 0;
@@ -359,6 +360,7 @@ void stream_object_closed(struct kevy_object *object)
         listener_connection_gone(listener);
     if (unlikely(reactor->listeners_stalled != 0))
         listeners_descriptor_free(reactor);
+    PROBE(stream_close, stream->reason);
     stream->events->close(stream, stream->reason);
 }
 

@@ -288,6 +288,41 @@ START_TEST(waking_at_the_next_time_reaches_every_deadline_in_few_steps)
 }
 END_TEST
 
+/* A clock that runs on by itself: a thousand nodes, each filed anew as soon as it was due. */
+START_TEST(ten_million_expiries_none_early_and_none_later_than_a_tick_and_a_step)
+{
+    static struct kevy_wheel_node crowd[1000];
+    static struct wheel crowded;
+    const uint64_t tick_ns = 1ULL << WHEEL_TICK_SHIFT;
+    uint64_t now_ns = 12345678901234567ULL, step_ns = 0, state = 42;
+    unsigned long expiries = 0;
+
+    wheel_init(&crowded, now_ns);
+    memset(crowd, 0, sizeof crowd);
+    for (unsigned i = 0; i < 1000; i++) {
+        crowd[i].deadline_ns = now_ns + random_next(&state) % (64 * tick_ns);
+        wheel_file(&crowded, &crowd[i]);
+    }
+    while (expiries < 10000000) {
+        struct kevy_wheel_node *node;
+
+        step_ns = random_next(&state) % (8 * tick_ns);
+        now_ns += step_ns;
+        if (!wheel_advance(&crowded, now_ns))
+            continue;
+        while ((node = wheel_due(&crowded)) != NULL) {
+            if (node->deadline_ns > now_ns)
+                ck_abort_msg("%lu: early", expiries);
+            if (now_ns - node->deadline_ns > step_ns + tick_ns)
+                ck_abort_msg("%lu: late", expiries);
+            expiries++;
+            node->deadline_ns = now_ns + 1 + random_next(&state) % (64 * tick_ns);
+            wheel_file(&crowded, node);
+        }
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("wheel");
@@ -297,6 +332,7 @@ Suite *test_suite(void)
     /* 8 seeds of 100,000 operations. */
     tcase_set_timeout(model, 60);
     tcase_add_loop_test(model, agrees_with_a_brute_force_model_for_a_random_seed, 0, 8);
+    tcase_add_test(model, ten_million_expiries_none_early_and_none_later_than_a_tick_and_a_step);
     tcase_add_test(edges, an_empty_wheel_has_nothing_due);
     tcase_add_test(edges, a_deadline_is_never_handed_out_early_nor_later_than_its_tick);
     tcase_add_test(edges, a_deadline_that_has_passed_is_due_at_once);
