@@ -191,6 +191,15 @@ void stream_deadline_due(struct kevy_stream *stream)
     deadline_passed(stream, which);
 }
 
+/* A limit was set: the node is filed anew only where it stands behind it. */
+static void limit_set(struct kevy_stream *stream, uint32_t at)
+{
+    uint32_t filed = (uint32_t)(stream->deadline.deadline_ns >> WHEEL_TICK_SHIFT);
+
+    if (at != 0 && (!wheel_filed(&stream->deadline) || deadline_before(at, filed)))
+        stream_deadline_file(stream);
+}
+
 void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
                           uint64_t timeout_ns)
 {
@@ -205,6 +214,7 @@ void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadlin
         if (ticks != 0)
             stream->object.flags |= STREAM_IDLE_LIMITED;
         stream->idle_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
+        limit_set(stream, stream->idle_at);
         break;
     case KEVY_DEADLINE_WRITE:
         stream->write_ticks = ticks;
@@ -217,9 +227,9 @@ void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadlin
         break;
     case KEVY_DEADLINE_PHASE:
         stream->phase_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
+        limit_set(stream, stream->phase_at);
         break;
     }
-    stream_deadline_file(stream);
 }
 
 #endif /* KEVY_RING_SUPPORTED */
