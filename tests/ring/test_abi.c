@@ -10,6 +10,7 @@
 
 #include <kevy/ring_abi.h>
 
+/* Footgun 44: our header and the system's in one file. */
 #include <linux/io_uring.h>
 #include <linux/version.h>
 #include <stdio.h>
