@@ -19,6 +19,9 @@
 #endif
 
 #ifdef DTRACE_PROBE1
+#ifdef __clang__ /* which minds how the header counts the arguments of its macros */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #define PROBE(name, value) DTRACE_PROBE1(kevy, name, value)
 #else
 #define PROBE(name, value) ((void)(value))
