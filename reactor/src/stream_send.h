@@ -18,9 +18,13 @@ static inline bool send_changeable(const struct kevy_stream *stream)
     return kevy_ring_reserved(&stream->object.reactor->ring, stream->send_slot) != NULL;
 }
 
-/* Writes the send of one entry. False when there is no slot for it: the flush tries again. */
-static inline bool send_single(struct kevy_reactor *reactor, struct kevy_stream *stream,
-                               const struct kevy_buffer *entry)
+/*
+ * Writes the send of one entry. False when there is no slot for it: the flush tries again. Inlined
+ * for good: the call that clang makes of it otherwise costs a message 14 instructions.
+ */
+static inline __attribute__((always_inline)) bool send_single(struct kevy_reactor *reactor,
+                                                              struct kevy_stream *stream,
+                                                              const struct kevy_buffer *entry)
 {
     /* Read before the slot is reserved, so that the compiler sees nothing between clearing and
      * filling it. */
