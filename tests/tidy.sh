@@ -102,6 +102,13 @@ unformatted() {
     "$(formatter)" --dry-run -Werror "$@" 2>&1 | grep 'error: ' | cut -d : -f 1-2 | sort -u
 }
 
+# The README says that its first code is a program which the tests build: without its first comments.
+readme_server() {
+    shown=$(sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d')
+    [ "$shown" = "$(sed 1,2d tests/consumer/main.c)" ] ||
+        echo "README.md:1: its server is not tests/consumer/main.c"
+}
+
 # Word splitting wanted below: no file of ours has a blank in its name.
 # shellcheck disable=SC2086
 {
@@ -112,6 +119,7 @@ unformatted() {
     check 'SPDX line' without_licence $all_files
     check 'files of the libraries' unlisted
     check 'test programs' unregistered
+    check 'server in the README' readme_server
     if have ctags; then
         check 'function length' long_functions $c_files
     else

@@ -11,13 +11,13 @@
  * racing there is an attempt in flight, one wanted, or both: so the race always ends.
  */
 #include "stream_internal.h"
+#include "socket.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <kevy/connect.h>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #define ATTEMPT_DELAY_DEFAULT KEVY_MILLISECONDS(250)
@@ -131,19 +131,6 @@ static void limit_over(struct kevy_timer *timer)
     race_end(KEVY_CONTAINER_OF(timer, struct kevy_connect, limit), -ETIMEDOUT);
 }
 
-static int attempt_socket(sa_family_t family)
-{
-    static const int on = 1;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return -errno;
-    /* A turn sends at once what it has: waiting for more would only add latency. */
-    if (family == AF_INET || family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
 /* A free place. Without one the oldest attempt is asked to give its place up, and NULL returned. */
 static struct kevy_connect_attempt *attempt_place(struct kevy_connect *connect)
 {
@@ -168,7 +155,7 @@ static int attempt_begin(struct kevy_connect *connect, struct kevy_connect_attem
                          uint32_t index)
 {
     const struct kevy_address *to = &connect->addresses[index];
-    int fd = attempt_socket(to->address->sa_family);
+    int fd = socket_connecting(to->address->sa_family);
     struct kevy_sqe *sqe;
 
     if (fd < 0)

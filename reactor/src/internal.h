@@ -189,8 +189,10 @@ struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor);
 /* Requests that the kernel has not finished, of objects, completions and cancels. */
 uint32_t reactor_operations(const struct kevy_reactor *reactor);
 
-/* `size` bytes that stay put until the requests reserved next have been submitted, or NULL as
- * above. */
+/*
+ * `size` bytes that stay put until the request reserved next has been submitted, or NULL as above. A
+ * slot for that request is there.
+ */
 void *reactor_arena(struct kevy_reactor *reactor, size_t size);
 
 /* One turn that waits `limit_ns` at most. Returns 0 or a negative errno. */
@@ -296,7 +298,6 @@ void stream_object_abort(struct kevy_object *object);
 void stream_object_closed(struct kevy_object *object);
 void stream_deadline_due(struct kevy_stream *stream);
 void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd);
-void stream_rearm(struct kevy_stream *stream);
 
 void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void listener_flush(struct kevy_object *object);

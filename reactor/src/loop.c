@@ -15,7 +15,7 @@
  *
  * Wakes. The loop sets `sleeping`, then looks at what was posted; a poster posts, then looks at
  * `sleeping`. Full fences between the two on both sides: at least one of them sees the other.
- * tasks.c has the partner.
+ * task.c has the partner.
  */
 #include "internal.h"
 

@@ -78,6 +78,7 @@
 #define socket_address_any_v4       kevy_private_socket_address_any_v4
 #define socket_address_find         kevy_private_socket_address_find
 #define socket_adopt                kevy_private_socket_adopt
+#define socket_connecting           kevy_private_socket_connecting
 #define socket_listen               kevy_private_socket_listen
 #define socket_option_set           kevy_private_socket_option_set
 #define socket_port                 kevy_private_socket_port

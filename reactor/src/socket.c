@@ -156,6 +156,18 @@ int socket_listen(const struct kevy_listener_options *options)
     return result;
 }
 
+int socket_connecting(sa_family_t family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -errno;
+    /* A turn sends at once what it has: waiting for more would only add latency. */
+    if (family == AF_INET || family == AF_INET6)
+        (void)socket_option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return fd;
+}
+
 int socket_adopt(int fd)
 {
     int listening = 0;

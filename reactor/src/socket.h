@@ -37,6 +37,9 @@ int socket_option_set(int fd, int level, int name, int value);
  */
 int socket_listen(const struct kevy_listener_options *options);
 
+/* A socket to connect a stream with, OWNED by the caller, or a negative errno. */
+int socket_connecting(sa_family_t family);
+
 /* Checks that `fd` is a listening socket: returns it, or -EINVAL, or -ENOTSOCK and the like. */
 int socket_adopt(int fd);
 

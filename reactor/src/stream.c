@@ -13,12 +13,12 @@
  * dropped.
  */
 #include "stream_internal.h"
+#include "socket.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,19 +101,6 @@ int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, 
     return 0;
 }
 
-static int connect_socket(sa_family_t family)
-{
-    static const int on = 1;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return -errno;
-    /* A turn sends at once what it has: waiting for more would only add latency. */
-    if (family == AF_INET || family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
 int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
                         const struct sockaddr *address, socklen_t address_length,
                         uint64_t timeout_ns)
@@ -125,7 +112,7 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     if (stream->object.state != STREAM_IDLE || address_length < sizeof(sa_family_t) ||
         address_length > sizeof(struct sockaddr_storage))
         return -EINVAL;
-    fd = connect_socket(address->sa_family);
+    fd = socket_connecting(address->sa_family);
     if (fd < 0)
         return fd;
     /* The kernel copies the address when the request is submitted, which is after we return. */
