@@ -102,8 +102,9 @@ unformatted() {
     "$(formatter)" --dry-run -Werror "$@" 2>&1 | grep 'error: ' | cut -d : -f 1-2 | sort -u
 }
 
-# The README says that its first code is a program which the tests build: without its first comments.
+# The README says that its first code is what the tests build: but for the comment on top.
 readme_server() {
+    # shellcheck disable=SC2016
     shown=$(sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d')
     [ "$shown" = "$(sed 1,2d tests/consumer/main.c)" ] ||
         echo "README.md:1: its server is not tests/consumer/main.c"
