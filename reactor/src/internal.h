@@ -190,8 +190,8 @@ struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor);
 uint32_t reactor_operations(const struct kevy_reactor *reactor);
 
 /*
- * `size` bytes that stay put until the request reserved next has been submitted, or NULL as above. A
- * slot for that request is there.
+ * `size` bytes that stay put until the request reserved next has been submitted, or NULL as above.
+ * A slot for that request is there.
  */
 void *reactor_arena(struct kevy_reactor *reactor, size_t size);
 
