@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DUE_LIST  (WHEEL_LEVELS * WHEEL_SLOTS)
 #define SLOT_MASK (WHEEL_SLOTS - 1)
 #define TICK_MAX  (UINT64_MAX >> WHEEL_TICK_SHIFT)
 
@@ -76,7 +75,7 @@ void wheel_file(struct wheel *wheel, struct kevy_wheel_node *node)
 
     assert(!wheel_filed(node));
     if (tick <= wheel->tick) {
-        list_append(&wheel->lists[DUE_LIST], node);
+        list_append(&wheel->lists[WHEEL_DUE_LIST], node);
         wheel->next_ns = 0;
         return;
     }
@@ -107,13 +106,25 @@ void wheel_empty(struct wheel *wheel)
     wheel->next_ns = UINT64_MAX;
 }
 
-/* Files every node of a list anew, after the clock moved: down a level, or among the due. */
-static void list_refile(struct wheel *wheel, unsigned list)
+/* Appends all of `from` to `to`, however many they are. */
+static void list_splice(struct kevy_wheel_node *to, struct kevy_wheel_node *from)
 {
-    struct kevy_wheel_node *head = &wheel->lists[list];
+    if (list_empty(from))
+        return;
+    from->next->previous = to->previous;
+    to->previous->next = from->next;
+    from->previous->next = to;
+    to->previous = from->previous;
+    list_init(from);
+}
 
-    while (!list_empty(head)) {
-        struct kevy_wheel_node *node = head->next;
+/* Files nodes that move anew, *left of them at most: down a level or more, or among the due. */
+static void move(struct wheel *wheel, unsigned *left)
+{
+    struct kevy_wheel_node *moving = &wheel->lists[WHEEL_MOVE_LIST];
+
+    for (; *left > 0 && !list_empty(moving); --*left) {
+        struct kevy_wheel_node *node = moving->next;
 
         wheel_unfile(node);
         wheel_file(wheel, node);
@@ -153,31 +164,48 @@ static uint64_t next_tick(struct wheel *wheel, unsigned *level_out)
     return UINT64_MAX;
 }
 
+/* Books when there will be something to do next: at once, while nodes move. */
+static void next_book(struct wheel *wheel, uint64_t tick)
+{
+    if (!list_empty(&wheel->lists[WHEEL_MOVE_LIST]))
+        wheel->next_ns = 0;
+    else
+        wheel->next_ns = tick == UINT64_MAX ? UINT64_MAX : tick_ns(tick);
+}
+
+/* Moves the clock to the begin of a slot. Those of level 0 are due at that very tick. */
+static void slot_reach(struct wheel *wheel, uint64_t tick, unsigned level)
+{
+    unsigned slot = slot_of(tick, level);
+    unsigned list = level == 0 ? WHEEL_DUE_LIST : WHEEL_MOVE_LIST;
+
+    assert(tick > wheel->tick);
+    wheel->tick = tick;
+    wheel->used[level] &= ~(1ULL << slot);
+    list_splice(&wheel->lists[list], &wheel->lists[level * WHEEL_SLOTS + slot]);
+}
+
+/* Bounded by the slots in use between then and now, and by the nodes that may move. */
 bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
 {
     uint64_t target = now_ns >> WHEEL_TICK_SHIFT;
-    unsigned level = 0;
+    uint64_t tick = 0;
+    unsigned level = 0, left = WHEEL_MOVES;
 
     if (now_ns < wheel->next_ns)
         return false;
-    /* Bounded by the slots in use between then and now, at most LEVELS * SLOTS of them. */
-    for (;;) {
-        uint64_t tick = next_tick(wheel, &level);
-        unsigned slot;
-
-        if (tick > target) {
-            wheel->next_ns = tick == UINT64_MAX ? UINT64_MAX : tick_ns(tick);
+    move(wheel, &left);
+    while (list_empty(&wheel->lists[WHEEL_MOVE_LIST])) {
+        tick = next_tick(wheel, &level);
+        if (tick > target)
             break;
-        }
-        assert(tick > wheel->tick);
-        slot = slot_of(tick, level);
-        wheel->tick = tick;
-        wheel->used[level] &= ~(1ULL << slot);
-        list_refile(wheel, level * WHEEL_SLOTS + slot);
+        slot_reach(wheel, tick, level);
+        move(wheel, &left);
     }
-    if (target > wheel->tick)
+    if (tick > target && target > wheel->tick)
         wheel->tick = target;
-    if (list_empty(&wheel->lists[DUE_LIST]))
+    next_book(wheel, tick);
+    if (list_empty(&wheel->lists[WHEEL_DUE_LIST]))
         return false;
     wheel->next_ns = 0;
     return true;
@@ -185,14 +213,12 @@ bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
 
 struct kevy_wheel_node *wheel_due(struct wheel *wheel)
 {
-    struct kevy_wheel_node *due = &wheel->lists[DUE_LIST];
+    struct kevy_wheel_node *due = &wheel->lists[WHEEL_DUE_LIST];
     struct kevy_wheel_node *node = due->next;
     unsigned level;
 
     if (node == due) {
-        uint64_t tick = next_tick(wheel, &level);
-
-        wheel->next_ns = tick == UINT64_MAX ? UINT64_MAX : tick_ns(tick);
+        next_book(wheel, next_tick(wheel, &level));
         return NULL;
     }
     wheel_unfile(node);

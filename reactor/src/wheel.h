@@ -9,10 +9,14 @@
  * the node moves down. One bitmap a level tells which slots are in use, so that the next one is
  * found by counting zero bits.
  *
- * Invariants. A filed node's tick is above the wheel's `tick`, except for those moved to the due
- * list. A deadline is rounded up to its tick: a node is never handed out early. `next_ns` is never
- * later than the earliest filed deadline's tick; it may be earlier, which costs one idle turn.
- * Nothing here calls back, allocates or reads a clock.
+ * A slot may hold a million nodes. It is emptied into the list of those that move, in one step
+ * whatever its length, and from there WHEEL_MOVES nodes an advance; the wheel's tick stands still
+ * until that list is empty, and `next_ns` says that there is work.
+ *
+ * Invariants. A filed node's tick is above the wheel's `tick`, except for those that move and those
+ * that are due. A deadline is rounded up to its tick: a node is never handed out early. `next_ns`
+ * is never later than the earliest filed deadline's tick; it may be earlier, which costs one idle
+ * turn. Nothing here calls back, allocates or reads a clock.
  *
  * One node is due at a time: wheel_due() hands out the next, so a callback may file and unfile any
  * other node meanwhile, those that are due included.
@@ -32,11 +36,16 @@
 #define WHEEL_SLOTS      (1U << WHEEL_SLOT_BITS)
 #define WHEEL_LEVELS     8U
 
-/* The list of due nodes follows the slots. */
-#define WHEEL_LISTS (WHEEL_LEVELS * WHEEL_SLOTS + 1)
+/* Nodes that one advance moves down at most: some hundred microseconds when none is cached. */
+#define WHEEL_MOVES 4096U
+
+/* The slots of each level, then the nodes that move, then those that are due. */
+#define WHEEL_MOVE_LIST (WHEEL_LEVELS * WHEEL_SLOTS)
+#define WHEEL_DUE_LIST  (WHEEL_MOVE_LIST + 1)
+#define WHEEL_LISTS     (WHEEL_DUE_LIST + 1)
 
 struct wheel {
-    uint64_t tick;    /* every filed node of this tick or before is in the due list */
+    uint64_t tick;    /* every filed node of this tick or before moves or is due */
     uint64_t next_ns; /* nothing is due before; UINT64_MAX when nothing is filed */
     uint64_t used[WHEEL_LEVELS];
     struct kevy_wheel_node lists[WHEEL_LISTS]; /* circular, headed by themselves */
@@ -54,7 +63,10 @@ void wheel_unfile(struct kevy_wheel_node *node);
 /* Unfiles every node. */
 void wheel_empty(struct wheel *wheel);
 
-/* Moves the clock to `now_ns`; returns true when something may be due. */
+/*
+ * Moves the clock to `now_ns`, or on the way there when more than WHEEL_MOVES nodes have to move:
+ * then `next_ns` is 0, and the next advance goes on. Returns true when something is due.
+ */
 bool wheel_advance(struct wheel *wheel, uint64_t now_ns);
 
 /* Takes out the next node that is due, or returns NULL. */

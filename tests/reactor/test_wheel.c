@@ -323,6 +323,59 @@ START_TEST(ten_million_expiries_none_early_and_none_later_than_a_tick_and_a_step
 }
 END_TEST
 
+/* Deadlines that nobody could have spread: one slot of the third level holds them all. */
+START_TEST(a_slot_with_a_hundred_thousand_nodes_moves_down_a_bounded_number_a_step)
+{
+    enum { CROWD = 100000 };
+    static struct kevy_wheel_node crowd[CROWD];
+    const uint64_t block_ns = TICK_NS << (2 * WHEEL_SLOT_BITS);
+    uint64_t now_ns = block_ns;
+    unsigned due = 0, steps = 0;
+
+    wheel_init(&wheel, 0);
+    for (unsigned index = 0; index < CROWD; index++)
+        file(&crowd[index], block_ns + index % 64 * 64 * TICK_NS);
+    for (; wheel.next_ns <= now_ns; steps++) {
+        unsigned before = due;
+
+        (void)wheel_advance(&wheel, now_ns);
+        while (wheel_due(&wheel) != NULL)
+            due++;
+        ck_assert_uint_le(due - before, WHEEL_MOVES);
+    }
+    ck_assert_uint_ge(steps, CROWD / WHEEL_MOVES);
+    /* All have moved: what was due at the block's begin has come, and the next are a slot off. */
+    ck_assert_uint_eq(due, (CROWD + 63) / 64);
+    ck_assert_uint_eq(wheel.next_ns, block_ns + 64 * TICK_NS);
+    wheel_empty(&wheel);
+}
+END_TEST
+
+START_TEST(a_node_that_waits_to_move_can_be_taken_out_and_new_ones_come_first)
+{
+    static struct kevy_wheel_node crowd[2 * WHEEL_MOVES];
+    const uint64_t block_ns = TICK_NS << (2 * WHEEL_SLOT_BITS);
+
+    memset(nodes, 0, sizeof nodes);
+    wheel_init(&wheel, 0);
+    for (unsigned index = 0; index < 2 * WHEEL_MOVES; index++)
+        file(&crowd[index], block_ns + 99 * TICK_NS);
+    wheel.next_ns = block_ns; /* as after any deadline before */
+    ck_assert(!wheel_advance(&wheel, block_ns + 5 * TICK_NS));
+    ck_assert_uint_eq(wheel.next_ns, 0);
+    wheel_unfile(&crowd[2 * WHEEL_MOVES - 1]);
+    file(&nodes[0], block_ns);
+    ck_assert_ptr_eq(wheel_due(&wheel), &nodes[0]);
+    ck_assert_ptr_null(wheel_due(&wheel));
+    ck_assert_uint_eq(wheel.next_ns, 0);
+    ck_assert(!wheel_advance(&wheel, block_ns + 5 * TICK_NS));
+    ck_assert_uint_eq(wheel.next_ns, block_ns + 64 * TICK_NS);
+    for (unsigned index = 0; index < 2 * WHEEL_MOVES - 1; index++)
+        ck_assert(wheel_filed(&crowd[index]));
+    wheel_empty(&wheel);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("wheel");
@@ -342,6 +395,8 @@ Suite *test_suite(void)
     tcase_add_test(edges, nodes_that_are_due_can_be_taken_out_and_filed_again_meanwhile);
     tcase_add_test(edges, the_next_time_is_never_later_than_the_earliest_deadline);
     tcase_add_test(edges, waking_at_the_next_time_reaches_every_deadline_in_few_steps);
+    tcase_add_test(edges, a_slot_with_a_hundred_thousand_nodes_moves_down_a_bounded_number_a_step);
+    tcase_add_test(edges, a_node_that_waits_to_move_can_be_taken_out_and_new_ones_come_first);
     suite_add_tcase(suite, model);
     suite_add_tcase(suite, edges);
     return suite;
