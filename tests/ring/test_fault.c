@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* ring/ over a kernel that fails: at every call in turn, for want of anything, or by its age. */
+/* ring/ over a kernel that fails: at every call in turn, or for want of anything. */
 
-#include "ring_test.h"
+#include "fault_test.h"
 
 #include <fcntl.h>
 #include <kevy/buffer_ring.h>
@@ -12,22 +12,6 @@
 #include <kevy/ring_zcrx.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-
-#include "fault_syscall.h"
-
-static int descriptors;
-
-static void leak_check_start(void)
-{
-    fault_reset();
-    descriptors = support_fd_count();
-}
-
-static void leak_check(void)
-{
-    ck_assert_int_eq(fault_mappings(), 0);
-    ck_assert_int_eq(support_fd_count(), descriptors);
-}
 
 /* Runs `attempt` with the first failable call failing, then the second, until none is left. */
 static uint32_t every_call_fails(int (*attempt)(void), int error)
@@ -137,28 +121,6 @@ START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
 }
 END_TEST
 
-START_TEST(an_older_kernel_has_no_wait_region)
-{
-    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_MEM_REGION};
-    struct fault_kernel oldest = {0, UINT32_MAX, KEVY_REGISTER_PROBE};
-    struct kevy_ring_options options = {.registered_wait = true};
-    struct kevy_ring ring;
-
-    fault_kernel_set(&kernel);
-    ring_open(&ring, 4, &options);
-    ck_assert_ptr_null(ring.wait_region);
-    nop_queue(&ring, 1, 0);
-    cqe_expect(&ring, 1, 0);
-    kevy_ring_deinit(&ring);
-    fault_kernel_set(&oldest); /* which does not even have disabled rings */
-    ring_open(&ring, 4, &options);
-    nop_queue(&ring, 1, 0);
-    cqe_expect(&ring, 1, 0);
-    kevy_ring_deinit(&ring);
-    leak_check();
-}
-END_TEST
-
 START_TEST(a_zero_copy_queue_without_memory_is_refused)
 {
     struct kevy_zcrx_options options = {.entries = 64};
@@ -171,88 +133,6 @@ START_TEST(a_zero_copy_queue_without_memory_is_refused)
     ck_assert_int_lt(kevy_zcrx_init(&zcrx, &ring, &options), 0);
     kevy_ring_deinit(&ring);
     leak_check();
-}
-END_TEST
-
-/* A kernel with a card: cursors at 0 and 64, entries behind. */
-static int zcrx_answer(void *argument)
-{
-    struct kevy_zcrx_ifq_reg *queue = argument;
-    struct kevy_zcrx_area_reg *area = (struct kevy_zcrx_area_reg *)(uintptr_t)queue->area_ptr;
-    const struct kevy_region_desc *region =
-        (const struct kevy_region_desc *)(uintptr_t)queue->region_ptr;
-
-    ck_assert_uint_eq(queue->if_idx, 3);
-    ck_assert_uint_eq(queue->if_rxq, 5);
-    ck_assert_uint_eq(area->dmabuf_fd, 9);
-    ck_assert_uint_eq(region->flags, KEVY_MEM_REGION_TYPE_USER);
-    ck_assert_uint_ge(region->size, 128 + queue->rq_entries * sizeof(struct kevy_zcrx_rqe));
-    area->rq_area_token = UINT64_C(7) << KEVY_ZCRX_AREA_SHIFT;
-    queue->offsets.head = 0;
-    queue->offsets.tail = 64;
-    queue->offsets.rqes = 128;
-    queue->zcrx_id = 11;
-    return 0;
-}
-
-static int export_answer(void *argument)
-{
-    struct kevy_zcrx_ctrl *control = argument;
-
-    ck_assert_uint_eq(control->zcrx_id, 11);
-    if (control->op == KEVY_ZCRX_CTRL_EXPORT)
-        control->zc_export.zcrx_fd = 33;
-    return 0;
-}
-
-START_TEST(a_card_would_be_used)
-{
-    struct kevy_zcrx_options options = {.interface_index = 3,
-                                        .queue = 5,
-                                        .entries = 64,
-                                        .area_flags = KEVY_ZCRX_AREA_DMABUF,
-                                        .dmabuf_fd = 9};
-    struct kevy_zcrx_cqe token = {.off = 4096};
-    struct kevy_zcrx zcrx;
-    struct kevy_ring ring;
-
-    ring_open(&ring, 4, NULL);
-    fault_answer_set(KEVY_REGISTER_ZCRX_IFQ, zcrx_answer);
-    ck_assert_int_eq(kevy_zcrx_init(&zcrx, &ring, &options), 0);
-    ck_assert_uint_eq(zcrx.id, 11);
-    for (uint32_t i = 0; i < 64; i++)
-        ck_assert(kevy_zcrx_give(&zcrx, token, i));
-    ck_assert(!kevy_zcrx_give(&zcrx, token, 64));
-    kevy_zcrx_publish(&zcrx);
-    ck_assert_uint_eq(*zcrx.shared_tail, 64);
-    ck_assert_uint_eq(zcrx.entries[63].off, (UINT64_C(7) << KEVY_ZCRX_AREA_SHIFT) | 4096);
-    fault_answer_set(KEVY_REGISTER_ZCRX_CTRL, export_answer);
-    ck_assert_int_eq(kevy_zcrx_flush(&ring, &zcrx), 0);
-    ck_assert_int_eq(kevy_zcrx_export(&ring, &zcrx), 33);
-    kevy_zcrx_deinit(&zcrx);
-    kevy_ring_deinit(&ring);
-    leak_check();
-}
-END_TEST
-
-static int query_answer(void *argument)
-{
-    struct kevy_query_hdr *question = argument;
-
-    memset((void *)(uintptr_t)question->query_data, 1, question->size);
-    return 0;
-}
-
-START_TEST(a_newer_kernel_would_be_asked_more)
-{
-    struct kevy_query_zcrx zcrx;
-    struct kevy_query_scq scq;
-
-    fault_answer_set(KEVY_REGISTER_QUERY, query_answer);
-    ck_assert_int_eq(kevy_ring_query_zcrx(&zcrx), 0);
-    ck_assert_uint_eq(zcrx.features, 0x01010101);
-    ck_assert_int_eq(kevy_ring_query_scq(&scq), 0);
-    ck_assert_uint_eq(scq.hdr_size, UINT64_C(0x0101010101010101));
 }
 END_TEST
 
@@ -338,97 +218,6 @@ START_TEST(setup_errors_come_through_and_can_be_explained)
         kevy_ring_deinit(&ring);
         ck_assert_int_gt(kevy_ring_explain(errors[i], text, sizeof text), 20);
     }
-    leak_check();
-}
-END_TEST
-
-/* The set-up flags of some kernels, and what each makes of the wishes of the reactor. */
-#define FLAGS_5_1  (KEVY_SETUP_IOPOLL | KEVY_SETUP_SQPOLL | KEVY_SETUP_SQ_AFF)
-#define FLAGS_5_10 (FLAGS_5_1 | KEVY_SETUP_CQSIZE | KEVY_SETUP_CLAMP | KEVY_SETUP_R_DISABLED)
-#define FLAGS_5_18 (FLAGS_5_10 | KEVY_SETUP_SUBMIT_ALL)
-#define FLAGS_5_19 (FLAGS_5_18 | KEVY_SETUP_COOP_TASKRUN | KEVY_SETUP_TASKRUN_FLAG)
-#define FLAGS_6_0  (FLAGS_5_19 | KEVY_SETUP_SINGLE_ISSUER)
-#define FLAGS_6_1  (FLAGS_6_0 | KEVY_SETUP_DEFER_TASKRUN)
-#define FLAGS_6_6  (FLAGS_6_1 | KEVY_SETUP_NO_SQARRAY)
-
-#define WISHES                                                                       \
-    (KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_TASKRUN_FLAG | \
-     KEVY_SETUP_SQ_REWIND)
-
-static const struct {
-    uint32_t known, granted;
-} old_kernels[] = {
-    {FLAGS_5_1, 0},
-    {FLAGS_5_10, KEVY_SETUP_CLAMP},
-    {FLAGS_5_18, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL},
-    {FLAGS_5_19, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL},
-    {FLAGS_6_0, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_SINGLE_ISSUER},
-    {FLAGS_6_1, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_SINGLE_ISSUER |
-                    KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_TASKRUN_FLAG},
-    {FLAGS_6_6, KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_SINGLE_ISSUER |
-                    KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_TASKRUN_FLAG | KEVY_SETUP_NO_SQARRAY},
-};
-
-START_TEST(an_older_kernel_grants_what_it_knows)
-{
-    struct kevy_ring_options options = {.preferred_flags = WISHES | KEVY_SETUP_CLAMP};
-    struct fault_kernel kernel = {old_kernels[_i].known, UINT32_MAX, UINT32_MAX};
-    struct kevy_ring ring;
-
-    fault_kernel_set(&kernel);
-    ring_open(&ring, 4, &options);
-    ck_assert_uint_eq(ring.setup_flags, old_kernels[_i].granted);
-    nop_queue(&ring, 1, 0);
-    cqe_expect(&ring, 1, 0);
-    kevy_ring_deinit(&ring);
-    leak_check();
-}
-END_TEST
-
-START_TEST(an_older_kernel_refuses_what_is_required)
-{
-    struct fault_kernel kernel = {FLAGS_5_19, UINT32_MAX, UINT32_MAX};
-    struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SINGLE_ISSUER};
-    struct kevy_ring_options sized = {.cq_entries = 64};
-    struct kevy_ring ring;
-
-    fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EINVAL);
-    kernel.setup_flags = FLAGS_5_1;
-    fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_init(&ring, 4, &sized), -EINVAL);
-    leak_check();
-}
-END_TEST
-
-START_TEST(a_ring_that_cannot_be_registered_works_all_the_same)
-{
-    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_RING_FDS};
-    struct kevy_ring ring;
-
-    fault_kernel_set(&kernel);
-    ring_open(&ring, 4, NULL);
-    ck_assert_int_eq(ring.enter_fd, ring.fd);
-    nop_queue(&ring, 1, 0);
-    cqe_expect(&ring, 1, 0);
-    kevy_ring_deinit(&ring);
-    leak_check();
-}
-END_TEST
-
-START_TEST(older_kernels_cannot_be_asked_everything)
-{
-    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_QUERY};
-    struct kevy_ring_probe probe;
-
-    fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_probe_get(NULL, &probe), 0);
-    ck_assert(!probe.queried);
-    ck_assert_uint_eq(probe.setup_flags, 0);
-    ck_assert(kevy_ring_probe_opcode(&probe, KEVY_OP_NOP));
-    kernel.register_ops = KEVY_REGISTER_PROBE;
-    fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_probe_get(NULL, &probe), -EOPNOTSUPP);
     leak_check();
 }
 END_TEST
@@ -522,42 +311,6 @@ START_TEST(a_refused_flush_ends_the_reaping_and_loses_nothing)
 }
 END_TEST
 
-START_TEST(the_kernels_head_is_not_known_before_6_8)
-{
-    struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_PBUF_STATUS};
-    struct kevy_buffer_ring_options options = {.entries = 2, .buffer_size = 16};
-    struct kevy_buffer_ring buffers;
-    struct kevy_ring ring;
-
-    fault_kernel_set(&kernel);
-    ring_open(&ring, 4, NULL);
-    ck_assert_int_eq(kevy_buffer_ring_init(&buffers, &ring, &options), 0);
-    ck_assert_int_eq(kevy_buffer_ring_head(&buffers), -EINVAL);
-    kevy_buffer_ring_deinit(&buffers);
-    kevy_ring_deinit(&ring);
-    leak_check();
-}
-END_TEST
-
-static TCase *case_add(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, leak_check_start, NULL);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-/* The emulated kernels that are no newer than the running one. */
-static int kernels_older(void)
-{
-    int count = 0;
-
-    for (size_t i = 0; i < sizeof old_kernels / sizeof old_kernels[0]; i++)
-        count += setup_grants(old_kernels[i].granted);
-    return count;
-}
-
 static bool registered_wait_granted(void)
 {
     struct kevy_ring_options options = {.registered_wait = true};
@@ -572,13 +325,10 @@ static void buffers_add(TCase *tcase)
 {
     int plain = buffers_attempt() == 0, mapped = mapped_buffers_attempt() == 0;
 
-    if (plain) {
+    if (plain)
         tcase_add_test(tcase, buffer_rings_fail_cleanly_at_every_call);
-        tcase_add_test(tcase, the_kernels_head_is_not_known_before_6_8);
-    } else {
+    else
         support_skip("buffer_rings_fail_cleanly_at_every_call", "needs Linux 5.19");
-        support_skip("the_kernels_head_is_not_known_before_6_8", "needs Linux 5.19");
-    }
     if (mapped)
         tcase_add_test(tcase, kernel_mapped_buffer_rings_fail_cleanly_at_every_call);
     else
@@ -589,7 +339,6 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("fault");
     TCase *torture = case_add(suite, "torture");
-    TCase *age = case_add(suite, "age");
     TCase *enter = case_add(suite, "enter");
 
     tcase_add_test(torture, init_fails_cleanly_at_every_call);
@@ -603,17 +352,9 @@ Suite *test_suite(void)
         support_skip("a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe",
                      "needs Linux 6.13");
     }
-    tcase_add_test(age, an_older_kernel_has_no_wait_region);
-    tcase_add_test(age, a_card_would_be_used);
-    tcase_add_test(age, a_newer_kernel_would_be_asked_more);
     tcase_add_test(torture, the_probe_fails_cleanly_at_every_call);
     tcase_add_test(torture, descriptor_zero_is_closed_too);
     tcase_add_test(torture, setup_errors_come_through_and_can_be_explained);
-
-    tcase_add_loop_test(age, an_older_kernel_grants_what_it_knows, 0, kernels_older());
-    tcase_add_test(age, an_older_kernel_refuses_what_is_required);
-    tcase_add_test(age, a_ring_that_cannot_be_registered_works_all_the_same);
-    tcase_add_test(age, older_kernels_cannot_be_asked_everything);
 
     buffers_add(torture);
     tcase_add_test(enter, h8_a_refused_enter_leaves_everything_queued);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* The two ways that the bytes of a range can go: by splice through a pipe, or copied. */
+
+#include "stream_file_test.h"
+
+#include <sys/resource.h>
+
+START_TEST(a_file_that_cannot_be_read_is_told_and_the_stream_goes_on)
+{
+    int closed = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int folder = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    open_tcp();
+    range_send(0, closed, 0, 100);
+    range_send(1, closed, 0, MEGABYTE);
+    range_send(2, folder, 0, MEGABYTE); /* splicing is refused first, then reading */
+    send_copy(0, 10);
+    peer_expect_pattern(0, 10, SIZE_MAX);
+    sending_check(&sendings[0], -EBADF, 0);
+    sending_check(&sendings[1], -EBADF, 0);
+    sending_check(&sendings[2], -EISDIR, 0);
+    close_and_finish();
+    close(closed);
+    close(folder);
+}
+END_TEST
+
+START_TEST(without_a_descriptor_for_the_pipe_it_is_copied)
+{
+    struct rlimit limit, none;
+
+    open_tcp();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    range_send(0, file, 0, BIG);
+    peer_expect_pattern(0, BIG, SIZE_MAX);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    sending_check(&sendings[0], 0, BIG);
+    close_and_finish();
+}
+END_TEST
+
+START_TEST(a_blocking_socket_is_copied_to)
+{
+    open_tcp();
+    ck_assert_int_eq(fcntl(kevy_stream_fd(&probe.stream), F_SETFL, 0), 0);
+    range_send(0, file, 0, BIG);
+    turns(100);
+    ck_assert_uint_eq(sendings[0].done, 0);
+    peer_expect_pattern(0, BIG, SIZE_MAX);
+    sending_check(&sendings[0], 0, BIG);
+    close_and_finish();
+}
+END_TEST
+
+START_TEST(a_socket_that_refuses_splice_is_copied_to)
+{
+    open_tcp();
+    /* Splice takes no file that is open for appending, a socket included. */
+    ck_assert_int_eq(fcntl(kevy_stream_fd(&probe.stream), F_SETFL, O_NONBLOCK | O_APPEND), 0);
+    range_send(0, file, 0, BIG);
+    send_copy(0, 100);
+    TURN_UNTIL(sendings[0].range.copying);
+    turns(100);
+    ck_assert_uint_eq(sendings[0].done, 0);
+    peer_expect_pattern(0, BIG, 9000);
+    peer_expect_pattern(0, 100, SIZE_MAX);
+    sending_check(&sendings[0], 0, BIG);
+    close_and_finish();
+}
+END_TEST
+
+START_TEST(a_file_that_refuses_splice_is_copied)
+{
+    static uint8_t expected[200000], found[200000];
+    int fd = open("/proc/self/limits", O_RDONLY | O_CLOEXEC);
+    ssize_t length = read(fd, expected, sizeof expected);
+
+    ck_assert_int_gt(length, 0);
+    open_tcp();
+    range_send(0, fd, 0, sizeof expected);
+    TURN_UNTIL(sendings[0].done == 1);
+    ck_assert(sendings[0].range.copying);
+    ck_assert_int_eq(sendings[0].result, 0);
+    ck_assert_uint_ge(sendings[0].sent, (uint64_t)length);
+    ck_assert_int_ge(peer_read(probe.peer, found, sizeof found), (int)length);
+    ck_assert_mem_eq(found, expected, (size_t)length);
+    close_and_finish();
+    close(fd);
+}
+END_TEST
+
+START_TEST(unix_streams_take_ranges)
+{
+    probe_small(&probe, &probe_events);
+    turn_now();
+    range_send(0, file, 0, MEGABYTE);
+    range_send(1, file, MEGABYTE, 50000);
+    peer_expect_pattern(0, MEGABYTE + 50000, 3000);
+    sending_check(&sendings[0], 0, MEGABYTE);
+    sending_check(&sendings[1], 0, 50000);
+    close_and_finish();
+}
+END_TEST
+
+START_TEST(a_pipe_is_copied_to)
+{
+    static uint8_t data[65536];
+    size_t have = 0;
+    int ends[2];
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    probe_init(&probe, &probe_events);
+    QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, ends[1]), 0));
+    turn_now();
+    range_send(0, file, 0, MEGABYTE);
+    QUIETLY(kevy_stream_close(&probe.stream));
+    for (unsigned count = 0; have < MEGABYTE; count++) {
+        ssize_t result = read(ends[0], data, sizeof data);
+
+        ck_assert_uint_lt(count, TURNS_MAX);
+        if (result > 0) {
+            pattern_check(data, (size_t)result, 1, have);
+            have += (size_t)result;
+        } else {
+            ck_assert(turn_waiting(count));
+        }
+    }
+    probe_finish(&probe);
+    ck_assert_int_eq(probe.reason, 0);
+    ck_assert(sendings[0].range.copying);
+    sending_check(&sendings[0], 0, MEGABYTE);
+    close(ends[0]);
+}
+END_TEST
+
+START_TEST(small_buffers_make_many_pieces)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_size = 256});
+    open_tcp();
+    range_send(0, file, 0, 65535);
+    peer_expect_pattern(0, 65535, SIZE_MAX);
+    sending_check(&sendings[0], 0, 65535);
+    close_and_finish();
+}
+END_TEST
+
+START_TEST(without_memory_the_range_ends)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
+    open_tcp();
+    range_send(0, file, 0, 100);
+    sending_check(&sendings[0], -ENOBUFS, 0);
+    close_and_finish();
+}
+END_TEST
+
+START_TEST(a_restricted_reactor_sends_ranges)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
+    open_tcp();
+    range_send(0, file, 0, 1000);
+    range_send(1, file, 1000, MEGABYTE);
+    peer_expect_pattern(0, 1000 + MEGABYTE, SIZE_MAX);
+    sending_check(&sendings[1], 0, MEGABYTE);
+    close_and_finish();
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("stream_file_way");
+    TCase *ways = tcase_create("ways");
+
+    tcase_add_checked_fixture(ways, setup, teardown);
+    tcase_add_test(ways, a_file_that_cannot_be_read_is_told_and_the_stream_goes_on);
+    tcase_add_test(ways, without_a_descriptor_for_the_pipe_it_is_copied);
+    tcase_add_test(ways, a_blocking_socket_is_copied_to);
+    tcase_add_test(ways, a_socket_that_refuses_splice_is_copied_to);
+    tcase_add_test(ways, a_file_that_refuses_splice_is_copied);
+    tcase_add_test(ways, unix_streams_take_ranges);
+    tcase_add_test(ways, a_pipe_is_copied_to);
+    tcase_add_test(ways, small_buffers_make_many_pieces);
+    tcase_add_test(ways, without_memory_the_range_ends);
+    tcase_add_test(ways, a_restricted_reactor_sends_ranges);
+    suite_add_tcase(suite, ways);
+    return suite;
+}
