@@ -4,7 +4,8 @@
  *
  * Model. A thread creates its reactor itself, because a ring belongs to the thread that made it.
  * Start waits at a barrier of sorts, a count of threads that have been set up, and takes back
- * everything when one failed. Drain is a task posted to each reactor.
+ * everything when one failed. Drain is a task posted to each reactor; a drain that comes while that
+ * is on its way shortens the one it brings.
  *
  * Invariants. `reactor` of a member is set by its thread before it reports, and read by others only
  * after that and before join. A thread's reactor lives until the group is joined or its start
@@ -28,7 +29,8 @@ struct member {
     uint32_t left;
     bool started;
     struct kevy_task drain;
-    uint64_t drain_timeout_ns;
+    uint64_t drain_timeout_ns; /* with the group's lock, like the next */
+    bool drain_posted;
 };
 
 struct kevy_group {
@@ -38,7 +40,6 @@ struct kevy_group {
     uint32_t reported; /* members that have been set up, or failed to be */
     bool go;           /* start has decided: run, or give up */
     bool failed;
-    bool draining;
     cpu_set_t cpus;
     struct member members[];
 };
@@ -189,23 +190,36 @@ int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_opti
 static void drain_run(struct kevy_task *task, struct kevy_reactor *reactor)
 {
     struct member *member = KEVY_CONTAINER_OF(task, struct member, drain);
+    uint64_t timeout_ns;
 
-    kevy_reactor_drain(reactor, member->drain_timeout_ns);
+    pthread_mutex_lock(&member->group->lock);
+    timeout_ns = member->drain_timeout_ns;
+    member->drain_posted = false;
+    pthread_mutex_unlock(&member->group->lock);
+    kevy_reactor_drain(reactor, timeout_ns);
+}
+
+/* With the lock held. */
+static void member_drain(struct member *member, uint64_t timeout_ns)
+{
+    if (member->reactor == NULL)
+        return;
+    if (member->drain_posted) {
+        if (timeout_ns < member->drain_timeout_ns)
+            member->drain_timeout_ns = timeout_ns;
+        return;
+    }
+    member->drain.run = drain_run;
+    member->drain_timeout_ns = timeout_ns;
+    member->drain_posted = true;
+    kevy_reactor_post(member->reactor, &member->drain);
 }
 
 void kevy_group_drain(struct kevy_group *group, uint64_t timeout_ns)
 {
     pthread_mutex_lock(&group->lock);
-    for (uint32_t index = 0; index < group->options.count && !group->draining; index++) {
-        struct member *member = &group->members[index];
-
-        if (member->reactor == NULL)
-            continue;
-        member->drain.run = drain_run;
-        member->drain_timeout_ns = timeout_ns;
-        kevy_reactor_post(member->reactor, &member->drain);
-    }
-    group->draining = true;
+    for (uint32_t index = 0; index < group->options.count; index++)
+        member_drain(&group->members[index], timeout_ns);
     pthread_mutex_unlock(&group->lock);
 }
 

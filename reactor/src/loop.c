@@ -383,16 +383,25 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
     return result;
 }
 
+/*
+ * What there is to wait for. A drain waits for no timer, which alone ends nothing, and no longer
+ * minds what kevy_reactor_unref() was called for: a timer, or a listener that is closed by then.
+ */
+static int64_t reasons(const struct kevy_reactor *reactor)
+{
+    int64_t count = (int64_t)reactor->stats.objects + reactor->completions_active -
+                    reactor->completions_internal;
+
+    if (reactor->draining)
+        return reactor->references > 0 ? count + reactor->references : count;
+    return count + reactor->timers_armed + reactor->references;
+}
+
 bool reactor_alive(const struct kevy_reactor *reactor)
 {
-    int64_t reasons;
-
     if (likely(reactor->objects != NULL && reactor->references == 0))
         return true;
-    reasons = (int64_t)reactor->stats.objects + reactor->timers_armed +
-              reactor->completions_active - reactor->completions_internal + reactor->references;
-    /* The reactor's own timer is none. */
-    return reasons > kevy_timer_armed(&reactor->drain_timer) || tasks_waiting(reactor);
+    return reasons(reactor) > 0 || tasks_waiting(reactor);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

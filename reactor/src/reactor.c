@@ -28,6 +28,7 @@
 #define MEMORY_LIMIT_DEFAULT     ((size_t)64 << 20)
 #define BACKLOG_SIZE             (BACKLOG_ENTRIES * sizeof(struct kevy_sqe))
 #define REACTOR_SIZE             (sizeof(struct kevy_reactor) + _Alignof(struct kevy_reactor))
+#define DRAIN_AGAIN_NS           KEVY_MILLISECONDS(10)
 /* With too little locked memory the queues are halved this often before giving up. */
 #define SHRINK_ROUNDS 3U
 
@@ -244,11 +245,16 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
     return !stop_requested(reactor) && reactor_alive(reactor);
 }
 
+/* Last callbacks may start something new: what is there after a while meets the same end. */
 static void drain_expired(struct kevy_timer *timer)
 {
     struct kevy_reactor *reactor = KEVY_CONTAINER_OF(timer, struct kevy_reactor, drain_timer);
 
     objects_abort(reactor);
+    if (reactor->objects == NULL)
+        everything_cancel(reactor);
+    if (reactor_alive(reactor))
+        kevy_timer_start(timer, reactor, DRAIN_AGAIN_NS, drain_expired);
 }
 
 void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)

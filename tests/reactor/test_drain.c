@@ -4,6 +4,8 @@
 
 #include "reactor_test.h"
 
+#include <poll.h>
+
 static struct probe probes[4];
 static struct kevy_listener listener;
 static bool listener_gone;
@@ -178,6 +180,74 @@ START_TEST(a_stream_that_closes_already_is_not_told)
 }
 END_TEST
 
+static unsigned ticks;
+
+static void tick(struct kevy_timer *timer)
+{
+    (void)timer;
+    ticks++;
+}
+
+START_TEST(a_timer_goes_on_but_does_not_keep_a_draining_loop)
+{
+    struct kevy_timer background = {0}, periodic = {0};
+
+    kevy_timer_start_periodic(&periodic, reactor, KEVY_MILLISECONDS(1), tick);
+    kevy_timer_start(&background, reactor, KEVY_SECONDS(3600), tick);
+    kevy_reactor_unref(reactor);
+    probe_tcp(&probes[0], &probe_events);
+    turns(3);
+    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(20)));
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+    ck_assert(probes[0].closed);
+    ck_assert_uint_gt(ticks, 0);
+    kevy_timer_stop(&periodic);
+    kevy_timer_stop(&background);
+    kevy_reactor_ref(reactor);
+    probe_peer_close(&probes[0]);
+}
+END_TEST
+
+static int completion_result;
+static struct kevy_completion poll_again;
+
+static void completion_done(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    (void)flags;
+    completion_result = result;
+    ck_assert(!kevy_completion_active(completion));
+}
+
+/* A last callback that starts what nobody will ever end. */
+static void close_starts_a_poll(struct probe *probe, int reason)
+{
+    struct kevy_sqe *sqe;
+
+    (void)reason;
+    kevy_completion_init(&poll_again, reactor, completion_done);
+    sqe = kevy_completion_sqe(&poll_again);
+    ck_assert_ptr_nonnull(sqe);
+    kevy_prep_poll(sqe, probe->tag, POLLIN);
+}
+
+START_TEST(completions_in_flight_are_cancelled_at_the_deadline_even_those_started_in_close)
+{
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    probe_tcp(&probes[0], &probe_events);
+    probes[0].tag = pair[0];
+    probes[0].on_close = close_starts_a_poll;
+    turns(3);
+    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(1)));
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+    ck_assert_int_eq(completion_result, -ECANCELED);
+    probe_peer_close(&probes[0]);
+    close(pair[0]);
+    close(pair[1]);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("drain");
@@ -196,6 +266,9 @@ Suite *test_suite(void)
     tcase_add_test(drain, a_drain_after_the_deadline_has_passed_does_not_lose_it);
     tcase_add_test(drain, drain_may_be_called_from_finish);
     tcase_add_test(drain, a_stream_that_closes_already_is_not_told);
+    tcase_add_test(drain, a_timer_goes_on_but_does_not_keep_a_draining_loop);
+    tcase_add_test(drain,
+                   completions_in_flight_are_cancelled_at_the_deadline_even_those_started_in_close);
     suite_add_tcase(suite, drain);
     return suite;
 }

@@ -4,6 +4,7 @@
 
 #include "reactor_test.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,7 +16,7 @@ enum {
 struct server {
     struct kevy_listener listener;
     struct kevy_timer timer;
-    unsigned accepted, closed;
+    unsigned accepted, finishes, closed;
 };
 
 static struct server servers[MEMBERS];
@@ -313,6 +314,56 @@ START_TEST(a_drain_after_the_loops_have_ended_is_harmless)
 }
 END_TEST
 
+static void client_lingers(struct kevy_stream *stream)
+{
+    struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
+
+    __atomic_add_fetch(&client->server->finishes, 1, __ATOMIC_RELAXED);
+}
+
+static const struct kevy_stream_events lingering_events = {
+    .read = client_read, .finish = client_lingers, .close = client_close};
+
+static struct kevy_stream *lingering_accept(struct kevy_listener *from)
+{
+    struct kevy_stream *stream = client_accept(from);
+
+    return kevy_stream_init(stream, &lingering_events);
+}
+
+static int setup_lingering(struct kevy_reactor *owner, uint32_t index, void *context)
+{
+    struct server *server = (struct server *)context + index;
+    struct kevy_listener_options options = {
+        .address = "127.0.0.1", .port = port, .reuse_port = true, .accept = lingering_accept};
+
+    return kevy_listener_open(&server->listener, owner, &options);
+}
+
+START_TEST(a_later_drain_with_less_time_brings_the_end_nearer)
+{
+    struct kevy_group_options options = options_of(setup_lingering);
+    struct kevy_group *group = NULL;
+    int reserved = port_reserve(), client;
+
+    options.count = 1;
+    ck_assert_int_eq(kevy_group_start(&group, &options), 0);
+    client = plain_connect(port);
+    peer_write_text(client, "hello");
+    while (poll(&(struct pollfd){.fd = client, .events = POLLIN}, 1, -1) != 1)
+        ;
+    kevy_group_drain(group, KEVY_FOREVER);
+    while (__atomic_load_n(&servers[0].finishes, __ATOMIC_RELAXED) == 0)
+        sched_yield();
+    kevy_group_drain(group, KEVY_SECONDS(3600));
+    kevy_group_drain(group, 0);
+    ck_assert_int_eq(kevy_group_join(group), 0);
+    ck_assert_uint_eq(servers[0].closed, 1);
+    close(client);
+    close(reserved);
+}
+END_TEST
+
 static int setup_timer(struct kevy_reactor *owner, uint32_t index, void *context)
 {
     struct server *server = (struct server *)context + index;
@@ -368,6 +419,7 @@ Suite *test_suite(void)
     tcase_add_test(group, pinned_threads_have_one_cpu_each);
     tcase_add_test(group, by_default_there_is_one_reactor_for_each_cpu);
     tcase_add_test(group, a_group_shares_a_port_serves_and_drains);
+    tcase_add_test(group, a_later_drain_with_less_time_brings_the_end_nearer);
     tcase_add_test(group, a_drain_after_the_loops_have_ended_is_harmless);
     tcase_add_test(group, a_stopped_member_ends_with_timers_armed);
     tcase_add_test(group, join_counts_what_had_to_be_aborted);

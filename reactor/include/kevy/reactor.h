@@ -186,9 +186,10 @@ KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
 
 /*
  * Ends in good order: closes every listener, calls `finish` of every stream and datagram socket (or
- * closes it, where there is none) and lets them come to their end. What is still alive after
- * `timeout_ns` is aborted. From then on kevy_reactor_run() returns as soon as nothing is left.
- * Idempotent: the earliest deadline counts.
+ * closes it, where there is none) and lets them come to their end. After `timeout_ns` what is still
+ * alive is aborted, and completions in flight are cancelled. kevy_reactor_run() returns as soon as
+ * nothing is left; timers go on meanwhile, but are no longer waited for. Idempotent: the earliest
+ * deadline counts.
  */
 KEVY_API void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns);
 
