@@ -131,7 +131,7 @@ START_TEST(cancelling_what_is_not_in_flight_says_so)
 }
 END_TEST
 
-START_TEST(a_cancel_that_wins_is_answered_once_with_ecanceled)
+START_TEST(footgun_11_a_cancel_that_wins_is_answered_once_with_ecanceled)
 {
     struct request request;
     char byte;
@@ -152,7 +152,7 @@ START_TEST(a_cancel_that_wins_is_answered_once_with_ecanceled)
 }
 END_TEST
 
-START_TEST(a_cancel_that_loses_leaves_the_plain_result)
+START_TEST(footgun_11_a_cancel_that_loses_leaves_the_plain_result)
 {
     struct request request;
 
@@ -293,7 +293,7 @@ static void in_order(struct request *request)
     ck_assert_uint_eq((unsigned)(uintptr_t)request->context, order_next++);
 }
 
-START_TEST(an_overflowed_completion_queue_loses_and_reorders_nothing)
+START_TEST(footgun_1_an_overflowed_completion_queue_loses_and_reorders_nothing)
 {
     static struct request requests[500];
 
@@ -366,15 +366,15 @@ Suite *test_suite(void)
     tcase_add_test(requests, requests_of_one_completion_share_its_callback);
     tcase_add_test(requests, a_multishot_calls_back_until_one_lacks_f_more);
     tcase_add_test(requests, cancelling_what_is_not_in_flight_says_so);
-    tcase_add_test(requests, a_cancel_that_wins_is_answered_once_with_ecanceled);
-    tcase_add_test(requests, a_cancel_that_loses_leaves_the_plain_result);
+    tcase_add_test(requests, footgun_11_a_cancel_that_wins_is_answered_once_with_ecanceled);
+    tcase_add_test(requests, footgun_11_a_cancel_that_loses_leaves_the_plain_result);
     tcase_add_test(requests, cancel_reaches_every_request_of_the_completion_and_no_other);
     tcase_add_test(requests, a_completion_may_be_freed_in_its_last_callback);
     tcase_add_test(requests, a_completion_may_be_used_again_from_its_callback);
     tcase_add_test(requests, run_goes_on_while_a_completion_is_in_flight);
     tcase_add_test(requests, destroy_cancels_completions_in_flight_and_calls_them_back);
     tcase_add_test(requests, a_queue_of_one_slot_submits_and_loses_nothing);
-    tcase_add_test(requests, an_overflowed_completion_queue_loses_and_reorders_nothing);
+    tcase_add_test(requests, footgun_1_an_overflowed_completion_queue_loses_and_reorders_nothing);
     suite_add_tcase(suite, requests);
     return suite;
 }

@@ -138,7 +138,7 @@ static void descriptors_restore(void)
 }
 
 /* The limit counts from the moment the accept is armed: so lower it first. */
-START_TEST(emfile_stops_accepting_reports_and_does_not_spin)
+START_TEST(footgun_38_emfile_stops_accepting_reports_and_does_not_spin)
 {
     struct kevy_reactor_stats before, after;
 
@@ -166,7 +166,7 @@ START_TEST(emfile_stops_accepting_reports_and_does_not_spin)
 }
 END_TEST
 
-START_TEST(accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer)
+START_TEST(footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer)
 {
     open_here();
     connect_clients(3);
@@ -189,7 +189,7 @@ START_TEST(accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer)
 }
 END_TEST
 
-START_TEST(accepting_goes_on_by_itself_when_descriptors_are_free_again)
+START_TEST(footgun_38_accepting_goes_on_by_itself_when_descriptors_are_free_again)
 {
     open_here();
     connect_clients(2);
@@ -236,7 +236,7 @@ START_TEST(the_listener_may_be_closed_from_state)
 }
 END_TEST
 
-START_TEST(accepts_through_an_overflowing_completion_queue_lose_no_client)
+START_TEST(footgun_2_accepts_through_an_overflowing_completion_queue_lose_no_client)
 {
     reactor_setup_with(&(struct kevy_reactor_options){.sq_entries = 2, .cq_entries = 2});
     open_here();
@@ -261,12 +261,13 @@ Suite *test_suite(void)
     tcase_add_test(limit, a_connection_without_memory_is_shed_and_counted);
     tcase_add_test(limit, pause_leaves_clients_in_the_backlog_and_resume_takes_them);
     tcase_add_test(limit, pausing_and_resuming_at_every_pace_loses_no_client);
-    tcase_add_test(limit, emfile_stops_accepting_reports_and_does_not_spin);
-    tcase_add_test(limit, accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer);
-    tcase_add_test(limit, accepting_goes_on_by_itself_when_descriptors_are_free_again);
+    tcase_add_test(limit, footgun_38_emfile_stops_accepting_reports_and_does_not_spin);
+    tcase_add_test(limit,
+                   footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer);
+    tcase_add_test(limit, footgun_38_accepting_goes_on_by_itself_when_descriptors_are_free_again);
     tcase_add_test(limit, a_listener_that_ran_out_of_descriptors_can_be_closed);
     tcase_add_test(limit, the_listener_may_be_closed_from_state);
-    tcase_add_test(limit, accepts_through_an_overflowing_completion_queue_lose_no_client);
+    tcase_add_test(limit, footgun_2_accepts_through_an_overflowing_completion_queue_lose_no_client);
     suite_add_tcase(suite, limit);
     return suite;
 }

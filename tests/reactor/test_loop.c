@@ -422,7 +422,7 @@ START_TEST(an_idle_loop_sleeps)
 END_TEST
 
 /* The end of a connection is one completion, whatever else its flags say (F_SOCK_NONEMPTY). */
-START_TEST(the_end_of_a_stream_costs_one_completion)
+START_TEST(footgun_48_the_end_of_a_stream_costs_one_completion)
 {
     struct kevy_reactor_stats before;
 
@@ -546,7 +546,7 @@ Suite *test_suite(void)
     tcase_add_test(loop, a_busy_turn_is_bounded_and_the_rest_follows_without_a_sleep);
     tcase_add_test(loop, timers_have_their_turn_between_bounded_batches);
     tcase_add_test(loop, an_idle_loop_sleeps);
-    tcase_add_test(loop, the_end_of_a_stream_costs_one_completion);
+    tcase_add_test(loop, footgun_48_the_end_of_a_stream_costs_one_completion);
     tcase_add_test(loop, after_destroy_ports_and_descriptors_are_free_at_once);
     tcase_add_test_raise_signal(loop, run_inside_a_callback_is_an_assertion, SIGABRT);
     tcase_add_test_raise_signal(loop, destroy_inside_a_callback_is_an_assertion, SIGABRT);

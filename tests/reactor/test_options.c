@@ -218,7 +218,7 @@ static uint64_t settle(void)
     return timeout_ns;
 }
 
-START_TEST(what_arrives_makes_the_descriptor_readable)
+START_TEST(footgun_28_what_arrives_makes_the_descriptor_readable)
 {
     struct probe probe;
 
@@ -310,7 +310,7 @@ Suite *test_suite(void)
     tcase_add_test(options, too_many_operations_are_refused);
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
     tcase_add_test(options, a_turn_is_measured_when_asked_for);
-    tcase_add_test(embedding, what_arrives_makes_the_descriptor_readable);
+    tcase_add_test(embedding, footgun_28_what_arrives_makes_the_descriptor_readable);
     tcase_add_test(embedding, a_post_from_another_thread_wakes_the_foreign_loop);
     tcase_add_test(embedding, the_next_timeout_is_that_of_the_first_timer);
     suite_add_tcase(suite, options);

@@ -70,7 +70,7 @@ static void busy_streams_progress(uint32_t buffers, uint32_t buffer_size, unsign
     abort_all(count);
 }
 
-START_TEST(a_pool_of_one_buffer_with_100_busy_streams_makes_progress_for_all)
+START_TEST(footgun_3_a_pool_of_one_buffer_with_100_busy_streams_makes_progress_for_all)
 {
     busy_streams_progress(1, 256, BUSY);
 }
@@ -82,7 +82,7 @@ START_TEST(small_pools_serve_many_streams)
 }
 END_TEST
 
-START_TEST(enobufs_never_reaches_the_user)
+START_TEST(footgun_3_enobufs_never_reaches_the_user)
 {
     pool(1, 64);
     for (unsigned index = 0; index < 10; index++) {
@@ -101,7 +101,7 @@ END_TEST
 
 /* Streams that were armed while the pool was empty have nothing to read yet; once starved, they
  * must be armed again although no buffer ever goes to them. */
-START_TEST(idle_streams_that_starved_hear_their_first_byte)
+START_TEST(footgun_3_idle_streams_that_starved_hear_their_first_byte)
 {
     pool(1, 64);
     for (unsigned index = 0; index < 20; index++)
@@ -309,7 +309,7 @@ START_TEST(the_oldest_starved_is_served_first)
 }
 END_TEST
 
-START_TEST(a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns)
+START_TEST(footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns)
 {
     probe_tcp(&probes[0], &probe_events);
     probe_tcp(&probes[1], &probe_events);
@@ -423,17 +423,19 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(pools, reactor_setup, reactor_teardown);
     tcase_set_timeout(pools, 30);
-    tcase_add_test(pools, a_pool_of_one_buffer_with_100_busy_streams_makes_progress_for_all);
+    tcase_add_test(pools,
+                   footgun_3_a_pool_of_one_buffer_with_100_busy_streams_makes_progress_for_all);
     tcase_add_loop_test(pools, small_pools_serve_many_streams, 0, 7);
-    tcase_add_test(pools, enobufs_never_reaches_the_user);
-    tcase_add_test(pools, idle_streams_that_starved_hear_their_first_byte);
+    tcase_add_test(pools, footgun_3_enobufs_never_reaches_the_user);
+    tcase_add_test(pools, footgun_3_idle_streams_that_starved_hear_their_first_byte);
     tcase_add_test(pools, a_paused_flood_does_not_stop_the_others);
     tcase_add_test(pools, an_echo_client_that_does_not_read_does_not_stop_the_others);
     tcase_add_test(pools, retained_buffers_beyond_half_the_pool_become_copies);
     tcase_add_test(pools, retaining_at_memory_limit_is_refused_and_the_stream_lives_on);
     tcase_add_loop_test(pools, floods_that_starve_each_other_all_make_progress, 0, 6);
     tcase_add_test(pools, the_oldest_starved_is_served_first);
-    tcase_add_test(pools, a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns);
+    tcase_add_test(
+        pools, footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns);
     tcase_add_test(pools, recv_ended_by_cq_overflow_with_data_in_the_last_cqe_loses_nothing);
     tcase_add_test(pools, buffers_freed_by_a_resume_reach_the_starved_without_another_event);
     tcase_add_test(pools, closing_starved_streams_leaves_the_queue_in_order);

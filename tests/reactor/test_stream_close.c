@@ -59,7 +59,7 @@ START_TEST(graceful_close_delivers_every_byte_to_a_slow_reader)
 }
 END_TEST
 
-START_TEST(close_with_an_armed_recv_sends_fin_at_once)
+START_TEST(footgun_10_close_with_an_armed_recv_sends_fin_at_once)
 {
     char byte;
 
@@ -393,7 +393,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(close, reactor_setup, reactor_teardown);
     tcase_set_timeout(close, 20);
     tcase_add_test(close, graceful_close_delivers_every_byte_to_a_slow_reader);
-    tcase_add_test(close, close_with_an_armed_recv_sends_fin_at_once);
+    tcase_add_test(close, footgun_10_close_with_an_armed_recv_sends_fin_at_once);
     tcase_add_test(close, a_peer_that_still_sends_gets_the_whole_answer_and_no_reset);
     tcase_add_test(close, close_does_not_call_back_before_the_peer_has_ended);
     tcase_add_test(close, lingering_is_bounded_when_the_peer_never_ends);

@@ -188,7 +188,7 @@ START_TEST(two_writes_never_interleave_a_megabyte_each_a_slow_reader_40_rounds)
 }
 END_TEST
 
-START_TEST(copies_references_and_more_copies_keep_their_order_through_short_sends)
+START_TEST(footgun_20_copies_references_and_more_copies_keep_their_order_through_short_sends)
 {
     enum {
         PIECES = 3000,
@@ -434,7 +434,7 @@ static void many_vectored_sends(uint32_t sq_entries)
         probe_finish(&probes[index]);
 }
 
-START_TEST(vectored_sends_through_a_full_submission_queue_keep_their_bytes)
+START_TEST(footgun_16_vectored_sends_through_a_full_submission_queue_keep_their_bytes)
 {
     many_vectored_sends((uint32_t)_i);
 }
@@ -526,7 +526,8 @@ Suite *test_suite(void)
     tcase_add_test(write, a_write_of_64_parts_with_empty_ones_arrives_whole);
     tcase_add_test(write, a_write_of_no_bytes_is_refused);
     tcase_add_test(write, two_writes_never_interleave_a_megabyte_each_a_slow_reader_40_rounds);
-    tcase_add_test(write, copies_references_and_more_copies_keep_their_order_through_short_sends);
+    tcase_add_test(
+        write, footgun_20_copies_references_and_more_copies_keep_their_order_through_short_sends);
     tcase_add_test(write, above_the_high_mark_a_write_answers_eagain_and_drain_follows);
     tcase_add_test(write, drain_does_not_come_without_eagain);
     tcase_add_test(write, drain_may_fill_the_queue_again);
@@ -537,8 +538,8 @@ Suite *test_suite(void)
     tcase_add_test(write, a_write_queued_again_from_done_after_abort_is_refused);
     tcase_add_test(write, a_done_that_aborts_leaves_the_other_writes_their_report);
     tcase_add_test(write, a_write_without_done_is_fine);
-    tcase_add_loop_test(write, vectored_sends_through_a_full_submission_queue_keep_their_bytes, 1,
-                        9);
+    tcase_add_loop_test(
+        write, footgun_16_vectored_sends_through_a_full_submission_queue_keep_their_bytes, 1, 9);
     tcase_add_test(write, memory_limit_refuses_a_copy_whole_and_leaves_the_stream_alone);
     tcase_add_test(write, copies_sent_from_done_arrive_once_and_in_order);
     tcase_add_test(write, the_longest_queue_does_not_wrap);

@@ -123,7 +123,7 @@ static void abort_and_finish(void)
     probe_finish(&probe);
 }
 
-START_TEST(a_zero_copy_write_arrives_whole_and_reports_twice)
+START_TEST(footgun_23_a_zero_copy_write_arrives_whole_and_reports_twice)
 {
     open_tcp();
     write_zero_copy(&reports[0], big, 40000);
@@ -135,7 +135,7 @@ START_TEST(a_zero_copy_write_arrives_whole_and_reports_twice)
 }
 END_TEST
 
-START_TEST(released_waits_for_the_peer_and_done_does_not)
+START_TEST(footgun_23_released_waits_for_the_peer_and_done_does_not)
 {
     open_tcp();
     write_unread(&reports[0]);
@@ -216,7 +216,7 @@ START_TEST(short_sends_are_resumed)
 }
 END_TEST
 
-START_TEST(a_write_below_the_minimum_is_copied)
+START_TEST(footgun_23_a_write_below_the_minimum_is_copied)
 {
     open_tcp();
     write_zero_copy(&reports[0], big, 32767);
@@ -251,7 +251,7 @@ START_TEST(released_follows_done_of_an_ordinary_write)
 }
 END_TEST
 
-START_TEST(a_report_that_the_kernel_copied_ends_zero_copy)
+START_TEST(footgun_23_a_report_that_the_kernel_copied_ends_zero_copy)
 {
     open_tcp();
     for (unsigned index = 0; index < 3; index++) {
@@ -265,7 +265,7 @@ START_TEST(a_report_that_the_kernel_copied_ends_zero_copy)
 }
 END_TEST
 
-START_TEST(a_unix_stream_falls_back_to_copying)
+START_TEST(footgun_23_a_unix_stream_falls_back_to_copying)
 {
     probe_unix(&probe, &probe_events);
     kevy_stream_marks(&probe.stream, 1 << 20, 64 << 20);
@@ -292,7 +292,7 @@ static bool may_change_user(void)
 #endif
 }
 
-START_TEST(too_little_locked_memory_falls_back_to_copying)
+START_TEST(footgun_24_too_little_locked_memory_falls_back_to_copying)
 {
     static const struct rlimit none = {0, 0};
 
@@ -480,8 +480,8 @@ Suite *test_suite(void)
     TCase *ending = tcase_create("ending");
 
     tcase_add_checked_fixture(reporting, setup, reactor_teardown);
-    tcase_add_test(reporting, a_zero_copy_write_arrives_whole_and_reports_twice);
-    tcase_add_test(reporting, released_waits_for_the_peer_and_done_does_not);
+    tcase_add_test(reporting, footgun_23_a_zero_copy_write_arrives_whole_and_reports_twice);
+    tcase_add_test(reporting, footgun_23_released_waits_for_the_peer_and_done_does_not);
     tcase_add_test(reporting, the_next_write_does_not_wait_for_the_release);
     tcase_add_test(reporting, order_is_kept_among_copies_and_zero_copies);
     tcase_add_test(reporting, several_parts_leave_in_one_zero_copy_send);
@@ -491,15 +491,15 @@ Suite *test_suite(void)
     tcase_add_test(reporting, random_mixes_keep_their_order_and_report_twice);
     suite_add_tcase(suite, reporting);
     tcase_add_checked_fixture(copying, setup, reactor_teardown);
-    tcase_add_test(copying, a_write_below_the_minimum_is_copied);
+    tcase_add_test(copying, footgun_23_a_write_below_the_minimum_is_copied);
     tcase_add_test(copying, the_minimum_is_an_option);
     tcase_add_test(copying, released_follows_done_of_an_ordinary_write);
-    tcase_add_test(copying, a_report_that_the_kernel_copied_ends_zero_copy);
-    tcase_add_test(copying, a_unix_stream_falls_back_to_copying);
+    tcase_add_test(copying, footgun_23_a_report_that_the_kernel_copied_ends_zero_copy);
+    tcase_add_test(copying, footgun_23_a_unix_stream_falls_back_to_copying);
     if (may_change_user())
-        tcase_add_test(copying, too_little_locked_memory_falls_back_to_copying);
+        tcase_add_test(copying, footgun_24_too_little_locked_memory_falls_back_to_copying);
     else
-        support_skip("too_little_locked_memory_falls_back_to_copying",
+        support_skip("footgun_24_too_little_locked_memory_falls_back_to_copying",
                      "built with AddressSanitizer");
     suite_add_tcase(suite, copying);
     tcase_add_checked_fixture(ending, setup, reactor_teardown);

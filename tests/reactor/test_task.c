@@ -237,7 +237,7 @@ static void *sleeper_main(void *argument)
     return NULL;
 }
 
-START_TEST(a_burst_of_posts_to_a_sleeping_loop_costs_one_wake)
+START_TEST(footgun_30_a_burst_of_posts_to_a_sleeping_loop_costs_one_wake)
 {
     enum {
         ROUNDS = 100,
@@ -280,7 +280,7 @@ static void *poster_of_burst(void *argument)
     return NULL;
 }
 
-START_TEST(a_loop_that_does_not_sleep_is_not_woken)
+START_TEST(footgun_30_a_loop_that_does_not_sleep_is_not_woken)
 {
     static struct kevy_task burst[100];
     pthread_t thread;
@@ -320,7 +320,7 @@ START_TEST(stop_from_another_thread_is_never_missed)
 END_TEST
 
 /* A tiny completion queue ends the multishot poll behind the wake: it has to be armed again. */
-START_TEST(a_wake_survives_a_completion_queue_that_overflows)
+START_TEST(footgun_30_a_wake_survives_a_completion_queue_that_overflows)
 {
     struct kevy_timer timer;
 
@@ -376,12 +376,12 @@ Suite *test_suite(void)
     tcase_add_test(tasks, a_task_that_defers_itself_runs_once_a_turn);
     tcase_add_test(tasks, a_task_that_posts_itself_runs_once_a_turn);
     tcase_add_test(tasks, a_task_may_be_freed_in_its_callback);
-    tcase_add_test(tasks, a_loop_that_does_not_sleep_is_not_woken);
+    tcase_add_test(tasks, footgun_30_a_loop_that_does_not_sleep_is_not_woken);
     tcase_add_test(tasks, stop_from_another_thread_is_never_missed);
-    tcase_add_test(tasks, a_wake_survives_a_completion_queue_that_overflows);
+    tcase_add_test(tasks, footgun_30_a_wake_survives_a_completion_queue_that_overflows);
     tcase_add_test(tasks, run_once_is_not_busy_for_ever_after_a_stop);
     tcase_set_timeout(threads, 30);
-    tcase_add_test(threads, a_burst_of_posts_to_a_sleeping_loop_costs_one_wake);
+    tcase_add_test(threads, footgun_30_a_burst_of_posts_to_a_sleeping_loop_costs_one_wake);
     suite_add_tcase(suite, tasks);
     suite_add_tcase(suite, threads);
     return suite;
