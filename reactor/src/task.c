@@ -6,6 +6,9 @@
  * whole list at once and turns it round, so each poster's order is kept and no task can be lost or
  * doubled. Taking all at once also rules out the ABA problem: nothing is ever popped alone.
  *
+ * A turn runs what was deferred, then what was posted, TASKS_PER_TURN of them at most. What is left
+ * becomes the first of the deferred: older tasks of a poster always run before its newer ones.
+ *
  * Waking. A poster pushes, then looks whether the loop sleeps; the loop says that it sleeps, then
  * looks whether something was pushed. Full fences between the two keep both from missing the other
  * (partner: sleep_begin() in loop.c). The first poster to see `sleeping` clears it and writes the
@@ -17,6 +20,8 @@
 
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#define TASKS_PER_TURN 4096U
 
 static void wake(struct kevy_reactor *reactor)
 {
@@ -62,8 +67,8 @@ void kevy_reactor_stop(struct kevy_reactor *reactor)
     wake(reactor);
 }
 
-/* Everything posted so far, oldest first. */
-static struct kevy_task *posted_take(struct kevy_reactor *reactor)
+/* Everything posted so far, oldest first; *last is the newest. */
+static struct kevy_task *posted_take(struct kevy_reactor *reactor, struct kevy_task **last)
 {
     struct kevy_task *newest = NULL;
     struct kevy_task *oldest = NULL;
@@ -71,6 +76,7 @@ static struct kevy_task *posted_take(struct kevy_reactor *reactor)
     if (likely(__atomic_load_n(&reactor->posted, __ATOMIC_RELAXED) == NULL))
         return NULL;
     newest = __atomic_exchange_n(&reactor->posted, NULL, __ATOMIC_ACQUIRE);
+    *last = newest;
     while (newest != NULL) {
         struct kevy_task *next = newest->next;
 
@@ -81,33 +87,50 @@ static struct kevy_task *posted_take(struct kevy_reactor *reactor)
     return oldest;
 }
 
-static void list_run(struct kevy_reactor *reactor, struct kevy_task *task)
+/* Takes what there is to run, the deferred before the posted; *last is the last of it. */
+static struct kevy_task *due_take(struct kevy_reactor *reactor, struct kevy_task **last)
 {
-    while (task != NULL) {
-        struct kevy_task *next = task->next; /* the task may be gone when its callback returns */
+    struct kevy_task *deferred = reactor->deferred_first, *deferred_last = reactor->deferred_last;
+    struct kevy_task *posted = posted_take(reactor, last);
 
-        reactor->stats.tasks_run++;
-        task->run(task, reactor);
-        task = next;
-    }
+    reactor->deferred_first = NULL;
+    reactor->deferred_last = NULL;
+    if (deferred == NULL)
+        return posted;
+    deferred_last->next = posted;
+    if (posted == NULL)
+        *last = deferred_last;
+    return deferred;
 }
 
 /* What the tasks of this turn post and defer belongs to the next: a task that posts itself starves
  * nobody. */
 void tasks_run_due(struct kevy_reactor *reactor)
 {
-    struct kevy_task *posted = posted_take(reactor);
-    struct kevy_task *deferred = reactor->deferred_first;
+    struct kevy_task *last = NULL;
+    struct kevy_task *task = due_take(reactor, &last);
 
-    reactor->deferred_first = NULL;
-    reactor->deferred_last = NULL;
-    list_run(reactor, posted);
-    list_run(reactor, deferred);
+    for (unsigned count = 0; count < TASKS_PER_TURN && task != NULL; count++) {
+        struct kevy_task *next = task->next; /* the task may be gone when its callback returns */
+
+        reactor->stats.tasks_run++;
+        task->run(task, reactor);
+        task = next;
+    }
+    if (likely(task == NULL))
+        return;
+    last->next = reactor->deferred_first;
+    if (reactor->deferred_last == NULL)
+        reactor->deferred_last = last;
+    reactor->deferred_first = task;
 }
 
-/* The library's own tasks of a list, oldest first. */
-static void list_run_own(struct kevy_reactor *reactor, struct kevy_task *task)
+/* The library's own tasks, oldest first; the others are forgotten. */
+void tasks_run_own(struct kevy_reactor *reactor)
 {
+    struct kevy_task *last = NULL;
+    struct kevy_task *task = due_take(reactor, &last);
+
     while (task != NULL) {
         struct kevy_task *next = task->next;
 
@@ -115,13 +138,6 @@ static void list_run_own(struct kevy_reactor *reactor, struct kevy_task *task)
             task->run(task, reactor);
         task = next;
     }
-}
-
-void tasks_run_own(struct kevy_reactor *reactor)
-{
-    list_run_own(reactor, posted_take(reactor));
-    reactor->deferred_first = NULL;
-    reactor->deferred_last = NULL;
 }
 
 static void woken(struct kevy_completion *completion, int result, uint32_t flags)

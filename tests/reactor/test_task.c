@@ -158,6 +158,33 @@ START_TEST(a_task_that_posts_itself_runs_once_a_turn)
 }
 END_TEST
 
+START_TEST(a_turn_runs_a_bounded_number_of_tasks_and_keeps_their_order)
+{
+    enum {
+        FIRST = 15000,
+    };
+    unsigned before, turns_taken = 0;
+
+    loop_thread = pthread_self();
+    posted = calloc(POSTS, sizeof *posted);
+    ck_assert_ptr_nonnull(posted);
+    for (unsigned index = 0; index < POSTS; index++)
+        posted[index] = (struct numbered){.task = {.run = numbered_run}, .number = index};
+    for (unsigned index = 0; index < FIRST; index++)
+        kevy_reactor_post(reactor, &posted[index].task);
+    for (before = 0; total < POSTS; before = total, turns_taken++) {
+        turn_now();
+        ck_assert_uint_gt(total, before);
+        ck_assert_uint_le(total - before, 4096);
+        if (before == 0)
+            for (unsigned index = FIRST; index < POSTS; index++)
+                kevy_reactor_post(reactor, &posted[index].task);
+    }
+    ck_assert_uint_ge(turns_taken, POSTS / 4096);
+    free(posted);
+}
+END_TEST
+
 static void free_run(struct kevy_task *task, struct kevy_reactor *owner)
 {
     (void)owner;
@@ -374,6 +401,7 @@ Suite *test_suite(void)
     tcase_add_test(tasks, posts_of_the_own_thread_run_next_turn_in_order);
     tcase_add_test(tasks, deferred_tasks_run_next_turn_in_order);
     tcase_add_test(tasks, a_task_that_defers_itself_runs_once_a_turn);
+    tcase_add_test(tasks, a_turn_runs_a_bounded_number_of_tasks_and_keeps_their_order);
     tcase_add_test(tasks, a_task_that_posts_itself_runs_once_a_turn);
     tcase_add_test(tasks, a_task_may_be_freed_in_its_callback);
     tcase_add_test(tasks, footgun_30_a_loop_that_does_not_sleep_is_not_woken);

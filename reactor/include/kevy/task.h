@@ -36,7 +36,7 @@ struct kevy_task {
 KEVY_API void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task);
 
 /* As kevy_reactor_post() from the reactor's own thread, without an atomic operation: runs next
- * turn. */
+ * turn, or behind the older ones where there are more than the 4096 that a turn runs. */
 KEVY_API void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task);
 
 KEVY_END_DECLS
