@@ -183,6 +183,18 @@ static void everything_cancel(struct kevy_reactor *reactor)
         kevy_prep_cancel(sqe, 0, KEVY_ASYNC_CANCEL_ANY);
 }
 
+/* Asks whatever there is to end. Its last callbacks may start something new, of any kind: so this
+ * is called before each turn until nothing is left. */
+static void everything_end(struct kevy_reactor *reactor)
+{
+    timers_forget(reactor);
+    objects_abort(reactor);
+    if (reactor->objects != NULL)
+        reactor->own_polls_ended = true;   /* jobs of the workers come home by the wake */
+    else if (reactor->cancels_active == 0) /* one at a time: each is a completion more */
+        everything_cancel(reactor);
+}
+
 uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
 {
     uint32_t left;
@@ -193,19 +205,12 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     assert(pthread_equal(reactor->owner, pthread_self()));
     left = reactor->stats.objects;
     reactor->destroying = true;
+    while (reactor->objects != NULL || reactor_operations(reactor) != 0) {
+        everything_end(reactor);
+        if (reactor_turn(reactor, KEVY_FOREVER) < 0)
+            break;
+    }
     timers_forget(reactor);
-    /* A last callback may start something new; it meets the same end in the next round. */
-    while (reactor->objects != NULL) {
-        objects_abort(reactor);
-        if (reactor_turn(reactor, KEVY_FOREVER) < 0)
-            break;
-    }
-    while (reactor_operations(reactor) != 0) {
-        if (reactor->cancels_active == 0) /* one at a time: each is a completion more to wait for */
-            everything_cancel(reactor);
-        if (reactor_turn(reactor, KEVY_FOREVER) < 0)
-            break;
-    }
     parts_close(reactor);
     return left;
 }
