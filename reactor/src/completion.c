@@ -40,6 +40,7 @@ struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
     struct kevy_reactor *reactor = completion->reactor;
     struct kevy_sqe *sqe = NULL;
 
+    thread_check(reactor);
     /* Behind a backlog only the backlog keeps the order. */
     if (reactor->backlog_count == 0)
         sqe = reactor_sqe(reactor, completion, OPERATION_COMPLETION);
@@ -59,6 +60,7 @@ int kevy_completion_cancel(struct kevy_completion *completion)
 
     if (completion->in_flight == 0)
         return -ENOENT;
+    thread_check(reactor);
     if (reactor->backlog_count == 0)
         sqe = reactor_cancel_sqe(reactor);
     if (sqe == NULL) {

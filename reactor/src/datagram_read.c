@@ -284,6 +284,8 @@ void datagram_read_close(struct kevy_datagram *datagram)
 
 void kevy_datagram_pause(struct kevy_datagram *datagram)
 {
+    if (datagram->object.state == DATAGRAM_OPEN)
+        thread_check(datagram->object.reactor);
     datagram->object.flags |= DATAGRAM_PAUSED;
 }
 

@@ -41,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory.h"
 #include "probes.h"
@@ -144,6 +145,7 @@ struct kevy_reactor {
     sigset_t signals_watched;
     sigset_t signals_blocked_before;
     pthread_t owner;
+    pid_t process;
     struct kevy_reactor_stats stats;
 
     /* Written by other threads, so on a line of its own. */
@@ -155,6 +157,21 @@ struct kevy_reactor {
 static inline uint64_t add_saturated(uint64_t a_ns, uint64_t b_ns)
 {
     return b_ns > UINT64_MAX - a_ns ? UINT64_MAX : a_ns + b_ns;
+}
+
+/* Of what the reactor's own thread alone may call. Not for the hot path: a call and a compare. */
+static inline void thread_check(const struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    assert(pthread_equal(reactor->owner, pthread_self()));
+}
+
+/* A forked child has the thread's name for its own, but none of what is shared with the kernel. A
+ * system call, hence not in every turn. */
+static inline void process_check(const struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    assert(reactor->process == getpid());
 }
 
 static inline uint64_t user_data_make(const void *owner, enum operation operation)
@@ -233,6 +250,7 @@ static inline bool objects_pending(const struct kevy_reactor *reactor)
 /* Makes the object's flush come, at the end of this turn. */
 static inline void object_pend(struct kevy_object *object)
 {
+    thread_check(object->reactor);
     if (object->pending_next != NULL)
         return;
     object->pending_next = object->reactor->pending;

@@ -205,6 +205,7 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
     uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
 
     assert(!reactor->running);
+    thread_check(reactor);
     embed_clear(reactor);
     submit_now(reactor);
     reactor_clock(reactor);

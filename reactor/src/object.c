@@ -38,7 +38,7 @@ static const struct {
 
 void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind)
 {
-    assert(pthread_equal(reactor->owner, pthread_self()));
+    thread_check(reactor);
     object->reactor = reactor;
     object->kind = (uint8_t)kind;
     object->in_flight = 0;

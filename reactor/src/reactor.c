@@ -138,6 +138,7 @@ static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor
     reactor->signal_fd = -1;
     reactor->embed_fd = -1;
     reactor->owner = pthread_self();
+    reactor->process = getpid();
     memory_init(&reactor->memory, options->allocator, options->buffer_size, options->memory_limit);
     reactor_clock(reactor);
     wheel_init(&reactor->timers, reactor->now_ns);
@@ -202,7 +203,8 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     if (reactor == NULL)
         return 0;
     assert(!reactor->running);
-    assert(pthread_equal(reactor->owner, pthread_self()));
+    thread_check(reactor);
+    process_check(reactor);
     left = reactor->stats.objects;
     reactor->destroying = true;
     while (reactor->objects != NULL || reactor_operations(reactor) != 0) {
@@ -225,7 +227,8 @@ static bool stop_requested(struct kevy_reactor *reactor)
 
 int kevy_reactor_run(struct kevy_reactor *reactor)
 {
-    assert(pthread_equal(reactor->owner, pthread_self()));
+    thread_check(reactor);
+    process_check(reactor);
     reactor_clock(reactor);
     while (reactor_alive(reactor)) {
         int error = reactor_turn(reactor, KEVY_FOREVER);
@@ -242,7 +245,8 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
 {
     int error;
 
-    assert(pthread_equal(reactor->owner, pthread_self()));
+    thread_check(reactor);
+    process_check(reactor);
     reactor_clock(reactor);
     error = reactor_turn(reactor, timeout_ns);
     if (error < 0)
@@ -267,7 +271,7 @@ void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)
     struct kevy_timer *timer = &reactor->drain_timer;
     uint64_t deadline_ns = add_saturated(clock_now(reactor), timeout_ns);
 
-    assert(pthread_equal(reactor->owner, pthread_self()));
+    thread_check(reactor);
     if (!reactor->draining) {
         reactor->draining = true;
         for (struct kevy_object *object = reactor->objects; object != NULL; object = object->next) {
@@ -283,11 +287,13 @@ void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)
 
 void kevy_reactor_ref(struct kevy_reactor *reactor)
 {
+    thread_check(reactor);
     reactor->references++;
 }
 
 void kevy_reactor_unref(struct kevy_reactor *reactor)
 {
+    thread_check(reactor);
     reactor->references--;
 }
 
@@ -295,6 +301,7 @@ int kevy_reactor_descriptor(struct kevy_reactor *reactor)
 {
     int fd, error;
 
+    thread_check(reactor);
     if (reactor->embed_fd >= 0)
         return reactor->embed_fd;
     fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -323,6 +330,7 @@ void kevy_reactor_each(struct kevy_reactor *reactor, kevy_reactor_visit visit, v
 {
     struct kevy_object *object = reactor->objects;
 
+    thread_check(reactor);
     while (object != NULL) {
         struct kevy_object *next = object->next;
 
@@ -333,6 +341,7 @@ void kevy_reactor_each(struct kevy_reactor *reactor, kevy_reactor_visit visit, v
 
 void kevy_reactor_stats_get(const struct kevy_reactor *reactor, struct kevy_reactor_stats *stats)
 {
+    thread_check(reactor);
     *stats = reactor->stats;
     stats->operations = reactor_operations(reactor) - reactor->completions_internal;
     stats->memory = reactor->memory.used;

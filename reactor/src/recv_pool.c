@@ -218,6 +218,7 @@ int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)
 void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *shared)
 {
     assert(kept->block != NULL);
+    thread_check(kept->reactor);
     kept->block->refs++;
     *shared = *kept;
 }
@@ -226,6 +227,7 @@ void kevy_buffer_release(struct kevy_buffer *kept)
 {
     if (kept->block == NULL)
         return;
+    thread_check(kept->reactor);
     block_release(kept->reactor, kept->block);
     memset(kept, 0, sizeof *kept);
 }

@@ -210,7 +210,7 @@ void kevy_lookup_cancel(struct kevy_lookup *lookup)
 
     if (lookup->object.state != LOOKUP_RUNNING)
         return;
-    assert(pthread_equal(lookup->object.reactor->owner, pthread_self()));
+    thread_check(lookup->object.reactor);
     lookup->object.state = LOOKUP_CANCELLED;
     lookup->query = NULL;
     /* The loop's own field: a worker that runs the query does not look at it. */

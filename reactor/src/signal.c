@@ -111,6 +111,7 @@ int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, i
         return -EINVAL;
     if (watch->reactor != NULL)
         return -EINVAL;
+    thread_check(reactor);
     error = signals_open(reactor);
     if (error < 0)
         return error;
@@ -138,6 +139,7 @@ void kevy_signal_stop(struct kevy_signal *watch)
 
     if (reactor == NULL)
         return;
+    thread_check(reactor);
     for (link = &reactor->signals; *link != watch;)
         link = &(*link)->next;
     *link = watch->next;

@@ -62,6 +62,7 @@ void stream_deadline_file(struct kevy_stream *stream)
     uint32_t earliest = deadline_earliest(stream);
     uint64_t earliest_ns;
 
+    thread_check(reactor);
     if (earliest == 0)
         return;
     earliest_ns = tick_whole(reactor, earliest) << WHEEL_TICK_SHIFT;

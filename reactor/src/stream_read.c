@@ -303,6 +303,8 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
 
 void kevy_stream_pause(struct kevy_stream *stream)
 {
+    if (stream->object.state != STREAM_IDLE)
+        thread_check(stream->object.reactor);
     stream->object.flags |= STREAM_PAUSED;
 }
 
@@ -319,6 +321,7 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
 {
     if (source->object.state != STREAM_OPEN || target->object.state != STREAM_OPEN)
         return;
+    thread_check(source->object.reactor);
     if (stream_has(source, STREAM_HELD) || target->queued <= target->mark_low)
         return;
     /* Held or starved: the starved queue is left, and buffers are waited for with POLL_FIRST later.

@@ -145,6 +145,7 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
 
     if (unlikely(!writable(stream)))
         return -EPIPE;
+    thread_check(reactor);
     if (length == 0)
         return 0;
     if (unlikely(length > LENGTH_MAX))
@@ -169,6 +170,7 @@ int stream_write_allowed(struct kevy_stream *stream)
 {
     if (!writable(stream))
         return -EPIPE;
+    thread_check(stream->object.reactor);
     return queue_full(stream) ? -EAGAIN : 0;
 }
 
@@ -192,6 +194,7 @@ int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
 
     if (!writable(stream))
         return -EPIPE;
+    thread_check(reactor);
     if (write->count == 0 || write->count > PARTS_MAX || (write->flags & ~KEVY_WRITE_ZERO_COPY) ||
         (write->flags != 0 && write->released == NULL))
         return -EINVAL;
@@ -275,6 +278,7 @@ static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *b
     struct kevy_stream *source = buffer->source;
     int error = 0;
 
+    thread_check(buffer->reactor);
     assert(buffer->use != BUFFER_QUEUED); /* once; parts of it, and kept ones, as often as liked */
     if (!writable(stream)) {
         error = -EPIPE;
@@ -331,6 +335,7 @@ int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *bu
     assert(offset <= buffer->length && length <= buffer->length - offset);
     if (unlikely(!writable(stream)))
         return -EPIPE;
+    thread_check(stream->object.reactor);
     if (length == 0)
         return 0;
     return queue_bytes(stream, buffer, buffer->data + offset, length);

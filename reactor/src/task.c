@@ -52,7 +52,7 @@ void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
 
 void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task)
 {
-    assert(pthread_equal(reactor->owner, pthread_self()));
+    thread_check(reactor);
     task->next = NULL;
     if (reactor->deferred_last != NULL)
         reactor->deferred_last->next = task;

@@ -22,6 +22,7 @@ static void timer_file(struct kevy_timer *timer, uint64_t deadline_ns)
 void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, uint64_t delay_ns,
                       kevy_timer_fire fire)
 {
+    thread_check(reactor);
     kevy_timer_stop(timer);
     timer->reactor = reactor;
     timer->fire = fire;
@@ -59,6 +60,7 @@ void kevy_timer_stop(struct kevy_timer *timer)
 {
     if (!kevy_timer_armed(timer))
         return;
+    thread_check(timer->reactor);
     wheel_unfile(&timer->node);
     timer->reactor->timers_armed--;
 }

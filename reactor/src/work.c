@@ -65,7 +65,7 @@ int kevy_work_cancel(struct kevy_work *work)
 {
     if (work->object.state == WORK_IDLE)
         return -ENOENT;
-    assert(pthread_equal(work->object.reactor->owner, pthread_self()));
+    thread_check(work->object.reactor);
     return job_cancel(&work->job);
 }
 

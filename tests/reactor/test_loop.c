@@ -4,7 +4,6 @@
 
 #include "reactor_test.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -484,42 +483,6 @@ START_TEST(destroy_inside_a_callback_is_an_assertion)
 }
 END_TEST
 
-static void *foreign_main(void *argument)
-{
-    unsigned call = *(const unsigned *)argument;
-
-    switch (call) {
-    case 0:
-        (void)kevy_reactor_run(reactor);
-        break;
-    case 1:
-        (void)kevy_reactor_run_once(reactor, 0);
-        break;
-    case 2:
-        kevy_reactor_drain(reactor, 0);
-        break;
-    case 3:
-        kevy_reactor_defer(reactor, &tasks[0]);
-        break;
-    case 4:
-        probe_tcp(&probes[0], &probe_events);
-        break;
-    default:
-        (void)kevy_reactor_destroy(reactor);
-    }
-    return NULL;
-}
-
-START_TEST(a_call_from_a_foreign_thread_is_an_assertion)
-{
-    unsigned call = (unsigned)_i;
-    pthread_t thread;
-
-    ck_assert_int_eq(pthread_create(&thread, NULL, foreign_main, &call), 0);
-    pthread_join(thread, NULL);
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("loop");
@@ -550,8 +513,6 @@ Suite *test_suite(void)
     tcase_add_test(loop, after_destroy_ports_and_descriptors_are_free_at_once);
     tcase_add_test_raise_signal(loop, run_inside_a_callback_is_an_assertion, SIGABRT);
     tcase_add_test_raise_signal(loop, destroy_inside_a_callback_is_an_assertion, SIGABRT);
-    tcase_add_loop_test_raise_signal(loop, a_call_from_a_foreign_thread_is_an_assertion, SIGABRT, 0,
-                                     6);
     suite_add_tcase(suite, loop);
     return suite;
 }

@@ -20,7 +20,12 @@
  *
  * Threads. One thread creates, runs and destroys a reactor and calls everything that takes it or
  * one of its objects. kevy_reactor_stop() and kevy_reactor_post() alone may be called from any
- * thread. Other calls from a foreign thread are caught by assertion.
+ * thread. Other calls from a foreign thread are caught by assertion, but for a few that are too
+ * short for one.
+ *
+ * Forking. A child of fork(2) has no part in its parent's reactor: what that shares with the kernel
+ * is not mapped there. It runs and destroys none but its own, which is asserted, and had better
+ * execute a program or end soon: the descriptors it inherited keep the parent's ring alive.
  *
  * Errors are negative errno values. The library prints nothing, reads no environment and never
  * exits. Floor: Linux 6.1 (multishot recv, DEFER_TASKRUN); newer features are used where they are
