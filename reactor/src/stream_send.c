@@ -103,7 +103,6 @@ static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *strea
 /* The queue grew behind a send that the kernel has not seen: the send grows with it. */
 static void send_extend(struct kevy_stream *stream)
 {
-    const struct kevy_ring *ring = &stream->object.reactor->ring;
     const struct kevy_buffer *first = stream->queue_first;
     struct msghdr *message = NULL;
     struct kevy_sqe *sqe;
@@ -114,7 +113,7 @@ static void send_extend(struct kevy_stream *stream)
     if (message_needed(stream) && (message = stream_message(stream, parts_count(stream))) == NULL)
         return;
     /* Making the message may have submitted what was there, to make room. */
-    sqe = kevy_ring_reserved(ring, stream->send_slot);
+    sqe = send_reserved(stream);
     if (sqe == NULL)
         return;
     if (message != NULL)

@@ -12,10 +12,21 @@
 #define PARTS_MAX  64U
 #define LENGTH_MAX (1U << 30) /* of one write, and of one send */
 
-/* True when the send can still be changed, because the kernel has not seen it. */
+/*
+ * The slot of the send in flight while it can still be changed, because the kernel has not seen it;
+ * else NULL. A send may wait for its peer through 2^32 requests of others: then its number is that
+ * of another's slot, which only the owner tells.
+ */
+static inline struct kevy_sqe *send_reserved(const struct kevy_stream *stream)
+{
+    struct kevy_sqe *sqe = kevy_ring_reserved(&stream->object.reactor->ring, stream->send_slot);
+
+    return sqe != NULL && sqe->user_data == user_data_make(stream, OPERATION_SEND) ? sqe : NULL;
+}
+
 static inline bool send_changeable(const struct kevy_stream *stream)
 {
-    return kevy_ring_reserved(&stream->object.reactor->ring, stream->send_slot) != NULL;
+    return send_reserved(stream) != NULL;
 }
 
 /*

@@ -417,10 +417,58 @@ START_TEST(a_deferring_ring_submits_and_collects_by_submit_alone)
 }
 END_TEST
 
+/*
+ * A ring that nobody but the test drives: its counters start where a real one's come to after
+ * thousands of millions of requests.
+ */
+static const uint32_t counter_starts[] = {
+    0, 1000, INT32_MAX - 20U, INT32_MAX, INT32_MAX + 1U, UINT32_MAX - 20, UINT32_MAX};
+
+/* Asks for numbers near and far: those from `head` to the tail are there, and no other. */
+static void reserved_check(const struct kevy_ring *ring, uint32_t head)
+{
+    static const uint32_t far[] = {0, INT32_MAX - 50U, INT32_MAX, UINT32_MAX - 50};
+
+    for (size_t part = 0; part < sizeof far / sizeof far[0]; part++)
+        for (uint32_t step = 0; step < 100; step++) {
+            uint32_t number = head + far[part] + step;
+            bool waiting = far[part] + step < ring->sqe_tail - head;
+            const struct kevy_sqe *sqe = kevy_ring_reserved(ring, number);
+
+            ck_assert_msg((sqe != NULL) == waiting, "%u with head %u", number, head);
+            if (waiting)
+                ck_assert_uint_eq(sqe->user_data, number);
+        }
+}
+
+START_TEST(a_slot_is_reserved_from_its_request_to_the_kernel_wherever_the_counters_stand)
+{
+    struct kevy_sqe slots[8];
+    uint32_t head = counter_starts[_i];
+    struct kevy_ring ring = {.sqes = slots,
+                             .sq_head = &head,
+                             .sqe_tail = head,
+                             .sqe_limit = head + 8,
+                             .sq_mask = 7,
+                             .sq_entries = 8,
+                             .sqe_shift = 6};
+
+    for (uint32_t step = 0; step < 50; step++) {
+        for (uint32_t count = step % 9; count > 0; count--)
+            if (kevy_ring_sqe(&ring, ring.sqe_tail) == NULL)
+                ck_assert_uint_eq(ring.sqe_tail - head, 8);
+        reserved_check(&ring, head);
+        head += (step % 4) * (ring.sqe_tail - head) / 3; /* the kernel takes some, or all */
+        reserved_check(&ring, head);
+    }
+}
+END_TEST
+
 static void queues_add(Suite *suite)
 {
     TCase *refusal = tcase_create("refusal");
     TCase *overflow = tcase_create("overflow");
+    TCase *counters = tcase_create("counters");
 
     if (setup_grants(KEVY_SETUP_SUBMIT_ALL))
         tcase_add_test(refusal, a_refused_request_leaves_nothing_behind);
@@ -434,6 +482,11 @@ static void queues_add(Suite *suite)
     tcase_add_test(overflow, h5_wait_hands_out_what_overflowed);
     tcase_add_test(overflow, h5_submit_and_flush_move_what_overflowed);
     suite_add_tcase(suite, overflow);
+
+    tcase_add_loop_test(
+        counters, a_slot_is_reserved_from_its_request_to_the_kernel_wherever_the_counters_stand, 0,
+        sizeof counter_starts / sizeof counter_starts[0]);
+    suite_add_tcase(suite, counters);
 }
 
 static void waits_add(Suite *suite, const struct kevy_ring_probe *probe)

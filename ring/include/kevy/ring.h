@@ -281,7 +281,8 @@ static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t us
 /*
  * A reserved slot that the kernel has not consumed yet, by its number: `sqe_tail` as it was before
  * kevy_ring_sqe(). What is in it may still be changed, with another prep for instance. NULL once
- * the kernel has it. Not with SQPOLL, whose thread reads at any time.
+ * the kernel has it. Not with SQPOLL, whose thread reads at any time. Numbers come again after 2^32
+ * requests: who may ask so late looks at user_data as well.
  */
 static inline struct kevy_sqe *kevy_ring_reserved(const struct kevy_ring *ring, uint32_t number)
 {
