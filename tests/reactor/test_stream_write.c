@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* The write queue: order, marks, what each write reports, and one send at a time. */
+/*
+ * The write queue: order, marks, what each write reports. That one send is in flight at a time is
+ * footgun 21, in test_footgun_stream.c.
+ */
 
 #include "reactor_test.h"
 
@@ -150,40 +153,6 @@ START_TEST(a_write_of_no_bytes_is_refused)
     ck_assert_int_eq(write_part(&reports[0], &probe.stream, "", 0), -EINVAL);
     turns(3);
     ck_assert_uint_eq(reported, 0);
-    probe_abort();
-}
-END_TEST
-
-/* Two sends in flight on one socket mix their bytes whenever it fills (liburing issue 1001). */
-START_TEST(two_writes_never_interleave_a_megabyte_each_a_slow_reader_40_rounds)
-{
-    static uint8_t data[2][MEGABYTE];
-    uint8_t piece[30000];
-
-    memset(data[0], 'A', sizeof data[0]);
-    memset(data[1], 'B', sizeof data[1]);
-    probe_open_now();
-    kevy_stream_marks(&probe.stream, 0, 4 * MEGABYTE);
-    for (unsigned round = 0; round < 40; round++) {
-        uint64_t have = 0;
-
-        ck_assert_int_eq(write_part(&reports[0], &probe.stream, data[0], MEGABYTE), 0);
-        turns(round % 3);
-        ck_assert_int_eq(write_part(&reports[1], &probe.stream, data[1], MEGABYTE), 0);
-        for (unsigned count = 0; have < 2 * MEGABYTE; count++) {
-            int result = peer_read(probe.peer, piece, sizeof piece);
-
-            ck_assert_uint_lt(count, TURNS_MAX);
-            ck_assert(result > 0 || result == -EAGAIN);
-            for (int index = 0; index < result; index++)
-                if (piece[index] != (have + (unsigned)index < MEGABYTE ? 'A' : 'B'))
-                    ck_abort_msg("byte %u of round %u", (unsigned)have + index, round);
-            have += result > 0 ? (unsigned)result : 0;
-            turn_now();
-        }
-        TURN_UNTIL(reports[0].calls == round + 1 && reports[1].calls == round + 1);
-        ck_assert_uint_lt(reports[0].order, reports[1].order);
-    }
     probe_abort();
 }
 END_TEST
@@ -525,7 +494,6 @@ Suite *test_suite(void)
     tcase_add_test(write, writes_out_of_range_are_refused);
     tcase_add_test(write, a_write_of_64_parts_with_empty_ones_arrives_whole);
     tcase_add_test(write, a_write_of_no_bytes_is_refused);
-    tcase_add_test(write, two_writes_never_interleave_a_megabyte_each_a_slow_reader_40_rounds);
     tcase_add_test(
         write, footgun_20_copies_references_and_more_copies_keep_their_order_through_short_sends);
     tcase_add_test(write, above_the_high_mark_a_write_answers_eagain_and_drain_follows);
