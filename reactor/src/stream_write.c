@@ -94,6 +94,16 @@ static bool block_append(struct kevy_stream *stream, const void *data, size_t le
     return true;
 }
 
+/* The same, told to the send: where the kernel has seen that, its completion sees to this. */
+static bool copy_append(struct kevy_stream *stream, const void *data, size_t length)
+{
+    if (!block_append(stream, data, length))
+        return false;
+    if (!stream_has(stream, STREAM_SENDING) || send_changeable(stream))
+        object_pend(&stream->object);
+    return true;
+}
+
 static void chain_free(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
 {
     while (buffer != NULL) {
@@ -152,11 +162,8 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
         return -ENOBUFS;
     if (unlikely(queue_full(stream)))
         return -EAGAIN;
-    if (block_append(stream, data, length)) {
-        if (!stream_has(stream, STREAM_SENDING) || send_changeable(stream))
-            object_pend(&stream->object);
+    if (copy_append(stream, data, length))
         return 0;
-    }
     /* All or nothing: the copies are made before any of them is queued. */
     first = chain_copy(reactor, data, length, &last);
     if (first == NULL)
@@ -240,6 +247,35 @@ static void source_hold(struct kevy_stream *stream, struct kevy_stream *source)
         kevy_stream_hold(source, stream);
 }
 
+/* Queues bytes of a block, whose reference is passed on; false when there is no entry for them. */
+static bool entry_queue(struct kevy_stream *stream, struct kevy_block *block, const uint8_t *data,
+                        uint32_t length)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_buffer *entry = buffer_make(&reactor->memory, block, data, length);
+
+    if (entry == NULL) {
+        block_release(reactor, block);
+        return false;
+    }
+    queue_append(stream, entry, entry, length);
+    return true;
+}
+
+/*
+ * Queues a copy: behind the copies that are queued already where their block has room. A peer that
+ * sends byte by byte and reads nothing would take a block for each, up to the memory of all.
+ */
+static bool copy_queue(struct kevy_stream *stream, const uint8_t *data, uint32_t length)
+{
+    struct kevy_block *block;
+
+    if (copy_append(stream, data, length))
+        return true;
+    block = block_copy(stream->object.reactor, data, length);
+    return block != NULL && entry_queue(stream, block, block->data, length);
+}
+
 /*
  * Queues bytes of a block with a new reference, or a copy of them when the pool is low. A byte that
  * finds no memory would be missing from the stream, so the stream ends.
@@ -248,28 +284,22 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
                        const uint8_t *data, uint32_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_block *block = from->block;
-    struct kevy_buffer *entry = NULL;
+    bool queued;
 
-    if (block->capacity == 0 && pool_low(reactor)) {
-        block = block_copy(reactor, data, length);
-        data = block != NULL ? block->data : NULL;
-        reactor->stats.copies += block != NULL;
+    if (from->block->capacity == 0 && pool_low(reactor)) {
+        queued = copy_queue(stream, data, length);
+        reactor->stats.copies += queued;
     } else {
-        block->refs++;
+        from->block->refs++;
+        queued = entry_queue(stream, from->block, data, length);
     }
-    if (block != NULL)
-        entry = buffer_make(&reactor->memory, block, data, length);
-    if (entry != NULL) {
-        queue_append(stream, entry, entry, length);
-        if (stream->queued > stream->mark_high)
-            source_hold(stream, from->source);
-        return 0;
+    if (!queued) {
+        stream_terminate(stream, -ENOBUFS);
+        return -ENOBUFS;
     }
-    if (block != NULL)
-        block_release(reactor, block);
-    stream_terminate(stream, -ENOBUFS);
-    return -ENOBUFS;
+    if (stream->queued > stream->mark_high)
+        source_hold(stream, from->source);
+    return 0;
 }
 
 /* Whatever is not simple: a kept buffer, a queue, a low pool, a stream that takes nothing. */

@@ -175,6 +175,36 @@ START_TEST(an_echo_client_that_does_not_read_does_not_stop_the_others)
 }
 END_TEST
 
+/* A copy for each byte would take a block of 4 KiB: some hundred megabytes before it is held. */
+START_TEST(who_sends_byte_by_byte_and_reads_nothing_takes_memory_by_the_byte)
+{
+    uint64_t sent = 0, got;
+
+    reactor_setup_with(
+        &(struct kevy_reactor_options){.buffer_count = 64, .memory_limit = 1U << 20});
+    probe_small(&probes[0], &probe_events);
+    probes[0].echo = true;
+    probes[0].check_bytes = true;
+    pattern_fill(data, 100000, 0, 0);
+    for (; kevy_stream_queued(&probes[0].stream) < 50000; sent++) {
+        ck_assert_uint_lt(sent, 100000);
+        peer_write(probes[0].peer, data + sent, 1);
+        turn_now();
+        ck_assert(!probes[0].closed);
+    }
+    ck_assert_uint_lt(stats_now().memory, 256 << 10);
+    for (got = 0; got < sent;) {
+        int result = peer_read(probes[0].peer, data, sizeof data);
+
+        if (result > 0)
+            pattern_check(data, (size_t)result, 0, got);
+        got += result > 0 ? (unsigned)result : 0;
+        turn_now();
+    }
+    abort_all(1);
+}
+END_TEST
+
 static struct kevy_buffer kept[64];
 static unsigned kept_count;
 
@@ -430,6 +460,7 @@ Suite *test_suite(void)
     tcase_add_test(pools, footgun_3_idle_streams_that_starved_hear_their_first_byte);
     tcase_add_test(pools, a_paused_flood_does_not_stop_the_others);
     tcase_add_test(pools, an_echo_client_that_does_not_read_does_not_stop_the_others);
+    tcase_add_test(pools, who_sends_byte_by_byte_and_reads_nothing_takes_memory_by_the_byte);
     tcase_add_test(pools, retained_buffers_beyond_half_the_pool_become_copies);
     tcase_add_test(pools, retaining_at_memory_limit_is_refused_and_the_stream_lives_on);
     tcase_add_loop_test(pools, floods_that_starve_each_other_all_make_progress, 0, 6);
