@@ -93,20 +93,19 @@ START_TEST(a_kernel_before_6_1_is_refused)
 }
 END_TEST
 
-START_TEST(a_kernel_of_6_1_is_enough)
+static const struct fault_kernel linux_6_1 = {
+    .setup_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_CQSIZE |
+                   KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_TASKRUN_FLAG |
+                   KEVY_SETUP_R_DISABLED,
+    .features = ~(KEVY_FEAT_MIN_TIMEOUT | KEVY_FEAT_NO_IOWAIT | KEVY_FEAT_RECVSEND_BUNDLE),
+    .register_ops = KEVY_REGISTER_SYNC_CANCEL + 2,
+};
+
+static void echo_and_wait(void)
 {
-    struct fault_kernel kernel = {
-        .setup_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_CQSIZE |
-                       KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_TASKRUN_FLAG |
-                       KEVY_SETUP_R_DISABLED,
-        .features = ~(KEVY_FEAT_MIN_TIMEOUT | KEVY_FEAT_NO_IOWAIT | KEVY_FEAT_RECVSEND_BUNDLE),
-        .register_ops = KEVY_REGISTER_SYNC_CANCEL + 2,
-    };
     struct kevy_timer timer;
 
-    fault_kernel_set(&kernel);
     memset(&timer, 0, sizeof timer);
-    reactor_setup();
     probe_tcp(&probe, &probe_events);
     probe.echo = true;
     peer_write_text(probe.peer, "hello");
@@ -115,6 +114,27 @@ START_TEST(a_kernel_of_6_1_is_enough)
     TURN_UNTIL(!kevy_timer_armed(&timer));
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
+}
+
+START_TEST(a_kernel_of_6_1_is_enough)
+{
+    fault_kernel_set(&linux_6_1);
+    reactor_setup();
+    echo_and_wait();
+    reactor_teardown();
+}
+END_TEST
+
+START_TEST(a_kernel_of_6_1_can_be_restricted)
+{
+    static const uint8_t operations[] = {KEVY_OP_OPENAT, KEVY_OP_FUTEX_WAIT};
+
+    fault_kernel_set(&linux_6_1);
+    fault_opcodes_set(KEVY_OP_SENDMSG_ZC + 1);
+    reactor_setup();
+    reactor_setup_with(&(struct kevy_reactor_options){
+        .restricted = true, .operations = operations, .operation_count = 2});
+    echo_and_wait();
     reactor_teardown();
 }
 END_TEST
@@ -423,6 +443,7 @@ Suite *test_suite(void)
     tcase_add_test(create, too_little_locked_memory_halves_the_queues);
     tcase_add_test(create, a_kernel_before_6_1_is_refused);
     tcase_add_test(create, a_kernel_of_6_1_is_enough);
+    tcase_add_test(create, a_kernel_of_6_1_can_be_restricted);
     tcase_add_checked_fixture(refused, setup, teardown);
     tcase_set_timeout(refused, 20);
     tcase_add_loop_test(refused, an_echo_survives_any_number_of_refused_enters, 0, 4);

@@ -43,6 +43,7 @@ static struct {
     fault_answer answer; /* to answer_opcode, NULL for none */
     uint32_t answer_opcode;
     struct fault_kernel kernel;
+    uint32_t opcodes;
 } fault = {.kernel = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 
 void fault_reset(void)
@@ -87,6 +88,11 @@ void fault_answer_set(uint32_t opcode, fault_answer answer)
 void fault_kernel_set(const struct fault_kernel *kernel)
 {
     fault.kernel = *kernel;
+}
+
+void fault_opcodes_set(uint32_t opcodes)
+{
+    fault.opcodes = opcodes;
 }
 
 uint32_t fault_count(enum fault_call call)
@@ -141,6 +147,38 @@ int kevy_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t fl
     return real_enter(fd, to_submit, minimum, flags, argument, argument_size);
 }
 
+/* What the emulated kernel knows no code of is refused in a list of restrictions. */
+static bool restrictions_known(const struct kevy_restriction *rules, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (rules[i].opcode == KEVY_RESTRICTION_SQE_OP && rules[i].sqe_op >= fault.opcodes)
+            return false;
+        if (rules[i].opcode == KEVY_RESTRICTION_REGISTER_OP &&
+            rules[i].register_op >= fault.kernel.register_ops)
+            return false;
+    }
+    return true;
+}
+
+static void probe_forget(struct kevy_probe *probe)
+{
+    for (uint32_t i = fault.opcodes; i < probe->ops_len; i++)
+        probe->ops[i].flags = 0;
+}
+
+/* Requests that the emulated kernel does not know. */
+static int register_aged(int fd, uint32_t opcode, void *argument, uint32_t count)
+{
+    int result;
+
+    if (opcode == KEVY_REGISTER_RESTRICTIONS && !restrictions_known(argument, count))
+        return -EINVAL;
+    result = real_register(fd, opcode, argument, count);
+    if (opcode == KEVY_REGISTER_PROBE && result == 0)
+        probe_forget(argument);
+    return result;
+}
+
 int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     int result = fault_draw(FAULT_REGISTER);
@@ -151,6 +189,8 @@ int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t coun
         return fault.answer(argument);
     if ((opcode & ~KEVY_REGISTER_USE_REGISTERED_RING) >= fault.kernel.register_ops)
         return -EINVAL;
+    if (fault.opcodes != 0)
+        return register_aged(fd, opcode, argument, count);
     return real_register(fd, opcode, argument, count);
 }
 

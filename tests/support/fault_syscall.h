@@ -53,6 +53,9 @@ void fault_answer_set(uint32_t opcode, fault_answer answer);
 
 void fault_kernel_set(const struct fault_kernel *kernel);
 
+/* Request codes below this one are known to a probe and to a list of restrictions; 0: all. */
+void fault_opcodes_set(uint32_t opcodes);
+
 /* Calls of one kind since the last reset, failed ones included. */
 uint32_t fault_count(enum fault_call call);
 
