@@ -32,7 +32,7 @@ static uint32_t flags_of(const struct kevy_datagram_options *options, int fd)
         flags |= DATAGRAM_GRO;
     /* Unix datagrams are never lost, so they must not overtake each other either; the receiver's
      * queue is short (net.unix.max_dgram_qlen) and full all the time. */
-    if (options->ordered || datagram_socket_family(fd) == AF_UNIX)
+    if (options->ordered || socket_family(fd) == AF_UNIX)
         flags |= DATAGRAM_ORDERED;
     if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
         flags |= DATAGRAM_CONNECTED;

@@ -63,6 +63,5 @@ void datagram_write_continue(struct kevy_datagram *datagram);
 /* datagram_socket.c: a bound or adopted socket as the options say, OWNED by the caller unless it
  * was theirs, or a negative errno. */
 int datagram_socket(const struct kevy_datagram_options *options);
-int datagram_socket_family(int fd);
 
 #endif /* KEVY_REACTOR_DATAGRAM_INTERNAL_H */

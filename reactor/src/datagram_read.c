@@ -52,7 +52,7 @@ int datagram_read_open(struct kevy_datagram *datagram, uint16_t control_size)
     bool gro = datagram_has(datagram, DATAGRAM_GRO);
     size_t front;
 
-    request->msg_namelen = name_room(datagram_socket_family(datagram->fd));
+    request->msg_namelen = name_room(socket_family(datagram->fd));
     request->msg_controllen = align8(control_size) + (gro ? CMSG_SPACE(sizeof(int)) : 0);
     front = sizeof(struct kevy_recvmsg_out) + request->msg_namelen + request->msg_controllen;
     /* A multiple of 8 keeps addresses and control messages aligned in every buffer. */

@@ -20,15 +20,6 @@ static bool is_internet(int family)
     return family == AF_INET || family == AF_INET6;
 }
 
-int datagram_socket_family(int fd)
-{
-    int family = AF_UNSPEC;
-    socklen_t length = sizeof family;
-
-    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
-    return family;
-}
-
 /* Checks that `fd` is a datagram socket: 0, or -EINVAL, or -ENOTSOCK and the like. */
 static int adopted_check(int fd)
 {

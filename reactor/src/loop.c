@@ -207,7 +207,10 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
     assert(!reactor->running);
     thread_check(reactor);
     embed_clear(reactor);
-    submit_now(reactor);
+    pool_publish(reactor);
+    if (kevy_ring_space(&reactor->ring) != reactor->ring.sq_entries ||
+        kevy_ring_wants_enter(&reactor->ring))
+        submit_now(reactor);
     reactor_clock(reactor);
     if (work_left(reactor) || reactor->refused || kevy_ring_wants_enter(&reactor->ring))
         return 0;
@@ -226,13 +229,11 @@ static void nap(void)
 static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
 {
     struct kevy_ring_wait wait = {.timeout_ns = KEVY_RING_FOREVER};
-    bool overflowed = kevy_ring_overflowed(&reactor->ring);
     int result;
 
     wait_prepare(reactor, limit_ns, &wait);
     result = kevy_ring_wait(&reactor->ring, &wait);
     sleep_end(reactor);
-    reactor->stats.overflows += overflowed;
     result = enter_book(reactor, result, wait.submitted);
     if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
         nap();

@@ -25,7 +25,6 @@
 #define datagram_read_continue      kevy_private_datagram_read_continue
 #define datagram_read_open          kevy_private_datagram_read_open
 #define datagram_socket             kevy_private_datagram_socket
-#define datagram_socket_family      kevy_private_datagram_socket_family
 #define datagram_write_continue     kevy_private_datagram_write_continue
 #define datagram_write_open         kevy_private_datagram_write_open
 #define file_flush                  kevy_private_file_flush
@@ -79,6 +78,7 @@
 #define socket_address_find         kevy_private_socket_address_find
 #define socket_adopt                kevy_private_socket_adopt
 #define socket_connecting           kevy_private_socket_connecting
+#define socket_family               kevy_private_socket_family
 #define socket_listen               kevy_private_socket_listen
 #define socket_option_set           kevy_private_socket_option_set
 #define socket_port                 kevy_private_socket_port

@@ -25,6 +25,7 @@
 #define BUFFER_SIZE_DEFAULT      4096U
 #define BUFFER_COUNT_DEFAULT     1024U
 #define ZERO_COPY_DEFAULT        32768U
+#define BUFFER_SIZE_MAX          (1U << 30)
 #define MEMORY_LIMIT_DEFAULT     ((size_t)64 << 20)
 #define BACKLOG_SIZE             (BACKLOG_ENTRIES * sizeof(struct kevy_sqe))
 #define REACTOR_SIZE             (sizeof(struct kevy_reactor) + _Alignof(struct kevy_reactor))
@@ -87,7 +88,7 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
 
 static int parts_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
 {
-    int error = ring_open(reactor, options);
+    int error = options->buffer_size > BUFFER_SIZE_MAX ? -EINVAL : ring_open(reactor, options);
 
     if (error == 0)
         error = pool_open(reactor, options->buffer_count, options->buffer_size);
@@ -344,6 +345,7 @@ void kevy_reactor_stats_get(const struct kevy_reactor *reactor, struct kevy_reac
     thread_check(reactor);
     *stats = reactor->stats;
     stats->operations = reactor_operations(reactor) - reactor->completions_internal;
+    stats->overflows = reactor->ring.overflows;
     stats->memory = reactor->memory.used;
     stats->memory_peak = reactor->memory.peak;
     stats->memory_failures = reactor->memory.failures;

@@ -58,7 +58,7 @@ static void signals_ready(struct kevy_completion *completion, int result, uint32
 
 static int signals_open(struct kevy_reactor *reactor)
 {
-    int fd, error;
+    int fd;
 
     if (reactor->signal_fd >= 0)
         return 0;
@@ -67,12 +67,9 @@ static int signals_open(struct kevy_reactor *reactor)
     if (fd < 0)
         return -errno;
     kevy_completion_init(&reactor->signal_ready, reactor, signals_ready);
-    error = completion_internal_poll(&reactor->signal_ready, fd);
-    if (error < 0) {
-        close(fd);
-        return error;
-    }
     reactor->signal_fd = fd;
+    /* Without a slot the next flush tries again. */
+    reactor->own_polls_ended |= completion_internal_poll(&reactor->signal_ready, fd) < 0;
     return 0;
 }
 

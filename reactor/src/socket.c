@@ -178,6 +178,15 @@ int socket_adopt(int fd)
     return listening ? fd : -EINVAL;
 }
 
+int socket_family(int fd)
+{
+    int family = AF_UNSPEC;
+    socklen_t length = sizeof family;
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+    return family;
+}
+
 uint16_t socket_port(int fd)
 {
     struct socket_address address;

@@ -43,6 +43,9 @@ int socket_connecting(sa_family_t family);
 /* Checks that `fd` is a listening socket: returns it, or -EINVAL, or -ENOTSOCK and the like. */
 int socket_adopt(int fd);
 
+/* AF_INET and its like, AF_UNSPEC for what is not a socket. */
+int socket_family(int fd);
+
 /* The local port in host byte order, 0 where there is none. */
 uint16_t socket_port(int fd);
 

@@ -358,10 +358,10 @@ int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *
 
     if (stream->fd < 0)
         return -ENOTCONN;
+    if (socket_family(stream->fd) != AF_UNIX)
+        return -EOPNOTSUPP; /* the kernel would answer with nobody */
     if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
         return -errno;
-    if (credentials.pid == 0)
-        return -EOPNOTSUPP; /* what the kernel says of sockets that are not local */
     *peer = (struct kevy_peer){
         .process = credentials.pid, .user = credentials.uid, .group = credentials.gid};
     return 0;

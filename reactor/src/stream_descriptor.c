@@ -13,6 +13,7 @@
  * byte is sent, then the kernel; a block that says so until they are told, then the user. What is
  * dropped is closed. Blocks with descriptors are never copied when the pool is low.
  */
+#include "socket.h"
 #include "stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
@@ -154,26 +155,17 @@ static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, int fd, cons
     return entry;
 }
 
-static bool is_unix(int fd)
-{
-    int domain = 0;
-    socklen_t size = sizeof domain;
-
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
-}
-
 int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *data, size_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
     struct kevy_buffer *entry;
-    int error;
+    int error = stream_write_allowed(stream);
 
-    if (fd < 0 || length == 0 || length > reactor->memory.block_size - CONTROL_OUT)
-        return -EINVAL;
-    error = stream_write_allowed(stream);
     if (error < 0)
         return error;
-    if (!is_unix(stream->fd))
+    if (fd < 0 || length == 0 || length > reactor->memory.block_size - CONTROL_OUT)
+        return -EINVAL;
+    if (socket_family(stream->fd) != AF_UNIX)
         return -EOPNOTSUPP;
     entry = entry_make(reactor, fd, data, (uint32_t)length);
     if (entry == NULL)

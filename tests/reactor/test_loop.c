@@ -314,6 +314,7 @@ START_TEST(sizes_out_of_range_are_refused_and_leave_nothing)
         {.buffer_count = 3},
         {.buffer_count = 65536},
         {.buffer_count = 1U << 31},
+        {.buffer_size = (1U << 30) + 1, .buffer_count = 1},
     };
     struct kevy_reactor *other = NULL;
     int descriptors = support_fd_count();

@@ -281,6 +281,27 @@ START_TEST(the_next_timeout_is_that_of_the_first_timer)
 }
 END_TEST
 
+START_TEST(asking_for_the_next_timeout_enters_only_with_something_to_submit)
+{
+    struct kevy_reactor_stats before;
+    struct probe probe;
+
+    settle();
+    before = stats_now();
+    (void)kevy_reactor_next_timeout(reactor);
+    ck_assert_uint_eq(stats_now().enters, before.enters);
+    probe_tcp(&probe, &probe_events);
+    turns(3);
+    ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), 0);
+    before = stats_now();
+    (void)kevy_reactor_next_timeout(reactor);
+    ck_assert_uint_eq(stats_now().enters, before.enters + 1);
+    ck_assert_uint_eq(stats_now().submissions, before.submissions + 1);
+    kevy_stream_abort(&probe.stream);
+    probe_finish(&probe);
+}
+END_TEST
+
 START_TEST(a_turn_is_measured_when_asked_for)
 {
     struct kevy_timer timer = {0};
@@ -313,6 +334,7 @@ Suite *test_suite(void)
     tcase_add_test(embedding, footgun_28_what_arrives_makes_the_descriptor_readable);
     tcase_add_test(embedding, a_post_from_another_thread_wakes_the_foreign_loop);
     tcase_add_test(embedding, the_next_timeout_is_that_of_the_first_timer);
+    tcase_add_test(embedding, asking_for_the_next_timeout_enters_only_with_something_to_submit);
     suite_add_tcase(suite, options);
     suite_add_tcase(suite, embedding);
     return suite;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* Datagram sockets and files while the kernel takes nothing: all waits, and comes to its end. */
+/* What datagram sockets, files and signals do while the kernel takes nothing: wait, then go on. */
 
 #include "datagram_test.h"
 
@@ -219,6 +219,28 @@ START_TEST(an_abort_reaches_operations_that_the_kernel_has_not_seen)
 }
 END_TEST
 
+static unsigned signals_seen;
+
+static void signal_seen(struct kevy_signal *watch)
+{
+    signals_seen++;
+    kevy_signal_stop(watch);
+}
+
+START_TEST(a_signal_watched_while_nothing_is_taken_is_heard_later)
+{
+    struct kevy_signal watch;
+
+    memset(&watch, 0, sizeof watch);
+    refuse(SLOTS + BACKLOG_ENTRIES);
+    ck_assert_ptr_null(kevy_completion_sqe(&filler));
+    QUIETLY(ck_assert_int_eq(kevy_signal_start(&watch, reactor, SIGUSR1, signal_seen), 0));
+    kill(getpid(), SIGUSR1);
+    fault_reset();
+    TURN_UNTIL(signals_seen == 1);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("refusal_objects");
@@ -232,6 +254,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_full_socket_waits_through_refusals);
     tcase_add_test(tests, a_file_says_that_nothing_is_taken_and_closes_when_it_can);
     tcase_add_test(tests, an_abort_reaches_operations_that_the_kernel_has_not_seen);
+    tcase_add_test(tests, a_signal_watched_while_nothing_is_taken_is_heard_later);
     suite_add_tcase(suite, tests);
     return suite;
 }
