@@ -98,7 +98,8 @@ struct kevy_reactor {
     struct memory memory;
 
     uint64_t now_ns;
-    struct kevy_object *pending;             /* newest first, ended by pending_end */
+    uint64_t turn_ns;            /* of the turn's part up to its wait, where turns are measured */
+    struct kevy_object *pending; /* newest first, ended by pending_end */
     struct kevy_object pending_end;          /* so that being in the list shows in pending_next */
     struct kevy_stream *starved_first;       /* waiting for buffers, oldest first */
     struct kevy_stream **starved_end;        /* what points at the next to come */

@@ -8,32 +8,6 @@
 #include <poll.h>
 #include <pthread.h>
 
-static unsigned before, after, traced_recv, traced_any;
-
-static void count_before(struct kevy_reactor *where, void *context)
-{
-    ck_assert_ptr_eq(where, reactor);
-    ck_assert_ptr_eq(context, &before);
-    ck_assert_uint_eq(before, after);
-    before++;
-}
-
-static void count_after(struct kevy_reactor *where, void *context)
-{
-    ck_assert_ptr_eq(where, reactor);
-    ck_assert_ptr_eq(context, &before);
-    after++;
-    ck_assert_uint_eq(before, after);
-}
-
-static void count_trace(struct kevy_reactor *where, const struct kevy_trace *trace, void *context)
-{
-    ck_assert_ptr_eq(where, reactor);
-    ck_assert_ptr_eq(context, &before);
-    traced_any++;
-    traced_recv += strcmp(trace->operation, "recv") == 0 && trace->result == 5;
-}
-
 static void echo_once(void)
 {
     struct probe probe;
@@ -45,86 +19,6 @@ static void echo_once(void)
     kevy_stream_close(&probe.stream);
     probe_finish(&probe);
 }
-
-START_TEST(hooks_come_in_pairs_around_every_wait_and_traces_before_every_completion)
-{
-    struct kevy_reactor_stats stats;
-
-    reactor_setup_with(&(struct kevy_reactor_options){
-        .before_wait = count_before,
-        .after_wait = count_after,
-        .trace = count_trace,
-        .context = &before,
-    });
-    echo_once();
-    stats = stats_now();
-    ck_assert_uint_eq(before, stats.turns);
-    ck_assert_uint_eq(traced_any, stats.completions);
-    ck_assert_uint_eq(traced_recv, 1);
-}
-END_TEST
-
-struct tally {
-    size_t blocks, bytes;
-    bool refuse;
-};
-
-static void *tally_allocate(void *context, size_t size)
-{
-    struct tally *tally = context;
-    void *memory = tally->refuse ? NULL : malloc(size);
-
-    tally->blocks += memory != NULL;
-    tally->bytes += memory != NULL ? size : 0;
-    return memory;
-}
-
-static void tally_release(void *context, void *memory, size_t size)
-{
-    struct tally *tally = context;
-
-    tally->blocks--;
-    tally->bytes -= size;
-    free(memory);
-}
-
-START_TEST(all_memory_comes_from_the_allocator_and_goes_back_to_it)
-{
-    static const char text[30000];
-    struct tally tally = {0};
-    struct kevy_allocator allocator = {tally_allocate, tally_release, &tally};
-    struct kevy_reactor *other = NULL;
-    struct probe probe;
-
-    ck_assert_int_eq(
-        kevy_reactor_create(&other, &(struct kevy_reactor_options){.allocator = &allocator}), 0);
-    ck_assert_uint_gt(tally.blocks, 0);
-    probe_init(&probe, &probe_events);
-    tcp_pair(&probe.peer, &probe.tag);
-    ck_assert_int_eq(kevy_stream_adopt(&probe.stream, other, probe.tag), 0);
-    ck_assert_int_eq(kevy_stream_send(&probe.stream, text, sizeof text), 0);
-    kevy_stream_abort(&probe.stream);
-    ck_assert_uint_eq(kevy_reactor_destroy(other), 1);
-    ck_assert(probe.closed);
-    close(probe.peer);
-    ck_assert_uint_eq(tally.blocks, 0);
-    ck_assert_uint_eq(tally.bytes, 0);
-}
-END_TEST
-
-START_TEST(an_allocator_that_refuses_fails_creation_and_leaves_nothing)
-{
-    struct tally tally = {.refuse = true};
-    struct kevy_allocator allocator = {tally_allocate, tally_release, &tally};
-    struct kevy_reactor *other = NULL;
-
-    ck_assert_int_eq(
-        kevy_reactor_create(&other, &(struct kevy_reactor_options){.allocator = &allocator}),
-        -ENOMEM);
-    ck_assert_ptr_null(other);
-    ck_assert_uint_eq(tally.blocks, 0);
-}
-END_TEST
 
 static int last_result;
 
@@ -302,18 +196,6 @@ START_TEST(asking_for_the_next_timeout_enters_only_with_something_to_submit)
 }
 END_TEST
 
-START_TEST(a_turn_is_measured_when_asked_for)
-{
-    struct kevy_timer timer = {0};
-
-    reactor_setup_with(&(struct kevy_reactor_options){.measure_turns = true});
-    kevy_timer_start(&timer, reactor, 0, timer_mark);
-    TURN_UNTIL(timer.fire == NULL);
-    turns(3);
-    ck_assert_uint_gt(stats_now().turn_longest_ns, 0);
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("options");
@@ -322,15 +204,10 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(options, reactor_setup, reactor_teardown);
     tcase_add_checked_fixture(embedding, reactor_setup, reactor_teardown);
-    tcase_add_test(options,
-                   hooks_come_in_pairs_around_every_wait_and_traces_before_every_completion);
-    tcase_add_test(options, all_memory_comes_from_the_allocator_and_goes_back_to_it);
-    tcase_add_test(options, an_allocator_that_refuses_fails_creation_and_leaves_nothing);
     tcase_add_test(options, a_restricted_reactor_serves_and_opens_no_files);
     tcase_add_test(options, a_restricted_reactor_does_what_it_was_told_it_may);
     tcase_add_test(options, too_many_operations_are_refused);
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
-    tcase_add_test(options, a_turn_is_measured_when_asked_for);
     tcase_add_test(embedding, footgun_28_what_arrives_makes_the_descriptor_readable);
     tcase_add_test(embedding, a_post_from_another_thread_wakes_the_foreign_loop);
     tcase_add_test(embedding, the_next_timeout_is_that_of_the_first_timer);

@@ -75,7 +75,8 @@ struct kevy_object {
     uint32_t flags;     /* the kind's own flags */
 } KEVY_OWNER_ALIGNED;
 
-/* Where a reactor's memory comes from. `context` is handed to both. */
+/* Where a reactor's memory comes from, but for its queues and receive buffers: these are mapped,
+ * for the kernel to share. `context` is handed to both. */
 struct kevy_allocator {
     void *(*allocate)(void *context, size_t size); /* as malloc(3): NULL when there is none */
     void (*release)(void *context, void *memory, size_t size);
@@ -113,7 +114,7 @@ struct kevy_reactor_options {
     bool restricted;
     const uint8_t *operations;
     uint32_t operation_count; /* up to 64 */
-    bool measure_turns;       /* reads the clock once more a turn, for stats.turn_longest_ns */
+    bool measure_turns;       /* reads the clock twice more a turn, for stats.turn_longest_ns */
 };
 
 /* Counters since creation. They cost a plain increment each and are exact. */
