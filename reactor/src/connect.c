@@ -146,6 +146,8 @@ static struct kevy_connect_attempt *attempt_place(struct kevy_connect *connect)
     }
     oldest->flags |= ATTEMPT_GIVEN_UP;
     attempt_cancel(oldest);
+    if ((oldest->flags & ATTEMPT_CANCELLED) == 0)
+        attempt_want(connect); /* no slot: asked again in the next flush */
     return NULL;
 }
 

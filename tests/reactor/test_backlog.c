@@ -132,6 +132,51 @@ START_TEST(a_cancel_of_a_connect_waits_for_a_slot)
 }
 END_TEST
 
+static void oldest_given_up(struct kevy_connect *connect, uint32_t index, int error)
+{
+    (void)connect;
+    ck_assert_uint_eq(index, 0);
+    ck_assert_int_eq(error, -ETIMEDOUT);
+}
+
+START_TEST(giving_up_the_oldest_attempt_waits_for_a_slot)
+{
+    struct kevy_address addresses[KEVY_CONNECT_ATTEMPTS + 1];
+    struct sockaddr_in answering;
+    int clients[HOLE_CLIENTS], last = plain_listen(&answering);
+
+    listener = plain_listen(&address);
+    ck_assert_int_eq(listen(listener, 0), 0);
+    for (int index = 0; index < HOLE_CLIENTS; index++)
+        clients[index] = plain_connect(ntohs(address.sin_port));
+    for (unsigned index = 0; index < KEVY_CONNECT_ATTEMPTS; index++)
+        addresses[index] = list;
+    addresses[KEVY_CONNECT_ATTEMPTS] =
+        (struct kevy_address){(struct sockaddr *)&answering, sizeof answering};
+    QUIETLY(ck_assert_int_eq(
+        kevy_connect_start(&connecting, reactor,
+                           &(struct kevy_connect_options){.stream = &probe.stream,
+                                                          .addresses = addresses,
+                                                          .count = KEVY_CONNECT_ATTEMPTS + 1,
+                                                          .attempt_delay_ns = KEVY_MILLISECONDS(1),
+                                                          .attempt = oldest_given_up,
+                                                          .done = connect_done}),
+        0));
+    TURN_UNTIL(connecting.racing == KEVY_CONNECT_ATTEMPTS);
+    slots_take();
+    TURN_UNTIL(!kevy_timer_armed(&connecting.delay));
+    slots_give();
+    TURN_UNTIL(reports);
+    ck_assert_int_eq(result, 0);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    for (int index = 0; index < HOLE_CLIENTS; index++)
+        close(clients[index]);
+    close(listener);
+    close(last);
+}
+END_TEST
+
 static void child_done(struct kevy_child *watch, int outcome)
 {
     (void)watch;
@@ -215,6 +260,7 @@ Suite *test_suite(void)
     tcase_set_timeout(full, 20);
     tcase_add_test(full, a_connect_waits_for_a_slot);
     tcase_add_test(full, a_cancel_of_a_connect_waits_for_a_slot);
+    tcase_add_test(full, giving_up_the_oldest_attempt_waits_for_a_slot);
     tcase_add_loop_test(full, a_watch_waits_for_a_slot, !waitid_offered, 2);
     tcase_add_loop_test(full, a_stop_of_a_watch_waits_for_a_slot, !waitid_offered, 2);
     tcase_add_test(full, a_kernel_that_cannot_be_asked_gets_a_poll);
