@@ -64,14 +64,15 @@ int datagram_read_open(struct kevy_datagram *datagram, uint16_t control_size)
     return 0;
 }
 
-/* The size of the datagrams that the kernel merged, 0 for a single one. */
+/* The size of the datagrams that the kernel merged, 0 for a single one, or when it was cut off. */
 static uint16_t segment_size(struct msghdr *control)
 {
     struct cmsghdr *header = CMSG_FIRSTHDR(control);
     int size;
 
     for (; header != NULL; header = CMSG_NXTHDR(control, header)) {
-        if (header->cmsg_level != IPPROTO_UDP || header->cmsg_type != UDP_GRO)
+        if (header->cmsg_level != IPPROTO_UDP || header->cmsg_type != UDP_GRO ||
+            header->cmsg_len < CMSG_LEN(sizeof size))
             continue;
         memcpy(&size, CMSG_DATA(header), sizeof size);
         return (uint16_t)size;

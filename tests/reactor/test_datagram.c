@@ -390,6 +390,39 @@ START_TEST(control_data_without_room_is_reported)
 }
 END_TEST
 
+/* What is left of the room holds the head of the segment size, and not the size. */
+START_TEST(a_segment_size_that_was_cut_off_is_none)
+{
+    static const int on = 1;
+    static uint8_t data[3000];
+    struct kevy_datagram_options options = local_options();
+    struct kevy_datagram_packet packet = {.data = data,
+                                          .length = sizeof data,
+                                          .peer = (void *)&post.address,
+                                          .peer_length = sizeof post.address,
+                                          .segment_size = 1000};
+
+    reactor_setup_with(
+        &(struct kevy_reactor_options){.buffer_size = GRO_BUFFER_SIZE + 64, .buffer_count = 16});
+    memset(data, 'x', sizeof data);
+    options.gro = true;
+    options.control_size =
+        CMSG_SPACE(sizeof(struct timespec)) - CMSG_SPACE(sizeof(int)) + sizeof(struct cmsghdr);
+    post_open(&other);
+    post_open_with(&post, &options);
+    ck_assert_int_eq(
+        setsockopt(kevy_datagram_fd(&post.datagram), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on),
+        0);
+    QUIETLY(ck_assert_int_eq(kevy_datagram_send_packet(&other.datagram, &packet), 0));
+    TURN_UNTIL(post.reads == 1);
+    ck_assert_uint_eq(post.length, sizeof data);
+    ck_assert(post.control_truncated);
+    ck_assert_uint_eq(post.segment_size, 0);
+    post_end(&post);
+    post_end(&other);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("datagram");
@@ -415,6 +448,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_starved_socket_can_be_closed);
     tcase_add_test(tests, merged_datagrams_come_with_their_segment_size);
     tcase_add_test(tests, control_data_without_room_is_reported);
+    tcase_add_test(tests, a_segment_size_that_was_cut_off_is_none);
     suite_add_tcase(suite, tests);
     return suite;
 }

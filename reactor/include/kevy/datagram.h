@@ -53,7 +53,8 @@ struct kevy_datagram_message {
     socklen_t peer_length;       /* 0 where the sender has no name */
     uint32_t whole_length;  /* as sent; above buffer->length the rest was cut off and is gone */
     uint16_t segment_size;  /* `gro`: the payload is datagrams of this size; else 0 */
-    bool control_truncated; /* control data did not fit into `control_size` */
+    bool control_truncated; /* control data did not fit into `control_size`; `segment_size` may be
+                             * what is missing */
     struct msghdr control;  /* for CMSG_FIRSTHDR() and CMSG_NXTHDR(), nothing else is set */
 };
 
