@@ -214,6 +214,29 @@ START_TEST(a_child_reaped_elsewhere_is_echild)
 }
 END_TEST
 
+START_TEST(a_child_taken_by_a_wait_for_any_while_it_is_watched_is_echild)
+{
+    pid_t pid = child_fork(0, true);
+
+    start(&watches[0], pid);
+    turns(2);
+    let_go();
+    ck_assert_int_eq(waitpid(-1, NULL, 0), pid);
+    check_end(&watches[0], -ECHILD);
+}
+END_TEST
+
+START_TEST(a_child_that_an_ignored_sigchld_reaps_is_echild)
+{
+    start(&watches[0], child_fork(0, true));
+    turns(2);
+    signal(SIGCHLD, SIG_IGN);
+    let_go();
+    check_end(&watches[0], -ECHILD);
+    signal(SIGCHLD, SIG_DFL);
+}
+END_TEST
+
 START_TEST(a_process_that_is_no_child_is_echild)
 {
     start(&watches[0], getppid());
@@ -356,6 +379,8 @@ static void add_all(Suite *suite, const char *name, SFun setup)
     tcase_add_test(tests, a_watch_stopped_before_it_was_armed_ends);
     tcase_add_test(tests, a_stop_that_races_with_the_exit_loses_no_status);
     tcase_add_test(tests, a_child_reaped_elsewhere_is_echild);
+    tcase_add_test(tests, a_child_taken_by_a_wait_for_any_while_it_is_watched_is_echild);
+    tcase_add_test(tests, a_child_that_an_ignored_sigchld_reaps_is_echild);
     tcase_add_test(tests, a_process_that_is_no_child_is_echild);
     tcase_add_test(tests, what_cannot_be_watched_is_refused);
     tcase_add_test(tests, a_watch_can_be_started_again_from_done);

@@ -172,6 +172,31 @@ START_TEST(a_member_of_a_multicast_group_receives_until_it_leaves)
 }
 END_TEST
 
+START_TEST(groups_of_both_families_are_joined_and_left)
+{
+    struct kevy_datagram_options options = local_options();
+    unsigned loopback = if_nametoindex("lo");
+    static const char *const groups[] = {"239.255.7.7", "ff01::707"};
+
+    options.address = NULL;
+    post_open_with(&post, &options);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned index = 0; index < 2; index++)
+            ck_assert_int_eq(kevy_datagram_join(&post.datagram, groups[index], loopback),
+                             round == 0 ? 0 : -EADDRINUSE);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned index = 0; index < 2; index++)
+            ck_assert_int_eq(kevy_datagram_leave(&post.datagram, groups[index], loopback),
+                             round == 0 ? 0 : -EADDRNOTAVAIL);
+    ck_assert_int_eq(kevy_datagram_join(&post.datagram, "127.0.0.1", loopback), -EINVAL);
+    ck_assert_int_eq(kevy_datagram_join(&post.datagram, groups[0], 0x7FFFFFFF), -ENODEV);
+    post_end(&post);
+    post_open(&other);
+    ck_assert_int_lt(kevy_datagram_join(&other.datagram, groups[1], loopback), 0);
+    post_end(&other);
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_says_why_and_keeps_nothing)
 {
     struct kevy_datagram_options options = local_options();
@@ -382,6 +407,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_restricted_reactor_sends_receives_and_waits_for_room);
     tcase_add_test(tests, several_sockets_may_share_a_port);
     tcase_add_test(tests, a_member_of_a_multicast_group_receives_until_it_leaves);
+    tcase_add_test(tests, groups_of_both_families_are_joined_and_left);
     tcase_add_test(tests, what_cannot_be_opened_says_why_and_keeps_nothing);
     tcase_add_test(tests, an_error_that_stays_is_met_again_now_and_then_and_never_spun_on);
     tcase_add_test(tests, closing_before_the_first_turn_is_closing);
