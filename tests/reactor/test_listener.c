@@ -24,11 +24,17 @@ START_TEST(port_0_is_answered_with_the_port_that_the_kernel_picked)
 }
 END_TEST
 
-START_TEST(one_listener_accepts_many_of_one_turn)
+START_TEST(one_request_accepts_every_connection)
 {
+    uint64_t submissions;
+
     open_here();
+    turns(3);
+    submissions = stats_now().submissions;
     connect_clients(CLIENTS);
     TURN_UNTIL(accepted == CLIENTS);
+    turns(3);
+    ck_assert_uint_eq(stats_now().submissions, submissions + CLIENTS); /* to read from each */
     ck_assert_uint_eq(kevy_listener_connections(&listener), CLIENTS);
     ck_assert_uint_eq(stats_now().accepts, CLIENTS);
     end_all(CLIENTS, CLIENTS);
@@ -290,7 +296,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(listen, reactor_setup, reactor_teardown);
     tcase_set_timeout(listen, 20);
     tcase_add_test(listen, port_0_is_answered_with_the_port_that_the_kernel_picked);
-    tcase_add_test(listen, one_listener_accepts_many_of_one_turn);
+    tcase_add_test(listen, one_request_accepts_every_connection);
     add_ipv6(listen);
     tcase_add_test(listen, unix_sockets_listen_by_abstract_name);
     tcase_add_test(listen, what_cannot_be_listened_on_is_refused_and_leaves_nothing);

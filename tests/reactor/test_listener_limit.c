@@ -4,6 +4,8 @@
 
 #include "listener_test.h"
 
+#include "internal.h"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 
@@ -181,6 +183,8 @@ START_TEST(footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for
         }
         /* The stream that closed made room for one; the next one has to wait again. */
         ck_assert_uint_eq(accepted, index + 2);
+        ck_assert_uint_ge(states, 2 * index + 2);
+        ck_assert_int_eq(last_state, index == 0 ? -EMFILE : 0);
     }
     descriptors_restore();
     QUIETLY(kevy_listener_close(&listener));
@@ -189,16 +193,62 @@ START_TEST(footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for
 }
 END_TEST
 
-START_TEST(footgun_38_accepting_goes_on_by_itself_when_descriptors_are_free_again)
+START_TEST(footgun_38_accepting_goes_on_by_itself_after_100_milliseconds)
 {
+    uint64_t before_ns = clock_ns();
+
     open_here();
     connect_clients(2);
     descriptors_leave(1);
     TURN_UNTIL(states == 1);
     descriptors_restore();
     TURN_UNTIL(accepted == 2);
+    ck_assert_uint_ge(clock_ns() - before_ns, KEVY_MILLISECONDS(100));
     ck_assert_int_eq(last_state, 0);
     end_all(2, 2);
+    listener_end();
+}
+END_TEST
+
+/* As if an accept that was armed had ended so. */
+static void accept_ends(int error)
+{
+    listener.object.in_flight++;
+    listener_accept_done(reactor, &listener, error, 0);
+}
+
+static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
+
+START_TEST(footgun_38_every_kind_of_shortage_stops_accepting_and_is_reported)
+{
+    uint64_t before_ns = clock_ns();
+
+    open_here();
+    accept_ends(shortages[_i]);
+    ck_assert_uint_eq(states, 1);
+    ck_assert_int_eq(last_state, shortages[_i]);
+    connect_clients(1);
+    turns(5);
+    ck_assert_uint_eq(stats_now().accept_pauses, 1);
+    TURN_UNTIL(accepted == 1);
+    ck_assert_uint_ge(clock_ns() - before_ns, KEVY_MILLISECONDS(100));
+    ck_assert_uint_eq(states, 2);
+    ck_assert_int_eq(last_state, 0);
+    end_all(1, 1);
+    listener_end();
+}
+END_TEST
+
+static const int passing[] = {-ECONNABORTED, -EPROTO, -EINTR, -EAGAIN, -ECANCELED};
+
+START_TEST(the_error_of_one_connection_does_not_stop_accepting)
+{
+    open_here();
+    accept_ends(passing[_i]);
+    connect_clients(1);
+    TURN_UNTIL(accepted == 1);
+    ck_assert_uint_eq(states, 0);
+    end_all(1, 1);
     listener_end();
 }
 END_TEST
@@ -264,7 +314,11 @@ Suite *test_suite(void)
     tcase_add_test(limit, footgun_38_emfile_stops_accepting_reports_and_does_not_spin);
     tcase_add_test(limit,
                    footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer);
-    tcase_add_test(limit, footgun_38_accepting_goes_on_by_itself_when_descriptors_are_free_again);
+    tcase_add_test(limit, footgun_38_accepting_goes_on_by_itself_after_100_milliseconds);
+    tcase_add_loop_test(limit, footgun_38_every_kind_of_shortage_stops_accepting_and_is_reported, 0,
+                        (int)(sizeof shortages / sizeof *shortages));
+    tcase_add_loop_test(limit, the_error_of_one_connection_does_not_stop_accepting, 0,
+                        (int)(sizeof passing / sizeof *passing));
     tcase_add_test(limit, a_listener_that_ran_out_of_descriptors_can_be_closed);
     tcase_add_test(limit, the_listener_may_be_closed_from_state);
     tcase_add_test(limit, footgun_2_accepts_through_an_overflowing_completion_queue_lose_no_client);

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 
 START_TEST(reuse_port_lets_two_listeners_share_a_port)
 {
@@ -85,7 +86,6 @@ START_TEST(with_defer_accept_a_silent_client_is_not_accepted)
     struct kevy_listener_options options = options_here();
 
     options.defer_accept_s = 5;
-    options.fast_open_backlog = 16;
     open_with(&options);
     connect_clients(2);
     turns(20);
@@ -94,6 +94,45 @@ START_TEST(with_defer_accept_a_silent_client_is_not_accepted)
     TURN_UNTIL(accepted == 1);
     TURN_UNTIL(probes[0].count == 5);
     end_all(1, 2);
+    listener_end();
+}
+END_TEST
+
+START_TEST(fast_open_is_offered_where_asked_for)
+{
+    struct kevy_listener_options options = options_here();
+
+    options.fast_open_backlog = (uint32_t)_i * 16;
+    open_with(&options);
+    ck_assert_int_eq(option_of(listener.fd, IPPROTO_TCP, TCP_FASTOPEN), _i * 16);
+    listener_end();
+}
+END_TEST
+
+static int backlog_limit(void)
+{
+    FILE *file = fopen("/proc/sys/net/core/somaxconn", "r");
+    int limit = 0;
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%d", &limit), 1);
+    fclose(file);
+    return limit;
+}
+
+START_TEST(the_backlog_is_4096_or_what_was_asked_for)
+{
+    static const int asked[] = {0, 7}, wanted[] = {4096, 7};
+    struct kevy_listener_options options = options_here();
+    int limit = backlog_limit();
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+
+    options.backlog = asked[_i];
+    open_with(&options);
+    ck_assert_int_eq(getsockopt(listener.fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    /* Of a listening socket the kernel tells its backlog here. */
+    ck_assert_int_eq((int)info.tcpi_sacked, wanted[_i] < limit ? wanted[_i] : limit);
     listener_end();
 }
 END_TEST
@@ -108,6 +147,8 @@ Suite *test_suite(void)
     tcase_add_test(options, reuse_port_lets_two_listeners_share_a_port);
     tcase_add_loop_test(options, accepted_sockets_inherit_the_options_of_the_listener, 0, 2);
     tcase_add_test(options, every_option_of_the_listener_reaches_the_accepted_socket);
+    tcase_add_loop_test(options, fast_open_is_offered_where_asked_for, 0, 2);
+    tcase_add_loop_test(options, the_backlog_is_4096_or_what_was_asked_for, 0, 2);
     tcase_add_test(options, with_defer_accept_a_silent_client_is_not_accepted);
     suite_add_tcase(suite, options);
     return suite;

@@ -380,6 +380,24 @@ START_TEST(deadlines_of_many_streams_pass_one_by_one)
 }
 END_TEST
 
+START_TEST(limits_are_set_moved_and_passed_without_a_request_to_the_kernel)
+{
+    uint64_t submissions;
+
+    open_with(&probe_events);
+    turns(3);
+    submissions = stats_now().submissions;
+    for (unsigned round = 1; round < 200; round++)
+        for (unsigned deadline = 0; deadline < 3; deadline++)
+            limit((enum kevy_deadline)deadline, MS(round % 7 + 1));
+    limit(KEVY_DEADLINE_IDLE, MS(3));
+    limit(KEVY_DEADLINE_PHASE, MS(3));
+    TURN_UNTIL(probe.timeouts == 2);
+    ck_assert_uint_eq(stats_now().submissions, submissions);
+    probe_abort();
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("stream_deadline");
@@ -391,6 +409,7 @@ Suite *test_suite(void)
     tcase_add_test(deadlines, phase_passes_whatever_happens);
     tcase_add_test(deadlines, receiving_puts_idle_off);
     tcase_add_test(deadlines, activity_costs_no_more_than_a_look_once_a_period);
+    tcase_add_test(deadlines, limits_are_set_moved_and_passed_without_a_request_to_the_kernel);
     tcase_add_test(deadlines, a_deadline_that_moved_on_is_refiled_and_does_not_fire);
     tcase_add_test(deadlines, write_passes_when_the_peer_takes_nothing);
     tcase_add_test(deadlines, write_set_before_the_queue_fills_passes_too);

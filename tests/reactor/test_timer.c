@@ -275,6 +275,36 @@ START_TEST(many_timers_all_fire_once_and_none_early)
 }
 END_TEST
 
+static unsigned million_fired, million_early;
+
+static void million_fire(struct kevy_timer *timer)
+{
+    million_fired++;
+    million_early += timer->node.deadline_ns > clock_ns();
+}
+
+/* Without the assertions of the others, each of which is a write to a file. */
+START_TEST(a_million_timers_all_fire_and_none_early)
+{
+    enum {
+        MILLION = 1000000,
+    };
+    struct kevy_timer *timers = calloc(MILLION, sizeof *timers);
+    uint64_t seed = 4, left = 0;
+
+    ck_assert_ptr_nonnull(timers);
+    for (unsigned index = 0; index < MILLION; index++)
+        kevy_timer_start(&timers[index], reactor, random_next(&seed) % MS(300), million_fire);
+    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
+    ck_assert_uint_eq(million_fired, MILLION);
+    ck_assert_uint_eq(million_early, 0);
+    for (unsigned index = 0; index < MILLION; index++)
+        left += kevy_timer_armed(&timers[index]);
+    ck_assert_uint_eq(left, 0);
+    free(timers);
+}
+END_TEST
+
 /* Expiring is bounded a turn; the rest comes in the next ones, without a sleep between. */
 START_TEST(a_burst_of_due_timers_is_spread_over_turns)
 {
@@ -374,6 +404,7 @@ Suite *test_suite(void)
     tcase_add_test(timers, a_period_of_one_nanosecond_does_not_stop_the_loop);
     tcase_add_test(timers, an_endless_delay_never_fires_and_can_be_stopped);
     tcase_add_test(timers, many_timers_all_fire_once_and_none_early);
+    tcase_add_test(timers, a_million_timers_all_fire_and_none_early);
     tcase_add_test(timers, a_burst_of_due_timers_is_spread_over_turns);
     tcase_add_test(timers, starting_and_stopping_cost_no_system_call);
     tcase_add_test(timers, a_timer_left_armed_at_destroy_can_be_used_again);
