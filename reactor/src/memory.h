@@ -42,7 +42,7 @@ struct kevy_block {
     uint32_t used;     /* bytes written so far, of a heap block */
     uint32_t capacity; /* of a heap block; 0 marks a buffer of the pool */
     uint16_t id;       /* of a buffer of the pool */
-    bool descriptors;  /* received with the bytes of a pool's buffer, open, and nobody's yet */
+    bool descriptors;  /* received with the bytes, open, and nobody's yet */
     struct kevy_block *next_free;
 };
 

@@ -11,7 +11,7 @@
  * Invariants. Control data is in a block and not in the arena: the kernel reads it when it sends,
  * which may be long after the submission. A descriptor has one owner: the entry until its first
  * byte is sent, then the kernel; a block that says so until they are told, then the user. What is
- * dropped is closed. Blocks with descriptors are never copied when the pool is low.
+ * dropped is closed.
  */
 #include "socket.h"
 #include "stream_internal.h"

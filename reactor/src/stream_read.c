@@ -36,26 +36,35 @@ static inline void deliver(struct kevy_stream *stream, struct kevy_buffer *buffe
         buffer_drop(buffer);
 }
 
-/* The same bytes in an entry of their own, because the pool is low; the buffer goes back. */
+/*
+ * The same bytes in an entry of their own, because the pool is low; the buffer goes back. Their
+ * descriptors go along in the copy, which then begins with the message that names them.
+ */
 static struct kevy_buffer *buffer_copy(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
 {
-    struct kevy_block *block = block_copy(reactor, buffer->data, buffer->length);
+    struct kevy_block *from = buffer->block;
+    const uint8_t *begin = from->descriptors ? from->data : buffer->data;
+    uint32_t before = (uint32_t)(buffer->data - begin);
+    struct kevy_block *block = block_copy(reactor, begin, before + buffer->length);
     struct kevy_buffer *copy = NULL;
 
     if (block != NULL)
-        copy = buffer_make(&reactor->memory, block, block->data, buffer->length);
-    if (copy != NULL)
+        copy = buffer_make(&reactor->memory, block, block->data + before, buffer->length);
+    if (copy != NULL) {
         reactor->stats.copies++;
-    else if (block != NULL)
+        block->descriptors = from->descriptors;
+        from->descriptors = false;
+    } else if (block != NULL) {
         block_release(reactor, block);
-    block_release(reactor, buffer->block);
+    }
+    buffer_drop(buffer);
     return copy;
 }
 
 /* Keeps a buffer for later. A byte that finds no memory would be missing: the stream ends. */
 static void hold_back(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    if (pool_low(buffer->reactor) && !buffer->block->descriptors)
+    if (pool_low(buffer->reactor))
         buffer = buffer_copy(buffer->reactor, buffer);
     if (buffer == NULL) {
         stream_terminate(stream, -ENOBUFS);

@@ -261,6 +261,49 @@ START_TEST(a_pause_holds_descriptors_back_with_their_bytes)
 }
 END_TEST
 
+/* What is held back keeps half of the pool at most, with descriptors or without. */
+START_TEST(a_paused_flood_of_descriptors_leaves_buffers_for_the_others)
+{
+    static const uint8_t data[1000];
+    static struct probe other;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_count = 8, .buffer_size = 256});
+    open_unix();
+    probe_tcp(&other, &probe_events);
+    turn_now();
+    QUIETLY(kevy_stream_pause(&probe.stream));
+    for (char mark = 'a'; mark <= 'z'; mark++)
+        peer_send_marked((char[]){mark, 0}, mark);
+    turns(20);
+    ck_assert_uint_le(stats_now().buffers_lent, 4);
+    for (unsigned round = 1; round <= 20; round++) {
+        peer_write(other.peer, data, sizeof data);
+        TURN_UNTIL(other.count == round * sizeof data);
+    }
+    QUIETLY(kevy_stream_resume(&probe.stream));
+    TURN_UNTIL(probe.count == 26);
+    for (unsigned index = 0; index < 26; index++)
+        mark_check(got[index], (char)('a' + (int)index));
+    QUIETLY(kevy_stream_abort(&other.stream));
+    probe_finish(&other);
+    finish();
+}
+END_TEST
+
+START_TEST(a_descriptor_that_finds_no_memory_is_closed_with_its_stream)
+{
+    reactor_setup_with(
+        &(struct kevy_reactor_options){.buffer_count = 2, .buffer_size = 256, .memory_limit = 1});
+    open_unix();
+    QUIETLY(kevy_stream_pause(&probe.stream));
+    for (unsigned index = 0; index < 5; index++)
+        peer_send_marked("held back", 'x');
+    probe_finish(&probe);
+    ck_assert_int_eq(probe.reason, -ENOBUFS);
+    ck_assert_uint_eq(got_count, 0);
+}
+END_TEST
+
 static void then_pause(int fd)
 {
     (void)fd;
@@ -484,6 +527,8 @@ Suite *test_suite(void)
     tcase_add_test(receiving, without_the_callback_they_are_closed);
     tcase_add_test(receiving, the_end_of_the_stream_is_told);
     tcase_add_test(receiving, a_pause_holds_descriptors_back_with_their_bytes);
+    tcase_add_test(receiving, a_paused_flood_of_descriptors_leaves_buffers_for_the_others);
+    tcase_add_test(receiving, a_descriptor_that_finds_no_memory_is_closed_with_its_stream);
     tcase_add_test(receiving, a_pause_from_the_callback_holds_its_bytes_back);
     tcase_add_test(receiving, an_abort_from_the_callback_closes_the_rest);
     tcase_add_test(receiving, what_an_abort_drops_is_closed);
