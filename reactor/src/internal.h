@@ -142,6 +142,7 @@ struct kevy_reactor {
     int embed_fd; /* what a foreign loop polls */
     struct kevy_completion signal_ready;
     struct kevy_signal *signals;
+    struct kevy_task signals_more; /* reads on in the next turn; `run` is set while it is queued */
     uint32_t signal_round;
     sigset_t signals_watched;
     sigset_t signals_blocked_before;

@@ -16,6 +16,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#define SIGNALS_PER_TURN 16U
+
 /* A watch of `number`; unless `round` is 0, one that has not been called in that round. */
 static struct kevy_signal *watch_find(struct kevy_reactor *reactor, int number, uint32_t round)
 {
@@ -41,10 +43,36 @@ static void signal_deliver(struct kevy_reactor *reactor, int number)
     }
 }
 
+static void signals_read(struct kevy_reactor *reactor);
+
+static void signals_read_on(struct kevy_task *task, struct kevy_reactor *reactor)
+{
+    task->run = NULL;
+    signals_read(reactor);
+}
+
+/*
+ * Delivers what waits, a bounded number a turn: a callback that raises its own signal, or a process
+ * that queues them faster than they are handled, would else never let the loop go on. Fewer than
+ * asked for means that nothing is left, and the poll tells of what comes from then on.
+ */
+static void signals_read(struct kevy_reactor *reactor)
+{
+    struct signalfd_siginfo infos[SIGNALS_PER_TURN];
+    ssize_t size = read(reactor->signal_fd, infos, sizeof infos);
+    size_t count = size > 0 ? (size_t)size / sizeof infos[0] : 0;
+
+    for (size_t index = 0; index < count; index++)
+        signal_deliver(reactor, (int)infos[index].ssi_signo);
+    if (count < SIGNALS_PER_TURN || reactor->signals_more.run != NULL)
+        return;
+    reactor->signals_more.run = signals_read_on;
+    kevy_reactor_defer(reactor, &reactor->signals_more);
+}
+
 static void signals_ready(struct kevy_completion *completion, int result, uint32_t flags)
 {
     struct kevy_reactor *reactor = completion->reactor;
-    struct signalfd_siginfo info;
 
     if ((flags & KEVY_CQE_F_MORE) == 0) {
         reactor->completions_internal--;
@@ -52,8 +80,7 @@ static void signals_ready(struct kevy_completion *completion, int result, uint32
     }
     if (result < 0)
         return; /* cancelled, because the reactor is being destroyed */
-    while (read(reactor->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        signal_deliver(reactor, (int)info.ssi_signo);
+    signals_read(reactor);
 }
 
 static int signals_open(struct kevy_reactor *reactor)

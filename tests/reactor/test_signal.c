@@ -281,6 +281,31 @@ START_TEST(a_storm_of_queued_signals_arrives_in_full)
 }
 END_TEST
 
+static void raise_again(struct watch *watch)
+{
+    raise(watch->signal.number);
+}
+
+static void timer_fire(struct kevy_timer *timer)
+{
+    (void)timer;
+}
+
+START_TEST(a_signal_that_raises_itself_starves_nobody)
+{
+    struct kevy_timer timer = {0};
+
+    start(&watches[0], SIGUSR1);
+    watches[0].then = raise_again;
+    raise(SIGUSR1);
+    kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(1), timer_fire);
+    TURN_UNTIL(!kevy_timer_armed(&timer));
+    watches[0].then = NULL;
+    turns(3);
+    stop(&watches[0]);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("signal");
@@ -304,6 +329,7 @@ Suite *test_suite(void)
     tcase_add_test(signals, destroy_stops_every_watch_and_restores_the_mask);
     tcase_add_test(signals, a_signal_wakes_a_sleeping_loop);
     tcase_add_test(signals, a_storm_of_queued_signals_arrives_in_full);
+    tcase_add_test(signals, a_signal_that_raises_itself_starves_nobody);
     suite_add_tcase(suite, signals);
     return suite;
 }

@@ -43,7 +43,8 @@ struct kevy_signal {
 KEVY_API int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
                                kevy_signal_fire fire);
 
-/* Stops watching. With the last watch of a signal its earlier blocking is restored. Idempotent. */
+/* Stops watching. With the last watch of a signal its earlier blocking is restored, so that one
+ * which waits in the kernel then takes its usual effect. Idempotent. */
 KEVY_API void kevy_signal_stop(struct kevy_signal *watch);
 
 KEVY_END_DECLS
