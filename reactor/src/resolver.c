@@ -129,9 +129,9 @@ static void query_drop(struct kevy_job *job)
     query_free(KEVY_CONTAINER_OF(job, struct kevy_lookup_query, job));
 }
 
+/* The last callback, of a look-up that is no longer among the live objects. */
 static void lookup_end(struct kevy_lookup *lookup, int result)
 {
-    object_unlink_flushed(&lookup->object);
     lookup->object.state = LOOKUP_IDLE;
     lookup->done(lookup, result);
 }
@@ -154,6 +154,7 @@ static void query_deliver(struct kevy_job *job)
         query->addresses = NULL;
     }
     query_free(query);
+    object_unlink(&lookup->object);
     lookup_end(lookup, result);
 }
 
@@ -236,8 +237,10 @@ void lookup_object_abort(struct kevy_object *object)
 /* A drain lets a look-up come to its end. */
 void lookup_flush(struct kevy_object *object)
 {
-    if (object->state == LOOKUP_CANCELLED)
-        lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
+    if (object->state != LOOKUP_CANCELLED)
+        return;
+    object_unlink_flushed(object);
+    lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
 }
 
 int kevy_resolver_open(struct kevy_resolver *resolver, const struct kevy_resolver_options *options)
