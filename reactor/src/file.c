@@ -84,7 +84,10 @@ static int opening_start(struct kevy_file *file, const struct kevy_file_options 
 
     if (sqe == NULL)
         return -EAGAIN;
-    kevy_prep_openat(sqe, directory_fd, options->path, options->flags | O_CLOEXEC, options->mode);
+    /* O_LARGEFILE is what open(2) of the C library adds: a 32-bit kernel refuses to open a file of
+     * more than 2 GiB without it. */
+    kevy_prep_openat(sqe, directory_fd, options->path, options->flags | O_CLOEXEC | O_LARGEFILE,
+                     options->mode);
     return 0;
 }
 

@@ -166,6 +166,26 @@ START_TEST(what_was_written_is_read_where_it_was_written)
 }
 END_TEST
 
+START_TEST(a_file_has_places_beyond_what_32_bits_count)
+{
+    static const uint64_t places[] = {INT32_MAX - 1, UINT32_MAX - 1, UINT64_C(1) << 40};
+    struct kevy_file_options options = file_options(O_RDONLY);
+    char text[8] = "";
+
+    document_create(&document);
+    for (unsigned index = 0; index < 3; index++)
+        ck_assert_int_eq(write_text("four", places[index]), 4);
+    document_end(&document);
+    document_start(&document, &options); /* a large file can be opened, too */
+    TURN_UNTIL(document.opens);
+    for (unsigned index = 0; index < 3; index++) {
+        ck_assert_int_eq(read_some(text, 4, places[index]), 4);
+        ck_assert_str_eq(text, "four");
+    }
+    document_end(&document);
+}
+END_TEST
+
 START_TEST(short_results_are_passed_on_unchanged)
 {
     char data[100];
@@ -514,6 +534,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 20);
     tcase_add_test(tests, what_was_written_is_read_where_it_was_written);
+    tcase_add_test(tests, a_file_has_places_beyond_what_32_bits_count);
     tcase_add_test(tests, short_results_are_passed_on_unchanged);
     tcase_add_test(tests, an_operation_reports_the_errno_of_the_kernel);
     tcase_add_test(tests, the_position_of_a_file_moves_on);
