@@ -44,7 +44,8 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
 {
     assert(stream->object.state == STREAM_IDLE);
     object_link(&stream->object, reactor, KIND_STREAM);
-    stream->object.flags = reactor->draining ? OBJECT_FINISH : 0;
+    stream->object.flags &= STREAM_PAUSED; /* which `accept` may have done */
+    stream->object.flags |= reactor->draining ? OBJECT_FINISH : 0;
     stream->object.flags |= stream->events->read != NULL ? STREAM_HAS_READ : 0;
     stream->object.flags |= stream_receives_descriptors(stream, reactor) ? STREAM_DESCRIPTORS : 0;
     stream_state_set(stream, state);
@@ -341,6 +342,7 @@ void stream_object_closed(struct kevy_object *object)
         return; /* the last of them is the end */
     object_unlink(object);
     stream_state_set(stream, STREAM_IDLE);
+    object->flags = 0;
     stream->fd = -1;
     stream->listener = NULL;
     if (listener != NULL)

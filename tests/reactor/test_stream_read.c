@@ -52,6 +52,23 @@ START_TEST(pause_stops_the_reads_at_once)
 }
 END_TEST
 
+START_TEST(a_stream_may_be_paused_before_it_starts)
+{
+    int fd;
+
+    probe_init(&probe, &probe_events);
+    tcp_pair(&fd, &probe.peer);
+    kevy_stream_pause(&probe.stream);
+    QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, fd), 0));
+    peer_write_text(probe.peer, "waiting");
+    turns(20);
+    ck_assert_str_eq(probe.log, "o");
+    QUIETLY(kevy_stream_resume(&probe.stream));
+    TURN_UNTIL(probe.count == 7);
+    probe_abort(&probe);
+}
+END_TEST
+
 static void pause_on_read(struct probe *paused, struct kevy_buffer *buffer)
 {
     (void)buffer;
@@ -219,6 +236,7 @@ Suite *test_suite(void)
     tcase_add_test(read, bytes_arrive_in_order);
     tcase_add_test(read, one_byte_at_a_time);
     tcase_add_test(read, pause_stops_the_reads_at_once);
+    tcase_add_test(read, a_stream_may_be_paused_before_it_starts);
     tcase_add_test(read, pausing_and_resuming_under_a_flood_loses_and_reorders_nothing);
     tcase_add_test(read, a_paused_stream_lets_the_peer_feel_it);
     tcase_add_test(read, the_end_waits_for_resume_and_comes_after_the_bytes);

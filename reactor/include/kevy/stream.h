@@ -3,16 +3,9 @@
  * kevy/stream.h - a connected byte stream: TCP or Unix.
  *
  * Model. A stream reads by itself, into the reactor's pool, and writes through a queue of its own.
- * It comes from a listener, from kevy_stream_connect() or from an adopted descriptor, and goes
- * through
+ * It comes from a listener, from kevy_stream_connect(), from <kevy/connect.h> or from an adopted
+ * descriptor.
  *
- *     init -> open -> (read)* -> at most one end -> close
- *
- * Rules, in the order in which they matter:
- *
- * - `close` comes exactly once, last, from the loop, for every stream that was accepted, connected
- *   or adopted, whatever ended it. Until then the struct is PINNED; after it nothing comes, and
- *   the memory is the user's again. No callback ever comes from within a call that the user makes.
  * - One send is in flight at a time. What a turn queues leaves as one vectored send at its end, in
  *   order; a short send is resumed. Two writes never interleave.
  * - Above the high mark kevy_stream_send() and kevy_stream_write() answer -EAGAIN, and `drain`
@@ -20,9 +13,23 @@
  *   and holds the source back instead.
  * - Pausing loses and reorders nothing: what had been received already is delivered after
  *   resuming.
- * - Every write accepted reports before `close`, with -ECANCELED if it was dropped.
+ * - When the peer takes nothing more, writes are refused, and what it sent before that is still
+ *   read, unless the stream is paused. Then it ends with the error of the write.
  *
- * Threads: the reactor's. Floor: Linux 6.1.
+ * Order. init -> open -> (read)* -> at most one end -> close. `drain`, `timeout` and `finish` come
+ * after `open`; `close` comes last, whatever ended the stream, and alone where that was before
+ * `open`. Every write reports before `close`. From kevy_stream_close() and kevy_stream_abort() on,
+ * or once a deadline has ended the stream, nothing else comes but these reports and `close`.
+ *
+ * Ownership. The struct is PINNED from the start (accepted, connected or adopted) to `close`. It is
+ * initialised once: after `close` it is as before the start, with the marks that were set.
+ *
+ * Callbacks. In `close`, and nowhere else, the stream may be freed or started again.
+ *
+ * Threads: the reactor's.
+ *
+ * Kernel: Linux 6.1. Sending without a copy needs 6.2, reading a pipe without a request each time
+ * 6.7; both are done the other way before.
  */
 #ifndef KEVY_STREAM_H
 #define KEVY_STREAM_H
@@ -51,16 +58,16 @@ enum kevy_deadline {
 
 /* The callbacks of one kind of stream; `close` alone is required. */
 struct kevy_stream_events {
-    /* The stream is connected and reads from now on. */
+    /* The stream is connected and reads from now on; an accepted one right after `accept`. */
     void (*open)(struct kevy_stream *stream);
-    /* Bytes came, at least one. *buffer is BORROWED until the callback returns. NULL: discarded. */
+    /* Bytes came, at least one. *buffer is BORROWED. NULL: discarded. */
     void (*read)(struct kevy_stream *stream, struct kevy_buffer *buffer);
     /*
      * A descriptor came along a Unix stream, right before the `read` of the bytes it was sent with,
      * or of earlier ones that came in one piece with them. `fd` is OWNED by the callback from then
      * on and close-on-exec; or it is -EMSGSIZE for those that are lost: more than 16 at once, or no
-     * room in the table of this process. Needs `read`, and buffers of 256 bytes or more; costs each
-     * buffer 96 bytes. Without this callback the kernel closes what comes.
+     * room in the table of this process. Needs `read`, and costs each buffer 96 bytes. Without this
+     * callback, or with a buffer_size below 256, the kernel closes what comes.
      */
     void (*descriptor)(struct kevy_stream *stream, int fd);
     /* The peer sent its last byte. The stream can still be written to; close it when done. Without
@@ -74,9 +81,17 @@ struct kevy_stream_events {
     /* kevy_reactor_drain() was called: come to an end. Without this callback the stream is closed.
      */
     void (*finish)(struct kevy_stream *stream);
-    /* Last callback. `reason`: 0 after kevy_stream_close(), else the -errno that ended the stream:
-     * -ECONNRESET, -EPIPE, -ETIMEDOUT, -ECANCELED (kevy_stream_abort(), reactor destroyed),
-     * -ENOBUFS (memory_limit reached while forwarding), or what connect failed with. */
+    /*
+     * Last callback, required. `reason` is 0 after kevy_stream_close(), called or done for you as
+     * above, when all that was queued before is in the kernel's hands. Else it is
+     *
+     *     -ECANCELED   kevy_stream_abort(), or the end of the reactor or its drain
+     *     -ETIMEDOUT   a deadline, or no connection within its time
+     *     -ENOBUFS     memory_limit, where received bytes had to be copied to be kept or forwarded
+     *
+     * or what connect(2), recv(2) or send(2) fail with: -ECONNREFUSED, -ECONNRESET, -EPIPE,
+     * -EHOSTUNREACH...
+     */
     void (*close)(struct kevy_stream *stream, int reason);
 };
 
@@ -109,9 +124,10 @@ struct kevy_stream {
 };
 
 /*
- * Makes *stream ready to be accepted, connected or adopted, and returns it. `events` is BORROWED
- * until the last callback (a static const table). Nothing needs undoing: an initialised stream is
- * plain memory.
+ * Makes *stream, which may hold anything, ready to be started, and returns it. `events` is BORROWED
+ * as long as the stream is used (a static const table). Nothing needs undoing: until it is started
+ * a stream is plain memory. It may be paused by then, and its marks be set; every other call is
+ * refused, or does nothing.
  */
 KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
                                               const struct kevy_stream_events *events);
@@ -120,32 +136,37 @@ KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
  * Makes a stream of a connected, non-blocking or blocking socket, or of anything else that is read
  * and written in order: a pipe, a terminal, a character device; standard input and output among
  * them. `fd` is OWNED by the stream when 0 is returned: pass what dup(2) returns to keep it. `open`
- * comes from the loop.
+ * comes from the next flush.
  *
  * What is not a socket ends differently: close flushes the queue and closes, without waiting for a
  * peer; there is no kevy_stream_shutdown(). A descriptor that cannot be read only writes, and has
  * no `end`; one that cannot be written answers -EPIPE. Writing to a pipe without a reader raises
  * SIGPIPE, as ever: ignore it, and the stream ends with -EPIPE.
  *
- * Returns 0; -EINVAL when the stream is in use, or for a regular file, a directory or a block
- * device, which have positions and are always ready; -EBADF.
+ * Returns 0; -EINVAL when the stream is in use, for a negative descriptor, or for a regular file, a
+ * directory or a block device, which have positions and are always ready; -EBADF. A socket that is
+ * not connected shows in `close`, with -ENOTCONN.
  */
 KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd);
 
 /*
- * Connects to `address` (BORROWED; IPv4, IPv6 or Unix, `address_length` bytes). `open` comes when
- * connected, `close` with the errno when not, -ETIMEDOUT after `timeout_ns` (KEVY_FOREVER: the
- * kernel's own limit). kevy_stream_close() and kevy_stream_abort() give up at any moment. Returns
- * 0, or -EINVAL, or what socket(2) fails with (-EMFILE, -EAFNOSUPPORT...); no callback comes then.
+ * Connects to `address` (BORROWED; IPv4, IPv6 or Unix, `address_length` bytes), with TCP_NODELAY.
+ * `open` comes when connected, `close` with the errno when not, -ETIMEDOUT after `timeout_ns` (0:
+ * what does not connect at once; KEVY_FOREVER: the kernel's own limit). kevy_stream_close(), with
+ * reason 0, and kevy_stream_abort() give up at any moment.
+ *
+ * Returns 0; -EINVAL when the stream is in use or the length out of range; -EAGAIN when the kernel
+ * takes nothing at the moment; or what socket(2) fails with. No callback comes then.
  */
 KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
                                  const struct sockaddr *address, socklen_t address_length,
                                  uint64_t timeout_ns);
 
 /*
- * Queues a copy of `length` bytes. Takes all or nothing. Returns 0; -EAGAIN when the queue is at
- * the high mark or above (`drain` follows); -ENOBUFS when memory_limit is reached; -EPIPE when the
- * stream is closing, ended by kevy_stream_shutdown(), or not open yet.
+ * Queues a copy of `length` bytes, 1 GiB at most. Takes all or nothing. Returns 0; -EAGAIN when the
+ * queue is at the high mark or above (`drain` follows); -ENOBUFS when memory_limit is reached or
+ * the length is above 1 GiB; -EPIPE when the stream is not open (yet, or any more), ended by
+ * kevy_stream_shutdown(), or takes nothing more.
  */
 KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length);
 
@@ -158,8 +179,9 @@ KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size
 #define KEVY_WRITE_ZERO_COPY 1U
 
 /*
- * A write by reference. `parts` and the bytes they point at are BORROWED, and the struct is PINNED,
- * until `done`: `result` is 0 when the kernel has all bytes, else the -errno that ended the stream.
+ * A write by reference. The struct, `parts` and the bytes they point at are PINNED until `done`:
+ * `result` is 0 when the kernel has all bytes, else the -errno that ended the stream. In it the
+ * write may be queued again, or freed. It may be NULL.
  *
  * With `released`, which KEVY_WRITE_ZERO_COPY needs, they are so until that is called, once, after
  * `done` and before the stream's `close`: at once where the bytes were copied, when the peer has
@@ -178,7 +200,8 @@ struct kevy_write {
 };
 
 /* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
- * many of them, a count out of range, an unknown flag, or zero-copy without `released`. */
+ * many of them, a count out of range, an unknown flag, or zero-copy without `released`. Neither
+ * `done` nor `released` comes then. */
 KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
 
 /*
@@ -194,10 +217,11 @@ KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, con
 
 /*
  * A range of a file. `fd` is BORROWED, and the struct PINNED, until `done`, which is called once:
- * `result` is 0, or the -errno of reading the file (-ENOBUFS at memory_limit), or the one that
- * ended the stream. `sent` says how many bytes the kernel has taken for the peer, fewer than
- * `length` when the file ends before; that alone does not end the stream. Bytes that change in the
- * file until the peer has acknowledged them may change on the way.
+ * `result` is 0, or the -errno of reading the file (-ENOBUFS at memory_limit), which leaves the
+ * stream open, or the one that ended the stream. `sent` says how many bytes the kernel has taken
+ * for the peer, fewer than `length` when the file ends before. In it the range may be queued again,
+ * or freed. Bytes that change in the file until the peer has acknowledged them may change on the
+ * way.
  */
 struct kevy_file_range {
     int fd; /* regular file, or whatever can be read at an offset */
@@ -224,80 +248,86 @@ struct kevy_file_range {
 KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range);
 
 /*
- * Queues received bytes, without a copy. `buffer` is either the one of the read callback that is
- * running or a kept one, which is released (left empty). Always takes the bytes of an open stream:
- * above the high mark the stream whose read callback is running reads no more until `stream` is
- * down to its low mark. Returns 0, or -EPIPE as kevy_stream_send(), or -ENOBUFS at memory_limit: a
- * byte of the stream would be missing, so it is closed with that reason.
+ * Queues received bytes of the same reactor, without a copy. `buffer` is either the one of the read
+ * callback that is running, and not to be used after this, or a kept one, which is released (left
+ * empty) whatever comes of it. Takes the bytes above the high mark too: the stream whose read
+ * callback is running then reads no more until `stream` is down to its low mark. A kept buffer
+ * holds nobody back; see kevy_stream_hold(). Returns 0; -EPIPE as kevy_stream_send(); or -ENOBUFS
+ * at memory_limit: a byte would be missing, so the stream ends with that reason.
  */
 KEVY_API int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer);
 
 /*
- * As kevy_stream_forward() for `length` bytes from `offset` on; *buffer stays what it was, so that
- * several pieces of it can be queued.
+ * As kevy_stream_forward() for `length` bytes from `offset` on, both within the buffer; *buffer
+ * stays what it was, so that several pieces of it can be queued.
  */
 KEVY_API int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
                                        uint32_t offset, uint32_t length);
 
 /*
  * Holds `source` back until the queue of `target` is down to its low mark; both may be the same
- * stream. A no-op when it is. For servers that answer with kevy_stream_send(): a client that does
- * not read its answers is not read from either.
+ * stream. A no-op when it is, when `source` is held already, or unless both are open. For servers
+ * that answer with kevy_stream_send(): a client that does not read its answers is not read from
+ * either.
  */
 KEVY_API void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target);
 
-/* Stops the read callbacks, at once. Idempotent. */
+/* Stops `read`, `descriptor` and `end`, at once. Idempotent. */
 KEVY_API void kevy_stream_pause(struct kevy_stream *stream);
 
-/* Lets the read callbacks come again, from the loop. Idempotent. */
+/* Lets them come again, from the next flush on. Idempotent. */
 KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
 
 /*
  * Ends the writing side: FIN after the queue. Reading goes on. Idempotent. Returns 0, -EPIPE when
- * the stream is not open, or -EOPNOTSUPP for what is not a socket.
+ * the stream is not open (yet, or any more), or -EOPNOTSUPP for what is not a socket.
  */
 KEVY_API int kevy_stream_shutdown(struct kevy_stream *stream);
 
 /*
- * Closes in good order: no further read callback; the queue is flushed; FIN; what the peer still
- * sends is read and discarded until its own FIN, so that our last bytes are not lost to a reset;
- * then `close` with reason 0. The peer gets a second for that, and more, up to 30 s, while its
- * kernel has yet to acknowledge bytes of ours. A peer that does not read is bounded by the write
- * deadline, 30 s where none is set. Idempotent; from any callback.
+ * Closes in good order: the queue is flushed; FIN; what the peer still sends is read and discarded
+ * until its own FIN, so that our last bytes are not lost to a reset; then `close` with reason 0.
+ * The peer gets a second for that, and more, up to 30 s, while its kernel has yet to acknowledge
+ * bytes of ours. A peer that does not read is bounded by the write deadline, 30 s where none is
+ * set. Idempotent; without effect on a stream that has not been started or is ending.
  */
 KEVY_API void kevy_stream_close(struct kevy_stream *stream);
 
-/* Closes at once: the queue is dropped, the peer gets RST (TCP), `close` comes with -ECANCELED.
- * Idempotent. */
+/* Closes at once, also what is closing already: the queue is dropped, the peer gets RST (TCP),
+ * `close` comes with -ECANCELED. Idempotent. */
 KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
 
 /*
- * Sets a deadline, `timeout_ns` from now; 0 turns it off. KEVY_DEADLINE_IDLE and _WRITE start anew
- * with every activity, which costs one store. Never early, and two milliseconds late at most; 24
- * days at most.
+ * Sets a deadline of an open stream, `timeout_ns` from now, cut to 24 days; 0 turns it off.
+ * KEVY_DEADLINE_IDLE and _WRITE start anew with every activity, which costs one store. Never early,
+ * late by two ticks of 1.05 ms at most and the turn it falls into. A stream that is not open has
+ * none, and ignores this.
  */
 KEVY_API void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
                                    uint64_t timeout_ns);
 
-/* Sets the marks of the write queue in bytes, low <= high <= 1 GiB. Default 16 KiB and 64 KiB. */
+/* Sets the marks of the write queue in bytes, low <= high, 1 <= high <= 1 GiB (asserted). Default
+ * 16 KiB and 64 KiB. */
 KEVY_API void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32_t high);
 
 /*
- * The peer's address, asked from the kernel: *length is the room in, the size out. Returns 0 or a
- * negative errno, -ENOTCONN once the stream is closed.
+ * The peer's address, asked from the kernel: *length is the room in bytes; then the size, which is
+ * above the room where the address was cut. Returns 0; -ENOTCONN before the stream is connected and
+ * once the peer has reset it or it is closed; -ENOTSOCK for a pipe or terminal.
  */
 KEVY_API int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address,
                               socklen_t *length);
 
-/* Who is at the other end of a Unix stream, as the kernel knows it since the connect (SO_PEERCRED).
- */
+/* Who is at the other end of a Unix stream, as the kernel knows it since the connect (SO_PEERCRED
+ * of unix(7)). */
 struct kevy_peer {
-    int32_t process; /* pid */
+    int32_t process; /* pid, 0 for one that this process cannot see: another pid namespace's */
     uint32_t user;   /* effective uid */
     uint32_t group;  /* effective gid */
 };
 
-/* Writes the peer's credentials into *peer. Returns 0, -ENOTCONN, or -EOPNOTSUPP for TCP. */
+/* Writes the peer's credentials into *peer. Returns 0, -ENOTCONN when the stream is not started or
+ * closed, or -EOPNOTSUPP for what is not a Unix socket. */
 KEVY_API int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *peer);
 
 /* What went through a stream since it started. */
@@ -321,7 +351,7 @@ static inline int kevy_stream_fd(const struct kevy_stream *stream)
     return stream->fd;
 }
 
-/* The reactor, NULL before the stream was accepted, connected or adopted. */
+/* The reactor, NULL before the stream was started. */
 static inline struct kevy_reactor *kevy_stream_reactor(const struct kevy_stream *stream)
 {
     return stream->object.reactor;
