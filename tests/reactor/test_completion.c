@@ -190,6 +190,47 @@ START_TEST(cancel_reaches_every_request_of_the_completion_and_no_other)
 }
 END_TEST
 
+static int waiting_pipe[2];
+
+static void wait_on_pipe(struct request *request)
+{
+    request->then = NULL;
+    kevy_prep_poll(slot(request), waiting_pipe[0], POLLIN);
+}
+
+static void cancel_other(struct request *request)
+{
+    struct request *other = request->context;
+
+    ck_assert_int_eq(kevy_completion_cancel(&other->completion), 0);
+}
+
+/* The first one's callback cancels the second, which has finished and starts anew in its own. */
+START_TEST(a_cancel_that_comes_too_late_does_not_reach_the_next_request_of_the_completion)
+{
+    struct request first, second;
+    static const char byte;
+
+    ck_assert_int_eq(pipe2(waiting_pipe, O_CLOEXEC), 0);
+    request_init(&first);
+    request_init(&second);
+    first.then = cancel_other;
+    first.context = &second;
+    second.then = wait_on_pipe;
+    kevy_prep_nop(slot(&first));
+    kevy_prep_nop(slot(&second));
+    TURN_UNTIL(second.calls == 1);
+    ck_assert_uint_eq(first.calls, 1);
+    turns(10);
+    ck_assert_uint_eq(second.calls, 1);
+    ck_assert_int_eq(write(waiting_pipe[1], &byte, 1), 1);
+    TURN_UNTIL(second.calls == 2);
+    ck_assert_int_eq(second.result, POLLIN);
+    close(waiting_pipe[0]);
+    close(waiting_pipe[1]);
+}
+END_TEST
+
 static void free_request(struct request *request)
 {
     *(unsigned *)request->context += 1;
@@ -369,6 +410,8 @@ Suite *test_suite(void)
     tcase_add_test(requests, footgun_11_a_cancel_that_wins_is_answered_once_with_ecanceled);
     tcase_add_test(requests, footgun_11_a_cancel_that_loses_leaves_the_plain_result);
     tcase_add_test(requests, cancel_reaches_every_request_of_the_completion_and_no_other);
+    tcase_add_test(requests,
+                   a_cancel_that_comes_too_late_does_not_reach_the_next_request_of_the_completion);
     tcase_add_test(requests, a_completion_may_be_freed_in_its_last_callback);
     tcase_add_test(requests, a_completion_may_be_used_again_from_its_callback);
     tcase_add_test(requests, run_goes_on_while_a_completion_is_in_flight);

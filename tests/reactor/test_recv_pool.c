@@ -8,6 +8,8 @@
 
 #include "reactor_test.h"
 
+#include "internal.h"
+
 enum {
     BUSY = 100,
     PORTION = 5000,
@@ -232,6 +234,58 @@ START_TEST(retained_buffers_beyond_half_the_pool_become_copies)
         kevy_buffer_release(&kept[index]);
     }
     ck_assert_uint_eq(stats_now().buffers_lent, 0);
+    abort_all(1);
+}
+END_TEST
+
+START_TEST(a_stream_that_keeps_all_it_gets_does_not_stop_the_others)
+{
+    pool(16, 256);
+    for (unsigned index = 0; index < 5; index++)
+        probe_tcp(&probes[index], &probe_events);
+    probes[0].on_read = keep_up_to_64;
+    for (unsigned round = 1; round <= 60; round++) {
+        peer_write(probes[0].peer, data, 200);
+        for (unsigned index = 1; index < 5; index++)
+            peer_write(probes[index].peer, data, 1000);
+        for (unsigned index = 1; index < 5; index++)
+            SLEEP_UNTIL(probes[index].count == round * UINT64_C(1000));
+    }
+    SLEEP_UNTIL(probes[0].count == UINT64_C(60) * 200);
+    ck_assert_uint_le(stats_now().buffers_lent, 8);
+    while (kept_count > 0)
+        kevy_buffer_release(&kept[--kept_count]);
+    abort_all(5);
+}
+END_TEST
+
+/* Buffers that the pool believes to be out, and that no stream has. */
+static void pretend_lent(int count)
+{
+    reactor->pool.lent_count = (uint32_t)((int)reactor->pool.lent_count + count);
+}
+
+static void pretend_once(struct probe *reader, struct kevy_buffer *buffer)
+{
+    (void)buffer;
+    if (reader->tag++ == 0)
+        pretend_lent(15);
+}
+
+START_TEST(the_starved_read_on_when_an_eighth_of_the_pool_is_back)
+{
+    pool(16, 256);
+    probe_tcp(&probes[0], &probe_events);
+    probes[0].on_read = pretend_once;
+    turns(3);
+    peer_write(probes[0].peer, data, 8000);
+    TURN_UNTIL(probes[0].count == 16 * 256);
+    turns(20);
+    ck_assert_uint_eq(stats_now().starvations, 1);
+    ck_assert_uint_eq(probes[0].count, 16 * 256); /* one of 16 buffers is there */
+    pretend_lent(-1);
+    SLEEP_UNTIL(probes[0].count == 8000);
+    pretend_lent(-14);
     abort_all(1);
 }
 END_TEST
@@ -462,6 +516,8 @@ Suite *test_suite(void)
     tcase_add_test(pools, an_echo_client_that_does_not_read_does_not_stop_the_others);
     tcase_add_test(pools, who_sends_byte_by_byte_and_reads_nothing_takes_memory_by_the_byte);
     tcase_add_test(pools, retained_buffers_beyond_half_the_pool_become_copies);
+    tcase_add_test(pools, a_stream_that_keeps_all_it_gets_does_not_stop_the_others);
+    tcase_add_test(pools, the_starved_read_on_when_an_eighth_of_the_pool_is_back);
     tcase_add_test(pools, retaining_at_memory_limit_is_refused_and_the_stream_lives_on);
     tcase_add_loop_test(pools, floods_that_starve_each_other_all_make_progress, 0, 6);
     tcase_add_test(pools, the_oldest_starved_is_served_first);
