@@ -253,6 +253,39 @@ START_TEST(the_error_of_one_connection_does_not_stop_accepting)
 }
 END_TEST
 
+/*
+ * An accept into a table of direct descriptors that is full drops the connection it took (measured
+ * on 6.18). Into the table of the process it takes none: who finds no room there waits.
+ */
+START_TEST(footgun_37_a_full_descriptor_table_loses_no_client)
+{
+    enum {
+        ROOM = 3,
+    };
+    char byte;
+
+    open_here();
+    connect_clients(CLIENTS);
+    descriptors_leave(ROOM);
+    for (unsigned served = 0; served < CLIENTS; served++) {
+        TURN_UNTIL(accepted > served);
+        ck_assert_uint_le(accepted, served + ROOM);
+        for (unsigned index = served; index < CLIENTS; index++)
+            ck_assert_int_eq(peer_read(clients[index], &byte, 1), -EAGAIN); /* no end, no reset */
+        echo_check(clients[served], &probes[served]);
+        QUIETLY(kevy_stream_abort(&probes[served].stream));
+        probe_finish(&probes[served]);
+    }
+    ck_assert_int_eq(last_state, 0);
+    ck_assert_uint_ge(stats_now().accept_pauses, CLIENTS / ROOM - 1);
+    ck_assert_uint_eq(stats_now().accepts, CLIENTS);
+    ck_assert_uint_eq(stats_now().sheds, 0);
+    descriptors_restore();
+    end_all(0, CLIENTS);
+    listener_end();
+}
+END_TEST
+
 START_TEST(a_listener_that_ran_out_of_descriptors_can_be_closed)
 {
     open_here();
@@ -319,6 +352,7 @@ Suite *test_suite(void)
                         (int)(sizeof shortages / sizeof *shortages));
     tcase_add_loop_test(limit, the_error_of_one_connection_does_not_stop_accepting, 0,
                         (int)(sizeof passing / sizeof *passing));
+    tcase_add_test(limit, footgun_37_a_full_descriptor_table_loses_no_client);
     tcase_add_test(limit, a_listener_that_ran_out_of_descriptors_can_be_closed);
     tcase_add_test(limit, the_listener_may_be_closed_from_state);
     tcase_add_test(limit, footgun_2_accepts_through_an_overflowing_completion_queue_lose_no_client);

@@ -438,25 +438,6 @@ START_TEST(footgun_48_the_end_of_a_stream_costs_one_completion)
 }
 END_TEST
 
-/* The kernel ends a ring's requests behind our back: what held the port must be gone before. */
-START_TEST(after_destroy_ports_and_descriptors_are_free_at_once)
-{
-    struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accept_none};
-    struct kevy_listener listener;
-    int descriptors = support_fd_count();
-
-    for (unsigned round = 0; round < 50; round++) {
-        ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), 0);
-        options.port = kevy_listener_port(&listener);
-        turns(round % 3);
-        ck_assert_uint_eq(kevy_reactor_destroy(reactor), 1);
-        reactor = NULL;
-        reactor_setup();
-        ck_assert_int_eq(support_fd_count(), descriptors);
-    }
-}
-END_TEST
-
 static void run_in_a_callback(struct kevy_task *task, struct kevy_reactor *owner)
 {
     (void)task;
@@ -511,7 +492,6 @@ Suite *test_suite(void)
     tcase_add_test(loop, timers_have_their_turn_between_bounded_batches);
     tcase_add_test(loop, an_idle_loop_sleeps);
     tcase_add_test(loop, footgun_48_the_end_of_a_stream_costs_one_completion);
-    tcase_add_test(loop, after_destroy_ports_and_descriptors_are_free_at_once);
     tcase_add_test_raise_signal(loop, run_inside_a_callback_is_an_assertion, SIGABRT);
     tcase_add_test_raise_signal(loop, destroy_inside_a_callback_is_an_assertion, SIGABRT);
     suite_add_tcase(suite, loop);
