@@ -4,12 +4,7 @@
  * listener and sent from where it lies: no copy, whatever their number. Who does not keep up is let
  * go.
  */
-#include "report.h"
-
-#include <kevy/kevy.h>
-
-#include <signal.h>
-#include <stdlib.h>
+#include "serve.h"
 
 /* Bytes that may wait for one client. */
 #define BEHIND_MAX (256 << 10)
@@ -68,31 +63,8 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return kevy_stream_init(&client->stream, &client_events);
 }
 
-static void stop(struct kevy_signal *watch)
-{
-    kevy_reactor_drain(watch->reactor, KEVY_SECONDS(5));
-}
-
 int main(int argc, char **argv)
 {
-    char *rest = "";
-    unsigned long port = argc == 2 ? strtoul(argv[1], &rest, 10) : 65536;
-    struct kevy_listener_options options = {.port = (uint16_t)port, .accept = client_accept};
-    struct kevy_listener listener;
-    struct kevy_signal term = {0};
-    struct kevy_reactor *reactor = NULL;
-    int error;
-
-    if (port > UINT16_MAX || *rest)
-        return fputs("usage: chat PORT\n", stderr), 2;
-    error = kevy_reactor_create(&reactor, NULL);
-    if (!error)
-        error = kevy_signal_start(&term, reactor, SIGTERM, stop);
-    if (!error)
-        error = kevy_listener_open(&listener, reactor, &options);
-    if (!error) {
-        dprintf(1, "chat: serving port %u\n", kevy_listener_port(&listener));
-        error = kevy_reactor_run(reactor);
-    }
-    return kevy_report("chat", error) | (kevy_reactor_destroy(reactor) != 0);
+    static const struct service chat = {.name = "chat", .usage = "", .accept = client_accept};
+    return serve(&chat, argc, argv);
 }
