@@ -265,7 +265,7 @@ static void receive_done(struct kevy_completion *completion, int result, uint32_
 
     /* The buffer follows the flag, whatever the result: errors carry none. */
     if (flags & KEVY_CQE_F_BUFFER) {
-        struct kevy_block *block = pool_take(completion->reactor, flags);
+        struct kevy_block *block = pool_take(completion->reactor, kevy_buffer_id(flags));
 
         block->own.length = result > 0 ? (uint32_t)result : 0;
         block->own.use = BUFFER_BORROWED;

@@ -106,10 +106,14 @@ struct kevy_reactor {
     struct kevy_datagram *starved_datagrams; /* the same, for datagram sockets */
     uint32_t starved_count;                  /* of both */
     bool datagrams_first;                    /* whose turn it was to be fed first */
-    uint8_t *arena;          /* message headers and addresses, until they have been submitted */
+    bool feeding;   /* somebody was starved when the flush began: what it arms stands behind them */
+    uint8_t *arena; /* message headers and addresses, until they have been submitted */
     uint32_t arena_used;     /* bytes */
     uint32_t pool_half;      /* buffers that may be out before keeping means copying */
     uint32_t pool_published; /* the pool's tail as the kernel knows it */
+    uint32_t run_bytes;      /* where a stream's recv ends, to be armed again; 0: nowhere */
+    uint32_t run_buffers;    /* that it fills in one go */
+    uint16_t run_flags;      /* KEVY_RECVSEND_BUNDLE, or 0 */
     bool refused;            /* the kernel took nothing in the last enter */
     bool running;
     bool draining;
@@ -280,21 +284,17 @@ static inline void block_release(struct kevy_reactor *reactor, struct kevy_block
         block->refs--;
     } else if (block->capacity == 0) {
         block->own.data = block->data; /* a send may have moved it */
-        kevy_buffer_ring_give(&reactor->pool, block->id);
+        kevy_buffer_ring_give_at(&reactor->pool, block->id, block->data);
     } else {
         block_give(&reactor->memory, block);
     }
 }
 
 /* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference. */
-static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint32_t cqe_flags)
+static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint16_t id)
 {
-    uint16_t id = kevy_buffer_id(cqe_flags);
-    struct kevy_block *block;
-
     (void)kevy_buffer_ring_take(&reactor->pool, id);
-    block = &reactor->pool_blocks[id];
-    return block;
+    return &reactor->pool_blocks[id];
 }
 
 /* True when so much of the pool is out that what is kept longer has to be copied. */

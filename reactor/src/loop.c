@@ -135,7 +135,8 @@ static void flush(struct kevy_reactor *reactor)
         own_polls_arm(reactor);
     if (unlikely(reactor->backlog_count != 0))
         backlog_flush(reactor);
-    if (unlikely(reactor->starved_count != 0))
+    reactor->feeding = reactor->starved_count != 0;
+    if (unlikely(reactor->feeding))
         pool_feed(reactor);
     object_flush_all(reactor);
     pool_publish(reactor);

@@ -6,6 +6,13 @@
  * callback that runs, the user's kept buffers and the entries of queues; with the last one the
  * buffer is staged for the kernel, and the loop publishes what was staged once a turn.
  *
+ * Runs. One recv fills buffers for as long as there is data: 33 of them where the kernel asks the
+ * socket anew for each (measured on 6.18), which lets a flood delay everybody else. From 6.17 on a
+ * recv can be told to end after so many bytes, and then it may also fill several buffers at once (a
+ * bundle): a run is RUN_BYTES in few completions, and the recv is armed again behind those of
+ * others. Bundles without that limit, 6.10 to 6.16, are not used: a run would be megabytes, and
+ * some of those kernels mix up the order of the buffers (liburing issue 1409).
+ *
  * Invariants. At most half of the pool is kept beyond a read callback: beyond that, keeping copies.
  * So a stream that hoards takes half of the pool at worst, and the other half goes on serving.
  * Starved streams are armed again oldest first, a few at a time, and with
@@ -21,6 +28,53 @@
 #define FEED_DIVISOR 8U
 /* Buffers that a multishot fills in one go: 32 retries and the first (measured on 6.18). */
 #define RUN_BUFFERS 33U
+/* What a stream receives before others have their turn; the default high mark of a queue, too. */
+#define RUN_BYTES 65536U
+/* A run takes this part of the pool at most. */
+#define RUN_DIVISOR 8U
+#define ASK_ROUNDS  4U
+
+/*
+ * Asks the kernel whether a recv can be told where to end (6.17). The request names no descriptor,
+ * so it fails either way: with -EINVAL where its fields are refused, with -EBADF where they are
+ * not. Asked as a cancel would be, because the answer to those is ignored, should it come late.
+ */
+static bool run_limit_known(struct kevy_reactor *reactor)
+{
+    struct kevy_sqe *sqe;
+    const struct kevy_cqe *cqe;
+    int result = -EINTR;
+
+    if ((reactor->ring.features & KEVY_FEAT_RECVSEND_BUNDLE) == 0)
+        return false;
+    sqe = reactor_cancel_sqe(reactor);
+    kevy_prep_recv_multishot_limit(sqe, -1, POOL_GROUP, 0, RUN_BYTES, KEVY_RECVSEND_BUNDLE);
+    for (unsigned round = 0; round < ASK_ROUNDS && result == -EINTR; round++)
+        result = kevy_ring_submit_and_wait(&reactor->ring, 1);
+    cqe = kevy_ring_next(&reactor->ring);
+    if (cqe == NULL)
+        return false;
+    result = cqe->res;
+    kevy_ring_release(&reactor->ring);
+    reactor->cancels_active--;
+    return result == -EBADF;
+}
+
+static void runs_choose(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
+{
+    uint32_t buffers = RUN_BYTES / size;
+
+    reactor->run_buffers = RUN_BUFFERS;
+    if (!run_limit_known(reactor))
+        return;
+    if (buffers > count / RUN_DIVISOR)
+        buffers = count / RUN_DIVISOR;
+    if (buffers == 0)
+        buffers = 1;
+    reactor->run_buffers = buffers;
+    reactor->run_bytes = buffers * size;
+    reactor->run_flags = KEVY_RECVSEND_BUNDLE;
+}
 
 int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
 {
@@ -49,6 +103,7 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
     reactor->starved_end = &reactor->starved_first;
     reactor->pool_half = count / 2;
     reactor->pool_published = reactor->pool.tail;
+    runs_choose(reactor, count, size);
     return 0;
 }
 
@@ -147,29 +202,38 @@ bool pool_can_feed(const struct kevy_reactor *reactor)
            available >= reactor->pool.entries / FEED_DIVISOR;
 }
 
-/* Arms up to `count` of them here, in their order: the pending list would turn it round. */
-static uint32_t streams_feed(struct kevy_reactor *reactor, uint32_t count)
+/* What is left of `buffers` after a run of so many. */
+static uint32_t less_run(uint32_t buffers, uint32_t run)
 {
-    for (; count > 0 && reactor->starved_first != NULL; count--) {
+    return buffers > run ? buffers - run : 0;
+}
+
+/* Arms as many of them as the buffers allow, here, in their order: the pending list would turn it
+ * round. */
+static uint32_t streams_feed(struct kevy_reactor *reactor, uint32_t buffers)
+{
+    while (buffers > 0 && reactor->starved_first != NULL) {
         struct kevy_stream *stream = reactor->starved_first;
 
         pool_forget(stream);
         stream->object.flags |= STREAM_POLL_FIRST;
         stream_recv_adjust(stream);
+        buffers = less_run(buffers, reactor->run_buffers);
     }
-    return count;
+    return buffers;
 }
 
-static uint32_t datagrams_feed(struct kevy_reactor *reactor, uint32_t count)
+static uint32_t datagrams_feed(struct kevy_reactor *reactor, uint32_t buffers)
 {
-    for (; count > 0 && reactor->starved_datagrams != NULL; count--) {
+    while (buffers > 0 && reactor->starved_datagrams != NULL) {
         struct kevy_datagram *datagram = reactor->starved_datagrams;
 
         pool_forget_datagram(datagram);
         datagram->object.flags |= DATAGRAM_POLL_FIRST;
         object_pend(&datagram->object);
+        buffers = less_run(buffers, RUN_BUFFERS);
     }
-    return count;
+    return buffers;
 }
 
 /*
@@ -179,15 +243,15 @@ static uint32_t datagrams_feed(struct kevy_reactor *reactor, uint32_t count)
  */
 void pool_feed(struct kevy_reactor *reactor)
 {
-    uint32_t fed = pool_available(reactor) / RUN_BUFFERS + 1;
+    uint32_t buffers = pool_available(reactor);
 
     if (!pool_can_feed(reactor))
         return;
     reactor->datagrams_first = !reactor->datagrams_first;
     if (reactor->datagrams_first)
-        fed = datagrams_feed(reactor, fed);
-    fed = streams_feed(reactor, fed);
-    (void)datagrams_feed(reactor, fed);
+        buffers = datagrams_feed(reactor, buffers);
+    buffers = streams_feed(reactor, buffers);
+    (void)datagrams_feed(reactor, buffers);
 }
 
 int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)

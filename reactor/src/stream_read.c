@@ -3,7 +3,7 @@
  * The reading side of a stream.
  *
  * Model. One multishot recv is armed while the stream is open; each completion brings one buffer of
- * the pool. What may not be delivered, because the user paused or a queue holds the stream back,
+ * the pool, or a bundle of several. `read` is called for each buffer. What may not be delivered, because the user paused or a queue holds the stream back,
  * waits in the held queue, in order; the recv is cancelled only when that happens, so that a pause
  * during which nothing arrives costs nothing.
  *
@@ -181,13 +181,15 @@ void stream_read_continue(struct kevy_stream *stream)
 static void recv_arm(struct kevy_stream *stream)
 {
     struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_RECV);
+    const struct kevy_reactor *reactor = stream->object.reactor;
     uint16_t recv_flags = 0;
 
     if (sqe == NULL) {
         object_pend(&stream->object);
         return;
     }
-    if (stream_has(stream, STREAM_POLL_FIRST))
+    /* Whoever polls first is served in the order of the queue, who does not at once. */
+    if (stream_has(stream, STREAM_POLL_FIRST) || reactor->feeding)
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
     if (stream_has(stream, STREAM_READ_ONCE))
         kevy_prep_read_select(sqe, stream->fd, POOL_GROUP, 0, KEVY_OFFSET_CURRENT);
@@ -196,7 +198,8 @@ static void recv_arm(struct kevy_stream *stream)
     else if (stream_has(stream, STREAM_DESCRIPTORS))
         stream_descriptors_recv(sqe, stream->fd, recv_flags);
     else
-        kevy_prep_recv_multishot(sqe, stream->fd, POOL_GROUP, recv_flags);
+        kevy_prep_recv_multishot_limit(sqe, stream->fd, POOL_GROUP, 0, reactor->run_bytes,
+                                       recv_flags | reactor->run_flags);
     stream->object.flags &= ~STREAM_POLL_FIRST;
     stream->object.flags |= STREAM_RECV_ARMED;
     stream->object.in_flight++;
@@ -241,14 +244,17 @@ static void recv_ended(struct kevy_stream *stream, int result)
     stream->object.flags &= ~(STREAM_RECV_ARMED | STREAM_RECV_CANCELLED);
     stream->object.in_flight--;
     object_pend(&stream->object);
-    if (result > 0 || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
+    if (result == -ECANCELED || result == -EINTR || result == -EAGAIN)
+        return;
+    /* A run is over: those who wait for buffers come first, or it would take them all anew. */
+    if (result > 0 && (stream->object.reactor->starved_count == 0))
         return;
     if (stream_has(stream, STREAM_FILE) && !stream_has(stream, STREAM_READ_ONCE) &&
         multishot_refused(result)) {
         stream->object.flags |= STREAM_READ_ONCE;
         return;
     }
-    if (result == -ENOBUFS) {
+    if (result > 0 || result == -ENOBUFS) {
         if (stream->object.state >= STREAM_TERMINATING)
             return;
         if (stream_has(stream, STREAM_HELD))
@@ -262,14 +268,33 @@ static void recv_ended(struct kevy_stream *stream, int result)
         stream->reason = (int16_t)result;
 }
 
-static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, int result,
-                                              uint32_t flags)
+static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, uint16_t id,
+                                              uint32_t length)
 {
-    struct kevy_block *block = pool_take(reactor, flags);
+    struct kevy_block *block = pool_take(reactor, id);
 
-    block->own.length = (uint32_t)result;
+    block->own.length = length;
     block->own.use = BUFFER_BORROWED;
     return &block->own;
+}
+
+/* A bundle: all buffers from the one that the completion names, in ring order, filled to the last.
+ */
+static void bundle_received(struct kevy_reactor *reactor, struct kevy_stream *stream,
+                            uint32_t length, uint32_t flags)
+{
+    uint32_t size = reactor->pool.buffer_size;
+    uint16_t id = kevy_buffer_id(flags);
+
+    while (length > 0) {
+        uint32_t part = length < size ? length : size;
+        /* Asked for first: the callback may give the buffer back, at another place of the ring. */
+        uint16_t next = kevy_buffer_ring_after(&reactor->pool, id);
+
+        received(stream, buffer_fill(reactor, id, part));
+        length -= part;
+        id = next;
+    }
 }
 
 /* Any completion of a recv: data that cannot be delivered at once, the end, an error. */
@@ -277,8 +302,10 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
                            uint32_t flags)
 {
     /* The buffer follows the flag, whatever the result: errors and the end carry none. */
-    if (flags & KEVY_CQE_F_BUFFER) {
-        struct kevy_buffer *buffer = buffer_fill(reactor, result, flags);
+    if ((flags & KEVY_CQE_F_BUFFER) && result > (int)reactor->pool.buffer_size) {
+        bundle_received(reactor, stream, (uint32_t)result, flags);
+    } else if (flags & KEVY_CQE_F_BUFFER) {
+        struct kevy_buffer *buffer = buffer_fill(reactor, kevy_buffer_id(flags), (uint32_t)result);
 
         if (result > 0 && stream_has(stream, STREAM_DESCRIPTORS))
             result = stream_descriptors_received(buffer, result);
@@ -297,9 +324,9 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
     struct kevy_stream *stream = owner;
     uint32_t state = stream->object.flags & STREAM_DELIVER_MASK;
 
-    /* Almost always: bytes, more to come, and nothing in the way. With F_MORE the result is above
-     * 0. */
-    if (unlikely((flags & data) != data ||
+    /* Almost always: bytes of one buffer, more to come, and nothing in the way. With F_MORE the
+     * result is above 0. */
+    if (unlikely((uint32_t)result > reactor->pool.buffer_size || (flags & data) != data ||
                  (state & ~STREAM_IDLE_LIMITED) != STREAM_DELIVER_PLAIN)) {
         recv_done(reactor, stream, result, flags);
         return;
@@ -307,7 +334,7 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
     if (state & STREAM_IDLE_LIMITED)
         stream_active(stream);
     stream->received += (uint32_t)result;
-    deliver(stream, buffer_fill(reactor, result, flags));
+    deliver(stream, buffer_fill(reactor, kevy_buffer_id(flags), (uint32_t)result));
 }
 
 void kevy_stream_pause(struct kevy_stream *stream)

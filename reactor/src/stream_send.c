@@ -312,7 +312,7 @@ static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_st
     stream->object.flags &= ~STREAM_SENDING;
     stream->queue_first = NULL;
     stream->queued = 0;
-    kevy_buffer_ring_give(&reactor->pool, block->id);
+    kevy_buffer_ring_give_at(&reactor->pool, block->id, block->data);
     return true;
 }
 

@@ -155,21 +155,31 @@ static inline uint16_t kevy_buffer_ring_after(const struct kevy_buffer_ring *buf
 }
 
 /*
- * Stages LENT buffer `id` for the kernel. It may no longer be touched; the kernel sees it with the
- * next kevy_buffer_ring_publish(). Never fails: the ring has a place for every buffer of the group.
+ * As kevy_buffer_ring_give(), for who has kept what kevy_buffer_ring_take() returned for `id`:
+ * `memory` is that, and saves working it out anew.
  */
-static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, uint16_t id)
+static inline void kevy_buffer_ring_give_at(struct kevy_buffer_ring *buffer_ring, uint16_t id,
+                                            const uint8_t *memory)
 {
     struct kevy_buf *slot = &buffer_ring->slots[buffer_ring->tail & buffer_ring->mask];
 
     assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) != 0);
     buffer_ring->lent_count--;
     buffer_ring->hands[id] = KEVY_BUFFER_KERNEL | (uint16_t)buffer_ring->tail;
-    slot->addr =
-        (uint64_t)(uintptr_t)(buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size);
-    slot->len = buffer_ring->buffer_size;
+    slot->addr = (uint64_t)(uintptr_t)memory;
+    slot->len = buffer_ring->buffer_size; /* the kernel shortens it where a bundle ends (6.10) */
     slot->bid = id;
     buffer_ring->tail++;
+}
+
+/*
+ * Stages LENT buffer `id` for the kernel. It may no longer be touched; the kernel sees it with the
+ * next kevy_buffer_ring_publish(). Never fails: the ring has a place for every buffer of the group.
+ */
+static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, uint16_t id)
+{
+    kevy_buffer_ring_give_at(buffer_ring, id,
+                             buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size);
 }
 
 /* Makes every staged buffer visible to the kernel: one store, whatever their number. */
