@@ -84,6 +84,22 @@ START_TEST(a_buffer_goes_round)
 }
 END_TEST
 
+START_TEST(a_buffer_goes_back_by_the_address_it_was_taken_at)
+{
+    pool_open(4, 0);
+    recv_arm(0);
+    for (int round = 0; round < 20; round++) {
+        uint16_t id;
+
+        text_send("hello");
+        id = text_take("hello");
+        kevy_buffer_ring_give_at(&pool, id, pool.buffers + (size_t)id * pool.buffer_size);
+        kevy_buffer_ring_publish(&pool);
+        ck_assert_uint_eq(pool.lent_count, 0);
+    }
+}
+END_TEST
+
 /* Footgun 48: an end carries no buffer; a buffer is there only when F_BUFFER says so. */
 START_TEST(the_end_of_a_stream_carries_no_buffer)
 {
@@ -553,6 +569,7 @@ Suite *test_suite(void)
         return suite;
     }
     tcase_add_test(hands, a_buffer_goes_round);
+    tcase_add_test(hands, a_buffer_goes_back_by_the_address_it_was_taken_at);
     tcase_add_test(hands, the_end_of_a_stream_carries_no_buffer);
     tcase_add_test(hands, an_empty_pool_starves_until_something_is_published);
     tcase_add_test(hands, poll_first_waits_for_data_before_it_starves);
