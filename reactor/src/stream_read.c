@@ -3,9 +3,10 @@
  * The reading side of a stream.
  *
  * Model. One multishot recv is armed while the stream is open; each completion brings one buffer of
- * the pool, or a bundle of several. `read` is called for each buffer. What may not be delivered, because the user paused or a queue holds the stream back,
- * waits in the held queue, in order; the recv is cancelled only when that happens, so that a pause
- * during which nothing arrives costs nothing.
+ * the pool, or a bundle of several, and `read` is called for each buffer. What may not be
+ * delivered, because the user paused or a queue holds the stream back, waits in the held queue, in
+ * order; the recv is cancelled only when that happens, so that a pause during which nothing arrives
+ * costs nothing.
  *
  * Invariants. Bytes are delivered in the order of arrival: never past a non-empty held queue. The
  * data of a completion is looked at before its end (the last completion of a multishot may carry

@@ -9,6 +9,7 @@
  */
 
 #include "footgun_test.h"
+#include "runs.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -153,8 +154,7 @@ START_TEST(footgun_2_recv_ended_by_cq_overflow_with_data_in_the_last_cqe_loses_n
 
     traffic_open((struct kevy_reactor_options){
         .sq_entries = 4, .cq_entries = 4, .buffer_count = 64, .buffer_size = 256});
-    reactor->run_bytes = 0; /* so that a recv that ends was ended by an overflow */
-    reactor->run_flags = 0;
+    runs_off(reactor); /* so that a recv that ends was ended by an overflow */
     traffic.on_completion = end_with_data_count;
     pattern_fill(data, TOTAL, 1, 0);
     for (unsigned index = 0; index < READERS; index++)
@@ -176,8 +176,7 @@ END_TEST
 START_TEST(footgun_2_a_stream_that_an_overflow_ended_hears_what_comes_later)
 {
     traffic_open((struct kevy_reactor_options){.sq_entries = 4, .cq_entries = 4});
-    reactor->run_bytes = 0;
-    reactor->run_flags = 0;
+    runs_off(reactor);
     traffic.on_completion = end_with_data_count;
     for (unsigned index = 0; index < 50; index++)
         probe_tcp(&probes[index], &probe_events);

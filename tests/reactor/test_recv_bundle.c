@@ -7,7 +7,7 @@
 
 #include "reactor_test.h"
 
-#include "internal.h"
+#include "runs.h"
 
 enum {
     SIZE = 512, /* of a buffer */
@@ -22,14 +22,6 @@ static uint8_t data[1 << 20];
 static void small_buffers(void)
 {
     reactor_setup_with(&(struct kevy_reactor_options){.buffer_count = COUNT, .buffer_size = SIZE});
-}
-
-/* As on a kernel that has answered no. */
-static void runs_forget(void)
-{
-    reactor->run_bytes = 0;
-    reactor->run_flags = 0;
-    reactor->run_buffers = 33;
 }
 
 static void patterned(struct probe *probe, uint64_t seed)
@@ -88,7 +80,7 @@ START_TEST(a_kernel_without_bundles_brings_the_same_bytes)
     uint64_t before;
 
     small_buffers();
-    runs_forget();
+    runs_off(reactor);
     patterned(&probes[0], 5);
     turns(3);
     pattern_fill(data, BURST, 5, 0);
