@@ -5,8 +5,6 @@
 #include "listener_test.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <sys/un.h>
 
 START_TEST(port_0_is_answered_with_the_port_that_the_kernel_picked)
 {
@@ -84,26 +82,6 @@ START_TEST(no_address_means_ipv4_and_ipv6)
     ck_assert_int_ge(clients[1], 0);
     TURN_UNTIL(accepted == 2);
     end_all(2, 2);
-    listener_end();
-}
-END_TEST
-
-START_TEST(unix_sockets_listen_by_abstract_name)
-{
-    struct sockaddr_un where = {.sun_family = AF_UNIX};
-    int name = snprintf(where.sun_path + 1, sizeof where.sun_path - 1, "kevy-l%d", (int)getpid());
-    struct kevy_listener_options options = options_here();
-
-    options.address = NULL;
-    options.socket_address = (struct sockaddr *)&where;
-    options.socket_address_length = (socklen_t)(sizeof where.sun_family + 1 + (size_t)name);
-    open_with(&options);
-    ck_assert_uint_eq(kevy_listener_port(&listener), 0);
-    clients[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(connect(clients[0], options.socket_address, options.socket_address_length), 0);
-    TURN_UNTIL(accepted == 1);
-    echo_check(clients[0], &probes[0]);
-    end_all(1, 1);
     listener_end();
 }
 END_TEST
@@ -298,7 +276,6 @@ Suite *test_suite(void)
     tcase_add_test(listen, port_0_is_answered_with_the_port_that_the_kernel_picked);
     tcase_add_test(listen, one_request_accepts_every_connection);
     add_ipv6(listen);
-    tcase_add_test(listen, unix_sockets_listen_by_abstract_name);
     tcase_add_test(listen, what_cannot_be_listened_on_is_refused_and_leaves_nothing);
     tcase_add_test(listen, an_adopted_listening_socket_serves);
     tcase_add_test(listen, an_adopted_descriptor_that_does_not_listen_is_refused);

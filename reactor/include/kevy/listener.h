@@ -12,6 +12,12 @@
  * `connections_max` the listener stops too, and starts again when one of its connections closes;
  * waiting clients stay in the backlog.
  *
+ * Unix sockets. A path belongs to the user: open makes the file, with the rights that umask(2)
+ * leaves, and nothing here removes it. One that is there already, live or left behind by a server
+ * that is gone, makes open fail with -EADDRINUSE: unlink(2) it first, or after the last `close`,
+ * when it is known to be nobody else's. An abstract name (a path that begins with a zero byte)
+ * leaves nothing behind and is free again in `close`.
+ *
  * Ownership. The struct is PINNED from a successful open to its `close` callback.
  */
 #ifndef KEVY_LISTENER_H
@@ -81,8 +87,9 @@ struct kevy_listener {
 
 /*
  * Opens *listener and starts accepting. `options` is BORROWED. Returns 0, or -EADDRINUSE, -EACCES,
- * -EADDRNOTAVAIL and the like from socket(2), bind(2), listen(2), or -EINVAL for an address that is
- * not numeric. On failure no callback comes and the struct is plain memory.
+ * -EADDRNOTAVAIL, -ENOENT (no folder for a path) and the like from socket(2), bind(2), listen(2),
+ * or -EINVAL for an address that is not numeric, or a Unix one that is too long. On failure no
+ * callback comes and the struct is plain memory.
  */
 KEVY_API int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
                                 const struct kevy_listener_options *options);
