@@ -82,63 +82,6 @@ START_TEST(too_little_locked_memory_halves_the_queues)
 }
 END_TEST
 
-START_TEST(a_kernel_before_6_1_is_refused)
-{
-    struct fault_kernel kernel = {UINT32_MAX & ~KEVY_SETUP_DEFER_TASKRUN, UINT32_MAX, UINT32_MAX};
-    struct kevy_reactor *created;
-
-    fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_reactor_create(&created, NULL), -EINVAL);
-    ck_assert_int_eq(fault_mappings(), 0);
-}
-END_TEST
-
-static const struct fault_kernel linux_6_1 = {
-    .setup_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_CQSIZE |
-                   KEVY_SETUP_CLAMP | KEVY_SETUP_SUBMIT_ALL | KEVY_SETUP_TASKRUN_FLAG |
-                   KEVY_SETUP_R_DISABLED,
-    .features = ~(KEVY_FEAT_MIN_TIMEOUT | KEVY_FEAT_NO_IOWAIT | KEVY_FEAT_RECVSEND_BUNDLE),
-    .register_ops = KEVY_REGISTER_SYNC_CANCEL + 2,
-};
-
-static void echo_and_wait(void)
-{
-    struct kevy_timer timer;
-
-    memset(&timer, 0, sizeof timer);
-    probe_tcp(&probe, &probe_events);
-    probe.echo = true;
-    peer_write_text(probe.peer, "hello");
-    peer_expect_text(probe.peer, "hello");
-    kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(2), (kevy_timer_fire)kevy_timer_stop);
-    TURN_UNTIL(!kevy_timer_armed(&timer));
-    QUIETLY(kevy_stream_abort(&probe.stream));
-    probe_finish(&probe);
-}
-
-START_TEST(a_kernel_of_6_1_is_enough)
-{
-    fault_kernel_set(&linux_6_1);
-    reactor_setup();
-    echo_and_wait();
-    reactor_teardown();
-}
-END_TEST
-
-START_TEST(a_kernel_of_6_1_can_be_restricted)
-{
-    static const uint8_t operations[] = {KEVY_OP_OPENAT, KEVY_OP_FUTEX_WAIT};
-
-    fault_kernel_set(&linux_6_1);
-    fault_opcodes_set(KEVY_OP_SENDMSG_ZC + 1);
-    reactor_setup();
-    reactor_setup_with(&(struct kevy_reactor_options){
-        .restricted = true, .operations = operations, .operation_count = 2});
-    echo_and_wait();
-    reactor_teardown();
-}
-END_TEST
-
 START_TEST(an_echo_survives_any_number_of_refused_enters)
 {
     static const int errors[] = {-EBUSY, -EAGAIN, -ENOMEM, -EINTR};
@@ -441,9 +384,6 @@ Suite *test_suite(void)
     tcase_add_unchecked_fixture(create, faults_off, faults_off);
     tcase_add_loop_test(create, create_fails_cleanly_at_every_call, 0, 3);
     tcase_add_test(create, too_little_locked_memory_halves_the_queues);
-    tcase_add_test(create, a_kernel_before_6_1_is_refused);
-    tcase_add_test(create, a_kernel_of_6_1_is_enough);
-    tcase_add_test(create, a_kernel_of_6_1_can_be_restricted);
     tcase_add_checked_fixture(refused, setup, teardown);
     tcase_set_timeout(refused, 20);
     tcase_add_loop_test(refused, an_echo_survives_any_number_of_refused_enters, 0, 4);
