@@ -6,6 +6,9 @@
 
 static struct probe other, third;
 
+/* Less than half a pool, beyond which is copied: older kernels fill buffers without end. */
+#define UNDER_WAY 1000000U
+
 START_TEST(an_echo_is_the_bytes_themselves_without_a_copy)
 {
     uint8_t piece[30000];
@@ -15,10 +18,11 @@ START_TEST(an_echo_is_the_bytes_themselves_without_a_copy)
     probe_tcp(&probe, &probe_events);
     probe.echo = true;
     for (unsigned count = 0; have < FLOOD; count++) {
+        uint64_t total = have + UNDER_WAY < FLOOD ? have + UNDER_WAY : FLOOD;
         int result;
 
         ck_assert_uint_lt(count, TURNS_MAX);
-        peer_flood(probe.peer, &sent, FLOOD);
+        peer_flood(probe.peer, &sent, total);
         turn_now();
         result = peer_read(probe.peer, piece, sizeof piece);
         if (result > 0)
