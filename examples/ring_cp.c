@@ -32,7 +32,9 @@ struct copy {
     int percent;   /* shown last */
 };
 
-static char buffers[BLOCKS][BLOCK_SIZE];
+/* Aligned to the largest page there is: kernels before 6.5 register no page that belongs to a file,
+ * and the one in which the zeroed data begins may still belong to the program's. */
+static _Alignas(65536) char buffers[BLOCKS][BLOCK_SIZE];
 
 /* user_data is twice the number of the block, plus 1 for its write. */
 static void block_queue(struct copy *copy, uint16_t number, uint32_t length)

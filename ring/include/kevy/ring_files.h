@@ -68,7 +68,8 @@ KEVY_API int kevy_ring_files_unregister(struct kevy_ring *ring);
 /*
  * Registers a table of `count` buffers, of 1 GiB at most each and 16384 in number (5.1). `buffers`
  * is BORROWED, the memory it names PINNED until unregistered or replaced. An iovec of { NULL, 0 }
- * is an empty slot (5.13). 0 or an error.
+ * is an empty slot (5.13). Before 6.5 memory that is mapped from a file is refused (-EINVAL), and
+ * so is the page that a program's zeroed data shares with the rest of it. 0 or an error.
  */
 KEVY_API int kevy_ring_buffers_register(struct kevy_ring *ring, const struct iovec *buffers,
                                         uint32_t count);

@@ -19,7 +19,7 @@ struct statx;
 
 KEVY_BEGIN_DECLS
 
-/* statx(2) (5.6). `result` is PINNED. */
+/* statx(2) (5.6). `result` is PINNED; before 5.18 so is `path`, which is read when it runs. */
 static inline void kevy_prep_statx(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                    uint32_t statx_flags, uint32_t mask, struct statx *result)
 {
