@@ -83,8 +83,10 @@ START_TEST(every_address_is_served_in_both_families)
 {
     struct kevy_datagram_options options = local_options();
     struct sockaddr_in peer;
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
     char answer[8];
     int fd = plain_socket(&peer);
+    int fd_six = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     options.address = NULL;
     post_open_with(&post, &options);
@@ -93,8 +95,13 @@ START_TEST(every_address_is_served_in_both_families)
     post.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     plain_send(fd, &post, "four", 4);
     ck_assert_int_eq(plain_receive(fd, answer, sizeof answer), 4);
+    six.sin6_port = htons(kevy_datagram_port(&post.datagram));
+    if (fd_six >= 0 && sendto(fd_six, "six", 3, 0, (struct sockaddr *)&six, sizeof six) == 3)
+        ck_assert_int_eq(plain_receive(fd_six, answer, sizeof answer), 3);
     post_end(&post);
     close(fd);
+    if (fd_six >= 0)
+        close(fd_six);
 }
 END_TEST
 

@@ -147,24 +147,33 @@ END_TEST
 static int setup_pinned(struct kevy_reactor *owner, uint32_t index, void *context)
 {
     cpu_set_t cpus;
+    int cpu = 0;
 
     (void)owner;
     (void)context;
     sched_getaffinity(0, sizeof cpus, &cpus);
-    setup_result[index] = CPU_COUNT(&cpus);
+    while (!CPU_ISSET(cpu, &cpus))
+        cpu++;
+    setup_result[index] = CPU_COUNT(&cpus) == 1 ? cpu : -1;
     return 0;
 }
 
-START_TEST(pinned_threads_have_one_cpu_each)
+START_TEST(pinned_threads_have_one_cpu_each_in_turn)
 {
     struct kevy_group_options options = options_of(setup_pinned);
     struct kevy_group *group = NULL;
+    cpu_set_t cpus;
 
+    sched_getaffinity(0, sizeof cpus, &cpus);
     options.pin = true;
     ck_assert_int_eq(kevy_group_start(&group, &options), 0);
     ck_assert_int_eq(kevy_group_join(group), 0);
-    for (unsigned index = 0; index < MEMBERS; index++)
-        ck_assert_int_eq(setup_result[index], 1);
+    for (int index = 0, cpu = -1; index < MEMBERS; index++) {
+        do
+            cpu = cpu + 1 < CPU_SETSIZE ? cpu + 1 : 0;
+        while (!CPU_ISSET(cpu, &cpus));
+        ck_assert_int_eq(setup_result[index], cpu);
+    }
 }
 END_TEST
 
@@ -416,7 +425,7 @@ Suite *test_suite(void)
     tcase_add_test(group, a_positive_result_of_setup_is_success);
     tcase_add_test(group, reactors_that_cannot_be_created_are_reported);
     tcase_add_test(group, threads_block_all_signals);
-    tcase_add_test(group, pinned_threads_have_one_cpu_each);
+    tcase_add_test(group, pinned_threads_have_one_cpu_each_in_turn);
     tcase_add_test(group, by_default_there_is_one_reactor_for_each_cpu);
     tcase_add_test(group, a_group_shares_a_port_serves_and_drains);
     tcase_add_test(group, a_later_drain_with_less_time_brings_the_end_nearer);

@@ -4,6 +4,10 @@
 
 #include "reactor_test.h"
 
+#include "internal.h"
+
+#include <kevy/ring_register.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -58,6 +62,18 @@ START_TEST(a_restricted_reactor_does_what_it_was_told_it_may)
     ck_assert_int_ge(fd, 0);
     close(fd);
     echo_once();
+}
+END_TEST
+
+START_TEST(a_restricted_reactor_registers_nothing_more)
+{
+    int fds[1] = {-1};
+
+    reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
+    ck_assert_int_eq(kevy_ring_register(&reactor->ring, KEVY_REGISTER_FILES, fds, 1), -EACCES);
+    reactor_setup_with(NULL);
+    ck_assert_int_eq(kevy_ring_register(&reactor->ring, KEVY_REGISTER_FILES, fds, 1), 0);
+    ck_assert_int_eq(kevy_ring_register(&reactor->ring, KEVY_UNREGISTER_FILES, NULL, 0), 0);
 }
 END_TEST
 
@@ -206,6 +222,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(embedding, reactor_setup, reactor_teardown);
     tcase_add_test(options, a_restricted_reactor_serves_and_opens_no_files);
     tcase_add_test(options, a_restricted_reactor_does_what_it_was_told_it_may);
+    tcase_add_test(options, a_restricted_reactor_registers_nothing_more);
     tcase_add_test(options, too_many_operations_are_refused);
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
     tcase_add_test(embedding, footgun_28_what_arrives_makes_the_descriptor_readable);

@@ -271,6 +271,61 @@ START_TEST(a_signal_wakes_a_sleeping_loop)
 }
 END_TEST
 
+/* Another thread's loop, with a signal of its own; both signals are blocked in both threads. */
+static pthread_barrier_t ready;
+static unsigned other_fired;
+
+static void other_fire(struct kevy_signal *signal)
+{
+    other_fired++;
+    kevy_reactor_stop(signal->reactor);
+}
+
+static void never(struct kevy_timer *timer)
+{
+    (void)timer;
+}
+
+static void *other_main(void *argument)
+{
+    struct kevy_reactor *own;
+    struct kevy_signal watch = {0};
+    struct kevy_timer timer = {0};
+
+    (void)argument;
+    ck_assert_int_eq(kevy_reactor_create(&own, NULL), 0);
+    ck_assert_int_eq(kevy_signal_start(&watch, own, SIGUSR2, other_fire), 0);
+    kevy_timer_start(&timer, own, KEVY_FOREVER, never);
+    pthread_barrier_wait(&ready);
+    ck_assert_int_eq(kevy_reactor_run(own), 0);
+    kevy_timer_stop(&timer);
+    ck_assert_uint_eq(kevy_reactor_destroy(own), 0);
+    return NULL;
+}
+
+START_TEST(several_reactors_each_hear_their_own_signals)
+{
+    pthread_t thread;
+    sigset_t both;
+
+    sigemptyset(&both);
+    sigaddset(&both, SIGUSR1);
+    sigaddset(&both, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &both, NULL);
+    pthread_barrier_init(&ready, NULL, 2);
+    start(&watches[0], SIGUSR1);
+    ck_assert_int_eq(pthread_create(&thread, NULL, other_main, NULL), 0);
+    pthread_barrier_wait(&ready);
+    kill(getpid(), SIGUSR1);
+    kill(getpid(), SIGUSR2);
+    TURN_UNTIL(watches[0].fired);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(watches[0].fired, 1);
+    ck_assert_uint_eq(other_fired, 1);
+    stop(&watches[0]);
+}
+END_TEST
+
 START_TEST(a_storm_of_queued_signals_arrives_in_full)
 {
     start(&watches[0], SIGRTMIN + 1);
@@ -328,6 +383,7 @@ Suite *test_suite(void)
     tcase_add_test(signals, a_watch_may_be_stopped_and_freed_in_its_own_callback);
     tcase_add_test(signals, destroy_stops_every_watch_and_restores_the_mask);
     tcase_add_test(signals, a_signal_wakes_a_sleeping_loop);
+    tcase_add_test(signals, several_reactors_each_hear_their_own_signals);
     tcase_add_test(signals, a_storm_of_queued_signals_arrives_in_full);
     tcase_add_test(signals, a_signal_that_raises_itself_starves_nobody);
     suite_add_tcase(suite, signals);

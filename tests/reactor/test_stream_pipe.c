@@ -256,6 +256,46 @@ START_TEST(a_terminal_echoes)
 }
 END_TEST
 
+/* `fd` is standard input or output, and one end of a pipe meanwhile. */
+static int replace(int fd, int with)
+{
+    int kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    ck_assert_int_eq(dup2(with, fd), fd);
+    close(with);
+    return kept;
+}
+
+START_TEST(standard_input_and_output_are_streams)
+{
+    static struct probe output;
+    int in[2], out[2], kept[2];
+    char text[16] = "";
+
+    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
+    kept[0] = replace(STDIN_FILENO, in[0]);
+    kept[1] = replace(STDOUT_FILENO, out[1]);
+    probe_init(&output, &probe_events);
+    QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&output.stream, reactor, STDOUT_FILENO), 0));
+    far_end = in[1];
+    adopt(STDIN_FILENO);
+    far_write("typed");
+    TURN_UNTIL(probe.count == 5);
+    QUIETLY(ck_assert_int_eq(kevy_stream_send(&output.stream, "printed", 7), 0));
+    TURN_UNTIL(read(out[0], text, sizeof text) == 7);
+    ck_assert_str_eq(text, "printed");
+    QUIETLY(kevy_stream_abort(&output.stream));
+    probe_finish(&output);
+    finish();
+    ck_assert_int_eq(dup2(kept[0], STDIN_FILENO), STDIN_FILENO);
+    ck_assert_int_eq(dup2(kept[1], STDOUT_FILENO), STDOUT_FILENO);
+    close(kept[0]);
+    close(kept[1]);
+    close(out[0]);
+}
+END_TEST
+
 static void forward_on(struct probe *reader, struct kevy_buffer *buffer)
 {
     (void)reader;
@@ -313,6 +353,7 @@ Suite *test_suite(void)
     suite_add_tcase(suite, pipes);
     tcase_add_checked_fixture(others, setup, reactor_teardown);
     tcase_add_test(others, the_null_device_is_read_and_written);
+    tcase_add_test(others, standard_input_and_output_are_streams);
     tcase_add_test(others, a_terminal_echoes);
     tcase_add_test(others, received_bytes_are_forwarded_into_a_pipe);
     tcase_add_test(others, what_is_no_stream_is_refused);
