@@ -43,7 +43,8 @@ static void file_done(struct kevy_file_range *file, struct kevy_stream *stream, 
 static const char *ask(struct kevy_stream *stream, struct kevy_file_range *file, char *line)
 {
     /* 0x0A: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS. A named pipe is not waited for. */
-    struct kevy_open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = 0x0A};
+    struct kevy_open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE,
+                                .resolve = 0x0A};
     char *name = strchr(line, ' '), *version = name ? strchr(++name, ' ') : NULL;
     bool head_only = !strncmp(line, "HEAD ", 5);
     struct stat status;

@@ -7,9 +7,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <sys/stat.h>
 
-#define BIG (5U << 20)
+#define BIG         (5U << 20)
+#define HUGE_LENGTH (UINT64_C(5) << 30) /* of a file without a byte on disk */
 
 static char base[] = "/tmp/kevy_files_XXXXXX"; /* has the folder, and a file beside it */
 static char folder[64];
@@ -44,7 +46,20 @@ static void name_make(int (*make)(const char *path, mode_t mode), const char *na
     ck_assert_int_eq(make(path, mode), 0);
 }
 
-static void start(void)
+/* A file of zeros, or an end for one that is there. */
+static void file_truncate(const char *name, uint64_t length)
+{
+    char path[256];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", base, name);
+    fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_LARGEFILE, 0644);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, (off_t)length), 0);
+    close(fd);
+}
+
+static void files_make(void)
 {
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 2654435761U >> 24);
@@ -65,7 +80,20 @@ static void start(void)
     link_make("..", "up");
     link_make("/proc/self/root", "magic");
     link_make("below/1000", "inside");
+    file_truncate("files/huge", HUGE_LENGTH);
+}
+
+static void start(void)
+{
+    files_make();
     program_start(&server, "file_server", (const char *const[]){"0", folder, NULL}, "port ");
+}
+
+static void start_hurried(void)
+{
+    files_make();
+    program_start(&server, "../tests/hurried_file_server", (const char *const[]){"0", folder, NULL},
+                  "port ");
 }
 
 static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *where)
@@ -210,6 +238,11 @@ static const struct {
     {404, "GET", "/....//secret"},
     {400, "GET", "/%2e%2e/secret"},
     {400, "GET", "/..%2fsecret"},
+    {400, "GET", "/%2e./secret"},
+    {400, "GET", "/below/%2E%2E/%2E%2E/secret"},
+    {400, "GET", "/%252e%252e/secret"},
+    {400, "GET", "/%c0%ae%c0%ae/secret"},
+    {400, "GET", "/1%00"},
     {400, "GET", "/1?x"},
     {400, "GET", "../secret"},
     {400, "GET", "http://here/1"},
@@ -248,6 +281,8 @@ static const char *const malformed[] = {
     "GET /1 HTTP/2.0\r\n\r\n",
     "GET  /1 HTTP/1.1\r\n\r\n",
     "GET /1 HTTP/1.12\r\n\r\n",
+    "GET\r\nA: /1 HTTP/1.1\r\n\r\n",
+    "GET /1\r\nA: HTTP/1.1\r\n\r\n",
 };
 
 START_TEST(what_is_no_request_is_refused)
@@ -321,6 +356,105 @@ START_TEST(drain_finishes_what_is_being_sent)
 }
 END_TEST
 
+/* Reads zeros. */
+static void zeros_read(size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (peer_byte(&peer) != 0)
+            ck_abort_msg("byte %zu is no zero", i);
+}
+
+/* Reads, whatever it is, until the server has reset the connection; an end is not that. */
+static void reset_wait(struct peer *from)
+{
+    static char rest[65536];
+    ssize_t count;
+
+    do
+        count = recv(from->fd, rest, sizeof rest, 0);
+    while (count > 0);
+    ck_assert_int_eq(count, -1);
+    ck_assert_int_eq(errno, ECONNRESET);
+    close(from->fd);
+}
+
+START_TEST(a_file_of_5_gib_is_told_and_begun)
+{
+    struct answer head;
+
+    ask("HEAD", "/huge");
+    peer_answer_head(&peer, &head, true);
+    ck_assert_ptr_nonnull(strstr(head.head, "\r\nContent-Length: 5368709120\r\n"));
+    peer_check_end(&peer);
+    ask("GET", "/huge");
+    peer_answer_head(&peer, &head, true);
+    ck_assert_ptr_nonnull(strstr(head.head, "\r\nContent-Length: 5368709120\r\n"));
+    zeros_read(20U << 20);
+    peer_reset(&peer);
+}
+END_TEST
+
+START_TEST(a_file_that_shrinks_on_the_way_does_not_look_complete)
+{
+    struct answer head;
+
+    ask("GET", "/huge");
+    peer_answer_head(&peer, &head, true);
+    zeros_read(1U << 20);
+    file_truncate("files/huge", 1U << 20);
+    reset_wait(&peer);
+}
+END_TEST
+
+START_TEST(a_file_that_grows_on_the_way_ends_where_it_was_said_to)
+{
+    size_t length;
+
+    ask("GET", "/5242880");
+    ck_assert_uint_eq(head_read(&length), 200);
+    file_truncate("files/5242880", 2 * BIG);
+    body_check(BIG);
+}
+END_TEST
+
+START_TEST(a_client_that_says_nothing_is_reset)
+{
+    peer_dial(&peer);
+    reset_wait(&peer);
+}
+END_TEST
+
+/* A byte now and then is activity, and no head. */
+START_TEST(a_client_that_says_its_head_too_slowly_is_reset)
+{
+    struct pollfd readable = {.events = POLLIN};
+    int ready = 0;
+
+    peer_dial(&peer);
+    readable.fd = peer.fd;
+    peer_say(&peer, "GET /1 HTTP/1.1\r\n");
+    while (ready == 0) {
+        (void)send(peer.fd, "x", 1, MSG_NOSIGNAL); /* it may be reset by then */
+        ready = poll(&readable, 1, 1);
+    }
+    reset_wait(&peer);
+}
+END_TEST
+
+START_TEST(a_client_has_its_time_for_the_head_and_as_much_as_it_takes_for_the_body)
+{
+    struct peer silent;
+    struct answer head;
+
+    ask("GET", "/huge");
+    peer_answer_head(&peer, &head, true);
+    peer_dial(&silent);
+    reset_wait(&silent); /* whose time began later */
+    zeros_read(20U << 20);
+    peer_reset(&peer);
+}
+END_TEST
+
 START_TEST(descriptors_do_not_leak)
 {
     unsigned before, after = 0;
@@ -369,6 +503,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("file_server");
     TCase *serving = tcase_create("serving");
+    TCase *hurried = tcase_create("hurried");
     TCase *usage = tcase_create("usage");
     const char *why = why_no_reactor();
 
@@ -394,7 +529,16 @@ Suite *test_suite(void)
     tcase_add_test(serving, a_slow_reader_gets_all_of_it);
     tcase_add_test(serving, drain_finishes_what_is_being_sent);
     tcase_add_test(serving, descriptors_do_not_leak);
+    tcase_add_test(serving, a_file_of_5_gib_is_told_and_begun);
+    tcase_add_test(serving, a_file_that_shrinks_on_the_way_does_not_look_complete);
+    tcase_add_test(serving, a_file_that_grows_on_the_way_ends_where_it_was_said_to);
     tcase_set_timeout(serving, 60);
     suite_add_tcase(suite, serving);
+    tcase_add_checked_fixture(hurried, start_hurried, stop);
+    tcase_add_test(hurried, a_client_that_says_nothing_is_reset);
+    tcase_add_test(hurried, a_client_that_says_its_head_too_slowly_is_reset);
+    tcase_add_test(hurried,
+                   a_client_has_its_time_for_the_head_and_as_much_as_it_takes_for_the_body);
+    suite_add_tcase(suite, hurried);
     return suite;
 }
