@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# quiet.sh ARCHIVE...: what a library must not bring into a process, seen from its object files.
+set -u
+passed=0
+failed=0
+
+# check NAME COMMAND...: the output of COMMAND is the list of breaches
+check() {
+    name=$1
+    shift
+    breaches=$("$@")
+    if [ -z "$breaches" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name: $breaches"
+    fi
+}
+
+# Tables of function addresses are written once, by the linker, and lie in .data.rel.ro.
+variables() {
+    size -A "$@" | awk '$1 ~ /^\.(s?data|s?bss|tdata|tbss)$/ && $2 > 0 { print $1, $2 }'
+    nm "$@" | awk '$2 == "C" { print $3 }'
+}
+
+# calls_of PATTERN ARCHIVE...: the C library's functions and variables that the archives name
+calls_of() {
+    pattern=$1
+    shift
+    nm -u "$@" | awk '$1 == "U" { print $2 }' | grep -xE "(__)?($pattern)(_chk)?" | sort -u
+}
+
+check no_library_has_variables variables "$@"
+check no_library_reads_the_environment calls_of '(secure_)?getenv|setenv|putenv|environ' "$@"
+check no_library_prints \
+    calls_of 'v?[fd]?printf|f?puts|f?putc|putchar|fwrite|perror|v?syslog|psignal|std(out|err)' "$@"
+check no_library_ends_the_process \
+    calls_of '_?exit|_Exit|quick_exit|abort|raise|kill|tgkill|pthread_kill|system' "$@"
+
+echo "RESULT quiet: $passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]
