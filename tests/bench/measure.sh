@@ -30,6 +30,11 @@ compile_tcp_echo() {
         examples/tcp_echo.c ring/src/*.c reactor/src/*.c -pthread
 }
 
+compile_uv_echo() {
+    # shellcheck disable=SC2046
+    compile uv_echo tests/bench/echo/uv_echo.c $(pkg-config --cflags --libs libuv)
+}
+
 # load ARGUMENTS...: its one line goes to $build/load.txt
 load() {
     "$build/load" -c "$connections" "$@" >"$build/load.txt"
@@ -69,4 +74,48 @@ calls_per_message() {
     of_short=$(calls "$1" "$short" "${2:-}") || return
     of_long=$(calls "$1" "$long" "${2:-}") || return
     per_message "$of_short" "$of_long"
+}
+
+# value NAME: of the last line of the load
+value() {
+    sed -n "s/.*$1=\\([0-9.]*\\).*/\\1/p" "$build/load.txt"
+}
+
+# note ROUND SERVER UNITS: keeps what that line says for compare()
+note() {
+    echo "$1 $2 $(value server_ns) $(value "$3") $(value rate)" >>"$build/rounds"
+}
+
+# compare ROUNDS RATE SERVER...: what was noted; RATE says what the rate counts
+compare() {
+    echo "$1 alternating rounds, median (least to most)"
+    rate=$2
+    shift 2
+    awk -v servers="$*" -v rate_name="$rate" '
+        # Sorts values[1..count] and describes them.
+        function spread(values, count, format,    i, j, value) {
+            for (i = 2; i <= count; i++) {
+                value = values[i]
+                for (j = i - 1; j > 0 && values[j] > value; j--)
+                    values[j + 1] = values[j]
+                values[j + 1] = value
+            }
+            i = int((count + 1) / 2)
+            return sprintf(format " (" format " to " format ")", values[i], values[1], values[count])
+        }
+        { round = $1 + 1; ns[$2, round] = $3 / $4; rate[$2, round] = $5 }
+        END {
+            row = "%-12s %24s %24s %28s\n"
+            printf row, "", "ns of server CPU", "that against libuv", rate_name
+            count = split(servers, server)
+            for (i = 1; i <= count; i++) {
+                for (j = 1; j <= round; j++) {
+                    a[j] = ns[server[i], j]
+                    b[j] = ns[server[i], j] / ns["uv_echo", j]
+                    c[j] = rate[server[i], j]
+                }
+                printf row, server[i], spread(a, round, "%.0f"), spread(b, round, "%.2f"), \
+                    spread(c, round, "%d")
+            }
+        }' "$build/rounds"
 }

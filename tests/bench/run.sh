@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # sh tests/bench/run.sh NAME [ROUNDS]: installs what is missing and measures us beside our peers.
-# NAME is a folder beside this script: echo, ring, timers.
+# NAME is a folder beside this script: echo, bulk, ring, timers.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/../.."
 . tests/support/packages.sh
@@ -24,6 +24,9 @@ case $name in
 echo)
     need libuv1-dev pkg-config --exists libuv
     need strace have strace
+    ;;
+bulk)
+    need libuv1-dev pkg-config --exists libuv
     ;;
 ring)
     need liburing-dev pkg-config --exists liburing

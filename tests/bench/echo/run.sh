@@ -14,8 +14,7 @@ trap 'exit 1' INT TERM
 
 compile_load
 compile_tcp_echo
-# shellcheck disable=SC2046
-compile uv_echo tests/bench/echo/uv_echo.c $(pkg-config --cflags --libs libuv)
+compile_uv_echo
 compile epoll_echo tests/bench/echo/epoll_echo.c
 
 # counted SERVER [OPTION]: one row
@@ -39,46 +38,15 @@ for server in $servers; do
     counted "$server" -b
 done
 
-# value NAME: of the last line of the load
-value() {
-    sed -n "s/.*$1=\\([0-9.]*\\).*/\\1/p" "$build/load.txt"
-}
-
 round=0
 while [ "$round" -lt "$rounds" ]; do
     for server in $servers; do
         load -n "$messages" -w 100 -- "$build/$server" 0
-        echo "$round $server $(value server_ns) $(value messages) $(value rate)"
+        note "$round" "$server" messages
     done
     round=$((round + 1))
-done >"$build/rounds"
+done
 
 echo
-echo "$rounds alternating rounds, median (least to most)"
-awk -v servers="$servers" '
-    # Sorts values[1..count] and describes them.
-    function spread(values, count, format,    i, j, value) {
-        for (i = 2; i <= count; i++) {
-            value = values[i]
-            for (j = i - 1; j > 0 && values[j] > value; j--)
-                values[j + 1] = values[j]
-            values[j + 1] = value
-        }
-        i = int((count + 1) / 2)
-        return sprintf(format " (" format " to " format ")", values[i], values[1], values[count])
-    }
-    { round = $1 + 1; ns[$2, round] = $3 / $4; rate[$2, round] = $5 }
-    END {
-        row = "%-12s %24s %24s %28s\n"
-        printf row, "", "ns of server CPU", "that against libuv", "messages a second"
-        count = split(servers, server)
-        for (i = 1; i <= count; i++) {
-            for (j = 1; j <= round; j++) {
-                a[j] = ns[server[i], j]
-                b[j] = ns[server[i], j] / ns["uv_echo", j]
-                c[j] = rate[server[i], j]
-            }
-            printf row, server[i], spread(a, round, "%.0f"), spread(b, round, "%.2f"), \
-                spread(c, round, "%d")
-        }
-    }' "$build/rounds"
+# shellcheck disable=SC2086 # a list of words
+compare "$rounds" "messages a second" $servers
