@@ -101,7 +101,8 @@ compare() {
                 values[j + 1] = value
             }
             i = int((count + 1) / 2)
-            return sprintf(format " (" format " to " format ")", values[i], values[1], values[count])
+            return sprintf(format " (" format " to " format ")", \
+                values[i], values[1], values[count])
         }
         { round = $1 + 1; ns[$2, round] = $3 / $4; rate[$2, round] = $5 }
         END {
