@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -30,8 +32,9 @@ enum request {
 
 static struct block blocks[2];
 
-/* Submits what is queued and waits for `count` results, each stored where its request says. */
-static int results_wait(struct kevy_ring *ring, uint32_t count, int32_t results[REQUESTS])
+/* Submits what is queued and waits for `count` results, each stored where its request says. Without
+ * its ring the program can do nothing. */
+static void results_wait(struct kevy_ring *ring, uint32_t count, int32_t results[REQUESTS])
 {
     const struct kevy_cqe *cqe;
 
@@ -39,12 +42,11 @@ static int results_wait(struct kevy_ring *ring, uint32_t count, int32_t results[
         int submitted = kevy_ring_submit_and_wait(ring, count);
 
         if (submitted < 0 && submitted != -EINTR)
-            return submitted;
+            exit(kevy_report("ring_cat", submitted));
         for (; (cqe = kevy_ring_next(ring)) != NULL; count--)
             results[cqe->user_data] = cqe->res;
         kevy_ring_release(ring);
     }
-    return 0;
 }
 
 static void read_queue(struct kevy_ring *ring, int fd, struct block *block)
@@ -67,14 +69,10 @@ static int block_pass(struct kevy_ring *ring, int fd, const struct block *full, 
 
     read_queue(ring, fd, next);
     do {
-        int error;
-
         write_queue(ring, full, done);
-        error = results_wait(ring, count, results);
-        if (error == 0 && results[WRITE] <= 0)
-            error = results[WRITE] < 0 ? results[WRITE] : -EIO;
-        if (error < 0)
-            return error;
+        results_wait(ring, count, results);
+        if (results[WRITE] <= 0)
+            return results[WRITE] < 0 ? results[WRITE] : -EIO;
         done += results[WRITE];
         count = 1;
     } while (done < full->length);
@@ -85,10 +83,10 @@ static int block_pass(struct kevy_ring *ring, int fd, const struct block *full, 
 static int file_pass(struct kevy_ring *ring, int fd)
 {
     int32_t results[REQUESTS] = {0, 0};
-    int current = 0, error;
+    int current = 0, error = 0;
 
     read_queue(ring, fd, &blocks[0]);
-    error = results_wait(ring, 1, results);
+    results_wait(ring, 1, results);
     blocks[0].length = results[READ];
     while (error == 0 && blocks[current].length > 0) {
         error = block_pass(ring, fd, &blocks[current], &blocks[!current]);
@@ -107,6 +105,12 @@ static int path_pass(struct kevy_ring *ring, const char *path)
     return error;
 }
 
+/* The exit status for what became of a file. */
+static int file_report(const char *path, int error)
+{
+    return error < 0 ? fprintf(stderr, "%s: %s\n", path, strerror(-error)), 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct kevy_ring ring;
@@ -115,9 +119,9 @@ int main(int argc, char **argv)
     if (error < 0)
         return kevy_report("ring_cat", error);
     if (argc < 2)
-        status = kevy_report("ring_cat", file_pass(&ring, STDIN_FILENO));
+        status = file_report("standard input", file_pass(&ring, STDIN_FILENO));
     for (int i = 1; i < argc; i++)
-        status |= kevy_report(argv[i], path_pass(&ring, argv[i]));
+        status |= file_report(argv[i], path_pass(&ring, argv[i]));
     kevy_ring_deinit(&ring);
     return status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * ring_cp SOURCE TARGET: copies a file, on ring/ alone. Sixteen blocks are under way at once, each
- * a read into a registered buffer with a write linked behind it, so that the kernel goes from one
- * to the other by itself. A short read breaks the link: then the block is asked for once more.
+ * a read into a registered buffer with a write linked behind it, to which the kernel goes on by
+ * itself. A short read breaks the link: then the block is asked for once more.
  */
 #include "report.h"
 #include <kevy/ring.h>
@@ -17,9 +17,8 @@
 enum { BLOCKS = 16, BLOCK_SIZE = 256 * 1024 };
 struct block {
     uint64_t offset;
-    uint32_t length;  /* 0: the block is not in use */
-    uint32_t asked;   /* of it, in the requests under way */
-    uint32_t waiting; /* results still to come */
+    uint32_t length, asked; /* 0: not in use; of that, in the requests under way */
+    uint32_t waiting;       /* results still to come */
     int32_t results[2];
 };
 
@@ -41,7 +40,6 @@ static void block_queue(struct copy *copy, uint16_t number, uint32_t length)
 {
     struct block *block = &copy->blocks[number];
     struct kevy_sqe *sqe = kevy_ring_sqe(&copy->ring, number * 2U);
-
     kevy_prep_read_fixed(sqe, copy->source, buffers[number], length, block->offset, number);
     kevy_sqe_set_flags(sqe, KEVY_SQE_IO_LINK);
     sqe = kevy_ring_sqe(&copy->ring, number * 2U + 1);
@@ -55,7 +53,6 @@ static void blocks_queue(struct copy *copy)
     for (uint16_t number = 0; number < BLOCKS && copy->next < copy->size; number++) {
         struct block *block = &copy->blocks[number];
         uint64_t left = copy->size - copy->next;
-
         if (block->length != 0)
             continue;
         block->offset = copy->next;
@@ -69,7 +66,6 @@ static void blocks_queue(struct copy *copy)
 static void progress_show(struct copy *copy)
 {
     int percent = (int)(copy->done * 100 / copy->size);
-
     if (percent != copy->percent && isatty(STDERR_FILENO))
         fprintf(stderr, "\r%3d %%%s", percent, percent == 100 ? "\n" : "");
     copy->percent = percent;
@@ -80,7 +76,6 @@ static int block_finish(struct copy *copy, uint16_t number)
 {
     struct block *block = &copy->blocks[number];
     int32_t got = block->results[0], put = block->results[1];
-
     if (got <= 0)
         return got < 0 ? got : -ENODATA; /* the file has become shorter */
     if ((uint32_t)got < block->asked)
@@ -100,16 +95,13 @@ static int copy_run(struct copy *copy)
 {
     const struct kevy_cqe *cqe;
     int error = 0;
-
     blocks_queue(copy);
     while (copy->busy != 0 && error == 0) {
         int submitted = kevy_ring_submit_and_wait(&copy->ring, 1);
-
         if (submitted < 0 && submitted != -EINTR)
             return submitted;
         while (error == 0 && (cqe = kevy_ring_next(&copy->ring)) != NULL) {
             uint16_t number = (uint16_t)(cqe->user_data / 2);
-
             copy->blocks[number].results[cqe->user_data % 2] = cqe->res;
             if (--copy->blocks[number].waiting == 0)
                 error = block_finish(copy, number);
@@ -121,31 +113,39 @@ static int copy_run(struct copy *copy)
     return error;
 }
 
+/* Opens both. A target that is the source is left alone, and so is what has no size. */
+static int files_open(struct copy *copy, const char *from, const char *to)
+{
+    struct stat source, target;
+    bool same;
+    copy->source = open(from, O_RDONLY | O_CLOEXEC);
+    if (copy->source < 0 || fstat(copy->source, &source) < 0)
+        return perror(from), 1;
+    if (!S_ISREG(source.st_mode))
+        return fprintf(stderr, "%s: not a regular file\n", from), 1;
+    copy->target = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, source.st_mode & 0777);
+    if (copy->target < 0 || fstat(copy->target, &target) < 0)
+        return perror(to), 1;
+    same = target.st_dev == source.st_dev && target.st_ino == source.st_ino;
+    if (!same && S_ISREG(target.st_mode) && ftruncate(copy->target, 0) < 0)
+        return perror(to), 1;
+    copy->size = (uint64_t)source.st_size;
+    return same ? fprintf(stderr, "%s: the same file as %s\n", to, from), 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct copy copy = {.percent = -1};
     struct iovec vectors[BLOCKS];
-    struct stat status;
-    int error;
-
     if (argc != 3)
         return fputs("usage: ring_cp SOURCE TARGET\n", stderr), 2;
-    copy.source = open(argv[1], O_RDONLY | O_CLOEXEC);
-    if (copy.source < 0 || fstat(copy.source, &status) < 0)
-        return kevy_report(argv[1], -errno);
-    copy.target = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, status.st_mode & 0777);
-    if (copy.target < 0)
-        return kevy_report(argv[2], -errno);
-    copy.size = (uint64_t)status.st_size;
+    if (files_open(&copy, argv[1], argv[2]) != 0)
+        return 1;
     for (int i = 0; i < BLOCKS; i++)
         vectors[i] = (struct iovec){buffers[i], BLOCK_SIZE};
-    error = kevy_ring_init(&copy.ring, 2 * BLOCKS, NULL);
-    if (error == 0)
-        error = kevy_ring_buffers_register(&copy.ring, vectors, BLOCKS);
-    if (error == 0)
-        error = copy_run(&copy);
+    int error = kevy_ring_init(&copy.ring, 2 * BLOCKS, NULL);
+    error = error ? error : kevy_ring_buffers_register(&copy.ring, vectors, BLOCKS);
+    error = error ? error : copy_run(&copy);
     kevy_ring_deinit(&copy.ring);
-    if (close(copy.target) < 0 && error == 0)
-        error = -errno;
-    return kevy_report("ring_cp", error);
+    return kevy_report("ring_cp", close(copy.target) < 0 && !error ? -errno : error);
 }

@@ -61,6 +61,27 @@ START_TEST(failures_are_told)
 }
 END_TEST
 
+START_TEST(what_has_no_size_and_what_is_the_same_file_is_refused_and_left_alone)
+{
+    ck_assert_int_eq(shell("echo precious >in && ln in also && ln -s in link && cp in kept"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" in in 2>text"), 1);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" in also 2>>text"), 1);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" link in 2>>text"), 1);
+    ck_assert_int_eq(shell("cmp in kept && test `grep -c 'the same file' text` = 3"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" /dev/zero in 2>text"), 1);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" . in 2>>text"), 1);
+    ck_assert_int_eq(shell("cmp in kept && test `grep -c 'not a regular file' text` = 2"), 0);
+}
+END_TEST
+
+START_TEST(a_longer_target_is_cut_off)
+{
+    ck_assert_int_eq(shell("echo a longer one >out && echo short >in"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" in out && cmp in out"), 0);
+    ck_assert_int_eq(shell("\"$KEVY_EXAMPLES/ring_cp\" in /dev/null"), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("ring_copy");
@@ -69,6 +90,8 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(copy, folder_make, folder_remove);
     tcase_add_loop_test(copy, copies_are_equal, 0, sizeof sizes / sizeof sizes[0]);
     tcase_add_test(copy, failures_are_told);
+    tcase_add_test(copy, what_has_no_size_and_what_is_the_same_file_is_refused_and_left_alone);
+    tcase_add_test(copy, a_longer_target_is_cut_off);
     suite_add_tcase(suite, copy);
     return suite;
 }
