@@ -113,12 +113,12 @@ static int copy_run(struct copy *copy)
     return error;
 }
 
-/* Opens both. A target that is the source is left alone, and so is what has no size. */
+/* Opens both. A target that is the source is left alone; a source without a size is refused. */
 static int files_open(struct copy *copy, const char *from, const char *to)
 {
     struct stat source, target;
     bool same;
-    copy->source = open(from, O_RDONLY | O_CLOEXEC);
+    copy->source = open(from, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (copy->source < 0 || fstat(copy->source, &source) < 0)
         return perror(from), 1;
     if (!S_ISREG(source.st_mode))
