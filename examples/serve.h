@@ -8,6 +8,7 @@
 
 #include <kevy/kevy.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -15,14 +16,22 @@ struct service {
     const char *name;
     const char *usage; /* arguments after PORT, at most two: "", " A" or " A B" */
     struct kevy_stream *(*accept)(struct kevy_listener *listener);
-    /* Before the first client, with the arguments after PORT. May be NULL, and so may `end`. */
+    /* Before the first client, with the arguments after PORT; -EINVAL for those that make no sense.
+     * May be NULL, and so may `end`. */
     int (*begin)(struct kevy_reactor *reactor, struct kevy_listener *listener, char **arguments);
-    void (*end)(void); /* after the last client */
+    void (*end)(void); /* when nothing is left of the reactor, whether `begin` came or not */
 };
 
 static inline void serve_stop(struct kevy_signal *watch)
 {
     kevy_reactor_drain(watch->reactor, KEVY_SECONDS(5));
+}
+
+/* `finish` of streams that come to an end by themselves: what is cut short by a drain would look
+ * complete. Its limit ends with a reset. */
+static inline void serve_on(struct kevy_stream *stream)
+{
+    (void)stream;
 }
 
 static inline int serve_arguments(const char *usage)
@@ -32,6 +41,15 @@ static inline int serve_arguments(const char *usage)
     for (; *usage; usage++)
         count += *usage == ' ';
     return count;
+}
+
+/* An argument that is a number from 1 to `most`, or 0. */
+static inline unsigned long serve_number(const char *argument, unsigned long most)
+{
+    char *rest;
+    unsigned long number = strtoul(argument, &rest, 10);
+
+    return *argument >= '0' && *argument <= '9' && !*rest && number <= most ? number : 0;
 }
 
 /* main() of a server. */
@@ -44,24 +62,27 @@ static inline int serve(const struct service *service, int argc, char **argv)
     struct kevy_listener listener;
     struct kevy_signal term = {0};
     struct kevy_reactor *reactor = NULL;
-    int error;
+    bool senseless = port > UINT16_MAX || *rest, left;
+    int error = senseless ? -EINVAL : kevy_reactor_create(&reactor, NULL);
 
-    if (port > UINT16_MAX || *rest)
-        return fprintf(stderr, "usage: %s PORT%s\n", service->name, service->usage), 2;
-    error = kevy_reactor_create(&reactor, NULL);
     if (!error)
         error = kevy_signal_start(&term, reactor, SIGTERM, serve_stop);
     if (!error)
         error = kevy_listener_open(&listener, reactor, &options);
-    if (!error && service->begin)
+    if (!error && service->begin) {
         error = service->begin(reactor, &listener, argv + 2);
+        senseless = error == -EINVAL;
+    }
     if (!error) {
         dprintf(1, "%s: serving port %u\n", service->name, kevy_listener_port(&listener));
         error = kevy_reactor_run(reactor);
     }
+    left = kevy_reactor_destroy(reactor) != 0;
     if (service->end)
         service->end();
-    return kevy_report(service->name, error) | (kevy_reactor_destroy(reactor) != 0);
+    if (senseless)
+        return fprintf(stderr, "usage: %s PORT%s\n", service->name, service->usage), 2;
+    return kevy_report(service->name, error) | left;
 }
 
 #endif

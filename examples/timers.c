@@ -6,10 +6,10 @@
  */
 #include "serve.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define TICKS_OF_SILENCE 10
+#define MS_MAX           86400000 /* a day */
 
 static uint64_t period_ns;
 
@@ -86,7 +86,7 @@ static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, c
 {
     (void)reactor;
     (void)listener;
-    period_ns = KEVY_MILLISECONDS(strtoul(arguments[0], NULL, 10));
+    period_ns = KEVY_MILLISECONDS(serve_number(arguments[0], MS_MAX));
     return period_ns ? 0 : -EINVAL;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define WORK_WAITING 64
+#define NUMBER_MAX   1000000 /* a second's work: nothing interrupts it, not even the end */
 
 static struct kevy_workers *workers;
 
@@ -47,7 +48,6 @@ static void primes_counted(struct kevy_work *work, int result)
 {
     struct client *client = KEVY_CONTAINER_OF(work, struct client, work);
     char answer[32];
-
     if (kevy_stream_fd(&client->stream) < 0) {
         free(client); /* it has gone meanwhile */
         return;
@@ -59,12 +59,13 @@ static void primes_counted(struct kevy_work *work, int result)
 static void client_asks(struct client *client)
 {
     char *rest;
-
     client->number = strtoul(client->line, &rest, 10);
     client->work = (struct kevy_work){.run = primes_count, .done = primes_counted};
     kevy_stream_pause(&client->stream);
     if (rest == client->line || (*rest != '\n' && *rest != '\r'))
         client_answer(client, "not a number\n");
+    else if (client->number > NUMBER_MAX)
+        client_answer(client, "too large\n");
     else if (kevy_work_submit(&client->work, workers, kevy_stream_reactor(&client->stream)))
         client_answer(client, "busy\n");
 }
@@ -74,7 +75,6 @@ static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
     struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
     size_t room = sizeof client->line - 1 - client->length;
     size_t length = buffer->length < room ? buffer->length : room;
-
     memcpy(client->line + client->length, buffer->data, length);
     client->length += length;
     if (strchr(client->line, '\n') || length == room)
@@ -84,7 +84,6 @@ static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
 static void client_close(struct kevy_stream *stream, int reason)
 {
     struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
-
     (void)reason;
     if (kevy_work_cancel(&client->work) == -ENOENT)
         free(client); /* else primes_counted() does, cancelled or not */
@@ -103,8 +102,8 @@ static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, c
 {
     struct kevy_workers_options options = {.queue = WORK_WAITING};
     (void)reactor, (void)listener;
-    options.threads = (uint32_t)strtoul(arguments[0], NULL, 10);
-    return kevy_workers_create(&workers, &options);
+    options.threads = (uint32_t)serve_number(arguments[0], 1024);
+    return options.threads ? kevy_workers_create(&workers, &options) : -EINVAL;
 }
 
 static void end(void)

@@ -102,11 +102,13 @@ START_TEST(drain_does_not_wait_for_timers)
 }
 END_TEST
 
-START_TEST(no_period_is_an_error)
+static const char *const periods[] = {"0", "-1", "x", "10x", "86400001", ""};
+
+START_TEST(what_is_no_period_gets_the_usage)
 {
-    program_spawn(&server, "timers", (const char *const[]){"0", "0", NULL});
-    ck_assert_int_eq(program_wait(&server), 1);
-    ck_assert_ptr_nonnull(strstr(server.said, "timers: "));
+    program_spawn(&server, "timers", (const char *const[]){"0", periods[_i], NULL});
+    ck_assert_int_eq(program_wait(&server), 2);
+    ck_assert_str_eq(server.said, "usage: timers PORT MS\n");
 }
 END_TEST
 
@@ -131,7 +133,8 @@ Suite *test_suite(void)
         support_skip("serving", why);
         return suite;
     }
-    tcase_add_test(usage, no_period_is_an_error);
+    tcase_add_loop_test(usage, what_is_no_period_gets_the_usage, 0,
+                        (int)(sizeof periods / sizeof *periods));
     tcase_add_checked_fixture(serving, start, stop);
     tcase_set_timeout(serving, 60);
     tcase_add_test(serving, ticks_come_until_the_silence_is_told);

@@ -67,6 +67,15 @@ START_TEST(what_is_no_number_is_answered)
 }
 END_TEST
 
+/* Four of them would keep the threads for ever, and the server from ending. */
+START_TEST(what_would_take_too_long_is_answered)
+{
+    ask("1000001\n", "too large\n");
+    ask("-1\n", "too large\n");
+    ask("18446744073709551615\n", "too large\n");
+}
+END_TEST
+
 START_TEST(the_loop_answers_while_the_worker_counts)
 {
     char byte;
@@ -107,9 +116,11 @@ START_TEST(drain_waits_for_what_runs)
 }
 END_TEST
 
+static const char *const counts[] = {NULL, "", "0", "-1", "x", "1025"};
+
 START_TEST(without_a_count_of_threads_there_is_the_usage)
 {
-    program_spawn(&server, "workers", (const char *const[]){"0", NULL});
+    program_spawn(&server, "workers", (const char *const[]){"0", counts[_i], NULL});
     ck_assert_int_eq(program_wait(&server), 2);
     ck_assert_str_eq(server.said, "usage: workers PORT THREADS\n");
 }
@@ -122,7 +133,8 @@ Suite *test_suite(void)
     TCase *usage = tcase_create("usage");
     const char *why = why_no_reactor();
 
-    tcase_add_test(usage, without_a_count_of_threads_there_is_the_usage);
+    tcase_add_loop_test(usage, without_a_count_of_threads_there_is_the_usage, 0,
+                        why ? 1 : (int)(sizeof counts / sizeof *counts));
     suite_add_tcase(suite, usage);
     if (why) {
         support_skip("serving", why);
@@ -133,6 +145,7 @@ Suite *test_suite(void)
     tcase_add_test(serving, primes_are_counted);
     tcase_add_test(serving, a_line_may_come_in_pieces);
     tcase_add_test(serving, what_is_no_number_is_answered);
+    tcase_add_test(serving, what_would_take_too_long_is_answered);
     tcase_add_test(serving, the_loop_answers_while_the_worker_counts);
     tcase_add_test(serving, who_leaves_is_not_counted_for);
     tcase_add_test(serving, drain_waits_for_what_runs);
