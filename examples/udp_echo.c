@@ -7,6 +7,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* Room for the longest datagram there is, its sender's address and a header. */
+#define BUFFER_SIZE 65600
+
 static void echo_read(struct kevy_datagram *socket, struct kevy_datagram_message *message)
 {
     struct kevy_buffer *buffer = message->buffer;
@@ -26,12 +29,13 @@ int main(int argc, char **argv)
     char *rest = "";
     unsigned long port = argc == 2 ? strtoul(argv[1], &rest, 10) : 65536;
     struct kevy_datagram_options options = {.port = (uint16_t)port, .read = echo_read};
+    struct kevy_reactor_options sizes = {.buffer_size = BUFFER_SIZE, .buffer_count = 256};
     struct kevy_datagram socket;
     struct kevy_signal term = {0};
     struct kevy_reactor *reactor = NULL;
     if (port > UINT16_MAX || *rest)
         return fputs("usage: udp_echo PORT\n", stderr), 2;
-    int error = kevy_reactor_create(&reactor, NULL);
+    int error = kevy_reactor_create(&reactor, &sizes);
     if (!error)
         error = kevy_signal_start(&term, reactor, SIGTERM, stop);
     if (!error)
