@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * chat PORT: what one client says, all others hear. One received buffer is kept once for each
- * listener and sent from where it lies: no copy, whatever their number. Who does not keep up is let
- * go.
+ * chat PORT: what one client says, all others hear. One received buffer is queued for each listener
+ * and sent from where it lies: no copy, whatever their number. Who does not keep up is let go.
  */
 #include "serve.h"
 
@@ -18,23 +17,17 @@ struct client {
 /* The ring of clients, headed by this one. */
 static struct client everyone = {.next = &everyone, .previous = &everyone};
 
-static void client_hears(struct client *client, struct kevy_buffer *said)
-{
-    struct kevy_buffer kept;
-
-    if (kevy_stream_queued(&client->stream) > BEHIND_MAX || kevy_buffer_retain(said, &kept))
-        kevy_stream_abort(&client->stream);
-    else
-        kevy_stream_forward(&client->stream, &kept);
-}
-
 static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct client *speaker = KEVY_CONTAINER_OF(stream, struct client, stream);
 
     for (struct client *client = everyone.next; client != &everyone; client = client->next)
-        if (client != speaker)
-            client_hears(client, buffer);
+        if (client == speaker)
+            continue;
+        else if (kevy_stream_queued(&client->stream) > BEHIND_MAX)
+            kevy_stream_abort(&client->stream);
+        else
+            kevy_stream_forward_slice(&client->stream, buffer, 0, buffer->length);
 }
 
 static void client_close(struct kevy_stream *stream, int reason)
@@ -60,7 +53,10 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     client->previous = &everyone;
     everyone.next->previous = client;
     everyone.next = client;
-    return kevy_stream_init(&client->stream, &client_events);
+    kevy_stream_init(&client->stream, &client_events);
+    /* So far off that no listener ever holds a speaker back. */
+    kevy_stream_marks(&client->stream, BEHIND_MAX, 2 * BEHIND_MAX);
+    return &client->stream;
 }
 
 int main(int argc, char **argv)
