@@ -2,12 +2,12 @@
 /*
  * tcp_proxy PORT HOST SERVICE: connects each client to the first address of HOST that answers, and
  * forwards both ways without a copy. An end is passed on and leaves the other direction open; a
- * side that does not read holds the other back.
+ * side that does not read holds the other back. A pair that is silent for an hour is let go.
  */
 #include "serve.h"
 
 static struct kevy_resolver resolver;
-static struct kevy_lookup lookup;
+static struct kevy_lookup found;
 static struct kevy_listener *clients;
 
 struct side {
@@ -22,26 +22,26 @@ static struct side *side_of(struct kevy_stream *stream)
     return KEVY_CONTAINER_OF(stream, struct side, stream);
 }
 
-static void connect_done(struct kevy_connect *connect, int result)
+static void connected(struct kevy_connect *connect, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(connect, struct side, connect);
-    if (!result)
-        return; /* its `open` follows */
-    if (server->other) {
+    if (result && server->other) {
         kevy_report("tcp_proxy", result);
         server->other->other = NULL;
         kevy_stream_abort(&server->other->stream);
     }
-    free(server);
+    if (result)
+        free(server); /* else its `open` follows */
 }
 
 static void side_open(struct kevy_stream *stream)
 {
     struct side *other = side_of(stream)->other;
     struct kevy_connect_options options = {.stream = &other->stream,
-                                           .addresses = lookup.addresses,
-                                           .count = lookup.count,
-                                           .done = connect_done};
+                                           .addresses = found.addresses,
+                                           .count = found.count,
+                                           .done = connected};
+    kevy_stream_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_SECONDS(3600));
     if (kevy_stream_fd(&other->stream) >= 0) {
         kevy_stream_resume(&other->stream); /* this is the server, the client waits */
     } else {
@@ -76,7 +76,7 @@ static void side_close(struct kevy_stream *stream, int reason)
 }
 
 static const struct kevy_stream_events side_events = {
-    .open = side_open, .read = side_read, .end = side_end, .close = side_close};
+    .open = side_open, .read = side_read, .end = side_end, .finish = serve_on, .close = side_close};
 
 static struct kevy_stream *client_accept(struct kevy_listener *listener)
 {
@@ -90,9 +90,9 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return kevy_stream_init(&client->stream, &side_events);
 }
 
-static void lookup_done(struct kevy_lookup *found, int result)
+static void lookup_done(struct kevy_lookup *lookup, int result)
 {
-    (void)found;
+    (void)lookup;
     (kevy_report("tcp_proxy", result) ? kevy_listener_close : kevy_listener_resume)(clients);
 }
 
@@ -103,13 +103,13 @@ static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, c
     int error = kevy_resolver_open(&resolver, NULL);
     clients = listener;
     kevy_listener_pause(listener); /* clients wait in the backlog until there is an address */
-    return error ? error : kevy_lookup_start(&lookup, reactor, &options);
+    return error ? error : kevy_lookup_start(&found, reactor, &options);
 }
 
 static void end(void)
 {
     kevy_resolver_close(&resolver);
-    kevy_lookup_release(&lookup);
+    kevy_lookup_release(&found);
 }
 
 int main(int argc, char **argv)

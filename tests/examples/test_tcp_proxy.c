@@ -188,14 +188,32 @@ START_TEST(a_side_that_does_not_read_holds_the_other_back)
 }
 END_TEST
 
-START_TEST(drain_ends_what_is_open)
+static bool listens(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server.port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool connects;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connects = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return connects;
+}
+
+/* A side that was closed in the middle would make a part look like the whole. */
+START_TEST(drain_lets_both_sides_come_to_their_end)
 {
     pair_dial();
     peer_say(&client, "x");
     expect_text(&behind, "x");
     kill(server.pid, SIGTERM);
-    peer_check_end(&behind);
+    while (listens())
+        ;
+    peer_say(&behind, "the whole answer");
+    shutdown(behind.fd, SHUT_WR);
+    expect_text(&client, "the whole answer");
     peer_check_end(&client);
+    peer_check_end(&behind);
     ck_assert_int_eq(program_wait(&server), 0);
 }
 END_TEST
@@ -254,7 +272,7 @@ Suite *test_suite(void)
     tcase_add_test(serving, the_end_of_the_server_leaves_the_question_open);
     tcase_add_test(serving, resets_are_passed_on);
     tcase_add_test(serving, a_side_that_does_not_read_holds_the_other_back);
-    tcase_add_test(serving, drain_ends_what_is_open);
+    tcase_add_test(serving, drain_lets_both_sides_come_to_their_end);
     suite_add_tcase(suite, serving);
     tcase_add_checked_fixture(failing, start, NULL);
     tcase_set_timeout(failing, 60);
