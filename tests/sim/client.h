@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef SIM_CLIENT_H
+#define SIM_CLIENT_H
+
+/*
+ * The peers of the servers under test.
+ *
+ * Model. A client connects, sends patterned bytes at its own pace, reads at its own pace what comes
+ * back, and ends: it shuts its side down and waits for the other's end, or closes when it has all
+ * that it expects. Where chance wants it, it resets the connection on the way, or vanishes: nothing
+ * reaches it from then on, and for a long time nobody is told. It acts when something changes and
+ * when its time has come, so a world in which nobody can do anything has no events. Its place is
+ * taken by the next.
+ *
+ * A story outlives the client and is shared with the stream at the other end: it says what may have
+ * happened to the connection.
+ *
+ * Invariants. What a client reads is what it sent, in order, from the first byte on. If its
+ * connection ends in good order and it has itself ended in good order, nothing is missing.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "socket.h"
+
+struct story {
+    uint32_t references;
+    uint64_t seed;    /* of the pattern */
+    uint64_t sent;    /* by the client */
+    uint64_t answers; /* that came back to it */
+    bool finished;    /* it has shut its side down, all sent */
+    bool broken;      /* reset, vanished, or closed early: anything may be missing */
+};
+
+struct client {
+    struct socket *socket; /* NULL between two connections */
+    struct story *story;
+    struct event step;
+    uint16_t port;
+    uint64_t plan;     /* bytes to send */
+    uint64_t break_at; /* after so many it resets, or vanishes */
+    uint64_t pace_ns;
+    uint32_t appetite; /* bytes it reads at most, a step */
+    uint32_t portion;  /* bytes it writes at most, a step */
+    bool vanishes;
+    bool half_closes;
+    bool vanished;
+};
+
+/* The clients of a scenario connect to `port` until the world is quiet. */
+void clients_start(uint32_t count, uint16_t port, uint64_t plan_most);
+
+/* True when no client is left. */
+bool clients_over(void);
+void clients_describe(void);
+
+/* The world becomes quiet: those that vanished are reported dead, the others hurry. */
+void clients_quiet(void);
+
+/* Ends whoever is left, at the end of the seed. */
+void clients_stop(void);
+
+/* The story of the connection whose other end has descriptor `fd`. */
+struct story *story_of(int fd);
+struct story *story_hold(struct story *story);
+void story_drop(struct story *story);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "link.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chance.h"
+#include "pattern.h"
+#include "verdict.h"
+
+unsigned quiet_calls;
+static uint32_t open_count;
+
+struct link *link_of(struct kevy_stream *stream)
+{
+    return KEVY_CONTAINER_OF(stream, struct link, stream);
+}
+
+static struct link *called(struct kevy_stream *stream, const char *callback)
+{
+    EXPECT(quiet_calls == 0, "%s came inside a call", callback);
+    return link_of(stream);
+}
+
+static void opened(struct kevy_stream *stream)
+{
+    struct link *link = called(stream, "open");
+
+    EXPECT(!link->opened, "open came twice");
+    link->opened = true;
+    link->story = story_of(kevy_stream_fd(stream));
+    if (link->story != NULL)
+        (void)story_hold(link->story);
+    if (link->manner->open != NULL)
+        link->manner->open(link);
+}
+
+static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    struct link *link = called(stream, "read");
+
+    EXPECT(link->opened && !link->ended, "read out of its order");
+    EXPECT(buffer->length > 0, "read without a byte");
+    if (link->story != NULL)
+        pattern_check(buffer->data, buffer->length, link->story->seed, link->received, "server");
+    link->received += buffer->length;
+    link->manner->read(link, buffer);
+}
+
+static void ended(struct kevy_stream *stream)
+{
+    struct link *link = called(stream, "end");
+
+    EXPECT(link->opened && !link->ended, "end out of its order");
+    link->ended = true;
+    if (link->story != NULL && !link->story->broken)
+        EXPECT(link->received == link->story->sent,
+               "the end came after %" PRIu64 " of %" PRIu64 " bytes", link->received,
+               link->story->sent);
+    if (link->manner->end != NULL)
+        link->manner->end(link);
+    else
+        QUIETLY(kevy_stream_close(stream));
+}
+
+static void drained(struct kevy_stream *stream)
+{
+    struct link *link = called(stream, "drain");
+
+    EXPECT(link->opened, "drain before open");
+    if (link->manner->drain != NULL)
+        link->manner->drain(link);
+}
+
+/* What ends a stream against its will has happened to its connection. */
+static void reason_check(const struct link *link, int reason)
+{
+    if (reason == 0 || link->excused || link->story == NULL || link->story->broken)
+        return;
+    EXPECT(reason != -ECONNRESET && reason != -EPIPE && reason != -ETIMEDOUT,
+           "a stream ends with %d for no reason", reason);
+    EXPECT(reason != -ENOBUFS || !chance_is_quiet(), "a stream ends for want of memory");
+}
+
+static void closed(struct kevy_stream *stream, int reason)
+{
+    struct link *link = called(stream, "close");
+
+    TRACE("link closes with %d after %" PRIu64 " bytes", reason, link->received);
+    reason_check(link, reason);
+    if (link->manner->close != NULL)
+        link->manner->close(link, reason);
+    if (link->story != NULL)
+        story_drop(link->story);
+    memset(link, 0xDB, sizeof *link);
+    free(link);
+    open_count--;
+}
+
+static const struct kevy_stream_events events = {
+    .open = opened, .read = received, .end = ended, .drain = drained, .close = closed};
+
+struct kevy_stream *link_make(const struct link_manner *manner)
+{
+    struct link *link = calloc(1, sizeof *link);
+
+    if (link == NULL)
+        return NULL;
+    link->manner = manner;
+    open_count++;
+    return kevy_stream_init(&link->stream, &events);
+}
+
+uint32_t links_open(void)
+{
+    return open_count;
+}
+
+void links_reset(void)
+{
+    open_count = 0;
+    quiet_calls = 0;
+}

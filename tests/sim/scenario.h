@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+/* A server built on the public interface of reactor/, and the world it lives in. */
+
+#include <kevy/kevy.h>
+#include <stdbool.h>
+
+struct scenario {
+    const char *name;
+    /* Sets everything up. Faults may strike: it tries as often as it takes. */
+    void (*start)(struct kevy_reactor *reactor);
+    /* After each turn; NULL for nothing. */
+    void (*turned)(struct kevy_reactor *reactor);
+    /* The world becomes quiet: everything comes to its end by itself from here on. */
+    void (*quiet)(struct kevy_reactor *reactor);
+    /* True when that has happened. */
+    bool (*over)(void);
+    /* Closes what is left, listeners above all. */
+    void (*stop)(struct kevy_reactor *reactor);
+    /* Prints what is left, for the report of a stall. */
+    void (*describe)(void);
+};
+
+extern const struct scenario scenario_echo;
+
+#endif

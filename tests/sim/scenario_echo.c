@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * An echo by forwarding, the shortest of servers: received buffers become the answer.
+ *
+ * Invariants, beyond those of link.h and client.h: a client that ends in good order gets all its
+ * bytes back; a listener with a limit never has more connections.
+ */
+#include "scenario.h"
+
+#include <errno.h>
+
+#include "chance.h"
+#include "client.h"
+#include "kernel.h"
+#include "link.h"
+#include "verdict.h"
+
+static struct {
+    struct kevy_listener listener;
+    uint32_t connections_max;
+    bool listening;
+} echo;
+
+static void forward(struct link *link, struct kevy_buffer *buffer)
+{
+    int error;
+
+    QUIETLY(error = kevy_stream_forward(&link->stream, buffer));
+    EXPECT(error == 0 || error == -ENOBUFS || error == -EPIPE, "forward answers %d", error);
+    /* Then the client's end does not mean that all has come back. */
+    if (error != 0 && link->story != NULL)
+        link->story->broken = true;
+}
+
+static const struct link_manner manner = {.read = forward};
+
+static struct kevy_stream *accepted(struct kevy_listener *listener)
+{
+    EXPECT(quiet_calls == 0, "accept came inside a call");
+    if (echo.connections_max != 0)
+        EXPECT(kevy_listener_connections(listener) < echo.connections_max,
+               "more connections than allowed");
+    return link_make(&manner);
+}
+
+static void closed(struct kevy_listener *listener)
+{
+    EXPECT(listener == &echo.listener && echo.listening, "the listener closes twice");
+    echo.listening = false;
+}
+
+static void start(struct kevy_reactor *reactor)
+{
+    struct kevy_listener_options options = {
+        .address = "127.0.0.1", .accept = accepted, .close = closed};
+
+    echo.connections_max = chance_one_in(3) ? (uint32_t)chance_between(1, 20) : 0;
+    options.connections_max = echo.connections_max;
+    while (kevy_listener_open(&echo.listener, reactor, &options) < 0)
+        continue;
+    echo.listening = true;
+    clients_start((uint32_t)chance_magnitude(1, 100), kevy_listener_port(&echo.listener),
+                  chance_magnitude(100, 200000));
+}
+
+static void quiet(struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    clients_quiet();
+}
+
+static bool over(void)
+{
+    return clients_over() && links_open() == 0;
+}
+
+static void stop(struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    QUIETLY(kevy_listener_close(&echo.listener));
+}
+
+const struct scenario scenario_echo = {.name = "echo",
+                                       .start = start,
+                                       .quiet = quiet,
+                                       .over = over,
+                                       .stop = stop,
+                                       .describe = clients_describe};

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chance.h"
+#include "verdict.h"
+
+static struct {
+    struct socket *listening;
+} sockets;
+
+void sockets_reset(void)
+{
+    memset(&sockets, 0, sizeof sockets);
+}
+
+struct socket *socket_of(struct file *file)
+{
+    EXPECT(file->kind == FILE_SOCKET, "not a socket");
+    return (void *)((char *)file - offsetof(struct socket, file));
+}
+
+static int file_read(struct file *file, void *data, uint32_t length)
+{
+    return socket_read(socket_of(file), data, length);
+}
+
+static int file_write(struct file *file, const void *data, uint32_t length)
+{
+    return socket_write(socket_of(file), data, length);
+}
+
+static uint32_t file_poll(const struct file *file)
+{
+    return socket_poll((const void *)((const char *)file - offsetof(struct socket, file)));
+}
+
+static void file_release(struct file *file);
+
+static const struct file_operations socket_operations = {
+    .read = file_read, .write = file_write, .poll = file_poll, .release = file_release};
+
+struct socket *socket_make(int family)
+{
+    struct socket *socket = calloc(1, sizeof *socket);
+
+    assert(socket != NULL);
+    file_init(&socket->file, FILE_SOCKET, &socket_operations);
+    socket->family = family;
+    return socket;
+}
+
+static struct socket *by_event(struct event *event, size_t offset)
+{
+    return (void *)((char *)event - offset);
+}
+
+static void reset_arrives(struct event *event)
+{
+    struct socket *socket = by_event(event, offsetof(struct socket, reset));
+
+    if (socket->state != SOCKET_CONNECTED || socket->deaf)
+        return;
+    socket->state = SOCKET_RESET;
+    socket->error = socket->in.end_arrived ? EPIPE : ECONNRESET;
+    socket->in.written = socket->in.arrived;
+    event_stop(&socket->in.arrival);
+    file_changed(&socket->file, POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+static void reset_send(struct socket *to)
+{
+    if (to == NULL || to->state != SOCKET_CONNECTED || event_started(&to->reset))
+        return;
+    if (to->delay_ns == 0)
+        reset_arrives(&to->reset);
+    else
+        event_start(&to->reset, chance_between(1, to->delay_ns), reset_arrives);
+}
+
+static void arrival(struct event *event)
+{
+    struct socket *socket = by_event(event, offsetof(struct socket, in.arrival));
+    struct flow *flow = &socket->in;
+    uint64_t under_way = flow->written - flow->arrived;
+
+    if (socket->deaf)
+        return;
+    if (under_way != 0 && socket->delay_ns != 0 && chance_one_in(2))
+        under_way = chance_between(1, under_way);
+    flow->arrived += under_way;
+    if (flow->arrived != flow->written)
+        event_start(&flow->arrival, chance_between(0, socket->delay_ns), arrival);
+    else
+        flow->end_arrived = flow->ended;
+    file_changed(&socket->file, flow->end_arrived ? POLLIN | POLLRDHUP : POLLIN);
+}
+
+/* Something is on its way to the socket. */
+static void flow_begin(struct socket *socket)
+{
+    if (event_started(&socket->in.arrival))
+        return;
+    if (socket->delay_ns == 0)
+        arrival(&socket->in.arrival);
+    else
+        event_start(&socket->in.arrival, chance_between(1, socket->delay_ns), arrival);
+}
+
+static int error_take(struct socket *socket)
+{
+    int error = socket->error;
+
+    socket->error = 0;
+    return -error;
+}
+
+uint32_t socket_readable(const struct socket *socket)
+{
+    return (uint32_t)(socket->in.arrived - socket->in.taken);
+}
+
+bool socket_more(const struct socket *socket)
+{
+    return socket_readable(socket) != 0 || socket->in.end_arrived || socket->error != 0;
+}
+
+uint32_t socket_unacknowledged(const struct socket *socket)
+{
+    return socket->peer != NULL ? (uint32_t)(socket->peer->in.written - socket->peer->in.arrived)
+                                : 0;
+}
+
+int socket_read(struct socket *socket, void *data, uint32_t length)
+{
+    struct flow *flow = &socket->in;
+    uint32_t readable = socket_readable(socket);
+    uint8_t *to = data;
+
+    if (readable == 0) {
+        if (socket->error != 0)
+            return error_take(socket);
+        if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING)
+            return -ENOTCONN;
+        return flow->end_arrived || socket->read_shut || socket->state == SOCKET_RESET ? 0
+                                                                                       : -EAGAIN;
+    }
+    if (length > readable)
+        length = readable;
+    if (length > 1 && chance(CHANCE_RECV_SHORT))
+        length = (uint32_t)chance_between(1, length);
+    for (uint32_t i = 0; i < length; i++)
+        to[i] = flow->bytes[(flow->taken + i) % flow->capacity];
+    flow->taken += length;
+    if (socket->peer != NULL && (socket_poll(socket->peer) & POLLOUT) != 0)
+        file_changed(&socket->peer->file, POLLOUT);
+    return (int)length;
+}
+
+static uint32_t room(const struct socket *socket)
+{
+    const struct flow *flow = &socket->peer->in;
+
+    return flow->capacity - (uint32_t)(flow->written - flow->taken);
+}
+
+int socket_write(struct socket *socket, const void *data, uint32_t length)
+{
+    const uint8_t *from = data;
+    struct flow *flow;
+
+    if (socket->error != 0)
+        return error_take(socket);
+    if (socket->state != SOCKET_CONNECTED)
+        return -EPIPE;
+    if (socket->peer == NULL) {
+        if (socket->family == AF_UNIX)
+            return -EPIPE;
+        reset_send(socket); /* the answer to bytes for a socket that is closed */
+        return (int)length;
+    }
+    flow = &socket->peer->in;
+    if (flow->ended)
+        return -EPIPE;
+    if (room(socket) == 0)
+        return -EAGAIN;
+    if (length > room(socket))
+        length = room(socket);
+    if (length > 1 && chance(CHANCE_SEND_SHORT))
+        length = (uint32_t)chance_between(1, length);
+    for (uint32_t i = 0; i < length; i++)
+        flow->bytes[(flow->written + i) % flow->capacity] = from[i];
+    flow->written += length;
+    flow_begin(socket->peer);
+    return (int)length;
+}
+
+uint32_t socket_poll(const struct socket *socket)
+{
+    uint32_t events = 0;
+
+    if (socket->state == SOCKET_LISTENING)
+        return socket->queue_first != NULL ? POLLIN : 0;
+    if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING)
+        return 0;
+    if (socket_more(socket) || socket->read_shut || socket->state == SOCKET_RESET)
+        events |= POLLIN;
+    if (socket->in.end_arrived || socket->read_shut)
+        events |= POLLRDHUP;
+    if (socket->state == SOCKET_RESET)
+        return events | POLLOUT | POLLHUP | POLLERR;
+    /* Writable with a third of the room free, as in Linux. */
+    if (socket->peer == NULL || socket->peer->in.ended ||
+        room(socket) >= (socket->peer->in.capacity + 2) / 3)
+        events |= POLLOUT;
+    return events;
+}
+
+void socket_shutdown(struct socket *socket, int how)
+{
+    uint32_t events = 0;
+
+    if (how != SHUT_WR && !socket->read_shut) {
+        socket->read_shut = true;
+        events |= POLLIN | POLLRDHUP;
+    }
+    if (how != SHUT_RD && socket->peer != NULL && !socket->peer->in.ended &&
+        socket->state == SOCKET_CONNECTED) {
+        socket->peer->in.ended = true;
+        flow_begin(socket->peer);
+        events |= POLLOUT;
+    }
+    if (events != 0)
+        file_changed(&socket->file, events);
+}
+
+void socket_abort(struct socket *socket)
+{
+    socket->reset_wanted = true;
+}
+
+static void listening_remove(struct socket *socket)
+{
+    struct socket **link = &sockets.listening;
+
+    while (*link != socket)
+        link = &(*link)->next;
+    *link = socket->next;
+    while (socket->queue_first != NULL) {
+        struct socket *refused = socket_accept(socket);
+
+        socket_abort(refused);
+        file_drop(&refused->file);
+    }
+}
+
+/* The last reference is gone: the connection ends, one way or the other. */
+static void file_release(struct file *file)
+{
+    struct socket *socket = socket_of(file);
+    struct socket *peer = socket->peer;
+
+    if (socket->state == SOCKET_LISTENING)
+        listening_remove(socket);
+    if (peer != NULL) {
+        peer->peer = NULL;
+        if (socket->reset_wanted || socket->in.written != socket->in.taken) {
+            reset_send(peer);
+        } else if (!peer->in.ended) {
+            peer->in.ended = true;
+            flow_begin(peer);
+        }
+        if ((socket_poll(peer) & POLLOUT) != 0)
+            file_changed(&peer->file, POLLOUT);
+    }
+    event_stop(&socket->reset);
+    event_stop(&socket->progress);
+    event_stop(&socket->in.arrival);
+    free(socket->in.bytes);
+    free(socket);
+}
+
+void socket_listen(struct socket *socket, int backlog)
+{
+    socket->queue_limit = (uint32_t)backlog;
+    if (socket->state == SOCKET_LISTENING)
+        return;
+    socket->state = SOCKET_LISTENING;
+    socket->next = sockets.listening;
+    sockets.listening = socket;
+}
+
+struct socket *socket_accept(struct socket *listener)
+{
+    struct socket *first = listener->queue_first;
+
+    if (first == NULL)
+        return NULL;
+    listener->queue_first = first->queue_next;
+    listener->queue_count--;
+    return first;
+}
+
+void socket_join(struct socket *one, struct socket *other, uint32_t capacity, uint64_t delay_ns)
+{
+    one->state = other->state = SOCKET_CONNECTED;
+    one->peer = other;
+    other->peer = one;
+    one->delay_ns = other->delay_ns = delay_ns;
+    one->in.capacity = other->in.capacity = capacity;
+    one->in.bytes = malloc(capacity);
+    other->in.bytes = malloc(capacity);
+    assert(one->in.bytes != NULL && other->in.bytes != NULL);
+}
+
+int socket_reach(struct socket *socket, uint16_t port)
+{
+    struct socket *listener = sockets.listening;
+    struct socket **link;
+    struct socket *end;
+
+    while (listener != NULL && listener->port != port)
+        listener = listener->next;
+    if (listener == NULL)
+        return -ECONNREFUSED;
+    if (listener->queue_count >= listener->queue_limit)
+        return -EAGAIN;
+    end = socket_make(listener->family);
+    end->port = port;
+    socket_join(socket, end, (uint32_t)chance_magnitude(64, 65536),
+                listener->family == AF_UNIX ? 0 : chance_magnitude(0, 5000000));
+    for (link = &listener->queue_first; *link != NULL;)
+        link = &(*link)->queue_next;
+    *link = end;
+    listener->queue_count++;
+    file_changed(&listener->file, POLLIN);
+    return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef SIM_SOCKET_H
+#define SIM_SOCKET_H
+
+/*
+ * Stream sockets in memory.
+ *
+ * Model. Each socket has a flow: the bytes on their way to it. The peer writes at its end; pieces
+ * of what was written arrive after the connection's delay, and then the end, if the peer has shut
+ * its side down. A reset overtakes nothing that has arrived and destroys what has not; a reader
+ * gets first what has arrived, then the error, once.
+ *
+ *     written >= arrived >= taken,   written - taken <= capacity
+ *
+ * As in Linux a socket that is closed with bytes unread, or that bytes come to after it was closed,
+ * sends a reset; so does one with SO_LINGER of 0. Unix sockets have no delay.
+ *
+ * The world's ends have no descriptor; a watcher hears of their changes.
+ */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "file.h"
+
+enum socket_state {
+    SOCKET_NEW,
+    SOCKET_LISTENING,
+    SOCKET_CONNECTING,
+    SOCKET_CONNECTED,
+    SOCKET_RESET, /* by the peer */
+};
+
+struct flow {
+    uint8_t *bytes;
+    uint32_t capacity;
+    uint64_t written;
+    uint64_t arrived;
+    uint64_t taken;
+    bool ended;
+    bool end_arrived;
+    struct event arrival;
+};
+
+struct socket {
+    struct file file;
+    enum socket_state state;
+    int family;
+    uint16_t port;
+    struct socket *peer; /* NULL once it is closed */
+    struct flow in;
+    struct event reset;
+    uint64_t delay_ns;
+    int error;
+    bool reset_wanted; /* SO_LINGER of 0 */
+    bool read_shut;
+    bool deaf;                  /* nothing reaches it any more, and nobody is told */
+    struct socket *queue_first; /* of a listening one, to be accepted */
+    struct socket *queue_next;
+    uint32_t queue_count;
+    uint32_t queue_limit;
+    struct socket *next;   /* of those that listen */
+    struct event progress; /* of a connection attempt */
+    void *owner;           /* of the world's ends: whose it is */
+};
+
+void sockets_reset(void);
+
+/* A socket with one reference. */
+struct socket *socket_make(int family);
+struct socket *socket_of(struct file *file);
+
+int socket_read(struct socket *socket, void *data, uint32_t length);
+int socket_write(struct socket *socket, const void *data, uint32_t length);
+uint32_t socket_poll(const struct socket *socket);
+void socket_shutdown(struct socket *socket, int how);
+
+/* More can be read at once, or the end. */
+bool socket_more(const struct socket *socket);
+
+/* Bytes that can be read; bytes written that the peer's side has not got yet. */
+uint32_t socket_readable(const struct socket *socket);
+uint32_t socket_unacknowledged(const struct socket *socket);
+
+/* The other end gets a reset. */
+void socket_abort(struct socket *socket);
+
+void socket_listen(struct socket *socket, int backlog);
+
+/* The next connection to be accepted, whose reference is the caller's; NULL for none. */
+struct socket *socket_accept(struct socket *listener);
+
+/* Connects the world's *socket to what listens at `port`: 0, -ECONNREFUSED, or -EAGAIN when its
+ * queue is full. */
+int socket_reach(struct socket *socket, uint16_t port);
+
+/* Connects the two, with room for so many bytes each way. */
+void socket_join(struct socket *one, struct socket *other, uint32_t capacity, uint64_t delay_ns);
+
+#endif
