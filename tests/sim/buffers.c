@@ -81,24 +81,28 @@ static void publication_check(void)
     }
 }
 
-bool buffers_peek(uint16_t group, void **data, uint32_t *size)
+bool buffers_peek(uint16_t group, uint32_t index, void **data, uint32_t *size)
 {
     const struct kevy_buf *slot;
 
     EXPECT(buffers.slots != NULL && group == buffers.group, "there is no buffer group %u", group);
     publication_check();
-    if (buffers.head == buffers.seen)
+    if (index >= (uint16_t)(buffers.seen - buffers.head))
         return false;
-    slot = &buffers.slots[buffers.head & (buffers.entries - 1)];
+    slot = &buffers.slots[(buffers.head + index) & (buffers.entries - 1)];
     *data = (void *)(uintptr_t)slot->addr;
     *size = slot->len;
     return true;
 }
 
-uint16_t buffers_take(void)
+uint16_t buffers_take(uint32_t count)
 {
-    uint16_t id = buffers.slots[buffers.head++ & (buffers.entries - 1)].bid;
+    uint16_t first = buffers.slots[buffers.head & (buffers.entries - 1)].bid;
 
-    buffers.places[id].published = false;
-    return id;
+    for (; count > 0; count--) {
+        uint16_t id = buffers.slots[buffers.head++ & (buffers.entries - 1)].bid;
+
+        buffers.places[id].published = false;
+    }
+    return first;
 }

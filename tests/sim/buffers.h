@@ -21,10 +21,11 @@ int buffers_register(const struct kevy_buf_reg *registration);
 int buffers_unregister(uint16_t group);
 int buffers_status(struct kevy_buf_status *status);
 
-/* The next buffer, which stays the next until it is taken; false when there is none. */
-bool buffers_peek(uint16_t group, void **data, uint32_t *size);
+/* Buffer number `index` of those that come next, which it stays until it is taken; false when there
+ * are not so many. */
+bool buffers_peek(uint16_t group, uint32_t index, void **data, uint32_t *size);
 
-/* Takes it. Returns its id. */
-uint16_t buffers_take(void);
+/* Takes the next `count`. Returns the id of the first. */
+uint16_t buffers_take(uint32_t count);
 
 #endif

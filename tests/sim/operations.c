@@ -62,8 +62,15 @@ static int prepare_message(struct request *request)
 
 static int prepare_receive(struct request *request)
 {
-    EXPECT(request->sqe.addr2 == 0 && request->sqe.file_index == 0, "recv with stale fields");
+    uint32_t known = KEVY_RECVSEND_POLL_FIRST | KEVY_RECV_MULTISHOT;
+
+    if (kernel_minor() >= 10)
+        known |= KEVY_RECVSEND_BUNDLE;
     request->multishot = (request->sqe.ioprio & KEVY_RECV_MULTISHOT) != 0;
+    request->limit = request->sqe.optlen; /* where a multishot ends, from 6.17 on */
+    if ((request->sqe.ioprio & ~known) != 0 || request->sqe.addr2 != 0 ||
+        (request->limit != 0 && (kernel_minor() < 17 || !request->multishot)))
+        return -EINVAL;
     return prepare_bytes(request);
 }
 
@@ -84,7 +91,7 @@ static int prepare_connect(struct request *request)
 static int prepare_poll(struct request *request)
 {
     request->multishot = (request->sqe.len & KEVY_POLL_ADD_MULTI) != 0;
-    request->events = request->sqe.poll32_events | POLLERR | POLLHUP;
+    request->events = request->sqe.poll32_events;
     return 0;
 }
 
@@ -125,30 +132,51 @@ static bool more_to_read(const struct request *request)
     return request->file->kind == FILE_SOCKET && socket_more(socket_of(request->file));
 }
 
-/* Receives into a buffer of the group. */
-static int run_select(struct request *request)
+/* Reads into the next buffers of the group: one, or a bundle, `most` bytes at most. Returns as a
+ * read; *used is how many buffers it took. */
+static int read_bundle(struct request *request, uint32_t most, uint32_t *used)
 {
     int (*const read)(struct file *, void *, uint32_t) = request->file->operations->read;
+    bool bundle = (request->sqe.ioprio & KEVY_RECVSEND_BUNDLE) != 0;
+    uint32_t total = 0, size;
+    void *data;
 
+    *used = 0;
+    if (!buffers_peek(request->sqe.buf_group, 0, &data, &size) || chance(CHANCE_RECV_NO_BUFFERS))
+        return -ENOBUFS;
+    do {
+        uint32_t wanted = most - total < size ? most - total : size;
+        int result = read(request->file, data, wanted);
+
+        if (result <= 0)
+            return total != 0 ? (int)total : result;
+        total += (uint32_t)result;
+        ++*used;
+        if ((uint32_t)result < size || total == most)
+            break;
+    } while (bundle && buffers_peek(request->sqe.buf_group, *used, &data, &size));
+    return (int)total;
+}
+
+/* Receives into buffers of the group. */
+static int run_select(struct request *request)
+{
     if (request->tried && request->multishot && chance(CHANCE_MULTISHOT_ENDS))
         return chance_one_in(2) ? -EINTR : -EAGAIN;
     for (int count = 0; count < MULTISHOT_RETRIES; count++) {
-        uint32_t size, flags;
-        void *data;
-        int result;
+        uint32_t limit = request->limit, used;
+        int result = read_bundle(request, limit != 0 ? limit : INT32_MAX, &used);
 
-        if (!buffers_peek(request->sqe.buf_group, &data, &size) || chance(CHANCE_RECV_NO_BUFFERS))
-            return -ENOBUFS;
-        result = read(request->file, data, size);
         if (result == -EAGAIN)
             return REQUEST_WAITS;
-        flags = more_to_read(request) ? KEVY_CQE_F_SOCK_NONEMPTY : 0;
-        request->flags = flags;
+        request->flags = more_to_read(request) ? KEVY_CQE_F_SOCK_NONEMPTY : 0;
         if (result <= 0)
             return result;
-        flags |= KEVY_CQE_F_BUFFER | (uint32_t)buffers_take() << KEVY_CQE_BUFFER_SHIFT;
-        request->flags = flags;
-        if (!request->multishot || !post_more(request, result, flags))
+        request->flags |= KEVY_CQE_F_BUFFER | (uint32_t)buffers_take(used) << KEVY_CQE_BUFFER_SHIFT;
+        if (limit != 0)
+            request->limit -= (uint32_t)result;
+        if (!request->multishot || (limit != 0 && request->limit == 0) ||
+            !post_more(request, result, request->flags))
             return result;
         request->flags = 0;
     }
@@ -296,18 +324,23 @@ const char *operation_name(uint8_t opcode)
 int operation_prepare(struct request *request)
 {
     const struct operation *operation = &operations[request->sqe.opcode];
+    int error = 0;
 
     if (!operation_known(request->sqe.opcode))
         return -EINVAL;
     EXPECT((request->sqe.flags & ~KEVY_SQE_BUFFER_SELECT) == 0, "%s with flags %x", operation->name,
            request->sqe.flags);
-    if (operation->on_file) {
-        request->file = file_at(request->sqe.fd, operation->name);
-        file_hold(request->file);
-        request->file->requests++;
-        request->events = operation->events | POLLERR | POLLHUP;
-    }
-    return operation->prepare != NULL ? operation->prepare(request) : 0;
+    if (operation->prepare != NULL)
+        error = operation->prepare(request);
+    if (error < 0 || !operation->on_file)
+        return error;
+    if (request->sqe.fd == -1)
+        return -EBADF; /* somebody asks whether the kernel knows the other fields */
+    request->file = file_at(request->sqe.fd, operation->name);
+    file_hold(request->file);
+    request->file->requests++;
+    request->events |= operation->events | POLLERR | POLLHUP;
+    return 0;
 }
 
 int operation_try(struct request *request)

@@ -55,7 +55,7 @@ struct request {
     struct msghdr message; /* a copy, for recvmsg and sendmsg */
     struct sockaddr_storage address;
     uint32_t events; /* waited for */
-    uint32_t woken;  /* what came */
+    uint32_t limit;  /* bytes that a multishot may still receive; 0: no limit */
     uint32_t flags;  /* of the answer */
     int result;
     enum request_state state;

@@ -53,14 +53,17 @@ static void start(struct kevy_reactor *reactor)
 {
     struct kevy_listener_options options = {
         .address = "127.0.0.1", .accept = accepted, .close = closed};
+    uint64_t plan_most;
+    uint32_t count;
 
     echo.connections_max = chance_one_in(3) ? (uint32_t)chance_between(1, 20) : 0;
     options.connections_max = echo.connections_max;
     while (kevy_listener_open(&echo.listener, reactor, &options) < 0)
         continue;
     echo.listening = true;
-    clients_start((uint32_t)chance_magnitude(1, 100), kevy_listener_port(&echo.listener),
-                  chance_magnitude(100, 200000));
+    count = (uint32_t)chance_magnitude(1, 100);
+    plan_most = chance_magnitude(100, 200000);
+    clients_start(count, kevy_listener_port(&echo.listener), plan_most);
 }
 
 static void quiet(struct kevy_reactor *reactor)

@@ -324,6 +324,8 @@ int socket_reach(struct socket *socket, uint16_t port)
     struct socket *listener = sockets.listening;
     struct socket **link;
     struct socket *end;
+    uint64_t delay_ns = 0;
+    uint32_t capacity;
 
     while (listener != NULL && listener->port != port)
         listener = listener->next;
@@ -333,8 +335,10 @@ int socket_reach(struct socket *socket, uint16_t port)
         return -EAGAIN;
     end = socket_make(listener->family);
     end->port = port;
-    socket_join(socket, end, (uint32_t)chance_magnitude(64, 65536),
-                listener->family == AF_UNIX ? 0 : chance_magnitude(0, 5000000));
+    capacity = (uint32_t)chance_magnitude(64, 65536);
+    if (listener->family != AF_UNIX)
+        delay_ns = chance_magnitude(0, 5000000);
+    socket_join(socket, end, capacity, delay_ns);
     for (link = &listener->queue_first; *link != NULL;)
         link = &(*link)->queue_next;
     *link = end;
