@@ -4,6 +4,27 @@
 
 #include "connect_test.h"
 
+static void greet(void)
+{
+    ck_assert_int_eq(kevy_stream_send(&probe.stream, "hello", 5), 0);
+}
+
+START_TEST(the_stream_may_be_written_to_from_done_on)
+{
+    struct place *place = add_listening();
+    char text[5];
+    int peer;
+
+    then = greet;
+    start();
+    check_end(0);
+    peer = accept(place->listener, NULL, NULL);
+    ck_assert_int_ge(peer, 0);
+    ck_assert_int_eq(recv(peer, text, sizeof text, MSG_WAITALL), 5);
+    close(peer);
+}
+END_TEST
+
 START_TEST(the_stream_opens_after_done)
 {
     struct place *place = add_listening();
@@ -159,6 +180,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(race, setup, teardown);
     tcase_set_timeout(race, 20);
     tcase_add_test(race, the_stream_opens_after_done);
+    tcase_add_test(race, the_stream_may_be_written_to_from_done_on);
     tcase_add_test(race, a_failure_starts_the_next_attempt_at_once);
     tcase_add_test(race, every_failure_is_reported_and_the_last_is_the_result);
     tcase_add_test(race, after_a_failure_the_stream_is_as_it_was);

@@ -12,7 +12,7 @@
 
 KEVY_BEGIN_DECLS
 
-/* `address` belongs to whoever made the list. */
+/* `address` is of whoever made the list, and lives as long as that one says. */
 struct kevy_address {
     const struct sockaddr *address;
     socklen_t length; /* bytes */

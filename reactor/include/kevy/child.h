@@ -11,11 +11,18 @@
  *           -> done(-ECANCELED)  stopped, or the reactor was destroyed; nobody has been reaped
  *           -> done(-ECHILD)     somebody else has reaped it, or it is no child of ours
  *
- * Rules. `done` comes exactly once, last, from the loop. A watch keeps kevy_reactor_run() running;
- * a drain waits for it, and its time limit stops it.
+ * A watch keeps kevy_reactor_run() running; a drain waits for it, and its time limit stops it.
+ *
+ * Order. `done` comes exactly once.
  *
  * Ownership. The struct is PINNED from start to `done`: the kernel may write into it until then, so
  * stopping is no exception.
+ *
+ * Callbacks. In `done` the watch may be freed or started again.
+ *
+ * Threads: the reactor's.
+ *
+ * Kernel: Linux 6.1; from 6.7 on the ring waits by itself.
  */
 #ifndef KEVY_CHILD_H
 #define KEVY_CHILD_H
@@ -31,10 +38,9 @@ KEVY_BEGIN_DECLS
 
 struct kevy_child;
 
-/* Last callback. The watch may be started again, or freed. */
 typedef void (*kevy_child_done)(struct kevy_child *child, int result);
 
-/* A watch. All zero is valid and not started. */
+/* A watch. All zero is valid and not started, and has to be there at first. */
 struct kevy_child {
     struct kevy_object object; /* private */
     pid_t pid;                 /* readable from start on */
@@ -47,9 +53,9 @@ struct kevy_child {
 };
 
 /*
- * Watches child `pid`. Returns 0; -ESRCH when there is no such process, -EINVAL for a pid below 1
- * or a watch that is started, -EMFILE; no callback comes then. An exited child that nobody has
- * waited for is a child still.
+ * Watches child `pid`. An exited one that nobody has waited for is a child still. Returns 0;
+ * -EINVAL for a pid below 1 or a watch that is started; or what pidfd_open(2) fails with: -ESRCH
+ * when there is no such process, -EMFILE, -ENFILE, -ENOMEM. No callback comes then.
  */
 KEVY_API int kevy_child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
                               kevy_child_done done);

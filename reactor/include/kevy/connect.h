@@ -3,19 +3,28 @@
  * kevy/connect.h - a stream to whichever address of a list answers first.
  *
  * Model. "Happy eyeballs", RFC 8305. Addresses are tried in the order of the list, the families
- * taking turns and that of the first address beginning. The next attempt begins when one fails, or
- * has not succeeded within the attempt delay; earlier ones race on. The first to connect wins, the
- * others are cancelled and closed, and the winner's descriptor becomes the stream:
+ * taking turns and that of the first address beginning (section 4). The next attempt begins when
+ * one fails, or has not succeeded within the attempt delay (section 5); earlier ones race on. The
+ * first to connect wins, the others are cancelled and closed, and the winner's descriptor, with
+ * TCP_NODELAY, becomes the stream's. It keeps kevy_reactor_run() running; a drain waits for it, and
+ * its time limit cancels it.
+ *
+ * Order.
  *
  *     start -> (attempt failed)* -> done(0)       -> open, read... of the stream
- *                                -> done(-errno)     the stream is as kevy_stream_init() left it
+ *                                -> done(-errno)     the stream is as it was before
  *
- * Rules. `done` comes exactly once, last, from the loop, and never inside a call of the user's.
- * When it comes, no attempt is left and no descriptor but the winner's.
+ * `done` comes exactly once. When it comes, no attempt is left and no descriptor but the winner's.
  *
- * Ownership. The struct, the stream and the addresses are PINNED from start to `done`.
+ * Ownership. The struct, the stream and the addresses are PINNED from start to `done`; the stream
+ * goes on to be so after done(0), up to its own `close`.
  *
- * Threads: the reactor's. Floor: Linux 6.1.
+ * Callbacks. In `done` the struct may be freed or started again, and the stream be written to;
+ * after an error the stream too is free. `attempt` may cancel.
+ *
+ * Threads: the reactor's.
+ *
+ * Kernel: Linux 6.1.
  */
 #ifndef KEVY_CONNECT_H
 #define KEVY_CONNECT_H
@@ -45,7 +54,8 @@ struct kevy_connect_attempt {
     uint32_t flags;
 };
 
-/* Private. All zero is valid and not started. */
+/* A connect. Its fields are private; all zero is valid and not started, and has to be there at
+ * first. */
 struct kevy_connect {
     struct kevy_object object;
     struct kevy_stream *stream;
@@ -65,25 +75,26 @@ struct kevy_connect {
     struct kevy_connect_attempt attempts[KEVY_CONNECT_ATTEMPTS];
 };
 
-/* Where no bracket stands, the field is required. */
+/* Where neither bracket nor NULL stands, the field is required. */
 struct kevy_connect_options {
     struct kevy_stream *stream;           /* initialised, and not in use */
     const struct kevy_address *addresses; /* IPv4, IPv6 or Unix; those of a kevy_lookup fit */
     uint32_t count;                       /* of the addresses, at least 1 */
     uint64_t attempt_delay_ns;            /* [250 ms] */
     uint64_t timeout_ns;                  /* for all of it [30 s]; KEVY_FOREVER: none */
-    /* Address `index` of the list failed with `error`, a negative errno [NULL]. Who has merely lost
-     * the race, or was still racing when it ended otherwise, has not failed. */
+    /* Address `index` of the list failed with `error`: what socket(2) or connect(2) fail with, or
+     * -ETIMEDOUT for one given up. Who has merely lost the race, or was still racing when it ended
+     * otherwise, has not failed. May be NULL. */
     void (*attempt)(struct kevy_connect *connect, uint32_t index, int error);
     /* Last callback. `result` is 0: `open` of the stream follows. Or -ETIMEDOUT after `timeout_ns`,
-     * -ECANCELED after kevy_connect_cancel() or with the reactor's end, else what the last of the
-     * addresses failed with. The struct may be started again, or freed. */
+     * -ECANCELED after kevy_connect_cancel() or with the end of the reactor or its drain, else the
+     * failure that came last. */
     void (*done)(struct kevy_connect *connect, int result);
 };
 
 /*
  * Starts connecting. `options` is BORROWED. Returns 0, or -EINVAL for a connect or a stream that is
- * in use, an empty list, or an address whose length cannot be; no callback comes then.
+ * in use, an empty list, or an address whose length cannot be. No callback comes then.
  */
 KEVY_API int kevy_connect_start(struct kevy_connect *connect, struct kevy_reactor *reactor,
                                 const struct kevy_connect_options *options);

@@ -5,18 +5,9 @@
  * Model. One multishot recvmsg into the reactor's pool, and a queue of copies on its way out. What
  * a turn sends leaves in one enter at its end, up to 64 datagrams of a socket at once.
  *
- * Rules, in the order in which they matter:
- *
- * - `close` comes exactly once, last, from the loop, and only after kevy_datagram_close() or when
- *   the reactor is destroyed. Until then the struct is PINNED. No error ever closes the socket,
- *   and no callback ever comes from within a call that the user makes.
- * - Errors are told to `error` and counted: a send that the kernel refused (that datagram is
- *   lost), and what came back for an earlier one (-ECONNREFUSED, -EHOSTUNREACH... on a connected
- *   socket).
- * - Datagrams leave in the order in which they were sent. Only where a UDP socket's buffer fills
- *   in the middle of a turn may a later one of the same 64 overtake an earlier one; with
- *   `ordered`, and on Unix sockets always, each waits for the one before, at the price of a turn
- *   for each.
+ * - Errors are told to `error` and counted, and never close the socket: a send that the kernel
+ *   refused (that datagram is lost), and what came back for an earlier one (-ECONNREFUSED,
+ *   -EHOSTUNREACH... on a connected socket).
  * - Above the high mark kevy_datagram_send() answers -EAGAIN, and `drain` follows once the queue
  *   is down to the low mark.
  * - Pausing loses nothing that had been received already. What arrives meanwhile waits in the
@@ -27,7 +18,20 @@
  * most on internet sockets, 128 on Unix ones, and `control_size`. What does not fit is cut off and
  * reported.
  *
- * Threads: the reactor's. Floor: Linux 6.1.
+ * Order. Datagrams are read as they arrived, and leave as they were sent. Only where a UDP socket's
+ * buffer fills in the middle of a turn may a later one of the same 64 overtake an earlier one; with
+ * `ordered`, and on Unix sockets always, each waits for the one before, at the price of a turn for
+ * each. `close` comes exactly once, last, after kevy_datagram_close(), a drain or the end of the
+ * reactor, and from then on nothing else.
+ *
+ * Ownership. The struct is PINNED from a successful open to `close`, or where that callback is
+ * missing to the end of the reactor.
+ *
+ * Callbacks. In `close`, and nowhere else, the socket may be freed or opened again.
+ *
+ * Threads: the reactor's. For a port served by several see `reuse_port`.
+ *
+ * Kernel: Linux 6.1.
  */
 #ifndef KEVY_DATAGRAM_H
 #define KEVY_DATAGRAM_H
@@ -91,18 +95,19 @@ struct kevy_datagram_options {
     uint16_t control_size; /* room for control data in each buffer, for CMSG_SPACE() of what was
                             * asked for with setsockopt(2): IP_PKTINFO, IP_RECVTOS... [0] */
     uint32_t mark_low;     /* of the queue, in bytes [64 KiB] */
-    uint32_t mark_high;    /* ... low <= high <= 1 GiB [256 KiB] */
+    uint32_t mark_high;    /* ... low <= high <= 1 GiB, asserted [256 KiB] */
 
     /* A datagram came. NULL: discarded. */
     void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
-    /* The kernel refused a send to `peer`, or (`peer` is NULL) reported an error of the socket. */
+    /* The kernel refused a send to `peer`, BORROWED, with an error of sendmsg(2); or it told one of
+     * the socket: then, and where the send named nobody, `peer` is NULL. */
     void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
     /* The queue is down to the low mark, after -EAGAIN. */
     void (*drain)(struct kevy_datagram *datagram);
     /* kevy_reactor_drain() was called: come to an end. Without this callback the socket is closed.
      */
     void (*finish)(struct kevy_datagram *datagram);
-    /* Last callback: the memory is the user's again. */
+    /* Last callback. */
     void (*close)(struct kevy_datagram *datagram);
 };
 
@@ -133,10 +138,11 @@ struct kevy_datagram {
 };
 
 /*
- * Opens *datagram and starts receiving. `options` is BORROWED. Returns 0, or what socket(2),
- * bind(2), connect(2) and setsockopt(2) fail with, or -EINVAL: an address that is not numeric, no
- * datagram socket, a buffer_size that is below 512, not a multiple of 8, or too small for `gro` or
- * `control_size`. On failure no callback comes and the struct is plain memory.
+ * Opens *datagram, which may hold anything but an open one, and starts receiving. `options` is
+ * BORROWED. Returns 0; -EINVAL for an address that is not numeric, an `fd` that is no datagram
+ * socket, or a buffer_size that is below 512, not a multiple of 8, or too small for `gro` or
+ * `control_size`; -EBADF or -ENOTSOCK for another `fd`; or what socket(2), setsockopt(2), bind(2)
+ * and connect(2) fail with: -EADDRINUSE, -EACCES, -EMFILE... No callback comes then.
  */
 KEVY_API int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
                                 const struct kevy_datagram_options *options);
@@ -144,9 +150,9 @@ KEVY_API int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reac
 /*
  * Queues a copy of one datagram to `peer` (BORROWED; NULL on a connected socket). `length` may be
  * 0: an empty datagram is one. Returns 0; -EAGAIN when the queue is at the high mark or above
- * (`drain` follows); -ENOBUFS when memory_limit is reached; -EMSGSIZE above 65,535 bytes, or above
- * about 10 KiB with a buffer_size below 2 KiB; -EDESTADDRREQ without a peer; -EPIPE when the socket
- * is closing.
+ * (`drain` follows); -ENOBUFS when memory_limit is reached; -EMSGSIZE above 65,535 bytes, and with
+ * a buffer_size below 2 KiB above fewer, at 512 about 10 KiB; -EINVAL for an address longer than a
+ * sockaddr_storage; -EDESTADDRREQ without a peer; -EPIPE when the socket is not open.
  */
 KEVY_API int kevy_datagram_send(struct kevy_datagram *datagram, const void *data, size_t length,
                                 const struct sockaddr *peer, socklen_t peer_length);
@@ -164,33 +170,36 @@ struct kevy_datagram_packet {
     size_t control_length; /* 256 at most */
 };
 
-/* As kevy_datagram_send(), with segments and control data. Also -EINVAL: control data too long. */
+/* As kevy_datagram_send(), with segments and control data. Also -EINVAL: more than 256 bytes of
+ * control data. */
 KEVY_API int kevy_datagram_send_packet(struct kevy_datagram *datagram,
                                        const struct kevy_datagram_packet *packet);
 
 /*
- * Joins the multicast group `group` (numeric) on the interface with that index, 0 for the one the
- * routes say. Returns 0, or -EINVAL for an address that is not numeric, or what setsockopt(2) fails
- * with (-EADDRINUSE: joined already; -ENODEV). Leaving: -EADDRNOTAVAIL when it was not joined.
+ * Joins or leaves the multicast group `group` (numeric) on the interface with that index, 0 for the
+ * one the routes say. Returns 0; -EINVAL for an address that is not numeric, or is none of a group;
+ * or what setsockopt(2) fails with for MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP of ip(7): -EADDRINUSE
+ * (joined already), -EADDRNOTAVAIL (not joined), -ENODEV, -ENOBUFS (too many), -EOPNOTSUPP and
+ * -ENOPROTOOPT (a socket of another family), -EBADF (closed).
  */
 KEVY_API int kevy_datagram_join(struct kevy_datagram *datagram, const char *group,
                                 unsigned interface_index);
 KEVY_API int kevy_datagram_leave(struct kevy_datagram *datagram, const char *group,
                                  unsigned interface_index);
 
-/* Stops the read callbacks, at once. Idempotent. */
+/* Stops `read`, at once. Idempotent. */
 KEVY_API void kevy_datagram_pause(struct kevy_datagram *datagram);
 
-/* Lets the read callbacks come again, from the loop. Idempotent. */
+/* Lets it come again, from the next flush on. Idempotent. */
 KEVY_API void kevy_datagram_resume(struct kevy_datagram *datagram);
 
 /*
  * Closes: no further callback but `close`. What is queued is sent as far as the socket takes it
- * without waiting; the rest is dropped. Idempotent; from any callback.
+ * without waiting; the rest is dropped. Idempotent.
  */
 KEVY_API void kevy_datagram_close(struct kevy_datagram *datagram);
 
-/* The local port, host byte order; 0 for a Unix socket. */
+/* The local port, host byte order; 0 for a Unix socket, or once it is closed. */
 KEVY_API uint16_t kevy_datagram_port(const struct kevy_datagram *datagram);
 
 /* Bytes queued and not yet taken by the kernel, with what the queue needs for each datagram. */
@@ -199,7 +208,7 @@ static inline size_t kevy_datagram_queued(const struct kevy_datagram *datagram)
     return datagram->queued;
 }
 
-/* The counts, BORROWED. */
+/* The counts, BORROWED; in `close` they are final. */
 static inline const struct kevy_datagram_counts *kevy_datagram_counted(
     const struct kevy_datagram *datagram)
 {

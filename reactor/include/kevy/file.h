@@ -7,23 +7,27 @@
  * results are the kernel's own: a short read or write is passed on as it is. What the kernel cannot
  * do at once it does on worker threads of its own.
  *
- * Rules, in the order in which they matter:
- *
- * - `close` comes exactly once, last, from the loop, for every file whose open returned 0, whether
- *   it could be opened or not. Until then the struct is PINNED. No callback ever comes from within
- *   a call that the user makes.
- * - Every operation accepted calls `done` once, before `close`. Until then the operation, and the
- *   bytes it names, are PINNED.
- * - Two operations in flight run in no particular order. What has to come after a write, another
- *   write to the same place or an fsync, is started in its `done`.
- *
  * Other descriptors that can be read and written, pipes and terminals, work as well, with
  * KEVY_FILE_POSITION as the offset. Names in file systems (rename, unlink...) have no object: see
  * <kevy/completion.h> and <kevy/ring_prep_path.h>. A reactor created `restricted` reads, writes and
  * closes adopted descriptors; its `operations` have to list KEVY_OP_OPENAT, KEVY_OP_FSYNC and
  * KEVY_OP_STATX for the rest.
  *
- * Threads: the reactor's. Floor: Linux 6.1.
+ * Order. `open`, unless it was closed or failed before; `close` exactly once, last, for every file
+ * whose open returned 0. Every operation accepted calls `done` once, before that. Two operations in
+ * flight run in no particular order: what has to come after a write, another write to the same
+ * place or an fsync, is started in its `done`.
+ *
+ * Ownership. The struct is PINNED from a successful open to `close`, or where that callback is
+ * missing to the end of the reactor. An operation, and the bytes it names, are PINNED until its
+ * `done`.
+ *
+ * Callbacks. In `close`, and nowhere else, the file may be freed or opened again; in `done` so may
+ * its operation.
+ *
+ * Threads: the reactor's.
+ *
+ * Kernel: Linux 6.1.
  */
 #ifndef KEVY_FILE_H
 #define KEVY_FILE_H
@@ -55,8 +59,8 @@ struct kevy_file_options {
     /* kevy_reactor_drain() was called: close the file when it is no longer needed. Without this
      * callback an open file stays open, and keeps the reactor draining up to its deadline. */
     void (*finish)(struct kevy_file *file);
-    /* Last callback: the memory is the user's again. `reason`: 0 after kevy_file_close(), else what
-     * open failed with (-ENOENT, -EACCES...), or -ECANCELED when the reactor ended it. */
+    /* Last callback. `reason`: 0 after kevy_file_close(), else what openat(2) failed with (-ENOENT,
+     * -EACCES...), or -ECANCELED after the end of the reactor or its drain. */
     void (*close)(struct kevy_file *file, int reason);
 };
 
@@ -72,19 +76,20 @@ struct kevy_file {
     int32_t reason;
 };
 
-/* One operation on a file. Set `done`, the rest is private and may be zero. */
+/* One operation on a file. `done` is set by the user, and required; the rest is private, and has to
+ * be zero at first. */
 struct kevy_file_operation {
-    /* `result` is the kernel's: >= 0, or -errno; -ECANCELED when cancelled. The operation may be
-     * used again, or freed. */
+    /* `result` is the kernel's: >= 0, or what read(2), write(2), fsync(2) or statx(2) fail with;
+     * -ECANCELED when cancelled. */
     void (*done)(struct kevy_file_operation *operation, int result);
     struct kevy_file *file;
     struct kevy_completion completion;
 };
 
 /*
- * Opens *file; `open` or `close` follows from the loop. `options` is BORROWED. Returns 0; -EINVAL
- * without path and fd; -EBADF when `fd` is none; -EAGAIN when the kernel takes nothing at the
- * moment. On failure no callback comes and the struct is plain memory.
+ * Opens *file, which may hold anything but an open one; `open` or `close` follows from the loop.
+ * `options` is BORROWED. Returns 0; -EINVAL without path and fd; -EBADF when `fd` is none; -EAGAIN
+ * when the kernel takes nothing at the moment. No callback comes then.
  */
 KEVY_API int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
                             const struct kevy_file_options *options);
@@ -92,7 +97,8 @@ KEVY_API int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor
 /*
  * Reads up to `length` bytes from `offset` on. `result`: bytes, fewer near the end, 0 at it. This
  * and the three below return 0, -EBADF when the file is not open (yet, or any more), or -EAGAIN
- * when the kernel takes nothing at the moment; `done` comes after 0 only.
+ * when the kernel takes nothing at the moment; `done` comes after 0 only. An operation that is in
+ * flight is not started again (asserted).
  */
 KEVY_API int kevy_file_read(struct kevy_file *file, struct kevy_file_operation *operation,
                             void *data, uint32_t length, uint64_t offset);
@@ -118,7 +124,7 @@ KEVY_API int kevy_file_cancel(struct kevy_file_operation *operation);
 
 /*
  * Closes: operations in flight come to their end (cancel what might wait for ever, as a read of a
- * pipe), then `close`. Nothing is synced. Idempotent; from any callback.
+ * pipe), then `close`. Nothing is synced. An opening is given up. Idempotent.
  */
 KEVY_API void kevy_file_close(struct kevy_file *file);
 

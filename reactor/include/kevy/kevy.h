@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* kevy/kevy.h - the whole of kevy-reactor in one include. */
+/*
+ * kevy/kevy.h - the whole of kevy-reactor in one include.
+ *
+ * To write a server, read on in this order:
+ *
+ *     reactor.h     the loop, and what holds for all that follows: ownership, order, threads
+ *     listener.h    accepts connections; each is
+ *     stream.h      a stream: reads, a write queue, deadlines, closing
+ *     recv_pool.h   the bytes that a read callback gets
+ *     timer.h       something to do later
+ *     signal.h      SIGTERM and its like
+ *     group.h       the same on every core
+ *
+ * and as needed connect.h (to one address of many), resolver.h (names to addresses), datagram.h,
+ * file.h, child.h, task.h (from other threads), work.h (blocking work on other threads),
+ * completion.h (any request of io_uring). kevy_ring_explain() of <kevy/ring_explain.h> says why
+ * there is no ring.
+ */
 #ifndef KEVY_KEVY_H
 #define KEVY_KEVY_H
 

@@ -8,7 +8,7 @@
  * a connection.
  *
  * Running out of descriptors or memory (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) stops accepting. It
- * starts again when a stream of this reactor closes, or after 100 ms. `state` tells. At
+ * starts again when this reactor has closed a descriptor, or after 100 ms. `state` tells. At
  * `connections_max` the listener stops too, and starts again when one of its connections closes;
  * waiting clients stay in the backlog.
  *
@@ -18,7 +18,18 @@
  * when it is known to be nobody else's. An abstract name (a path that begins with a zero byte)
  * leaves nothing behind and is free again in `close`.
  *
- * Ownership. The struct is PINNED from a successful open to its `close` callback.
+ * Order. `accept`, and right after it `open` of the stream that it returned. `close` comes last,
+ * and after kevy_listener_close() nothing else does.
+ *
+ * Ownership. The struct is PINNED from a successful open to `close`, or where that callback is
+ * missing to the end of the reactor. Streams outlive their listener.
+ *
+ * Callbacks. In `close`, and nowhere else, the listener may be freed or opened again. `accept` and
+ * `state` may pause or close it.
+ *
+ * Threads: the reactor's. For a port served by several see `reuse_port` and <kevy/group.h>.
+ *
+ * Kernel: Linux 6.1.
  */
 #ifndef KEVY_LISTENER_H
 #define KEVY_LISTENER_H
@@ -35,39 +46,45 @@ KEVY_BEGIN_DECLS
 struct kevy_listener;
 struct kevy_stream;
 
-/* Zero is the good default for each. */
+/* Zero is the good default for each; the value in force is in brackets. */
 struct kevy_listener_options {
     /* Where to listen, one of three: `address` (numeric, "127.0.0.1" or "::1"; NULL: every address,
      * IPv4 and IPv6) with `port` (0: the kernel picks one); or `socket_address`, BORROWED, for
-     * anything else (Unix); or `fd`, a listening socket (not descriptor 0), OWNED by the listener
-     * when open succeeds. */
+    XX (not descriptor 0), OWNED by the listener when open succeeds, whose options
+     * stay as they are. */
     const char *address;
     uint16_t port;
     const struct sockaddr *socket_address;
     socklen_t socket_address_length;
     int fd;
 
-    int backlog;              /* connections waiting to be accepted [4096; the kernel clamps it] */
+    int backlog; /* connections waiting to be accepted [4096], clamped by the kernel: listen(2) */
     uint32_t connections_max; /* accepted and not yet closed [no limit] */
     bool reuse_port;          /* SO_REUSEPORT: several listeners share the port, one a reactor */
-    bool delay; /* leaves Nagle's algorithm on; off by default: a turn sends at once what it has */
 
-    /* Set on the listening socket, inherited by what it accepts; TCP only, 0 leaves the system's
-     * default. */
-    uint32_t keep_alive_s; /* SO_KEEPALIVE, the first probe after so long, three more a third of it
-                              apart */
-    uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged */
-    uint32_t
-        not_sent_low; /* TCP_NOTSENT_LOWAT: bytes that the kernel queues beyond what it sends */
-    uint32_t defer_accept_s;    /* TCP_DEFER_ACCEPT: accept once bytes came, or after so long */
-    uint32_t fast_open_backlog; /* TCP_FASTOPEN: connections whose first bytes came with the SYN */
+    /* What accepted sockets inherit, TCP only: tcp(7). Where not said otherwise 0 leaves the
+     * system's default. */
 
-    /* Memory for a connection: a stream fresh from kevy_stream_init(), or NULL to shed. Required.
-     */
+    bool delay; /* leaves Nagle's algorithm on [off: a turn sends at once what it has] */
+    /* SO_KEEPALIVE [off]: seconds of silence before the first probe, up to 32,767; three go out, a
+     * third of that apart. */
+    uint32_t keep_alive_s;
+    /* TCP_USER_TIMEOUT: milliseconds that sent bytes may stay unacknowledged. */
+    uint32_t user_timeout_ms;
+    /* TCP_NOTSENT_LOWAT: bytes that the kernel queues beyond what it sends. */
+    uint32_t not_sent_low;
+    /* TCP_DEFER_ACCEPT: accept once bytes came, or after so many seconds. */
+    uint32_t defer_accept_s;
+    /* TCP_FASTOPEN: connections at a time whose first bytes came with the SYN. */
+    uint32_t fast_open_backlog;
+
+    /* Memory for a connection: an initialised stream that is not in use (asserted), or NULL to shed
+     * it. Required. */
     struct kevy_stream *(*accept)(struct kevy_listener *listener);
-    /* Accepting stopped for `error` (-EMFILE and its like), or goes on again (0). */
+    /* Accepting stopped for `error` (-EMFILE and its like, or another that accept(2) would only
+     * repeat), or goes on again (0). */
     void (*state)(struct kevy_listener *listener, int error);
-    /* Last callback: the memory is the user's again. */
+    /* Last callback. */
     void (*close)(struct kevy_listener *listener);
 };
 
@@ -86,25 +103,27 @@ struct kevy_listener {
 };
 
 /*
- * Opens *listener and starts accepting. `options` is BORROWED. Returns 0, or -EADDRINUSE, -EACCES,
- * -EADDRNOTAVAIL, -ENOENT (no folder for a path) and the like from socket(2), bind(2), listen(2),
- * or -EINVAL for an address that is not numeric, or a Unix one that is too long. On failure no
- * callback comes and the struct is plain memory.
+ * Opens *listener, which may hold anything but an open one, and starts accepting. `options` is
+ * BORROWED. Returns 0; -EINVAL for an address that is not numeric, a Unix one that is too long, an
+ * option out of range or an `fd` that does not listen; -EBADF or -ENOTSOCK for another `fd`; or
+ * what socket(2), setsockopt(2), bind(2) and listen(2) fail with: -EADDRINUSE, -EADDRNOTAVAIL,
+ * -EACCES, -EAFNOSUPPORT, -EMFILE, -ENOENT (no folder for a path)... No callback comes then.
  */
 KEVY_API int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
                                 const struct kevy_listener_options *options);
 
-/* Stops accepting; waiting clients stay in the backlog. Idempotent. */
+/* Stops accepting; waiting clients stay in the backlog. Those that the kernel had accepted by then
+ * still come. Idempotent. */
 KEVY_API void kevy_listener_pause(struct kevy_listener *listener);
 
 /* Accepts again. Idempotent. */
 KEVY_API void kevy_listener_resume(struct kevy_listener *listener);
 
-/* Closes the listening socket; accepted streams live on. `close` follows from the loop. Idempotent.
- */
+/* Closes the listening socket, which resets who waits in the backlog; accepted streams live on.
+ * `close` follows from the loop. Idempotent. */
 KEVY_API void kevy_listener_close(struct kevy_listener *listener);
 
-/* The port that it listens on, host byte order; 0 for a Unix socket. */
+/* The port that it listens on, host byte order; 0 for a Unix socket, or once it is closed. */
 KEVY_API uint16_t kevy_listener_port(const struct kevy_listener *listener);
 
 /* Connections accepted and not yet closed. */

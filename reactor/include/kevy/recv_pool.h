@@ -4,13 +4,21 @@
  *
  * Model. A reactor has one pool of receive buffers, shared by all its streams and datagram sockets:
  * the kernel picks one when data arrives, so an idle connection holds none. A read callback gets
- * the bytes as a kevy_buffer, BORROWED until it returns; kevy_buffer_retain() keeps them longer,
- * kevy_stream_forward() hands them to a stream's queue without a copy, and everything else goes
- * back to the kernel at the end of the turn.
+ * the bytes as a kevy_buffer; kevy_buffer_retain() keeps them longer, kevy_stream_forward() hands
+ * them to a stream's queue without a copy, and everything else goes back to the kernel at the end
+ * of the turn.
  *
  * Running out is the reactor's business. Whoever finds the pool empty waits in a queue and reads on
- * when an eighth of the pool is back, oldest first. When more than half of the pool is retained or
- * queued, retaining copies instead (counted in `copies`), up to memory_limit.
+ * when an eighth of the pool is back, oldest first. When more than half of the pool is retained,
+ * held back or queued, these become copies (counted in `copies`), up to memory_limit.
+ *
+ * Ownership. The buffer of a read callback is BORROWED. A kept one is LENT until
+ * kevy_buffer_release(), or until it is forwarded; it outlives its stream, and has to be given back
+ * before the reactor is destroyed. Its struct may be moved.
+ *
+ * Threads: the reactor's. Kept bytes do not change, so another thread may read them meanwhile.
+ *
+ * Kernel: Linux 6.1.
  */
 #ifndef KEVY_RECV_POOL_H
 #define KEVY_RECV_POOL_H
@@ -40,16 +48,16 @@ struct kevy_buffer {
 };
 
 /*
- * Keeps the bytes of a BORROWED buffer: *kept is LENT to the caller until kevy_buffer_release().
- * Only in a read callback. May be called several times for one buffer. Returns 0, or -ENOBUFS when
- * the bytes had to be copied and memory_limit is reached; *kept is then untouched.
+ * Keeps the bytes of a BORROWED buffer: *kept is LENT to the caller. Only in the read callback, and
+ * before the buffer is forwarded; as often as liked. Returns 0, or -ENOBUFS when the bytes had to
+ * be copied and memory_limit is reached; *kept is then untouched.
  */
 KEVY_API int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept);
 
-/* Another reference to kept bytes, to be released on its own. */
+/* Another reference to kept bytes, LENT as well, to be released on its own. Never copies. */
 KEVY_API void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *shared);
 
-/* Gives kept bytes back. Idempotent: it leaves *kept empty. */
+/* Gives kept bytes back. Idempotent: it leaves *kept empty, which is all zero. */
 KEVY_API void kevy_buffer_release(struct kevy_buffer *kept);
 
 KEVY_END_DECLS

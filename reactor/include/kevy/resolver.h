@@ -10,13 +10,21 @@
  *     kevy_lookup_start(&lookup, reactor, &(struct kevy_lookup_options){
  *         .resolver = &resolver, .host = "example.org", .service = "443", .done = found});
  *
- * Rules. Every look-up that was started is reported exactly once, from the loop and never inside a
- * call of the user's. It keeps kevy_reactor_run() running until then. Cancelling needs no answer
- * from the name server: the thread is left to finish alone, and its result is thrown away.
+ * A look-up keeps kevy_reactor_run() running until it is reported; a drain waits for it, and its
+ * time limit cancels it. Cancelling needs no answer from the name server: the thread is left to
+ * finish alone, and its result is thrown away. One resolver may serve all reactors of a group.
+ *
+ * Order. Every look-up that was started is reported by one `done`.
  *
  * Ownership. The look-up is PINNED from start to `done`. Its addresses are OWNED by the look-up
- * from `done` on, until kevy_lookup_release(). One resolver may serve the reactors of a whole
- * group.
+ * from `done` on, until kevy_lookup_release().
+ *
+ * Callbacks. In `done` the look-up may be started again, or freed, once it has been released, which
+ * nothing but success needs.
+ *
+ * Threads: each reactor's for its look-ups; a resolver is opened and closed by any one thread.
+ *
+ * Kernel: nothing of its own.
  */
 #ifndef KEVY_RESOLVER_H
 #define KEVY_RESOLVER_H
@@ -31,7 +39,8 @@ KEVY_BEGIN_DECLS
 struct kevy_lookup;
 struct kevy_workers;
 
-/* The threads of look-ups. Its field is private; all zero is valid and not open. */
+/* The threads of look-ups. Its field is private; all zero is valid and not open, and has to be
+ * there at first. */
 struct kevy_resolver {
     struct kevy_workers *workers;
 };
@@ -42,20 +51,21 @@ struct kevy_resolver_options {
     uint32_t queue;   /* look-ups that may wait for a thread [1024] */
 };
 
-/* Starts the threads. `options` is BORROWED and may be NULL. Returns as kevy_workers_create(), or
- * -EINVAL when the resolver is open already. */
+/* Starts the threads. `options` is BORROWED and may be NULL. Returns 0, -ENOMEM or -EAGAIN as
+ * kevy_workers_create(), or -EINVAL when the resolver is open already. */
 KEVY_API int kevy_resolver_open(struct kevy_resolver *resolver,
                                 const struct kevy_resolver_options *options);
 
 /*
  * Cancels the look-ups that wait for a thread, waits for those that run - nothing interrupts
  * getaddrinfo(3), its limit is that of /etc/resolv.conf - and ends the threads. What is left to
- * report still comes from the loops. Idempotent. Nobody may use the resolver meanwhile.
+ * report still comes from the loops. Idempotent. Nobody may use the resolver meanwhile. May take
+ * long: from a loop only where that may stand still.
  */
 KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
 
 /*
- * Last callback, from the loop. `result` is 0, with the addresses in the look-up, or
+ * `result` is 0, with the addresses in the look-up, or
  *
  *     -ECANCELED      kevy_lookup_cancel(), or the resolver or the reactor ended
  *     -ENOENT         there is no such name (EAI_NONAME)
@@ -70,11 +80,11 @@ KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
  *     -EINVAL         any other code
  *
  * and for EAI_SYSTEM the errno that it stands for. `code` of the look-up keeps the EAI_ value, for
- * gai_strerror(3). The look-up may be started again, or freed once it has been released.
+ * gai_strerror(3).
  */
 typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
 
-/* A look-up. All zero is valid and not started. */
+/* A look-up. All zero is valid and not started, and has to be there at first. */
 struct kevy_lookup {
     struct kevy_object object;            /* private */
     const struct kevy_address *addresses; /* readable from `done` on */
@@ -95,13 +105,13 @@ struct kevy_lookup_options {
 
 /*
  * Starts a look-up of stream addresses. Returns 0; -EAGAIN when the resolver's queue is full;
- * -ENOMEM; -EINVAL when the look-up is running or has not been released, or when neither host nor
- * service is given. No callback comes then.
+ * -ENOMEM; -EINVAL when the look-up is running or has not been released, when the resolver is not
+ * open, or when neither host nor service is given. No callback comes then.
  */
 KEVY_API int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
                                const struct kevy_lookup_options *options);
 
-/* Gives up: `done` comes with -ECANCELED, in this turn or the next. Idempotent. */
+/* Gives up: `done` comes with -ECANCELED, from the next flush. Idempotent. */
 KEVY_API void kevy_lookup_cancel(struct kevy_lookup *lookup);
 
 /* Frees the addresses. Idempotent; a zeroed look-up is accepted. Not while a connect tries them. */

@@ -2,13 +2,24 @@
 /*
  * kevy/signal.h - signals as callbacks.
  *
- * Model. The signals watched by a reactor are blocked in its thread and read from one signalfd, so
- * the callback comes from the loop, where everything may be called. A signal sent to the process
+ * Model. The signals watched by a reactor are blocked in its thread and read from one signalfd(2),
+ * so the callback comes from the loop, where everything may be called. A signal sent to the process
  * goes to any thread that does not block it: watch signals before starting other threads, which
- * inherit the mask, or block them there (kevy_group does). Signals do not keep kevy_reactor_run()
- * running.
+ * inherit the mask, or block them there (kevy_group does). So does a child of fork(2), which has to
+ * unblock them before execve(2). Signals do not keep kevy_reactor_run() running.
  *
- * Ownership. The struct is PINNED from start to stop; stopping is synchronous.
+ * Order. Several watches of one signal all fire, in any order. A signal that came again before the
+ * loop saw it comes once, a real-time one as often as it was sent: signal(7). Of several reactors
+ * that watch one signal, one gets each.
+ *
+ * Ownership. The struct is PINNED from start to stop, which is synchronous; kevy_reactor_destroy()
+ * stops every watch.
+ *
+ * Callbacks. `fire` may stop any watch, its own included, and then free it or start it again.
+ *
+ * Threads: the reactor's.
+ *
+ * Kernel: nothing of its own.
  */
 #ifndef KEVY_SIGNAL_H
 #define KEVY_SIGNAL_H
@@ -21,12 +32,10 @@ KEVY_BEGIN_DECLS
 
 struct kevy_signal;
 
-/* Comes from the loop. Signals that arrived together before the loop saw them come once: so does
- * Unix. */
 typedef void (*kevy_signal_fire)(struct kevy_signal *watch);
 
-/* A watched signal. `number` is readable, the rest is private. All zero is valid and not started.
- */
+/* A watch. `number` is readable, the rest is private. All zero is valid and not started, and has to
+ * be there at first. */
 struct kevy_signal {
     struct kevy_signal *next;
     struct kevy_reactor *reactor;
@@ -36,9 +45,9 @@ struct kevy_signal {
 };
 
 /*
- * Watches signal `number` (SIGTERM, SIGINT...) until stopped. Several watches of one signal all
- * fire. Returns 0, -EINVAL for a number that cannot be watched or a watch that is already started,
- * or -EMFILE.
+ * Watches signal `number` (SIGTERM, SIGINT...) until stopped. Returns 0; -EINVAL for a watch that
+ * is started, or for a number that cannot be watched (none, SIGKILL, SIGSTOP, or one that the C
+ * library keeps for itself); or what signalfd(2) fails with: -EMFILE, -ENFILE, -ENOMEM.
  */
 KEVY_API int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
                                kevy_signal_fire fire);

@@ -2,12 +2,22 @@
 /*
  * kevy/task.h - work handed to a reactor, from any thread.
  *
- * Model. Posted tasks go through a lock-free list with many producers and one consumer. Each is run
- * exactly once, in the order of posting as far as one thread posts them. The loop is woken by one
- * system call, and only when it sleeps: a burst of posts costs one wake.
+ * Model. Posted tasks go through a lock-free list with many producers and one consumer. The loop is
+ * woken by one system call, and only when it sleeps: a burst of posts costs one wake.
  *
- * Ownership. The struct is PINNED from post to the moment its callback is called; it may be posted
- * again, or freed, from there on.
+ * Order. Each task is run exactly once, from step 5 of a turn: first those deferred, then those
+ * posted, in the order of posting as far as one thread posts them. A turn runs 4096 at most. What a
+ * task posts or defers runs in the next turn, what other callbacks do in this one.
+ *
+ * Ownership. The struct is PINNED until its callback is called, or forgotten by
+ * kevy_reactor_destroy(). Until then it must not be posted or deferred again.
+ *
+ * Callbacks. `run` may free its task, or post it again.
+ *
+ * Threads: any for kevy_reactor_post(), the reactor's for kevy_reactor_defer() and `run`. What the
+ * poster wrote before is visible in `run`.
+ *
+ * Kernel: nothing of its own.
  */
 #ifndef KEVY_TASK_H
 #define KEVY_TASK_H
@@ -20,7 +30,6 @@ KEVY_BEGIN_DECLS
 
 struct kevy_task;
 
-/* Comes from the loop of the reactor that the task was posted to. */
 typedef void (*kevy_task_run)(struct kevy_task *task, struct kevy_reactor *reactor);
 
 struct kevy_task {
@@ -30,13 +39,11 @@ struct kevy_task {
 
 /*
  * Hands `task` to the reactor, which must not be destroyed meanwhile. From any thread, the
- * reactor's own included; not from a signal handler. Never fails, never blocks. A task is posted
- * once at a time.
+ * reactor's own included; not from a signal handler. Never fails, never blocks.
  */
 KEVY_API void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task);
 
-/* As kevy_reactor_post() from the reactor's own thread, without an atomic operation: runs next
- * turn, or behind the older ones where there are more than the 4096 that a turn runs. */
+/* As kevy_reactor_post() from the reactor's own thread, without an atomic operation. */
 KEVY_API void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task);
 
 KEVY_END_DECLS

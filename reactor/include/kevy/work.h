@@ -9,16 +9,23 @@
  *                  \___________cancel_____________/
  *
  * One pool may serve the reactors of a whole group. Name look-ups have workers of their own
- * (kevy_resolver), so that slow work of the user's never delays a connect.
+ * (kevy_resolver), so that slow work of the user's never delays a connect. Work keeps
+ * kevy_reactor_run() running until it is reported. What a worker has begun it ends: nothing
+ * interrupts `run`, so kevy_reactor_destroy() too waits for it; a drain waits for all work, and at
+ * its time limit cancels what has not begun.
  *
- * Rules. Every work that was accepted is reported exactly once, from the loop and never inside a
- * call of the user's. Work keeps kevy_reactor_run() running until it is reported. What a worker has
- * begun it ends: nothing interrupts `run`, so kevy_reactor_destroy() too waits for it.
+ * Order. Every work that was accepted is reported by one `done`.
  *
  * Ownership. The struct is PINNED from submit to `done`. `run` may touch what the loop leaves alone
- * meanwhile; what it wrote is visible in `done`. All signals are blocked in the workers.
+ * meanwhile; what it wrote is visible in `done`.
  *
- * Threads. Each reactor's own for its work; a pool is created and destroyed by any one thread.
+ * Callbacks. In `done` the work may be freed or submitted again. `run` is none: it comes on a
+ * worker, may block, and of this library may call what any thread may.
+ *
+ * Threads. `run` on a worker, which has all signals blocked; everything else on each reactor's own,
+ * but the pool, which any one thread creates and destroys.
+ *
+ * Kernel: nothing of its own.
  */
 #ifndef KEVY_WORK_H
 #define KEVY_WORK_H
@@ -36,8 +43,7 @@ struct kevy_workers;
 /* Runs on a worker. What it returns becomes the result of `done`. */
 typedef int (*kevy_work_run)(struct kevy_work *work);
 
-/* Last callback, from the loop. `result` is what `run` returned, or -ECANCELED for work that never
- * began. The work may be submitted again, or freed. */
+/* `result` is what `run` returned, or -ECANCELED for work that never began. */
 typedef void (*kevy_work_done)(struct kevy_work *work, int result);
 
 /* Private: what a worker runs, whichever object it is a part of. */
@@ -51,7 +57,8 @@ struct kevy_job {
     uint32_t state; /* guarded by the lock of the workers */
 };
 
-/* `run` and `done` are set by the user, both required; the rest is private, and zero at first. */
+/* Work. `run` and `done` are set by the user, both required; the rest is private, and has to be
+ * zero at first. */
 struct kevy_work {
     struct kevy_object object;
     kevy_work_run run;
@@ -67,8 +74,8 @@ struct kevy_workers_options {
 
 /*
  * Starts the threads and stores the pool in *workers, OWNED by the caller until
- * kevy_workers_destroy(). `options` is BORROWED and may be NULL. Returns 0, -ENOMEM, or what
- * pthread_create(3) fails with, negated (-EAGAIN).
+ * kevy_workers_destroy(). `options` is BORROWED and may be NULL. Returns 0; -ENOMEM; or what
+ * pthread_create(3) fails with, as -EAGAIN where there are too many threads.
  */
 KEVY_API int kevy_workers_create(struct kevy_workers **workers,
                                  const struct kevy_workers_options *options);
@@ -76,21 +83,22 @@ KEVY_API int kevy_workers_create(struct kevy_workers **workers,
 /*
  * Cancels what is queued, waits for what runs, ends the threads. The reports are not part of it:
  * they still come from the loops, which may outlive the pool. NULL is accepted. Nobody may use the
- * pool meanwhile; never from `run`.
+ * pool any more; never from `run`, and from a loop only where that may stand still.
  */
 KEVY_API void kevy_workers_destroy(struct kevy_workers *workers);
 
 /*
- * Hands `work` to the workers; `done` will come from `reactor`, whose thread this is. Returns 0,
- * -EAGAIN when the queue is full, or -EINVAL when the work is out already; no callback comes then.
+ * Hands `work` to the workers; `done` will come from `reactor`, whose thread this is. Returns 0;
+ * -EAGAIN when the queue is full; or -EINVAL when the work is out already. Neither `run` nor `done`
+ * comes then.
  */
 KEVY_API int kevy_work_submit(struct kevy_work *work, struct kevy_workers *workers,
                               struct kevy_reactor *reactor);
 
 /*
  * Takes work that no worker has begun out of the queue. Returns 0, and `done` will come with
- * -ECANCELED; -EALREADY when it has begun, and `done` will come with its result; -ENOENT when it is
- * not out.
+ * -ECANCELED; -EALREADY when it is too late, and `done` will come all the same; -ENOENT when the
+ * work is not out.
  */
 KEVY_API int kevy_work_cancel(struct kevy_work *work);
 
