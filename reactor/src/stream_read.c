@@ -16,6 +16,8 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <sys/ioctl.h>
+
 static bool deliverable(const struct kevy_stream *stream)
 {
     return stream->object.state == STREAM_OPEN && !stream_has(stream, STREAM_PAUSED | STREAM_HELD);
@@ -239,6 +241,18 @@ static bool multishot_refused(int result)
     return result == -EINVAL || result == -EBADFD || result == -EOPNOTSUPP;
 }
 
+/*
+ * The master of a terminal reads -EIO when nobody has the other side open any more, where a pipe
+ * reads its end. Only a master has a number; for what else answers -EIO it is an error.
+ */
+static rare bool terminal_ended(const struct kevy_stream *stream, int result)
+{
+    unsigned number;
+
+    return result == -EIO && stream_has(stream, STREAM_FILE) &&
+           ioctl(stream->fd, TIOCGPTN, &number) == 0;
+}
+
 /* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
 static void recv_ended(struct kevy_stream *stream, int result)
 {
@@ -265,7 +279,7 @@ static void recv_ended(struct kevy_stream *stream, int result)
         return;
     }
     stream->object.flags |= STREAM_READ_ENDED;
-    if (stream->reason == 0)
+    if (stream->reason == 0 && !terminal_ended(stream, result))
         stream->reason = (int16_t)result;
 }
 

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "stream_internal.h"
 
@@ -118,6 +119,40 @@ START_TEST(one_read_at_a_time_does_as_well)
 }
 END_TEST
 
+/* A stream that reads a pipe with a name, or writes to one. To the kernel that is a device, where
+ * its descriptor blocks. */
+static void open_named_pipe(bool reads, int flags)
+{
+    char folder[] = "/tmp/kevy-pipe-XXXXXX", path[64];
+    int mode = reads ? O_RDONLY : O_WRONLY;
+    int keeper;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    keeper = open(path, O_RDWR | O_CLOEXEC); /* with which no open waits */
+    far_end = open(path, (reads ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+    adopt(open(path, mode | flags | O_CLOEXEC));
+    close(keeper);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+START_TEST(a_named_pipe_is_read_to_its_end)
+{
+    open_named_pipe(true, _i != 0 ? O_NONBLOCK : 0);
+    turns(5);
+    far_write("hello");
+    TURN_UNTIL(probe.count == 5);
+    turns(5);
+    close(far_end);
+    far_end = -1;
+    TURN_UNTIL(strchr(probe.log, 'e') != NULL);
+    ck_assert_str_eq(probe.log, "ore");
+    finish();
+}
+END_TEST
+
 START_TEST(a_pipe_is_written_in_order_though_it_fills)
 {
     open_pipe(false, _i != 0 ? O_NONBLOCK : 0);
@@ -196,6 +231,21 @@ START_TEST(a_reader_that_is_gone_ends_the_stream)
 }
 END_TEST
 
+START_TEST(a_reader_that_leaves_a_full_pipe_ends_the_stream)
+{
+    if (_i / 2 != 0)
+        open_named_pipe(false, _i % 2 != 0 ? O_NONBLOCK : 0);
+    else
+        open_pipe(false, _i % 2 != 0 ? O_NONBLOCK : 0);
+    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 22);
+    QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, MEGABYTE), 0));
+    turns(20);
+    close(far_end);
+    TURN_UNTIL(probe.closed);
+    ck_assert_int_eq(probe.reason, -EPIPE);
+}
+END_TEST
+
 START_TEST(each_end_does_what_it_can)
 {
     open_pipe(true, 0);
@@ -236,23 +286,65 @@ START_TEST(the_null_device_is_read_and_written)
 }
 END_TEST
 
-START_TEST(a_terminal_echoes)
+/* A terminal of which the stream is the master. */
+static void open_terminal(int flags, const struct kevy_stream_events *events)
 {
     int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    char line[32] = "";
 
     ck_assert_int_ge(terminal, 0);
+    ck_assert_int_eq(fcntl(terminal, F_SETFL, flags), 0);
     ck_assert_int_eq(grantpt(terminal), 0);
     ck_assert_int_eq(unlockpt(terminal), 0);
     far_end = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     ck_assert_int_ge(far_end, 0);
-    adopt(terminal);
+    probe_init(&probe, events);
+    QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, terminal), 0));
+}
+
+START_TEST(a_terminal_echoes)
+{
+    char line[32] = "";
+
+    open_terminal(0, &probe_events);
+    turn_now();
     far_write("hello");
     TURN_UNTIL(probe.count == 5);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "typed\n", 6), 0));
     TURN_UNTIL(read(far_end, line, sizeof line) == 6);
     ck_assert_str_eq(line, "typed\n");
     finish();
+}
+END_TEST
+
+/* The kernel says -EIO there. By multishot and one by one, on a blocking master and on another. */
+START_TEST(a_terminal_ends_when_its_other_side_is_closed)
+{
+    open_terminal(_i % 2 != 0 ? O_NONBLOCK : 0, &probe_events);
+    if (_i / 2 != 0)
+        probe.stream.object.flags |= STREAM_READ_ONCE;
+    turns(5);
+    far_write("hello");
+    close(far_end);
+    far_end = -1;
+    TURN_UNTIL(strchr(probe.log, 'e') != NULL);
+    ck_assert_str_eq(probe.log, "ore");
+    ck_assert_uint_eq(probe.count, 5);
+    turns(5);
+    ck_assert_str_eq(probe.log, "ore");
+    QUIETLY(kevy_stream_close(&probe.stream));
+    probe_finish(&probe);
+    ck_assert_int_eq(probe.reason, 0);
+}
+END_TEST
+
+START_TEST(a_terminal_without_an_end_callback_closes_cleanly_at_its_end)
+{
+    open_terminal(0, &probe_events_close_only);
+    turns(5);
+    close(far_end);
+    far_end = -1;
+    TURN_UNTIL(probe.closed);
+    ck_assert_int_eq(probe.reason, 0);
 }
 END_TEST
 
@@ -341,6 +433,7 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(pipes, setup, reactor_teardown);
     tcase_add_loop_test(pipes, a_pipe_is_read_to_its_end, 0, 2);
+    tcase_add_loop_test(pipes, a_named_pipe_is_read_to_its_end, 0, 2);
     tcase_add_loop_test(pipes, one_read_at_a_time_does_as_well, 0, 2);
     tcase_add_loop_test(pipes, a_pipe_is_written_in_order_though_it_fills, 0, 2);
     tcase_add_loop_test(pipes, a_full_pipe_does_not_spin, 0, 2);
@@ -348,6 +441,7 @@ Suite *test_suite(void)
     tcase_add_test(pipes, close_flushes_and_then_the_reader_sees_the_end);
     tcase_add_test(pipes, close_of_a_reading_pipe_waits_for_nobody);
     tcase_add_test(pipes, a_reader_that_is_gone_ends_the_stream);
+    tcase_add_loop_test(pipes, a_reader_that_leaves_a_full_pipe_ends_the_stream, 0, 4);
     tcase_add_test(pipes, each_end_does_what_it_can);
     tcase_add_test(pipes, pause_holds_back_and_resume_goes_on);
     suite_add_tcase(suite, pipes);
@@ -355,6 +449,8 @@ Suite *test_suite(void)
     tcase_add_test(others, the_null_device_is_read_and_written);
     tcase_add_test(others, standard_input_and_output_are_streams);
     tcase_add_test(others, a_terminal_echoes);
+    tcase_add_loop_test(others, a_terminal_ends_when_its_other_side_is_closed, 0, 4);
+    tcase_add_test(others, a_terminal_without_an_end_callback_closes_cleanly_at_its_end);
     tcase_add_test(others, received_bytes_are_forwarded_into_a_pipe);
     tcase_add_test(others, what_is_no_stream_is_refused);
     suite_add_tcase(suite, others);

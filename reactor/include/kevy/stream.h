@@ -29,7 +29,7 @@
  * Threads: the reactor's.
  *
  * Kernel: Linux 6.1. Sending without a copy needs 6.2, reading a pipe without a request each time
- * 6.7; both are done the other way before.
+ * 6.7 and O_NONBLOCK; both are done the other way where these are missing.
  */
 #ifndef KEVY_STREAM_H
 #define KEVY_STREAM_H
@@ -141,7 +141,8 @@ KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
  * What is not a socket ends differently: close flushes the queue and closes, without waiting for a
  * peer; there is no kevy_stream_shutdown(). A descriptor that cannot be read only writes, and has
  * no `end`; one that cannot be written answers -EPIPE. Writing to a pipe without a reader raises
- * SIGPIPE, as ever: ignore it, and the stream ends with -EPIPE.
+ * SIGPIPE, as ever: ignore it, and the stream ends with -EPIPE. The master of a terminal has its
+ * `end` when nobody has the other side open any more, for which the kernel's own word is -EIO.
  *
  * Returns 0; -EINVAL when the stream is in use, for a negative descriptor, or for a regular file, a
  * directory or a block device, which have positions and are always ready; -EBADF. A socket that is
