@@ -112,7 +112,7 @@ static void deliver(struct kevy_datagram *datagram, struct kevy_block *block)
         drop(datagram, block);
         return;
     }
-    /* Only a buffer of the pool goes from hand to hand by its own entry. */
+    /* Only a buffer of the pool has an entry of its own that may be lent. */
     message.buffer = block->capacity == 0 ? &block->own : &copy;
     message.buffer->data = parsed.payload;
     message.buffer->length = parsed.payload_length;
@@ -123,7 +123,7 @@ static void deliver(struct kevy_datagram *datagram, struct kevy_block *block)
     datagram->read(datagram, &message);
     if (message.buffer == &copy)
         kevy_buffer_release(&copy);
-    else if (block->own.use == BUFFER_BORROWED)
+    else
         block_release(reactor, block);
 }
 
@@ -267,8 +267,9 @@ static void receive_done(struct kevy_completion *completion, int result, uint32_
     if (flags & KEVY_CQE_F_BUFFER) {
         struct kevy_block *block = pool_take(completion->reactor, kevy_buffer_id(flags));
 
+        assert(block->own.data == block->data && !block->descriptors);
         block->own.length = result > 0 ? (uint32_t)result : 0;
-        block->own.use = BUFFER_BORROWED;
+        block->own.use = BUFFER_PART; /* behind the message's header */
         received(datagram, block);
     }
     if ((flags & KEVY_CQE_F_MORE) == 0)

@@ -10,9 +10,9 @@
  * and never shrink, so that a server that has seen its peak allocates no more.
  *
  * Invariants. A block that is free, or in the kernel's hand, has one reference, that of whoever
- * gets it next. A kevy_buffer in a queue holds one reference to its block, or its write is PINNED.
- * Bytes of a heap block behind `used` belong to nobody, which is why a copy may be appended to a
- * block whose earlier bytes are being sent.
+ * gets it next; its own kevy_buffer then names its first byte. A kevy_buffer in a queue holds one
+ * reference to its block, or its write is PINNED. Bytes of a heap block behind `used` belong to
+ * nobody, which is why a copy may be appended to a block whose earlier bytes are being sent.
  */
 #ifndef KEVY_REACTOR_MEMORY_H
 #define KEVY_REACTOR_MEMORY_H
@@ -28,6 +28,7 @@
 /* For kevy_buffer.use. */
 enum buffer_use {
     BUFFER_BORROWED,   /* a block's own, on its way from the kernel through a read callback */
+    BUFFER_PART,       /* the same, behind a header, so that another entry has to queue it */
     BUFFER_QUEUED,     /* an entry of a queue */
     BUFFER_KEPT,       /* the user's, by kevy_buffer_retain() or _share() */
     BUFFER_ZERO_COPY,  /* an entry of a queue: what is left of a zero-copy write begins here */

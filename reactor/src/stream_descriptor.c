@@ -53,6 +53,7 @@ int stream_descriptors_received(struct kevy_buffer *buffer, int length)
         return -EBADMSG;
     buffer->data = message.payload;
     buffer->length = message.payload_length;
+    buffer->use = BUFFER_PART;
     buffer->block->descriptors = message.control_length != 0 || (message.flags & MSG_CTRUNC) != 0;
     return (int)message.payload_length;
 }

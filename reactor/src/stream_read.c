@@ -35,7 +35,7 @@ static inline void deliver(struct kevy_stream *stream, struct kevy_buffer *buffe
 {
     buffer->source = stream;
     stream->events->read(stream, buffer);
-    if (unlikely(buffer->use == BUFFER_BORROWED))
+    if (unlikely(buffer->use != BUFFER_QUEUED))
         buffer_drop(buffer);
 }
 
@@ -170,10 +170,10 @@ void stream_read_continue(struct kevy_stream *stream)
             continue;
         }
         buffer = held_pop(stream);
-        if (buffer->use == BUFFER_BORROWED)
-            deliver(stream, buffer);
-        else
+        if (buffer->use == BUFFER_QUEUED)
             deliver_copy(stream, buffer);
+        else
+            deliver(stream, buffer);
     }
     if (stream->held_last == NULL && stream->object.state == STREAM_OPEN &&
         stream_has(stream, STREAM_READ_ENDED) &&
@@ -322,12 +322,13 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
     } else if (flags & KEVY_CQE_F_BUFFER) {
         struct kevy_buffer *buffer = buffer_fill(reactor, kevy_buffer_id(flags), (uint32_t)result);
 
+        assert(buffer->data == buffer->block->data && !buffer->block->descriptors);
         if (result > 0 && stream_has(stream, STREAM_DESCRIPTORS))
             result = stream_descriptors_received(buffer, result);
         if (result > 0)
             received(stream, buffer);
         else
-            block_release(reactor, buffer->block);
+            buffer_drop(buffer);
     }
     if ((flags & KEVY_CQE_F_MORE) == 0)
         recv_ended(stream, result);
@@ -375,9 +376,11 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     thread_check(source->object.reactor);
     if (stream_has(source, STREAM_HELD) || target->queued <= target->mark_low)
         return;
-    /* Held or starved: the starved queue is left, and buffers are waited for with POLL_FIRST later.
-     */
-    pool_forget(source);
+    /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
+    if (stream_has(source, STREAM_STARVED)) {
+        pool_forget(source);
+        source->object.flags |= STREAM_POLL_FIRST;
+    }
     source->object.flags |= STREAM_HELD;
     source->wait_link = &target->holding;
     source->wait_next = target->holding;
