@@ -69,7 +69,8 @@ enum operation {
 #define OPERATION_MASK 7U
 _Static_assert(OPERATION_COUNT <= OPERATION_MASK + 1, "the kinds fit into the low bits");
 _Static_assert(_Alignof(struct kevy_object) > OPERATION_MASK &&
-                   _Alignof(struct kevy_completion) > OPERATION_MASK,
+                   _Alignof(struct kevy_completion) > OPERATION_MASK &&
+                   _Alignof(struct kevy_write) > OPERATION_MASK,
                "which are zero in every owner's address");
 
 /* The kinds of objects; each has a row in the table of object.c. */
@@ -86,7 +87,8 @@ enum object_kind {
 };
 
 /* For kevy_object.flags, of every kind; the kinds' own flags use the bits below. */
-#define OBJECT_FINISH (1U << 31) /* the reactor drains and the object has yet to be told */
+#define OBJECT_FINISH  (1U << 31) /* the reactor drains and the object has yet to be told */
+#define OBJECT_ABORTED (1U << 30) /* by the reactor, as were all that are older */
 
 #define BACKLOG_ENTRIES 256U
 #define ARENA_SIZE      65536U
@@ -114,7 +116,7 @@ struct kevy_reactor {
     uint32_t run_bytes;      /* where a stream's recv ends, to be armed again; 0: nowhere */
     uint32_t run_buffers;    /* that it fills in one go */
     uint16_t run_flags;      /* KEVY_RECVSEND_BUNDLE, or 0 */
-    bool refused;            /* the kernel took nothing in the last enter */
+    bool refused;            /* the kernel took nothing in the last enter, and nothing was reaped */
     bool running;
     bool draining;
     bool destroying;
@@ -188,7 +190,7 @@ static inline uint64_t user_data_make(const void *owner, enum operation operatio
 /* loop.c: turns, submission, waiting. */
 
 /* Submits without waiting, to make room. The slot asked for again, or NULL when the kernel takes
- * nothing. */
+ * nothing, which it is asked once a flush. */
 struct kevy_sqe *reactor_sqe_full(struct kevy_reactor *reactor, uint64_t user_data);
 
 /*

@@ -4,6 +4,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #define SLAB_BLOCKS  15U
 /* Blocks begin on a cache line, so that the kernel's copies do. */
 #define BLOCK_ALIGNMENT 64U
+/* Header and alignment of a slab, at most. */
+#define SLAB_OVERHEAD (3 * BLOCK_ALIGNMENT)
 
 static void *malloc_allocate(void *context, size_t size)
 {
@@ -66,7 +69,17 @@ void memory_deinit(struct memory *memory)
     memset(memory, 0, sizeof *memory);
 }
 
-/* A slab with room for `size` bytes behind its aligned header, or NULL. */
+/* How many pieces of `size` bytes the next slab has: `wanted`, or what the limit leaves room for. */
+static unsigned slab_pieces(const struct memory *memory, size_t size, unsigned wanted)
+{
+    size_t room = memory->limit - memory->used;
+    size_t pieces = room > SLAB_OVERHEAD ? (room - SLAB_OVERHEAD) / size : 0;
+
+    return pieces < wanted ? (unsigned)pieces : wanted;
+}
+
+/* A slab with room for `size` bytes behind its aligned header; NULL for none, or when the system
+ * refuses. */
 static uint8_t *slab_add(struct memory *memory, size_t size)
 {
     const struct kevy_allocator *allocator = memory->allocator;
@@ -74,7 +87,8 @@ static uint8_t *slab_add(struct memory *memory, size_t size)
     void *allocated = NULL;
     struct slab *slab;
 
-    if (memory->used + total <= memory->limit)
+    assert(memory->used <= memory->limit);
+    if (size != 0)
         allocated = allocator->allocate(allocator->context, total);
     if (allocated == NULL) {
         memory->failures++;
@@ -93,14 +107,14 @@ static uint8_t *slab_add(struct memory *memory, size_t size)
 
 bool memory_buffers_grow(struct memory *memory)
 {
-    struct kevy_buffer *buffers =
-        (void *)slab_add(memory, SLAB_BUFFERS * sizeof(struct kevy_buffer));
+    unsigned count = slab_pieces(memory, sizeof(struct kevy_buffer), SLAB_BUFFERS);
+    struct kevy_buffer *buffers = (void *)slab_add(memory, count * sizeof *buffers);
 
     if (buffers == NULL)
         return false;
-    for (unsigned index = SLAB_BUFFERS; index-- > 0;) {
-        buffers[index].block = NULL;
-        buffer_give(memory, &buffers[index]);
+    while (count-- > 0) {
+        buffers[count].block = NULL;
+        buffer_give(memory, &buffers[count]);
     }
     return true;
 }
@@ -109,11 +123,12 @@ bool memory_blocks_grow(struct memory *memory)
 {
     size_t header = align_up(sizeof(struct kevy_block));
     size_t stride = header + memory->block_size;
-    uint8_t *place = slab_add(memory, SLAB_BLOCKS * stride);
+    unsigned count = slab_pieces(memory, stride, SLAB_BLOCKS);
+    uint8_t *place = slab_add(memory, count * stride);
 
     if (place == NULL)
         return false;
-    for (unsigned index = 0; index < SLAB_BLOCKS; index++, place += stride) {
+    for (; count > 0; count--, place += stride) {
         struct kevy_block *block = (void *)place;
 
         memset(block, 0, sizeof *block);

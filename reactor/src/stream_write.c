@@ -17,6 +17,8 @@
 
 #if KEVY_RING_SUPPORTED
 
+#define QUEUED_MAX (3U << 30) /* of what is taken above the high mark */
+
 static bool writable(const struct kevy_stream *stream)
 {
     return (stream->object.flags & STREAM_WRITE_MASK) == STREAM_WRITE_PLAIN;
@@ -240,6 +242,12 @@ int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
     return 0;
 }
 
+/* True when `length` more can be counted; what is left to 4 GiB is for a range's own bytes. */
+static bool queue_room(const struct kevy_stream *stream, uint32_t length)
+{
+    return stream->queued <= QUEUED_MAX && length <= QUEUED_MAX - stream->queued;
+}
+
 /* The queue grew above its mark by what `source` received: that stream waits. */
 static void source_hold(struct kevy_stream *stream, struct kevy_stream *source)
 {
@@ -284,12 +292,12 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
                        const uint8_t *data, uint32_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    bool queued;
+    bool queued = queue_room(stream, length);
 
-    if (from->block->capacity == 0 && pool_low(reactor)) {
+    if (queued && from->block->capacity == 0 && pool_low(reactor)) {
         queued = copy_queue(stream, data, length);
         reactor->stats.copies += queued;
-    } else {
+    } else if (queued) {
         from->block->refs++;
         queued = entry_queue(stream, from->block, data, length);
     }
@@ -312,7 +320,8 @@ static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *b
     assert(buffer->use != BUFFER_QUEUED); /* once; parts of it, and kept ones, as often as liked */
     if (!writable(stream)) {
         error = -EPIPE;
-    } else if (buffer->use == BUFFER_BORROWED && !pool_low(buffer->reactor)) {
+    } else if (buffer->use == BUFFER_BORROWED && !pool_low(buffer->reactor) &&
+               queue_room(stream, buffer->length)) {
         /* The block's own entry, and the reference of the read callback, move to the queue. */
         buffer->use = BUFFER_QUEUED;
         buffer->next = NULL;
@@ -361,7 +370,7 @@ int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer)
 int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
                               uint32_t offset, uint32_t length)
 {
-    assert(buffer->block != NULL);
+    assert(buffer->block != NULL && buffer->use != BUFFER_QUEUED);
     assert(offset <= buffer->length && length <= buffer->length - offset);
     if (unlikely(!writable(stream)))
         return -EPIPE;

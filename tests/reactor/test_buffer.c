@@ -131,6 +131,64 @@ START_TEST(the_end_of_a_stream_of_descriptors_leaves_the_buffer_clean)
 }
 END_TEST
 
+static struct kevy_buffer kept;
+
+static void keep(struct probe *probe, struct kevy_buffer *buffer)
+{
+    (void)probe;
+    if (kept.block == NULL)
+        QUIETLY(ck_assert_int_eq(kevy_buffer_retain(buffer, &kept), 0));
+}
+
+/* 32 bits count the queue, and a buffer may be in it as often as entries fit into memory_limit. */
+START_TEST(a_queue_that_is_not_to_be_counted_any_more_ends_the_stream)
+{
+    static uint8_t data[100000];
+    size_t before = 0;
+    int error;
+
+    reactor_setup_with(
+        &(struct kevy_reactor_options){.buffer_size = sizeof data, .buffer_count = 4});
+    probe_unix(&first, &probe_events);
+    probe_small(&next, &probe_events);
+    first.on_read = keep;
+    peer_write(first.peer, data, sizeof data);
+    TURN_UNTIL(first.count == sizeof data);
+    for (;;) {
+        QUIETLY(error = kevy_stream_forward_slice(&next.stream, &kept, 0, kept.length));
+        if (error < 0)
+            break;
+        ck_assert_uint_gt(kevy_stream_queued(&next.stream), before);
+        before = kevy_stream_queued(&next.stream);
+    }
+    ck_assert_int_eq(error, -ENOBUFS);
+    ck_assert_uint_gt(before, UINT64_C(2) << 30);
+    kevy_buffer_release(&kept);
+    probe_finish(&next);
+    ck_assert_int_eq(next.reason, -ENOBUFS);
+    probe_abort(&first);
+}
+END_TEST
+
+/* Memory grows fifteen blocks at a time where there is room for them. */
+START_TEST(a_limit_of_a_few_buffers_is_used_up)
+{
+    static const uint8_t data[1 << 20];
+    struct kevy_reactor_options options = {
+        .buffer_size = sizeof data, .buffer_count = 1, .memory_limit = 5 << 20};
+    unsigned taken = 0;
+
+    reactor_setup_with(&options);
+    probe_small(&first, &probe_events);
+    kevy_stream_marks(&first.stream, 0, 1 << 30);
+    while (kevy_stream_send(&first.stream, data, sizeof data) == 0)
+        taken++;
+    ck_assert_uint_ge(taken, 3);
+    ck_assert_uint_le(stats_now().memory, options.memory_limit);
+    probe_abort(&first);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("buffer");
@@ -141,6 +199,8 @@ Suite *test_suite(void)
     tcase_add_test(buffer, a_stream_of_descriptors_that_forwards_leaves_the_buffer_whole);
     tcase_add_test(buffer, a_datagram_that_is_forwarded_leaves_the_buffer_whole);
     tcase_add_test(buffer, the_end_of_a_stream_of_descriptors_leaves_the_buffer_clean);
+    tcase_add_test(buffer, a_queue_that_is_not_to_be_counted_any_more_ends_the_stream);
+    tcase_add_test(buffer, a_limit_of_a_few_buffers_is_used_up);
     suite_add_tcase(suite, buffer);
     return suite;
 }

@@ -198,7 +198,7 @@ struct kevy_write {
     struct kevy_stream *stream; /* private */
     uint32_t notices;           /* private: sends of it that the kernel has yet to let go of */
     uint32_t finished;          /* private: `done` has been called */
-};
+} KEVY_OWNER_ALIGNED;
 
 /* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
  * many of them, a count out of range, an unknown flag, or zero-copy without `released`. Neither
@@ -254,7 +254,8 @@ KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_
  * empty) whatever comes of it. Takes the bytes above the high mark too: the stream whose read
  * callback is running then reads no more until `stream` is down to its low mark. A kept buffer
  * holds nobody back; see kevy_stream_hold(). Returns 0; -EPIPE as kevy_stream_send(); or -ENOBUFS
- * at memory_limit: a byte would be missing, so the stream ends with that reason.
+ * at memory_limit or with 3 GiB queued: a byte would be missing, so the stream ends with that
+ * reason.
  */
 KEVY_API int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer);
 
