@@ -94,7 +94,6 @@
 #define stream_descriptors_received kevy_private_stream_descriptors_received
 #define stream_descriptors_recv     kevy_private_stream_descriptors_recv
 #define stream_descriptors_tell     kevy_private_stream_descriptors_tell
-#define stream_file_cancel          kevy_private_stream_file_cancel
 #define stream_file_done            kevy_private_stream_file_done
 #define stream_file_dropped         kevy_private_stream_file_dropped
 #define stream_file_end             kevy_private_stream_file_end
@@ -123,6 +122,7 @@
 #define stream_zero_copy_done       kevy_private_stream_zero_copy_done
 #define stream_zero_copy_next       kevy_private_stream_zero_copy_next
 #define stream_zero_copy_send       kevy_private_stream_zero_copy_send
+#define stream_zero_copy_write      kevy_private_stream_zero_copy_write
 #define tasks_close                 kevy_private_tasks_close
 #define tasks_open                  kevy_private_tasks_open
 #define tasks_run_due               kevy_private_tasks_run_due

@@ -231,20 +231,41 @@ static void flush_lingering(struct kevy_stream *stream)
         stream_recv_adjust(stream);
 }
 
+/* The user_data of the send or connect in flight. */
+static uint64_t sending_name(const struct kevy_stream *stream)
+{
+    if (stream_has(stream, STREAM_ZERO_COPYING))
+        return user_data_make(stream_zero_copy_write(stream), OPERATION_ZERO_COPY);
+    return user_data_make(stream,
+                          stream_has(stream, STREAM_SENDING) ? OPERATION_SEND : OPERATION_CONNECT);
+}
+
+static bool request_cancel(struct kevy_stream *stream, uint64_t user_data)
+{
+    struct kevy_sqe *sqe = reactor_cancel_sqe(stream->object.reactor);
+
+    if (sqe != NULL)
+        kevy_prep_cancel(sqe, user_data, 0);
+    else
+        object_pend(&stream->object);
+    return sqe != NULL;
+}
+
+/*
+ * Asks each request to end, by its name. Not all of the descriptor's at once: the kernel finds a
+ * name by hashing, and a descriptor by looking at every request that waits, 270 us at 9,000 of them
+ * (6.18).
+ */
 static void flights_cancel(struct kevy_stream *stream)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_sqe *sqe;
+    bool receiving = stream_has(stream, STREAM_RECV_ARMED);
 
-    if (stream_has(stream, STREAM_CANCELLED))
-        return;
-    sqe = stream_file_cancel(stream) ? reactor_cancel_sqe(reactor) : NULL;
-    if (sqe == NULL) {
-        object_pend(&stream->object);
-        return;
-    }
-    kevy_prep_cancel_fd(sqe, stream->fd, KEVY_ASYNC_CANCEL_ALL);
-    stream->object.flags |= STREAM_CANCELLED;
+    if (receiving && !stream_has(stream, STREAM_RECV_CANCELLED) &&
+        request_cancel(stream, user_data_make(stream, OPERATION_RECV)))
+        stream->object.flags |= STREAM_RECV_CANCELLED;
+    if (stream->object.in_flight > receiving && !stream_has(stream, STREAM_CANCELLED) &&
+        request_cancel(stream, sending_name(stream)))
+        stream->object.flags |= STREAM_CANCELLED;
 }
 
 static void descriptor_close(struct kevy_stream *stream)

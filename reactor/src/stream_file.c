@@ -334,20 +334,6 @@ void stream_file_dropped(struct kevy_stream *stream)
         range_of(entry)->moved -= unsent;
 }
 
-/* Asks the range's request to end, which is not always one on the socket. False when there is no
- * slot. */
-bool stream_file_cancel(const struct kevy_stream *stream)
-{
-    struct kevy_sqe *sqe;
-
-    if (stream->queue_first == NULL || stream->queue_first->use != BUFFER_FILE)
-        return true;
-    sqe = reactor_cancel_sqe(stream->object.reactor);
-    if (sqe != NULL)
-        kevy_prep_cancel(sqe, user_data_make(stream, OPERATION_SEND), 0);
-    return sqe != NULL;
-}
-
 int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range)
 {
     int error;

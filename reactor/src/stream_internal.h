@@ -47,7 +47,7 @@ enum stream_state {
 #define STREAM_FIN_WANTED     (1U << 10) /* once the queue is empty */
 #define STREAM_FIN_SENT       (1U << 11)
 #define STREAM_WRITE_FAILED   (1U << 12) /* the peer takes nothing more */
-#define STREAM_CANCELLED      (1U << 13) /* everything in flight has been asked to end */
+#define STREAM_CANCELLED      (1U << 13) /* the send or connect in flight has been asked to end */
 #define STREAM_RESET          (1U << 14) /* end with RST */
 #define STREAM_POLL_FIRST \
     (1U << 15) /* the pool was empty: wait for data before taking a buffer \
@@ -140,6 +140,7 @@ struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count);
 /* stream_zero_copy.c */
 bool stream_zero_copy_next(const struct kevy_stream *stream);
 bool stream_zero_copy_send(struct kevy_stream *stream);
+struct kevy_write *stream_zero_copy_write(const struct kevy_stream *stream);
 void stream_write_finished(struct kevy_write *write);
 
 /* stream_descriptor.c */
@@ -157,7 +158,6 @@ bool stream_file_next(struct kevy_stream *stream);
 int stream_file_done(struct kevy_stream *stream, int result);
 void stream_file_end(struct kevy_stream *stream, int result);
 void stream_file_dropped(struct kevy_stream *stream);
-bool stream_file_cancel(const struct kevy_stream *stream);
 
 /* True where a zero-copy write begins. */
 static inline bool zero_copy_begins(const struct kevy_stream *stream,

@@ -47,7 +47,8 @@ bool stream_zero_copy_next(const struct kevy_stream *stream)
     return length >= stream->object.reactor->options.zero_copy_minimum;
 }
 
-static struct kevy_write *queue_first_write(const struct kevy_stream *stream)
+/* The write that the queue begins with. */
+struct kevy_write *stream_zero_copy_write(const struct kevy_stream *stream)
 {
     const struct kevy_buffer *entry = stream->queue_first;
 
@@ -68,7 +69,7 @@ bool stream_zero_copy_send(struct kevy_stream *stream)
 
     if (count > 1 && (message = stream_message(stream, count)) == NULL)
         return false;
-    sqe = reactor_sqe(reactor, queue_first_write(stream), OPERATION_ZERO_COPY);
+    sqe = reactor_sqe(reactor, stream_zero_copy_write(stream), OPERATION_ZERO_COPY);
     if (sqe == NULL)
         return false;
     if (message != NULL)

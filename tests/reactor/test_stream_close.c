@@ -6,6 +6,8 @@
 
 #include <netinet/tcp.h>
 
+#include "internal.h"
+
 static struct probe probe;
 static uint8_t big[1 << 20];
 
@@ -142,6 +144,28 @@ START_TEST(abort_while_lingering_ends_at_once)
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
     ck_assert_int_eq(probe.reason, -ECANCELED);
+}
+END_TEST
+
+/* To find the requests of a descriptor the kernel looks at all that wait, of every stream. */
+START_TEST(an_abort_cancels_by_the_names_of_its_requests)
+{
+    static const uint8_t big[1 << 20];
+    const struct kevy_ring *ring = &reactor->ring;
+    unsigned cancels = 0;
+
+    probe_small(&probe, &probe_events);
+    turns(3);
+    ck_assert_int_eq(kevy_stream_send(&probe.stream, big, sizeof big), 0);
+    turns(3);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    for (uint32_t slot = 0; slot < ring->sq_entries; slot++) {
+        cancels += ring->sqes[slot].opcode == KEVY_OP_ASYNC_CANCEL;
+        if (ring->sqes[slot].opcode == KEVY_OP_ASYNC_CANCEL)
+            ck_assert_uint_eq(ring->sqes[slot].cancel_flags, 0);
+    }
+    ck_assert_uint_eq(cancels, 2);
 }
 END_TEST
 
@@ -403,6 +427,7 @@ Suite *test_suite(void)
     tcase_add_test(close, close_does_not_call_back_before_the_peer_has_ended);
     tcase_add_test(close, lingering_is_bounded_when_the_peer_never_ends);
     tcase_add_test(close, abort_while_lingering_ends_at_once);
+    tcase_add_test(close, an_abort_cancels_by_the_names_of_its_requests);
     tcase_add_test(close, abort_sends_rst);
     tcase_add_test(close, abort_with_a_full_queue_and_socket_ends_at_once);
     tcase_add_test(close, our_half_close_leaves_the_reading_side_open);
