@@ -147,6 +147,20 @@ static void fin_send(struct kevy_stream *stream)
     stream->object.flags |= STREAM_FIN_SENT;
 }
 
+/* The queue went down: tell who waits for that. */
+static void queue_lowered(struct kevy_stream *stream)
+{
+    if (likely(stream->queued > stream->mark_low))
+        return;
+    if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)))
+        stream_release_held(stream);
+    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN)) && stream->object.state == STREAM_OPEN) {
+        stream->object.flags &= ~STREAM_TELL_DRAIN;
+        if (stream->events->drain != NULL)
+            stream->events->drain(stream);
+    }
+}
+
 void stream_write_continue(struct kevy_stream *stream)
 {
     if (stream_has(stream, STREAM_SENDING)) {
@@ -157,11 +171,8 @@ void stream_write_continue(struct kevy_stream *stream)
         send_start(stream);
         return;
     }
-    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN))) {
-        stream->object.flags &= ~STREAM_TELL_DRAIN;
-        if (stream->events->drain != NULL && stream->object.state == STREAM_OPEN)
-            stream->events->drain(stream);
-    }
+    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS)))
+        queue_lowered(stream);
     if (stream->queue_first == NULL && stream_has(stream, STREAM_FIN_WANTED) &&
         !stream_has(stream, STREAM_FIN_SENT))
         fin_send(stream);
@@ -246,20 +257,6 @@ void stream_queue_drop(struct kevy_stream *stream, int result)
     stream_file_dropped(stream);
     while (stream->queue_first != NULL)
         entry_finish(stream, result);
-}
-
-/* The queue went down: tell who waits for that. */
-static void queue_lowered(struct kevy_stream *stream)
-{
-    if (likely(stream->queued > stream->mark_low))
-        return;
-    if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)))
-        stream_release_held(stream);
-    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN)) && stream->object.state == STREAM_OPEN) {
-        stream->object.flags &= ~STREAM_TELL_DRAIN;
-        if (stream->events->drain != NULL)
-            stream->events->drain(stream);
-    }
 }
 
 /*

@@ -158,6 +158,34 @@ START_TEST(without_memory_the_range_ends)
 }
 END_TEST
 
+/* The socket refuses splicing half-way, and then there is no memory to copy. */
+START_TEST(a_range_that_ends_without_memory_frees_whom_its_queue_held_back)
+{
+    static struct probe source;
+    static uint8_t data[65536];
+
+    reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
+    open_tcp();
+    kevy_stream_marks(&probe.stream, 1000, 100000);
+    range_send(0, file, 0, BIG);
+    TURN_UNTIL(sendings[0].range.full);
+    probe_unix(&source, &probe_events);
+    turn_now();
+    QUIETLY(kevy_stream_hold(&source.stream, &probe.stream));
+    peer_write_text(source.peer, "x");
+    sendings[0].range.copying = true;
+    while (sendings[0].done == 0)
+        if (peer_read(probe.peer, data, sizeof data) == -EAGAIN)
+            turn_now();
+    ck_assert_int_eq(sendings[0].result, -ENOBUFS);
+    TURN_UNTIL(source.count == 1);
+    QUIETLY(kevy_stream_abort(&source.stream));
+    probe_finish(&source);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
 START_TEST(a_restricted_reactor_sends_ranges)
 {
     reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
@@ -185,6 +213,7 @@ Suite *test_suite(void)
     tcase_add_test(ways, a_pipe_is_copied_to);
     tcase_add_test(ways, small_buffers_make_many_pieces);
     tcase_add_test(ways, without_memory_the_range_ends);
+    tcase_add_test(ways, a_range_that_ends_without_memory_frees_whom_its_queue_held_back);
     tcase_add_test(ways, a_restricted_reactor_sends_ranges);
     suite_add_tcase(suite, ways);
     return suite;
