@@ -76,9 +76,17 @@ static void submit_now(struct kevy_reactor *reactor)
     (void)enter_book(reactor, result, result > 0 ? (uint32_t)result : 0);
 }
 
+/* Room for another request, unless the kernel has just refused to make any: it will again, until
+ * completions have been reaped. */
+static void room_make(struct kevy_reactor *reactor)
+{
+    if (!reactor->refused)
+        submit_now(reactor);
+}
+
 struct kevy_sqe *reactor_sqe_full(struct kevy_reactor *reactor, uint64_t user_data)
 {
-    submit_now(reactor);
+    room_make(reactor);
     return kevy_ring_sqe(&reactor->ring, user_data);
 }
 
@@ -90,7 +98,7 @@ void *reactor_arena(struct kevy_reactor *reactor, size_t size)
     assert(size <= ARENA_SIZE);
     /* The slot first: making room for it later would submit, and hand these bytes out again. */
     if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
-        submit_now(reactor);
+        room_make(reactor);
     if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
         return NULL;
     place = reactor->arena + reactor->arena_used;
@@ -146,7 +154,8 @@ static void flush(struct kevy_reactor *reactor)
 static bool work_left(const struct kevy_reactor *reactor)
 {
     return objects_pending(reactor) || reactor->deferred_first != NULL || pool_can_feed(reactor) ||
-           reactor->backlog_count != 0 || kevy_ring_ready(&reactor->ring) != 0;
+           reactor->backlog_count != 0 || reactor->own_polls_ended ||
+           kevy_ring_ready(&reactor->ring) != 0;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -341,6 +350,7 @@ static void complete(struct kevy_reactor *reactor)
     if (reactor->pool.lent_count > reactor->stats.buffers_lent_peak)
         reactor->stats.buffers_lent_peak = reactor->pool.lent_count;
     kevy_ring_release(ring);
+    reactor->refused = false; /* what refused may have found room */
 }
 
 /* A turn is measured in two parts: up to its wait, and from there on. */

@@ -5,7 +5,7 @@
  *
  * Model. An object is live from its start to its close callback, and then in the reactor's list. It
  * is pending when it has something to do that must not be done inside the user's call: deliver what
- * was held back, write a request, close. The flush goes through the pending objects, oldest first;
+ * was held back, write a request, close. The flush goes through the pending objects, newest first;
  * what becomes pending meanwhile is flushed in the same turn, for a bounded number of rounds.
  *
  * Invariants. An object leaves the live list with nothing in flight, as the last that its closed

@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include "internal.h"
+
 static void echo_once(void)
 {
     struct probe probe;
@@ -173,6 +175,25 @@ START_TEST(a_post_from_another_thread_wakes_the_foreign_loop)
 }
 END_TEST
 
+/* The kernel may end any multishot, the poll of the wake among them. */
+START_TEST(a_post_wakes_the_foreign_loop_though_the_poll_for_it_has_ended)
+{
+    struct kevy_task task = {.run = task_mark};
+    pthread_t thread;
+
+    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+    ck_assert_int_eq(kevy_completion_cancel(&reactor->wake), 0);
+    ck_assert_uint_eq(settle(), KEVY_FOREVER);
+    ck_assert(kevy_completion_active(&reactor->wake));
+    ck_assert_int_eq(pthread_create(&thread, NULL, post_from_thread, &task), 0);
+    ck_assert(foreign_poll(10000));
+    pthread_join(thread, NULL);
+    for (int round = 0; round < 10 && task.run != NULL; round++)
+        settle();
+    ck_assert(task.run == NULL);
+}
+END_TEST
+
 static void timer_mark(struct kevy_timer *timer)
 {
     timer->fire = NULL;
@@ -227,6 +248,7 @@ Suite *test_suite(void)
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
     tcase_add_test(embedding, footgun_28_what_arrives_makes_the_descriptor_readable);
     tcase_add_test(embedding, a_post_from_another_thread_wakes_the_foreign_loop);
+    tcase_add_test(embedding, a_post_wakes_the_foreign_loop_though_the_poll_for_it_has_ended);
     tcase_add_test(embedding, the_next_timeout_is_that_of_the_first_timer);
     tcase_add_test(embedding, asking_for_the_next_timeout_enters_only_with_something_to_submit);
     suite_add_tcase(suite, options);

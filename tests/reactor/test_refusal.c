@@ -197,6 +197,26 @@ START_TEST(a_request_in_the_backlog_can_be_cancelled)
 }
 END_TEST
 
+/* A thousand streams with something to write do not ask a thousand times. */
+START_TEST(what_the_kernel_has_refused_it_is_not_asked_again_in_the_same_flush)
+{
+    static struct probe probes[100];
+    uint32_t before;
+
+    for (unsigned index = 0; index < 100; index++)
+        probe_unix(&probes[index], &probe_events);
+    fault_next(FAULT_ENTER, -EAGAIN, EVER);
+    before = fault_count(FAULT_ENTER);
+    turns(10);
+    ck_assert_uint_le(fault_count(FAULT_ENTER) - before, 20);
+    faults_off();
+    for (unsigned index = 0; index < 100; index++)
+        QUIETLY(kevy_stream_abort(&probes[index].stream));
+    for (unsigned index = 0; index < 100; index++)
+        probe_finish(&probes[index]);
+}
+END_TEST
+
 START_TEST(streams_that_start_and_end_while_everything_is_refused_come_to_their_end)
 {
     static struct probe probes[20];
@@ -391,6 +411,7 @@ Suite *test_suite(void)
     tcase_add_test(refused,
                    slots_come_from_a_backlog_while_the_kernel_takes_nothing_and_keep_their_order);
     tcase_add_test(refused, a_request_in_the_backlog_can_be_cancelled);
+    tcase_add_test(refused, what_the_kernel_has_refused_it_is_not_asked_again_in_the_same_flush);
     tcase_add_test(refused,
                    streams_that_start_and_end_while_everything_is_refused_come_to_their_end);
     tcase_add_test(refused, a_listener_opens_pauses_and_closes_through_refusals);
