@@ -219,8 +219,8 @@ KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
  */
 KEVY_API void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns);
 
-/* True from kevy_reactor_drain() on, and in the callbacks of kevy_reactor_destroy(): who starts anew
- * what has ended asks first, or neither comes to an end. */
+/* True from kevy_reactor_drain() on, and in the callbacks of kevy_reactor_destroy(): who starts
+ * anew what has ended asks first, or neither comes to an end. */
 KEVY_API bool kevy_reactor_draining(const struct kevy_reactor *reactor);
 
 /*
