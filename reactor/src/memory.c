@@ -69,7 +69,7 @@ void memory_deinit(struct memory *memory)
     memset(memory, 0, sizeof *memory);
 }
 
-/* The pieces of `size` bytes that the next slab has: `wanted`, or what the limit leaves room for. */
+/* The pieces of `size` bytes that the next slab has: `wanted`, or what the limit has room for. */
 static unsigned slab_pieces(const struct memory *memory, size_t size, unsigned wanted)
 {
     size_t room = memory->limit - memory->used;
