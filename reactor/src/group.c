@@ -124,8 +124,8 @@ static int member_start(struct member *member)
     return -error;
 }
 
-/* Starts every thread and waits for all reports; then lets them run, or end. */
-static int members_start(struct kevy_group *group)
+/* Starts every thread and waits for all reports; then lets them run, with *out set, or end. */
+static int members_start(struct kevy_group *group, struct kevy_group **out)
 {
     uint32_t started = 0;
     int error = 0;
@@ -141,6 +141,8 @@ static int members_start(struct kevy_group *group)
     for (uint32_t index = 0; index < started && error == 0; index++)
         if (group->members[index].result < 0)
             error = group->members[index].result;
+    if (error == 0)
+        *out = group;
     group->go = true;
     pthread_cond_broadcast(&group->changed);
     pthread_mutex_unlock(&group->lock);
@@ -178,13 +180,10 @@ int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_opti
         group->members[index].group = group;
         group->members[index].index = index;
     }
-    error = members_start(group);
-    if (error < 0) {
+    error = members_start(group, group_out);
+    if (error < 0)
         (void)kevy_group_join(group);
-        return error;
-    }
-    *group_out = group;
-    return 0;
+    return error;
 }
 
 static void drain_run(struct kevy_task *task, struct kevy_reactor *reactor)

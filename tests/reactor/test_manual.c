@@ -200,6 +200,35 @@ START_TEST(what_is_left_of_a_member_closes_after_its_teardown)
 }
 END_TEST
 
+static struct kevy_group *whole;
+static struct kevy_timer drain_timers[2];
+
+static void drain_whole(struct kevy_timer *timer)
+{
+    (void)timer;
+    kevy_group_drain(whole, KEVY_FOREVER);
+}
+
+static int drain_setup(struct kevy_reactor *owner, uint32_t index, void *context)
+{
+    (void)context;
+    kevy_timer_start(&drain_timers[index], owner, 0, drain_whole);
+    return 0;
+}
+
+START_TEST(a_member_may_drain_the_group_from_its_first_callback_on)
+{
+    for (unsigned round = 0; round < 100; round++) {
+        whole = NULL;
+        ck_assert_int_eq(
+            kevy_group_start(&whole,
+                             &(struct kevy_group_options){.count = 2, .setup = drain_setup}),
+            0);
+        ck_assert_int_eq(kevy_group_join(whole), 0);
+    }
+}
+END_TEST
+
 enum {
     SIGNALS = 200,
 };
@@ -258,6 +287,7 @@ Suite *test_suite(void)
     tcase_add_test(manual, queues_beyond_what_the_kernel_allows_are_cut);
     tcase_add_test(manual, a_connect_that_may_take_no_time_finds_who_answers_at_once);
     tcase_add_test(groups, what_is_left_of_a_member_closes_after_its_teardown);
+    tcase_add_test(groups, a_member_may_drain_the_group_from_its_first_callback_on);
     tcase_add_test(groups, of_two_reactors_that_watch_a_signal_one_gets_each);
     suite_add_tcase(suite, manual);
     suite_add_tcase(suite, groups);

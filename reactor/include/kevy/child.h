@@ -10,6 +10,7 @@
  *     start -> done(0)           exited; pid, code and status tell how
  *           -> done(-ECANCELED)  stopped, or the reactor was destroyed; nobody has been reaped
  *           -> done(-ECHILD)     somebody else has reaped it, or it is no child of ours
+ *           -> done(-errno)      waitid(2) failed otherwise
  *
  * A watch keeps kevy_reactor_run() running; a drain waits for it, and its time limit stops it.
  *

@@ -50,8 +50,8 @@ struct kevy_completion {
     uint32_t timed_out; /* its limit passed, and its requests have been cancelled */
 } KEVY_OWNER_ALIGNED;
 
-/* A time limit for a completion. All zero is valid and off. PINNED while it is on, and so is its
- * completion. */
+/* A time limit for a completion. All zero is valid and off, and has to be there at first. PINNED
+ * while it is on, and so is its completion. */
 struct kevy_completion_limit {
     struct kevy_timer timer;
     struct kevy_completion *completion;
@@ -64,8 +64,8 @@ KEVY_API void kevy_completion_init(struct kevy_completion *completion, struct ke
 
 /*
  * A slot for one request, BORROWED until the next call into this library: fill it at once, with one
- * kevy_prep_*(), which leaves a NOP of a slot that is not filled. Its user_data is not yours, and
- * KEVY_SQE_CQE_SKIP_SUCCESS not allowed. When the queue is full it is submitted, which also ends a
+ * kevy_prep_*(). Left alone it is a NOP. Its user_data is not to be changed, nor is
+ * KEVY_SQE_CQE_SKIP_SUCCESS to be set. When the queue is full it is submitted, which also ends a
  * chain of KEVY_SQE_IO_LINK there; when the kernel takes nothing either, the slot comes from a
  * backlog of 256. NULL, and nothing in flight, only when that too is full: try again in a later
  * turn.

@@ -74,8 +74,9 @@ struct kevy_datagram_counts {
 /* Zero is the good default for each; the value in force is in brackets. */
 struct kevy_datagram_options {
     /* The local end, one of three: `address` (numeric; NULL: every address, IPv4 and IPv6) with
-     * `port` (0: the kernel picks one); or `socket_address`, BORROWED, for anything else (Unix); or
-     * `fd`, a datagram socket (not descriptor 0), OWNED by us when open succeeds. */
+     * `port` (0: the kernel picks one); or `socket_address`, BORROWED, for anything else (Unix; of
+     * its path listener.h says more); or `fd`, a datagram socket (not descriptor 0), OWNED by us
+     * when open succeeds. */
     const char *address;
     uint16_t port;
     const struct sockaddr *socket_address;

@@ -49,7 +49,7 @@ struct kevy_file;
 /* Zero is the good default for each, but for `path` or `fd`. */
 struct kevy_file_options {
     const char *path; /* what to open; BORROWED until `open` or `close` */
-    int directory_fd; /* that a relative path starts from (not descriptor 0) [where we are] */
+    int directory_fd; /* that a relative path starts from, BORROWED as that; not 0 [where we are] */
     int flags;        /* O_RDONLY, O_CREAT...; O_CLOEXEC is added */
     uint32_t mode;    /* of a file that O_CREAT makes */
     int fd;           /* in place of a path: a descriptor (not 0), OWNED when open succeeds */

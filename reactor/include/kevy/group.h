@@ -47,10 +47,10 @@ struct kevy_group_options {
 };
 
 /*
- * Starts the threads and waits until each has been set up. `options` is BORROWED. Returns 0 and
- * stores the group in *group; or the first of -ENOMEM, what pthread_create(3) fails with (-EAGAIN),
- * what kevy_reactor_create() fails with, and what `setup` returned; then everything started has
- * been undone.
+ * Starts the threads and waits until each has been set up. `options` is BORROWED. Returns 0 with
+ * the group in *group, which is there before the first loop runs; or the first of -ENOMEM, what
+ * pthread_create(3) fails with (-EAGAIN), what kevy_reactor_create() fails with, and what `setup`
+ * returned; then everything started has been undone.
  */
 KEVY_API int kevy_group_start(struct kevy_group **group, const struct kevy_group_options *options);
 

@@ -17,10 +17,11 @@
  * user makes. What a callback asks for is written by the next flush, and all of it leaves in one
  * enter. The last callback of an object comes once, and nothing of that object after it.
  *
- * Ownership. The words used throughout: OWNED - the callee frees it. BORROWED - valid until the
- * call or callback returns. LENT - to be given back with the function named. PINNED - must neither
- * move nor die until the callback named. Objects (streams, listeners, timers...) are the user's
- * memory, embedded in the user's own structs; KEVY_CONTAINER_OF() leads from one to the other.
+ * Ownership. The words used throughout: OWNED - whoever is named frees or closes it. BORROWED -
+ * valid until the call or callback returns. LENT - to be given back with the function named. PINNED
+ * - must neither move nor die until the callback named. Objects (streams, listeners, timers...) are
+ * the user's memory, embedded in the user's own structs; KEVY_CONTAINER_OF() leads from one to the
+ * other.
  *
  * Callbacks. From a callback everything may be called, for its own object and for any other, but
  * what turns the loop or counts on its standing still: kevy_reactor_run(), kevy_reactor_run_once(),
@@ -97,7 +98,7 @@ struct kevy_allocator {
 
 /* What a trace hook is told: one completion, before it is handled. */
 struct kevy_trace {
-    const char *operation; /* "recv", "send", "accept", "completion"... */
+    const char *operation; /* "recv", "send", "accept", "close", "completion"... */
     const void *owner; /* the object, completion or write whose request it was, or the reactor */
     int result;        /* as the kernel gave it */
     uint32_t flags;    /* KEVY_CQE_F_* */
@@ -141,7 +142,7 @@ struct kevy_reactor_stats {
     uint64_t overflows;     /* times an overflowed completion queue was flushed */
     uint64_t refusals;      /* enters refused with -EBUSY, -EAGAIN or -ENOMEM, and repeated */
     uint64_t starvations;   /* times somebody found the receive pool empty and had to queue */
-    uint64_t copies;        /* retained buffers that became copies, because the pool ran low */
+    uint64_t copies;        /* buffers kept, held back or queued as copies: the pool ran low */
     uint64_t accepts;       /* connections accepted */
     uint64_t sheds;         /* connections accepted and closed, because `accept` returned NULL */
     uint64_t accept_pauses; /* times a listener stopped for lack of descriptors or memory */
@@ -214,8 +215,9 @@ KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
  * file, or without that callback closes streams and sockets, and lets all objects come to their
  * end. What is started later is told the same at once. After `timeout_ns` (KEVY_FOREVER: never)
  * what is still alive is aborted, and completions in flight are cancelled. kevy_reactor_run()
- * returns as soon as nothing is left; timers go on meanwhile, but are no longer waited for. Closes
- * nothing and calls nobody before the next flush. Idempotent: the earliest deadline counts.
+ * returns as soon as nothing is left, no reference either; timers go on meanwhile, but are no
+ * longer waited for. Closes nothing and calls nobody before the next flush. Idempotent: the
+ * earliest deadline counts.
  */
 KEVY_API void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns);
 

@@ -19,8 +19,8 @@
  * Ownership. The look-up is PINNED from start to `done`. Its addresses are OWNED by the look-up
  * from `done` on, until kevy_lookup_release().
  *
- * Callbacks. In `done` the look-up may be started again, or freed, once it has been released, which
- * nothing but success needs.
+ * Callbacks. In `done` the look-up may be started again or freed: after a success once it has been
+ * released, otherwise at once.
  *
  * Threads: each reactor's for its look-ups; a resolver is opened and closed by any one thread.
  *
@@ -79,8 +79,8 @@ KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
  *     -ENOMEM         EAI_MEMORY
  *     -EINVAL         any other code
  *
- * and for EAI_SYSTEM the errno that it stands for. `code` of the look-up keeps the EAI_ value, for
- * gai_strerror(3).
+ * and for EAI_SYSTEM the errno that it stands for, or -EIO. `code` of the look-up keeps the EAI_
+ * value, for gai_strerror(3).
  */
 typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
 

@@ -5,12 +5,12 @@
  * Model. The signals watched by a reactor are blocked in its thread and read from one signalfd(2),
  * so the callback comes from the loop, where everything may be called. A signal sent to the process
  * goes to any thread that does not block it: watch signals before starting other threads, which
- * inherit the mask, or block them there (kevy_group does). So does a child of fork(2), which has to
- * unblock them before execve(2). Signals do not keep kevy_reactor_run() running.
+ * inherit the mask, or block them there (kevy_group does). A child of fork(2) inherits it too, and
+ * has to unblock them before execve(2). Watches do not keep kevy_reactor_run() running.
  *
  * Order. Several watches of one signal all fire, in any order. A signal that came again before the
- * loop saw it comes once, a real-time one as often as it was sent: signal(7). Of several reactors
- * that watch one signal, one gets each.
+ * loop saw it comes once, a real-time one as often as it was sent: signal(7). Where several
+ * reactors watch one signal, each that comes goes to one of them.
  *
  * Ownership. The struct is PINNED from start to stop, which is synchronous; kevy_reactor_destroy()
  * stops every watch.

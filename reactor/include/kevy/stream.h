@@ -19,7 +19,8 @@
  * Order. init -> open -> (read)* -> at most one end -> close. `drain`, `timeout` and `finish` come
  * after `open`; `close` comes last, whatever ended the stream, and alone where that was before
  * `open`. Every write reports before `close`. From kevy_stream_close() and kevy_stream_abort() on,
- * or once a deadline has ended the stream, nothing else comes but these reports and `close`.
+ * or once a deadline has ended the stream, nothing comes but these reports (`done` and `released`)
+ * and `close`.
  *
  * Ownership. The struct is PINNED from the start (accepted, connected or adopted) to `close`. It is
  * initialised once: after `close` it is as before the start, with the marks that were set.
@@ -60,7 +61,7 @@ enum kevy_deadline {
 struct kevy_stream_events {
     /* The stream is connected and reads from now on; an accepted one right after `accept`. */
     void (*open)(struct kevy_stream *stream);
-    /* Bytes came, at least one. *buffer is BORROWED. NULL: discarded. */
+    /* Bytes came, 1 to buffer_size of them. *buffer is BORROWED. NULL: discarded. */
     void (*read)(struct kevy_stream *stream, struct kevy_buffer *buffer);
     /*
      * A descriptor came along a Unix stream, right before the `read` of the bytes it was sent with,
@@ -181,13 +182,13 @@ KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size
 
 /*
  * A write by reference. The struct, `parts` and the bytes they point at are PINNED until `done`:
- * `result` is 0 when the kernel has all bytes, else the -errno that ended the stream. In it the
- * write may be queued again, or freed. It may be NULL.
+ * `result` is 0 when the kernel has all bytes, else the -errno that ended the stream. In `done`,
+ * which may be NULL, the write may be queued again, or freed.
  *
- * With `released`, which KEVY_WRITE_ZERO_COPY needs, they are so until that is called, once, after
- * `done` and before the stream's `close`: at once where the bytes were copied, when the peer has
- * acknowledged them where they were not. The next writes do not wait for it. kevy_stream_close()
- * does, as long as the write deadline lets it.
+ * With `released`, which KEVY_WRITE_ZERO_COPY needs, all this holds for that callback instead. It
+ * comes once, after `done` and before the stream's `close`: at once where the bytes were copied,
+ * when the peer has acknowledged them where they were not. The next writes do not wait for it.
+ * kevy_stream_close() does, as long as the write deadline lets it.
  */
 struct kevy_write {
     const struct iovec *parts;
@@ -206,8 +207,8 @@ struct kevy_write {
 KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
 
 /*
- * Queues a copy of `length` bytes, 1 to a buffer's size less 32, with a descriptor that the peer of
- * a Unix stream receives with them or before. When 0 is returned `fd` is OWNED by the stream, which
+ * Queues a copy of `length` bytes, 1 to buffer_size - 32, with a descriptor that the peer of a Unix
+ * stream receives with them or before. When 0 is returned `fd` is OWNED by the stream, which
  * closes it when it is sent or dropped; pass what dup(2) returns to keep it. Returns as
  * kevy_stream_send(), or -EINVAL for a negative descriptor or a length out of range, or -EOPNOTSUPP
  * for TCP. A descriptor that the kernel refuses (-EBADF, -ETOOMANYREFS) ends the stream with that
@@ -220,9 +221,9 @@ KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, con
  * A range of a file. `fd` is BORROWED, and the struct PINNED, until `done`, which is called once:
  * `result` is 0, or the -errno of reading the file (-ENOBUFS at memory_limit), which leaves the
  * stream open, or the one that ended the stream. `sent` says how many bytes the kernel has taken
- * for the peer, fewer than `length` when the file ends before. In it the range may be queued again,
- * or freed. Bytes that change in the file until the peer has acknowledged them may change on the
- * way.
+ * for the peer, fewer than `length` when the file ends before. In `done` the range may be queued
+ * again, or freed. Bytes that change in the file until the peer has acknowledged them may change on
+ * the way.
  */
 struct kevy_file_range {
     int fd; /* regular file, or whatever can be read at an offset */
@@ -243,8 +244,9 @@ struct kevy_file_range {
 /*
  * Queues a range of a file behind what is queued. From 64 KiB on it is spliced where the kernel
  * can, which takes a pipe meanwhile; otherwise it is read and sent. Only up to 64 KiB at a time are
- * taken from the file, and only those count as queued. Returns as kevy_stream_send(), or -EINVAL
- * without `done` or for a range past 2^63, or -EBADF, or -ESPIPE for a pipe or socket.
+ * taken from the file, and only those count as queued. Returns 0, -EAGAIN or -EPIPE as
+ * kevy_stream_send(); -EINVAL without `done` or for a range past 2^63; -EBADF; or -ESPIPE for a
+ * pipe or socket.
  */
 KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range);
 
@@ -288,10 +290,11 @@ KEVY_API int kevy_stream_shutdown(struct kevy_stream *stream);
 
 /*
  * Closes in good order: the queue is flushed; FIN; what the peer still sends is read and discarded
- * until its own FIN, so that our last bytes are not lost to a reset; then `close` with reason 0.
- * The peer gets a second for that, and more, up to 30 s, while its kernel has yet to acknowledge
- * bytes of ours. A peer that does not read is bounded by the write deadline, 30 s where none is
- * set. Idempotent; without effect on a stream that has not been started or is ending.
+ * until its own FIN, so that our last bytes are not lost to a reset; then `close` with reason 0, or
+ * with the error of what could not be written. The peer gets a second for that, and more, up to 30
+ * s, while its kernel has yet to acknowledge bytes of ours. A peer that does not read is bounded by
+ * the write deadline, 30 s where none is set. Idempotent; without effect on a stream that has not
+ * been started or is ending.
  */
 KEVY_API void kevy_stream_close(struct kevy_stream *stream);
 

@@ -8,9 +8,9 @@
  * falls into. Starting and stopping cost the same at ten timers and at a million, and no system
  * call.
  *
- * Order. Timers fire in the order of their ticks, within a tick in any. More than 4096 that are due
- * at once are spread over turns. An armed timer keeps kevy_reactor_run() running, but not once the
- * reactor drains.
+ * Order. Timers fire in the order of their ticks; within one there is no order. More than 4096 that
+ * are due at once are spread over turns. An armed timer keeps kevy_reactor_run() running, but not
+ * once the reactor drains.
  *
  * Ownership. The struct is PINNED while the timer is armed. Stopping is synchronous: once
  * kevy_timer_stop() returns the timer does not fire, even if it was due in this very turn, and its
