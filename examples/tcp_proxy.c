@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * tcp_proxy PORT HOST SERVICE: connects each client to the first address of HOST that answers, and
- * forwards both ways without a copy. An end is passed on and leaves the other direction open; a
- * side that does not read holds the other back. A pair that is silent for an hour is let go.
+ * forwards both ways without a copy. The name is looked up for each client, because it may move
+ * while the proxy runs. An end is passed on and leaves the other direction open; a side that does
+ * not read holds the other back. A pair that is silent for an hour is let go.
  */
 #include "serve.h"
-
-static struct kevy_resolver resolver;
-static struct kevy_lookup found;
-static struct kevy_listener *clients;
 
 struct side {
     struct kevy_stream stream;
     struct side *other; /* NULL once it is gone */
     bool ended;
-    struct kevy_connect connect; /* of the server's side */
+    struct kevy_lookup lookup; /* of the server's side, as the next */
+    struct kevy_connect connect;
 };
 
 static struct side *side_of(struct kevy_stream *stream)
@@ -25,29 +23,38 @@ static struct side *side_of(struct kevy_stream *stream)
 static void connected(struct kevy_connect *connect, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(connect, struct side, connect);
-    if (result && server->other) {
+    kevy_lookup_release(&server->lookup);
+    if (!result)
+        return; /* its `open` follows */
+    if (server->other) {
         kevy_report("tcp_proxy", result);
         server->other->other = NULL;
         kevy_stream_abort(&server->other->stream);
     }
-    if (result)
-        free(server); /* else its `open` follows */
+    free(server);
 }
+
+static void found(struct kevy_lookup *lookup, int result)
+{
+    struct side *server = KEVY_CONTAINER_OF(lookup, struct side, lookup);
+    struct kevy_connect_options options = {.stream = &server->stream,
+                                           .addresses = lookup->addresses,
+                                           .count = lookup->count,
+                                           .done = connected};
+    if (!result)
+        result = kevy_connect_start(&server->connect, kevy_stream_reactor(&server->other->stream),
+                                    &options);
+    if (result)
+        connected(&server->connect, result);
+}
+
+static struct kevy_resolver resolver;
+static struct kevy_lookup_options where = {.resolver = &resolver, .done = found};
 
 static void side_open(struct kevy_stream *stream)
 {
-    struct side *other = side_of(stream)->other;
-    struct kevy_connect_options options = {.stream = &other->stream,
-                                           .addresses = found.addresses,
-                                           .count = found.count,
-                                           .done = connected};
     kevy_stream_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_SECONDS(3600));
-    if (kevy_stream_fd(&other->stream) >= 0) {
-        kevy_stream_resume(&other->stream); /* this is the server, the client waits */
-    } else {
-        kevy_stream_pause(stream);
-        kevy_connect_start(&other->connect, kevy_stream_reactor(stream), &options);
-    }
+    kevy_stream_resume(&side_of(stream)->other->stream); /* the client has waited for the server */
 }
 
 static void side_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
@@ -70,7 +77,8 @@ static void side_close(struct kevy_stream *stream, int reason)
     if (other) {
         other->other = NULL;
         (reason ? kevy_stream_abort : kevy_stream_close)(&other->stream);
-        kevy_connect_cancel(&other->connect); /* its `done` frees the side that has no stream yet */
+        kevy_lookup_cancel(&other->lookup); /* one `done` frees the side that has no stream yet */
+        kevy_connect_cancel(&other->connect);
     }
     free(side);
 }
@@ -81,35 +89,27 @@ static const struct kevy_stream_events side_events = {
 static struct kevy_stream *client_accept(struct kevy_listener *listener)
 {
     struct side *client = calloc(1, sizeof *client), *server = calloc(1, sizeof *server);
-    (void)listener;
-    if (!client || !server)
+    if (!client || !server ||
+        kevy_lookup_start(&server->lookup, kevy_listener_reactor(listener), &where))
         return free(client), free(server), NULL;
     client->other = server;
     server->other = client;
     kevy_stream_init(&server->stream, &side_events);
-    return kevy_stream_init(&client->stream, &side_events);
-}
-
-static void lookup_done(struct kevy_lookup *lookup, int result)
-{
-    (void)lookup;
-    (kevy_report("tcp_proxy", result) ? kevy_listener_close : kevy_listener_resume)(clients);
+    kevy_stream_pause(kevy_stream_init(&client->stream, &side_events));
+    return &client->stream;
 }
 
 static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, char **arguments)
 {
-    struct kevy_lookup_options options = {
-        .resolver = &resolver, .host = arguments[0], .service = arguments[1], .done = lookup_done};
-    int error = kevy_resolver_open(&resolver, NULL);
-    clients = listener;
-    kevy_listener_pause(listener); /* clients wait in the backlog until there is an address */
-    return error ? error : kevy_lookup_start(&found, reactor, &options);
+    (void)reactor, (void)listener;
+    where.host = arguments[0];
+    where.service = arguments[1];
+    return kevy_resolver_open(&resolver, NULL);
 }
 
 static void end(void)
 {
     kevy_resolver_close(&resolver);
-    kevy_lookup_release(&found);
 }
 
 int main(int argc, char **argv)

@@ -4,7 +4,9 @@
 
 #include "http_peer.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #define QUIET_MS   300 /* so long without room: the other side does not read */
 #define FLOOD_MOST (256 << 20)
@@ -12,11 +14,11 @@
 static int upstream; /* listens for the proxy */
 static struct peer client, behind;
 
-static void start(void)
+/* A server for the proxy to connect to. Returns its port. */
+static unsigned upstream_listen(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof address;
-    char port[8];
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     upstream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -24,7 +26,14 @@ static void start(void)
     ck_assert_int_eq(bind(upstream, (struct sockaddr *)&address, sizeof address), 0);
     ck_assert_int_eq(listen(upstream, 16), 0);
     ck_assert_int_eq(getsockname(upstream, (struct sockaddr *)&address, &length), 0);
-    snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+    return ntohs(address.sin_port);
+}
+
+static void start(void)
+{
+    char port[8];
+
+    snprintf(port, sizeof port, "%u", upstream_listen());
     program_start(&server, "tcp_proxy", (const char *const[]){"0", "localhost", port, NULL},
                   "port ");
 }
@@ -233,9 +242,83 @@ END_TEST
 
 START_TEST(a_host_that_is_nobody_is_told)
 {
-    program_spawn(&server, "tcp_proxy", (const char *const[]){"0", "", "80", NULL});
-    program_wait(&server);
+    program_start(&server, "tcp_proxy", (const char *const[]){"0", "", "80", NULL}, "port ");
+    peer_dial(&client);
+    expect_gone(&client);
+    kill(server.pid, SIGTERM);
+    ck_assert_int_eq(program_wait(&server), 0);
     ck_assert_ptr_nonnull(strstr(server.said, "tcp_proxy: "));
+}
+END_TEST
+
+/* A proxy whose name servers are a file: see moving_name.c. */
+static char name[] = "/tmp/kevy_name_XXXXXX";
+static int name_file;
+
+static void start_moving(void)
+{
+    name_file = mkstemp(name);
+    ck_assert_int_ge(name_file, 0);
+    program_start(&server, "../tests/moving_tcp_proxy", (const char *const[]){"0", name, "0", NULL},
+                  "port ");
+}
+
+static void stop_moving(void)
+{
+    (void)unlink(name);
+    close(name_file);
+    kill(server.pid, SIGTERM);
+    ck_assert_int_eq(program_wait(&server), 0);
+}
+
+/* A new server to connect to, where the name is from now on. */
+static void name_move(void)
+{
+    char port[8];
+    int count = snprintf(port, sizeof port, "%5u", upstream_listen());
+
+    ck_assert_int_eq(pwrite(name_file, port, (size_t)count, 0), count);
+}
+
+START_TEST(a_name_that_moves_is_followed)
+{
+    for (int round = 0; round < 3; round++) {
+        name_move();
+        pair_dial();
+        peer_say(&client, "ask");
+        expect_text(&behind, "ask");
+        close(client.fd);
+        peer_check_end(&behind);
+        close(upstream);
+    }
+}
+END_TEST
+
+START_TEST(a_name_that_is_gone_for_a_while_is_found_again)
+{
+    peer_dial(&client); /* the file is empty */
+    expect_gone(&client);
+    name_move();
+    pair_dial();
+    close(client.fd);
+    peer_check_end(&behind);
+    close(upstream);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_while_its_name_is_looked_up_leaves_nothing)
+{
+    int slow;
+
+    ck_assert_int_eq(unlink(name), 0);
+    ck_assert_int_eq(mkfifo(name, 0600), 0);
+    peer_dial(&client);
+    slow = open(name, O_WRONLY | O_CLOEXEC); /* when the look-up reads */
+    peer_reset(&client);
+    close(slow);
+    ck_assert_int_eq(unlink(name), 0);
+    peer_dial(&client); /* there is no such file: which is told */
+    expect_gone(&client);
 }
 END_TEST
 
@@ -254,6 +337,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("tcp_proxy");
     TCase *serving = tcase_create("serving");
     TCase *failing = tcase_create("failing");
+    TCase *moving = tcase_create("moving");
     TCase *alone = tcase_create("alone");
     const char *why = why_no_reactor();
 
@@ -278,5 +362,10 @@ Suite *test_suite(void)
     tcase_set_timeout(failing, 60);
     tcase_add_test(failing, without_a_server_the_client_is_let_go);
     suite_add_tcase(suite, failing);
+    tcase_add_checked_fixture(moving, start_moving, stop_moving);
+    tcase_add_test(moving, a_name_that_moves_is_followed);
+    tcase_add_test(moving, a_name_that_is_gone_for_a_while_is_found_again);
+    tcase_add_test(moving, a_client_that_leaves_while_its_name_is_looked_up_leaves_nothing);
+    suite_add_tcase(suite, moving);
     return suite;
 }
