@@ -117,34 +117,35 @@ static int credentials_elsewhere(int fd)
     return error != 0 || peer.process != 0 || peer.user != geteuid();
 }
 
+/* The exit status of a child that `run` returned, 1 when there was none. */
+static int child_status(int (*run)(int fd), int fd)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(run(fd));
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+        return 1;
+    return WEXITSTATUS(status);
+}
+
+/* The namespace is that of the children alone. */
+static int namespace_enter(int fd)
+{
+    return unshare(CLONE_NEWPID) != 0 || (fd >= 0 && child_status(credentials_elsewhere, fd) != 0);
+}
+
 START_TEST(a_peer_of_another_pid_namespace_has_a_user_and_no_process)
 {
-    int fds[2], status;
-    pid_t child;
+    int fds[2];
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    ck_assert_int_eq(unshare(CLONE_NEWPID), 0);
-    child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0)
-        _exit(credentials_elsewhere(fds[0]));
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(child_status(namespace_enter, fds[0]), 0);
     close(fds[0]);
     close(fds[1]);
 }
 END_TEST
-
-/* Tried in a process of its own: this one would have to stay with it. */
-static bool may_unshare(void)
-{
-    pid_t child = fork();
-    int status = 1;
-
-    if (child == 0)
-        _exit(unshare(CLONE_NEWPID) != 0);
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
 
 Suite *test_suite(void)
 {
@@ -157,7 +158,7 @@ Suite *test_suite(void)
     tcase_add_test(peers, an_address_without_room_is_cut_and_its_length_told);
     tcase_add_test(peers, what_has_no_peer_says_why);
     tcase_add_test(peers, credentials_tell_who_is_at_the_other_end_of_a_unix_stream);
-    if (may_unshare())
+    if (child_status(namespace_enter, -1) == 0)
         tcase_add_test(namespaces, a_peer_of_another_pid_namespace_has_a_user_and_no_process);
     else
         support_skip("a_peer_of_another_pid_namespace_has_a_user_and_no_process",
