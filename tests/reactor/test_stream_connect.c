@@ -264,6 +264,20 @@ START_TEST(unix_sockets_connect_by_abstract_name)
 }
 END_TEST
 
+START_TEST(unix_sockets_connect_by_path)
+{
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    const char *folder = getenv("TMPDIR");
+    int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    snprintf(where.sun_path, sizeof where.sun_path, "%s/kevy-connect-%d",
+             folder != NULL ? folder : "/tmp", (int)getpid());
+    (void)unlink(where.sun_path);
+    connect_unix(&where, sizeof where, server);
+    ck_assert_int_eq(unlink(where.sun_path), 0);
+}
+END_TEST
+
 START_TEST(unix_sockets_that_do_not_exist_are_reported)
 {
     struct sockaddr_un where = {.sun_family = AF_UNIX};
@@ -405,6 +419,7 @@ Suite *test_suite(void)
     tcase_add_test(connect, a_timeout_that_did_not_pass_is_off_once_open);
     tcase_add_test(connect, addresses_that_cannot_be_are_refused_at_once);
     tcase_add_test(connect, unix_sockets_connect_by_abstract_name);
+    tcase_add_test(connect, unix_sockets_connect_by_path);
     tcase_add_test(connect, unix_sockets_that_do_not_exist_are_reported);
     if (has_ipv6())
         tcase_add_test(connect, ipv6_connects_where_the_host_has_it);

@@ -87,6 +87,22 @@ START_TEST(writes_of_one_turn_leave_as_one_send)
 }
 END_TEST
 
+START_TEST(one_send_is_in_flight_however_much_is_queued)
+{
+    probe_small(&probe, &probe_events);
+    kevy_stream_marks(&probe.stream, 0, 64 * MEGABYTE);
+    turns(3);
+    for (unsigned index = 0; index < 16; index++) {
+        ck_assert_int_eq(write_part(&reports[index], &probe.stream, big, MEGABYTE), 0);
+        turn_now();
+        ck_assert_uint_le(stats_now().operations, 2); /* it, and the receive */
+    }
+    turns(10);
+    ck_assert_uint_eq(stats_now().operations, 2);
+    probe_abort();
+}
+END_TEST
+
 START_TEST(a_sent_copy_may_be_overwritten_at_once)
 {
     char data[5] = "first";
@@ -489,6 +505,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(write, reactor_setup, reactor_teardown);
     tcase_set_timeout(write, 30);
     tcase_add_test(write, writes_of_one_turn_leave_as_one_send);
+    tcase_add_test(write, one_send_is_in_flight_however_much_is_queued);
     tcase_add_test(write, a_sent_copy_may_be_overwritten_at_once);
     tcase_add_test(write, an_empty_send_is_nothing);
     tcase_add_test(write, writes_out_of_range_are_refused);
