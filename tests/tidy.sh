@@ -6,6 +6,7 @@ CDPATH='' cd -- "$(dirname -- "$0")/.." || exit 99
 
 columns_max=100
 function_lines_max=70
+example_lines_max=120
 breaches_shown=20
 passed=0
 failed=0
@@ -102,6 +103,40 @@ unformatted() {
     "$(formatter)" --dry-run -Werror "$@" 2>&1 | grep 'error: ' | cut -d : -f 1-2 | sort -u
 }
 
+# promises.txt: promise | program | test, the program as in tests/meson.build, or a script.
+promises_without_test() {
+    awk -F ' *[|] *' -v table=tests/promises.txt '
+        FILENAME != table {
+            if (sub(/^START_TEST\(/, "") || sub(/^ *(check|at_most) /, "")) {
+                behind = sub(/^\047/, "") ? "\047.*" : "[ )].*"
+                sub(behind, "")
+                proved[FILENAME, $0] = 1
+            }
+            next
+        }
+        NF == 0 || /^#/ { next }
+        {
+            file = "tests/" $2
+            if (file !~ /\.sh$/) {
+                sub(/[^\/]*$/, "test_&", file)
+                file = file ".c"
+            }
+            if (NF != 3 || !((file, $3) in proved))
+                print table ":" FNR ": no such test"
+        }' tests/*/test_*.c tests/*.sh tests/*/*.sh tests/promises.txt
+}
+
+# The small programs of the reactor are to be read at one sitting.
+long_examples() {
+    for file in examples/*.c; do
+        lines=$(wc -l <"$file")
+        case $file in
+        examples/ring_*) ;;
+        *) [ "$lines" -lt "$example_lines_max" ] || echo "$file:1: $lines lines" ;;
+        esac
+    done
+}
+
 # The README says that its first code is what the tests build: but for the comment on top.
 readme_server() {
     # shellcheck disable=SC2016
@@ -121,6 +156,8 @@ readme_server() {
     check 'files of the libraries' unlisted
     check 'test programs' unregistered
     check 'server in the README' readme_server
+    check 'length of examples' long_examples
+    check 'a test for each promise' promises_without_test
     if have ctags; then
         check 'function length' long_functions $c_files
     else
