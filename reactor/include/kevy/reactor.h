@@ -190,8 +190,8 @@ KEVY_API uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor);
 /*
  * Turns until kevy_reactor_stop() is called or nothing is left to wait for: no live object, armed
  * timer, completion in flight, task or reference. Watched signals do not keep it running. Returns
- * 0, or a negative errno when the kernel refuses the ring itself (-EBADF after somebody closed its
- * descriptor); then nothing but destroying is left to do.
+ * 0, or what io_uring_enter(2) fails with for good; what passes (-EINTR, -EBUSY, -EAGAIN, -ENOMEM)
+ * is waited out. Then the ring is lost (-EBADF, -EBADFD), and nothing but destroying left to do.
  */
 KEVY_API int kevy_reactor_run(struct kevy_reactor *reactor);
 
