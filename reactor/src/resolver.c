@@ -4,8 +4,10 @@
  *
  * Model. The look-up is the user's and belongs to the loop; what the thread works on is a query of
  * ours, with copies of the names. The query outlives a look-up that has been cancelled: the loop
- * forgets it, the worker frees it. The addresses are copied into one block on the worker, so that
- * the loop never walks an addrinfo list, nor frees one.
+ * forgets it, the worker frees it, perhaps after the reactor is gone. So it comes from malloc(3),
+ * and not from the reactor's allocator, which is for the loop's thread alone. The addresses are
+ * copied into one block on the worker, so that the loop never walks an addrinfo list, nor frees
+ * one.
  *
  * Invariants. look-up and query point at each other, or the query is abandoned. A look-up without a
  * query that is still live has been cancelled, and ends in its flush.

@@ -4,6 +4,8 @@
 
 #include "reactor_test.h"
 
+#include <pthread.h>
+
 enum {
     STREAMS = 10,
 };
@@ -118,15 +120,28 @@ END_TEST
 /* An allocator that counts, and refuses when told to. */
 struct tally {
     size_t blocks, bytes, calls;
-    bool refuse;
+    size_t refused; /* the call that is refused, counted from 1; 0: none */
+    bool refuse;    /* all of them */
 };
+
+static pthread_t loop_thread;
+static bool called_elsewhere;
+
+static void thread_note(void)
+{
+    if (!pthread_equal(pthread_self(), loop_thread))
+        called_elsewhere = true;
+}
 
 static void *tally_allocate(void *context, size_t size)
 {
     struct tally *tally = context;
-    void *memory = tally->refuse ? NULL : malloc(size);
+    void *memory = NULL;
 
+    thread_note();
     tally->calls++;
+    if (!tally->refuse && tally->calls != tally->refused)
+        memory = malloc(size);
     tally->blocks += memory != NULL;
     tally->bytes += memory != NULL ? size : 0;
     return memory;
@@ -136,6 +151,7 @@ static void tally_release(void *context, void *memory, size_t size)
 {
     struct tally *tally = context;
 
+    thread_note();
     tally->blocks--;
     tally->bytes -= size;
     free(memory);
@@ -146,6 +162,7 @@ static const struct kevy_allocator allocator = {tally_allocate, tally_release, &
 
 static void tally_setup(size_t memory_limit)
 {
+    loop_thread = pthread_self();
     reactor_setup_with(
         &(struct kevy_reactor_options){.allocator = &allocator, .memory_limit = memory_limit});
 }
@@ -155,6 +172,7 @@ static void tally_teardown(void)
     reactor_teardown();
     ck_assert_uint_eq(tally.blocks, 0);
     ck_assert_uint_eq(tally.bytes, 0);
+    ck_assert(!called_elsewhere);
 }
 
 START_TEST(all_memory_comes_from_the_allocator_and_goes_back_to_it)
@@ -181,6 +199,95 @@ START_TEST(an_allocator_that_refuses_fails_creation_and_leaves_nothing)
     ck_assert_ptr_null(other);
     ck_assert_uint_eq(tally.blocks, 0);
     tally.refuse = false;
+}
+END_TEST
+
+START_TEST(creation_fails_cleanly_at_every_allocation)
+{
+    struct kevy_reactor *other = NULL;
+    int descriptors = support_fd_count();
+    size_t nth = 0;
+    int error;
+
+    do {
+        tally.calls = 0;
+        tally.refused = ++nth;
+        error =
+            kevy_reactor_create(&other, &(struct kevy_reactor_options){.allocator = &allocator});
+        ck_assert(error == -ENOMEM || tally.calls < nth);
+        if (error == 0)
+            ck_assert_uint_eq(kevy_reactor_destroy(other), 0);
+        ck_assert_uint_eq(tally.blocks, 0);
+        ck_assert_int_eq(support_fd_count(), descriptors);
+    } while (error != 0);
+    ck_assert_uint_gt(nth, 3);
+    tally.refused = 0;
+}
+END_TEST
+
+static struct kevy_work works[STREAMS];
+static struct kevy_lookup lookups[STREAMS];
+static unsigned ended;
+
+static int work_run(struct kevy_work *work)
+{
+    (void)work;
+    return 0;
+}
+
+static void work_done(struct kevy_work *work, int result)
+{
+    (void)work;
+    (void)result;
+    ended++;
+}
+
+static void lookup_done(struct kevy_lookup *lookup, int result)
+{
+    (void)result;
+    kevy_lookup_release(lookup);
+    ended++;
+}
+
+static struct kevy_task posted_task;
+
+static void *post(void *context)
+{
+    (void)context;
+    posted_task.run = nothing_run;
+    kevy_reactor_post(reactor, &posted_task);
+    return NULL;
+}
+
+/* What other threads work on, for whom the user's allocator would have to be made. */
+START_TEST(the_allocator_is_called_on_the_thread_of_the_loop_alone)
+{
+    struct kevy_resolver resolver = {0};
+    struct kevy_workers *workers;
+    struct kevy_lookup_options options = {
+        .resolver = &resolver, .host = "127.0.0.1", .service = "80", .done = lookup_done};
+    pthread_t poster;
+    size_t calls;
+
+    tally_setup(0);
+    calls = tally.calls;
+    ck_assert_int_eq(kevy_workers_create(&workers, NULL), 0);
+    ck_assert_int_eq(kevy_resolver_open(&resolver, NULL), 0);
+    ck_assert_int_eq(pthread_create(&poster, NULL, post, NULL), 0);
+    for (unsigned index = 0; index < STREAMS; index++) {
+        works[index] = (struct kevy_work){.run = work_run, .done = work_done};
+        ck_assert_int_eq(kevy_work_submit(&works[index], workers, reactor), 0);
+        ck_assert_int_eq(kevy_lookup_start(&lookups[index], reactor, &options), 0);
+    }
+    for (unsigned index = 0; index < STREAMS; index += 2)
+        QUIETLY(kevy_lookup_cancel(&lookups[index])); /* its query is left to the worker */
+    TURN_UNTIL(ended == 2 * STREAMS);
+    ck_assert_int_eq(pthread_join(poster, NULL), 0);
+    TURN_UNTIL(stats_now().tasks_run > 0);
+    kevy_workers_destroy(workers);
+    kevy_resolver_close(&resolver);
+    ck_assert_uint_eq(tally.calls, calls);
+    tally_teardown();
 }
 END_TEST
 
@@ -261,6 +368,8 @@ Suite *test_suite(void)
     suite_add_tcase(suite, counters);
     tcase_add_test(memory, all_memory_comes_from_the_allocator_and_goes_back_to_it);
     tcase_add_test(memory, an_allocator_that_refuses_fails_creation_and_leaves_nothing);
+    tcase_add_test(memory, creation_fails_cleanly_at_every_allocation);
+    tcase_add_test(memory, the_allocator_is_called_on_the_thread_of_the_loop_alone);
     tcase_add_test(memory, an_echo_allocates_nothing_after_creation);
     tcase_add_test(memory, growth_ends_at_the_limit_and_is_told);
     tcase_add_test(memory, a_system_without_memory_refuses_the_write_and_is_told);

@@ -88,8 +88,12 @@ struct kevy_object {
     uint32_t flags;     /* the kind's own flags */
 } KEVY_OWNER_ALIGNED;
 
-/* Where a reactor's memory comes from, but for its queues and receive buffers: these are mapped,
- * for the kernel to share. Called from the reactor's thread alone, with `context`. */
+/*
+ * Where a reactor's memory comes from, but for its queues and receive buffers: these are mapped,
+ * for the kernel to share. Called from the reactor's thread alone, with `context`. What more
+ * threads than one have a hand in comes from malloc(3): a group, a pool of workers, a look-up and
+ * its addresses.
+ */
 struct kevy_allocator {
     void *(*allocate)(void *context, size_t size); /* as malloc(3): NULL when there is none */
     void (*release)(void *context, void *memory, size_t size);
