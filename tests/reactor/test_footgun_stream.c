@@ -304,7 +304,7 @@ static void open_kind(struct probe *opened, int kind)
         probe_unix(opened, &probe_events);
     } else {
         probe_init(opened, &probe_events);
-        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
         opened->peer = ends[1];
         QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&opened->stream, reactor, ends[0]), 0));
     }
