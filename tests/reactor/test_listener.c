@@ -40,6 +40,47 @@ START_TEST(one_request_accepts_every_connection)
 }
 END_TEST
 
+enum {
+    MANY = 32,
+};
+
+static struct kevy_listener many[MANY];
+static unsigned many_closes;
+
+static struct kevy_stream *accept_by_index(struct kevy_listener *from)
+{
+    struct probe *probe = &probes[from - many];
+
+    probe_init(probe, &probe_events);
+    return &probe->stream;
+}
+
+static void many_closed(struct kevy_listener *from)
+{
+    (void)from;
+    many_closes++;
+}
+
+START_TEST(many_listeners_serve_on_one_loop)
+{
+    struct kevy_listener_options options = {
+        .address = "127.0.0.1", .accept = accept_by_index, .close = many_closed};
+
+    for (unsigned index = 0; index < MANY; index++)
+        ck_assert_int_eq(kevy_listener_open(&many[index], reactor, &options), 0);
+    for (unsigned index = MANY; index-- > 0;)
+        clients[index] = plain_connect(kevy_listener_port(&many[index]));
+    for (unsigned index = 0; index < MANY; index++) {
+        TURN_UNTIL(probes[index].log_end != NULL && probes[index].log_end != probes[index].log);
+        echo_check(clients[index], &probes[index]);
+        ck_assert_uint_eq(kevy_listener_connections(&many[index]), 1);
+        kevy_listener_close(&many[index]);
+    }
+    end_all(MANY, MANY);
+    TURN_UNTIL(many_closes == MANY);
+}
+END_TEST
+
 static int client_six(uint16_t port)
 {
     struct sockaddr_in6 six = {
@@ -275,6 +316,7 @@ Suite *test_suite(void)
     tcase_set_timeout(listen, 20);
     tcase_add_test(listen, port_0_is_answered_with_the_port_that_the_kernel_picked);
     tcase_add_test(listen, one_request_accepts_every_connection);
+    tcase_add_test(listen, many_listeners_serve_on_one_loop);
     add_ipv6(listen);
     tcase_add_test(listen, what_cannot_be_listened_on_is_refused_and_leaves_nothing);
     tcase_add_test(listen, an_adopted_listening_socket_serves);

@@ -4,6 +4,10 @@
 
 #include "reactor_test.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <pthread.h>
 
 enum {
@@ -175,7 +179,7 @@ static void tally_teardown(void)
     ck_assert(!called_elsewhere);
 }
 
-START_TEST(all_memory_comes_from_the_allocator_and_goes_back_to_it)
+START_TEST(what_comes_from_the_allocator_goes_back_to_it)
 {
     static const char text[30000];
 
@@ -185,6 +189,60 @@ START_TEST(all_memory_comes_from_the_allocator_and_goes_back_to_it)
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probes[0].stream, text, sizeof text), 0));
     abort_all(1);
     tally_teardown();
+}
+END_TEST
+
+/* What malloc(3) has given out in all; nothing where it does not say. */
+static size_t malloc_bytes(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+/* An allocator that is not malloc(3). */
+static _Alignas(64) uint8_t store[4 << 20];
+static size_t stored;
+
+static void *store_allocate(void *context, size_t size)
+{
+    void *memory = store + stored;
+
+    (void)context;
+    if (size > sizeof store - stored)
+        return NULL;
+    stored += (size + 63) / 64 * 64;
+    return memory;
+}
+
+static void store_release(void *context, void *memory, size_t size)
+{
+    (void)context;
+    (void)memory;
+    (void)size;
+}
+
+START_TEST(nothing_comes_from_malloc_where_there_is_an_allocator)
+{
+    static const struct kevy_allocator own = {store_allocate, store_release, NULL};
+    static const char text[30000];
+    struct kevy_reactor *other;
+    size_t before = malloc_bytes();
+    int fd;
+
+    ck_assert_int_eq(kevy_reactor_create(&other, &(struct kevy_reactor_options){.allocator = &own}),
+                     0);
+    probe_init(&probes[0], &probe_events);
+    tcp_pair(&fd, &probes[0].peer);
+    ck_assert_int_eq(kevy_stream_adopt(&probes[0].stream, other, fd), 0);
+    ck_assert_int_eq(kevy_stream_send(&probes[0].stream, text, sizeof text), 0);
+    ck_assert_int_eq(kevy_reactor_run_once(other, 0), 1);
+    ck_assert_uint_gt(stored, sizeof text);
+    ck_assert_uint_eq(malloc_bytes(), before);
+    ck_assert_uint_eq(kevy_reactor_destroy(other), 1);
+    close(probes[0].peer);
 }
 END_TEST
 
@@ -366,7 +424,8 @@ Suite *test_suite(void)
     tcase_add_test(counters,
                    the_longest_turn_is_measured_where_asked_for_and_no_wait_is_part_of_it);
     suite_add_tcase(suite, counters);
-    tcase_add_test(memory, all_memory_comes_from_the_allocator_and_goes_back_to_it);
+    tcase_add_test(memory, what_comes_from_the_allocator_goes_back_to_it);
+    tcase_add_test(memory, nothing_comes_from_malloc_where_there_is_an_allocator);
     tcase_add_test(memory, an_allocator_that_refuses_fails_creation_and_leaves_nothing);
     tcase_add_test(memory, creation_fails_cleanly_at_every_allocation);
     tcase_add_test(memory, the_allocator_is_called_on_the_thread_of_the_loop_alone);

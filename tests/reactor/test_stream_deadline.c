@@ -83,6 +83,30 @@ START_TEST(receiving_puts_idle_off)
 }
 END_TEST
 
+START_TEST(sending_puts_idle_off)
+{
+    char byte;
+
+    open_with(&probe_events);
+    limit(KEVY_DEADLINE_IDLE, MS(20));
+    for (uint64_t end_ns = clock_ns() + MS(60); clock_ns() < end_ns;) {
+        uint64_t before_ns = clock_ns();
+
+        QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), 0));
+        turn_now();
+        (void)peer_read(probe.peer, &byte, 1);
+        if (clock_ns() - before_ns > MS(15))
+            break; /* the machine stood still: what follows proves nothing */
+        ck_assert_uint_eq(probe.timeouts, 0);
+    }
+    not_before_ns = 0;
+    TURN_UNTIL(probe.timeouts);
+    ck_assert_uint_eq(probe.count, 0);
+    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_IDLE], 1);
+    probe_abort();
+}
+END_TEST
+
 START_TEST(activity_costs_no_more_than_a_look_once_a_period)
 {
     struct kevy_reactor_stats stats;
@@ -408,6 +432,7 @@ Suite *test_suite(void)
     tcase_add_test(deadlines, idle_passes_when_nothing_is_received_or_sent);
     tcase_add_test(deadlines, phase_passes_whatever_happens);
     tcase_add_test(deadlines, receiving_puts_idle_off);
+    tcase_add_test(deadlines, sending_puts_idle_off);
     tcase_add_test(deadlines, activity_costs_no_more_than_a_look_once_a_period);
     tcase_add_test(deadlines, limits_are_set_moved_and_passed_without_a_request_to_the_kernel);
     tcase_add_test(deadlines, a_deadline_that_moved_on_is_refiled_and_does_not_fire);
