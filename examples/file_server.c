@@ -6,7 +6,6 @@
  */
 #include "serve.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,8 +42,7 @@ static void file_done(struct kevy_file_range *file, struct kevy_stream *stream, 
 static const char *ask(struct kevy_stream *stream, struct kevy_file_range *file, char *line)
 {
     /* 0x0A: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS. A named pipe is not waited for. */
-    struct kevy_open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE,
-                                .resolve = 0x0A};
+    struct kevy_open_how how = {.flags = O_CLOEXEC | O_NONBLOCK | O_LARGEFILE, .resolve = 0x0A};
     char *name = strchr(line, ' '), *version = name ? strchr(++name, ' ') : NULL;
     bool head_only = !strncmp(line, "HEAD ", 5);
     struct stat status;
@@ -58,7 +56,9 @@ static const char *ask(struct kevy_stream *stream, struct kevy_file_range *file,
     name = name[1] ? name + 1 : "index.html";
     file->fd = (int)syscall(SYS_openat2, folder, name, &how, sizeof how);
     if (file->fd < 0)
-        return errno == EXDEV || errno == EACCES ? "403 Forbidden" : "404 Not Found";
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? "503 Service Unavailable"
+               : errno == EXDEV || errno == EACCES                   ? "403 Forbidden"
+                                                                     : "404 Not Found";
     if (fstat(file->fd, &status) || !S_ISREG(status.st_mode))
         return close(file->fd), "403 Forbidden";
     file->length = (uint64_t)status.st_size;

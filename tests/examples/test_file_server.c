@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define BIG         (5U << 20)
@@ -455,6 +457,32 @@ START_TEST(a_client_has_its_time_for_the_head_and_as_much_as_it_takes_for_the_bo
 }
 END_TEST
 
+/* Few descriptors, and clients that say nothing until the last of them is taken. */
+START_TEST(a_file_that_cannot_be_opened_now_is_not_said_to_be_none)
+{
+    enum { DESCRIPTORS = 24 };
+    static struct peer silent[DESCRIPTORS];
+    struct rlimit few = {.rlim_cur = DESCRIPTORS, .rlim_max = RLIM_INFINITY}, before;
+
+    stop();
+    strcpy(base + strlen(base) - 6, "XXXXXX");
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    start();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (unsigned i = 0; i < DESCRIPTORS; i++)
+        peer_dial(&silent[i]);
+    while (server_descriptors() < DESCRIPTORS + 2) /* "." and ".." are counted, too */
+        sched_yield();
+    peer = silent[0];
+    peer_say(&peer, "GET /1 HTTP/1.1\r\n\r\n");
+    expect_refusal(503);
+    for (unsigned i = 1; i < DESCRIPTORS; i++)
+        close(silent[i].fd);
+}
+END_TEST
+
 START_TEST(descriptors_do_not_leak)
 {
     unsigned before, after = 0;
@@ -528,6 +556,7 @@ Suite *test_suite(void)
     tcase_add_test(serving, a_client_that_has_ended_its_side_is_answered);
     tcase_add_test(serving, a_slow_reader_gets_all_of_it);
     tcase_add_test(serving, drain_finishes_what_is_being_sent);
+    tcase_add_test(serving, a_file_that_cannot_be_opened_now_is_not_said_to_be_none);
     tcase_add_test(serving, descriptors_do_not_leak);
     tcase_add_test(serving, a_file_of_5_gib_is_told_and_begun);
     tcase_add_test(serving, a_file_that_shrinks_on_the_way_does_not_look_complete);
