@@ -10,11 +10,6 @@
  *     GET, DELETE, HEAD   its head comes back as text (to HEAD only that text's length)
  *     OPTIONS             the list of methods
  *
- * An echo does not begin at once. Its first EXCHANGE_HELD_MAX bytes are held until the body is
- * complete or larger than that: as long as nothing has been said, a malformed, late or missing end
- * of the body can still be answered with what it deserves. After that the connection can only be
- * closed.
- *
  * A client that does not read its answers is not read from: above HOLD_MARK queued bytes the stream
  * holds itself. The queue's own high mark lies so far above that one buffer of pipelined requests
  * never meets it.
@@ -38,6 +33,13 @@ enum connection_mode {
     CONNECTION_CLOSES,   /* the last answer is given: what still comes is not looked at */
 };
 
+/* What of a request is waited for, each part with a time limit of its own. */
+enum connection_part {
+    PART_NONE,
+    PART_HEAD, /* all of it */
+    PART_BODY, /* a stride of it at a time */
+};
+
 struct connection {
     struct kevy_stream stream;
     struct server *server;
@@ -45,14 +47,22 @@ struct connection {
     struct exchange
         *exchange; /* from the first byte of a head until its answer begins, else NULL */
     struct request request;
+    uint64_t received; /* bytes, when the body's limit began */
     uint32_t requests;
     uint8_t mode;    /* enum connection_mode */
+    uint8_t limited; /* enum connection_part */
     bool stays;      /* the client may send another request after this one */
     bool http_1_0;   /* of this request */
-    bool head_timed; /* the header deadline is set */
 };
 
 /* A stream for a client to be accepted, NULL when there is no memory. */
 struct kevy_stream *connection_create(struct server *server);
+
+/* Ends the connection once everything queued is sent, or now. */
+void connection_let_go(struct connection *connection);
+void connection_abort(struct connection *connection);
+
+/* Gives the exchange back. Idempotent. */
+void connection_release_exchange(struct connection *connection);
 
 #endif

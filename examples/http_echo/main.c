@@ -27,8 +27,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define REQUESTS_MAX 1000000
-
 /* What the whole program is about. */
 struct program {
     struct options options;
@@ -54,13 +52,14 @@ static void fill_server_options(struct program *program)
     const struct options *options = &program->options;
 
     program->server_options = (struct server_options){
-        .address = options->address,
+        .address = strcmp(options->address, "::") == 0 ? NULL : options->address,
         .port = (uint16_t)options->port,
         .reuse_port = options->threads > 1,
         .connections_max = (uint32_t)options->max_connections,
-        .requests_max = REQUESTS_MAX,
+        .requests_max = (uint32_t)options->max_requests,
         .idle_ns = options->idle_ns,
         .header_ns = options->header_ns,
+        .body_ns = options->body_ns,
         .write_ns = options->write_ns,
         .limits = REQUEST_LIMITS,
     };
@@ -211,19 +210,24 @@ static int probe_port(struct program *program)
     return error;
 }
 
-/* Drains at the first signal, or when a thread ends by itself, and returns when all have ended. */
-static void wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
+/*
+ * Drains at the first signal, or when a thread ends by itself, and returns when all have ended: true
+ * when a second signal left them no time. A SIGUSR1 that is not from a thread means nothing.
+ */
+static bool wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
 {
-    bool draining = false;
+    bool draining = false, stopped = false;
 
     while (atomic_load(&program->ended) < program->options.threads) {
         int number = 0;
         sigwait(signals, &number);
-        if (draining && number != SIGUSR1)
-            _exit(1);
-        kevy_group_drain(group, program->options.drain_ns);
+        if (number == SIGUSR1 && atomic_load(&program->ended) == 0)
+            continue;
+        stopped |= draining && number != SIGUSR1;
+        kevy_group_drain(group, stopped ? 0 : program->options.drain_ns);
         draining = true;
     }
+    return stopped;
 }
 
 static int serve_group(struct program *program)
@@ -237,6 +241,7 @@ static int serve_group(struct program *program)
     };
     sigset_t signals;
     int error = probe_port(program);
+    bool stopped;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -248,10 +253,10 @@ static int serve_group(struct program *program)
     if (error)
         return report(program, error);
     say_serving(program, program->server_options.port);
-    wait_for_end(program, group, &signals);
+    stopped = wait_for_end(program, group, &signals);
     error = kevy_group_join(group);
     program->left = error > 0 ? (uint32_t)error : 0;
-    return error < 0 ? report(program, error) : 0;
+    return error < 0 ? report(program, error) : stopped;
 }
 
 static int serve(struct program *program)

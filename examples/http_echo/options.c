@@ -69,7 +69,7 @@ static bool store_address(const struct option *option, void *field, const char *
 
 static const struct option table[] = {
     {"address", "A", store_address, FIELD(address), "127.0.0.1", 0, 0,
-     "numeric address to serve on; 0.0.0.0 or :: for all"},
+     "numeric address to serve on; :: for every one"},
     {"port", "N", store_number, FIELD(port), "8080", 0, 65535,
      "port to serve on; 0 lets the system choose"},
     {"threads", "N", store_number, FIELD(threads), "1", 1, 256,
@@ -80,10 +80,14 @@ static const struct option table[] = {
      "largest request line with header accepted"},
     {"max-connections", "N", store_number, FIELD(max_connections), "0", 0, UINT32_MAX,
      "connections at once on a thread; 0 for what the descriptors allow"},
+    {"max-requests", "N", store_number, FIELD(max_requests), "1000000", 1, UINT32_MAX,
+     "requests on one connection"},
     {"idle-timeout", "SECONDS", store_seconds, FIELD(idle_ns), "60", 0, DAY,
      "nothing received and nothing sent"},
     {"header-timeout", "SECONDS", store_seconds, FIELD(header_ns), "10", 0, DAY,
      "from the first byte of a request to the end of its header"},
+    {"body-timeout", "SECONDS", store_seconds, FIELD(body_ns), "30", 0, DAY,
+     "for each further KiB of a body"},
     {"write-timeout", "SECONDS", store_seconds, FIELD(write_ns), "30", 0, DAY,
      "answers waiting, and the client takes none of them"},
     {"drain-timeout", "SECONDS", store_seconds, FIELD(drain_ns), "30", 0, DAY,

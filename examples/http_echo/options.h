@@ -18,8 +18,10 @@ struct options {
     uint64_t max_body;
     uint64_t max_header;
     uint64_t max_connections;
+    uint64_t max_requests;
     uint64_t idle_ns;
     uint64_t header_ns;
+    uint64_t body_ns;
     uint64_t write_ns;
     uint64_t drain_ns;
     bool help; /* was asked for: the rest does not matter */

@@ -26,13 +26,14 @@
 struct connection;
 
 struct server_options {
-    const char *address;      /* numeric */
+    const char *address;      /* numeric; NULL: every address, IPv4 and IPv6 */
     uint16_t port;            /* 0: the kernel picks one */
     bool reuse_port;          /* other servers of this process listen on the port too */
     uint32_t connections_max; /* at once; 0: as many as there are descriptors */
     uint32_t requests_max;    /* on one connection */
     uint64_t idle_ns;         /* without a byte received or sent */
     uint64_t header_ns;       /* from the first byte of a head to its last */
+    uint64_t body_ns;         /* for each further kibibyte of a body */
     uint64_t write_ns;        /* with the client taking none of its answer */
     struct request_limits limits;
 };
@@ -49,7 +50,7 @@ struct server_counters {
     uint64_t bytes_out;
 };
 
-/* Bytes of an echo that are kept until the answer begins: see connection.h. */
+/* Bytes of an echo that are kept until the answer begins: see answer.h. */
 #define EXCHANGE_HELD_MAX 2048
 
 /*
