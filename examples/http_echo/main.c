@@ -211,8 +211,8 @@ static int probe_port(struct program *program)
 }
 
 /*
- * Drains at the first signal, or when a thread ends by itself, and returns when all have ended: true
- * when a second signal left them no time. A SIGUSR1 that is not from a thread means nothing.
+ * Drains at the first signal, or when a thread ends by itself, and returns when all have ended,
+ * true when a second signal left them no time. A SIGUSR1 that is not from a thread means nothing.
  */
 static bool wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
 {

@@ -6,10 +6,12 @@
 #include "server_process.h"
 #include "support.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTIONS         64U
@@ -53,6 +55,26 @@ static void server_start_counted(struct server_process *server)
     unsetenv("LD_PRELOAD");
 }
 
+/*
+ * A recv ends after so many bytes, wherever that is in a request: all connections may come to hold
+ * one that is cut at the same time. Here they do so at once.
+ */
+static void warm_up_with_cut_requests(const struct server_process *server, struct clients *clients)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server->port)};
+    int fds[CONNECTIONS];
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(connect(fds[i], (struct sockaddr *)&address, sizeof address), 0);
+        ck_assert_int_eq(send(fds[i], "GET", 3, MSG_NOSIGNAL), 3);
+    }
+    ck_assert_int_eq(clients_run(clients, 1), 0); /* behind which all of them have been read */
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+}
+
 START_TEST(a_request_allocates_nothing)
 {
     const uint64_t *counter = counter_open();
@@ -62,6 +84,7 @@ START_TEST(a_request_allocates_nothing)
 
     server_start_counted(&server);
     ck_assert_int_eq(clients_open(&clients, server.port, CONNECTIONS, &protocol_http, NULL), 0);
+    warm_up_with_cut_requests(&server, &clients);
     /* All connections at once is the most that will ever be in use. */
     clients.in_step = true;
     ck_assert_int_eq(clients_run(&clients, WARM_UP_REQUESTS), 0);
