@@ -6,12 +6,14 @@
  * callback that runs, the user's kept buffers and the entries of queues; with the last one the
  * buffer is staged for the kernel, and the loop publishes what was staged once a turn.
  *
- * Runs. One recv fills buffers for as long as there is data: 33 of them where the kernel asks the
- * socket anew for each (measured on 6.18), which lets a flood delay everybody else. From 6.17 on a
- * recv can be told to end after so many bytes, and then it may also fill several buffers at once (a
- * bundle): a run is RUN_BYTES in few completions, and the recv is armed again behind those of
- * others. Bundles without that limit, 6.10 to 6.16, are not used: a run would be megabytes, and
- * some of those kernels mix up the order of the buffers (liburing issue 1409).
+ * Runs. One recv fills buffers for as long as there is data: 33 of them before others have their
+ * turn (measured on 6.18), all of the pool on 6.1. From 6.17 on a recv can be told to end after so
+ * many bytes, and then it may also fill several buffers at once (a bundle): a run is RUN_BYTES in
+ * few completions, and the recv is armed again behind those of others. Bundles without that limit,
+ * 6.10 to 6.16, are not used: a run would be megabytes, and some of those kernels mix up the order
+ * of the buffers (liburing issue 1409). Without a limit there are no runs while somebody is
+ * starved: each recv fills one buffer, or the first of several floods would take the whole pool
+ * every time, and the others nothing.
  *
  * Invariants. At most half of the pool is kept beyond a read callback: beyond that, keeping copies.
  * So a stream that hoards takes half of the pool at worst, and the other half goes on serving.
@@ -26,7 +28,8 @@
 
 /* Starved streams read on when this part of the pool is back. */
 #define FEED_DIVISOR 8U
-/* Buffers that a multishot fills in one go: 32 retries and the first (measured on 6.18). */
+/* Buffers that a multishot without a limit fills in one go: 32 retries and the first (measured on
+ * 6.18). */
 #define RUN_BUFFERS 33U
 /* What a stream receives before others have their turn; the default high mark of a queue, too. */
 #define RUN_BYTES 65536U
@@ -64,7 +67,7 @@ static void runs_choose(struct kevy_reactor *reactor, uint32_t count, uint32_t s
 {
     uint32_t buffers = RUN_BYTES / size;
 
-    reactor->run_buffers = RUN_BUFFERS;
+    reactor->run_buffers = 1; /* of a starved stream, see recv_prepare() */
     if (!run_limit_known(reactor))
         return;
     if (buffers > count / RUN_DIVISOR)
@@ -208,6 +211,14 @@ static uint32_t less_run(uint32_t buffers, uint32_t run)
     return buffers > run ? buffers - run : 0;
 }
 
+/* What a starved stream takes in one go. */
+static uint32_t run_of(const struct kevy_stream *stream)
+{
+    if (stream_has(stream, STREAM_DESCRIPTORS | STREAM_FILE))
+        return RUN_BUFFERS;
+    return stream->object.reactor->run_buffers;
+}
+
 /* Arms as many of them as the buffers allow, here, in their order: the pending list would turn it
  * round. */
 static uint32_t streams_feed(struct kevy_reactor *reactor, uint32_t buffers)
@@ -218,7 +229,7 @@ static uint32_t streams_feed(struct kevy_reactor *reactor, uint32_t buffers)
         pool_forget(stream);
         stream->object.flags |= STREAM_POLL_FIRST;
         stream_recv_adjust(stream);
-        buffers = less_run(buffers, reactor->run_buffers);
+        buffers = less_run(buffers, run_of(stream));
     }
     return buffers;
 }

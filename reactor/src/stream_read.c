@@ -181,10 +181,29 @@ void stream_read_continue(struct kevy_stream *stream)
         end_tell(stream);
 }
 
+static void recv_prepare(const struct kevy_stream *stream, struct kevy_sqe *sqe,
+                         uint16_t recv_flags)
+{
+    const struct kevy_reactor *reactor = stream->object.reactor;
+
+    if (stream_has(stream, STREAM_READ_ONCE)) {
+        kevy_prep_read_select(sqe, stream->fd, POOL_GROUP, 0, KEVY_OFFSET_CURRENT);
+    } else if (stream_has(stream, STREAM_FILE)) {
+        kevy_prep_read_multishot(sqe, stream->fd, POOL_GROUP, KEVY_OFFSET_CURRENT);
+    } else if (stream_has(stream, STREAM_DESCRIPTORS)) {
+        stream_descriptors_recv(sqe, stream->fd, recv_flags);
+    } else if (reactor->run_bytes == 0 && reactor->feeding) {
+        kevy_prep_recv_select(sqe, stream->fd, POOL_GROUP, 0, 0);
+        sqe->ioprio |= recv_flags;
+    } else {
+        kevy_prep_recv_multishot_limit(sqe, stream->fd, POOL_GROUP, 0, reactor->run_bytes,
+                                       recv_flags | reactor->run_flags);
+    }
+}
+
 static void recv_arm(struct kevy_stream *stream)
 {
     struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_RECV);
-    const struct kevy_reactor *reactor = stream->object.reactor;
     uint16_t recv_flags = 0;
 
     if (sqe == NULL) {
@@ -192,17 +211,9 @@ static void recv_arm(struct kevy_stream *stream)
         return;
     }
     /* Whoever polls first is served in the order of the queue, who does not at once. */
-    if (stream_has(stream, STREAM_POLL_FIRST) || reactor->feeding)
+    if (stream_has(stream, STREAM_POLL_FIRST) || stream->object.reactor->feeding)
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
-    if (stream_has(stream, STREAM_READ_ONCE))
-        kevy_prep_read_select(sqe, stream->fd, POOL_GROUP, 0, KEVY_OFFSET_CURRENT);
-    else if (stream_has(stream, STREAM_FILE))
-        kevy_prep_read_multishot(sqe, stream->fd, POOL_GROUP, KEVY_OFFSET_CURRENT);
-    else if (stream_has(stream, STREAM_DESCRIPTORS))
-        stream_descriptors_recv(sqe, stream->fd, recv_flags);
-    else
-        kevy_prep_recv_multishot_limit(sqe, stream->fd, POOL_GROUP, 0, reactor->run_bytes,
-                                       recv_flags | reactor->run_flags);
+    recv_prepare(stream, sqe, recv_flags);
     stream->object.flags &= ~STREAM_POLL_FIRST;
     stream->object.flags |= STREAM_RECV_ARMED;
     stream->object.in_flight++;

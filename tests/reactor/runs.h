@@ -10,7 +10,7 @@ static inline void runs_off(struct kevy_reactor *reactor)
 {
     reactor->run_bytes = 0;
     reactor->run_flags = 0;
-    reactor->run_buffers = 33;
+    reactor->run_buffers = 1;
 }
 
 #endif

@@ -266,6 +266,52 @@ START_TEST(footgun_3_a_starved_stream_is_not_armed_over_and_over)
 }
 END_TEST
 
+static unsigned singles, runs;
+
+static void starving_recv_count(const struct kevy_sqe *sqe)
+{
+    if (sqe->opcode != KEVY_OP_RECV || !reactor->feeding)
+        return;
+    if (sqe->ioprio & KEVY_RECV_MULTISHOT)
+        runs++;
+    else
+        singles++;
+}
+
+/*
+ * 47: on 6.1 a multishot takes the whole pool, if its socket has as much. Of several that starve
+ * together the first would do so each time, and the others get nothing.
+ */
+START_TEST(footgun_47_a_recv_without_a_limit_takes_one_buffer_while_others_starve)
+{
+    unsigned armed;
+
+    traffic_open((struct kevy_reactor_options){.buffer_count = 4, .buffer_size = 64});
+    runs_off(reactor);
+    traffic.on_request = starving_recv_count;
+    for (unsigned index = 0; index < 3; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        peer_write(probes[index].peer, data, 64 * 100);
+    }
+    TURN_UNTIL(all_have(3, 64 * 100));
+    ck_assert_uint_eq(runs, 0);
+    ck_assert_uint_gt(singles, 100);
+    turns(10);
+    for (unsigned index = 0; index < 3; index++) { /* the last single one of each */
+        peer_write_text(probes[index].peer, "x");
+        TURN_UNTIL(probes[index].count == 64 * 100 + 1);
+    }
+    turns(3);
+    armed = traffic.requests[KEVY_OP_RECV];
+    for (unsigned round = 2; round <= 20; round++) {
+        peer_write_text(probes[0].peer, "x");
+        TURN_UNTIL(probes[0].count == 64 * 100 + round);
+    }
+    ck_assert_uint_eq(traffic.requests[KEVY_OP_RECV], armed); /* by multishots again */
+    abort_all(3);
+}
+END_TEST
+
 /* 28: an enter of a deferring ring hands back twenty completions, or a few more, and says 0 or 1.
  */
 START_TEST(footgun_28_what_one_enter_does_not_hand_back_is_taken_before_the_loop_sleeps)
@@ -368,6 +414,7 @@ Suite *test_suite(void)
     tcase_add_test(queues, footgun_2_a_stream_that_an_overflow_ended_hears_what_comes_later);
     tcase_add_test(queues, footgun_2_signals_are_heard_though_an_overflow_ended_their_poll);
     tcase_add_test(queues, footgun_3_a_starved_stream_is_not_armed_over_and_over);
+    tcase_add_test(queues, footgun_47_a_recv_without_a_limit_takes_one_buffer_while_others_starve);
     suite_add_tcase(suite, queues);
 
     tcase_add_checked_fixture(wakes, setup, reactor_teardown);
