@@ -28,6 +28,7 @@ static struct {
     uint32_t count;
     uint64_t plan_most;
     uint64_t stories;
+    bool echo;
     bool quiet;
 } clients;
 
@@ -103,6 +104,8 @@ static void arrive(struct client *client)
     assert(story != NULL);
     story->references = 1;
     story->seed = ++clients.stories;
+    story->echo = clients.echo;
+    story->answer_seed = clients.echo ? story->seed : ~story->seed;
     socket->owner = client;
     socket->file.watcher = changed;
     client->socket = socket;
@@ -111,7 +114,7 @@ static void arrive(struct client *client)
     client->break_at = chance_one_in(4) ? chance_below(client->plan + 1) : UINT64_MAX;
     client->vanishes = chance_one_in(4);
     client->vanished = false;
-    client->half_closes = chance_one_in(2);
+    client->half_closes = !clients.echo || chance_one_in(2);
     client->pace_ns = chance_magnitude(100, 20000000);
     client->appetite = (uint32_t)chance_magnitude(1, PORTION_MAX);
     client->portion = (uint32_t)chance_magnitude(1, PORTION_MAX);
@@ -122,13 +125,14 @@ static void arrive(struct client *client)
 static int take(struct client *client)
 {
     static uint8_t bytes[PORTION_MAX];
+    struct story *story = client->story;
     int count = socket_read(client->socket, bytes, clients.quiet ? PORTION_MAX : client->appetite);
 
     if (count <= 0)
         return count;
-    pattern_check(bytes, (size_t)count, client->story->seed, client->story->answers, "client");
-    client->story->answers += (uint64_t)count;
-    EXPECT(client->story->answers <= client->story->sent, "more came back than was sent");
+    pattern_check(bytes, (size_t)count, story->answer_seed, story->answers, "client");
+    story->answers += (uint64_t)count;
+    EXPECT(story->answers <= (story->echo ? story->sent : story->promised), "too much comes back");
     return count;
 }
 
@@ -154,12 +158,38 @@ static int give(struct client *client)
 static void ended(struct client *client)
 {
     struct story *story = client->story;
+    uint64_t owed = story->echo ? story->sent : story->promised;
 
-    if (story->finished && !story->broken)
-        EXPECT(story->answers == story->sent, "the end came after %" PRIu64 " of %" PRIu64 " bytes",
-               story->answers, story->sent);
-    if (story->sent < client->plan || story->answers < story->sent)
+    if (!story->broken && (story->finished || !story->echo))
+        EXPECT(story->answers == owed, "the end came after %" PRIu64 " of %" PRIu64 " bytes",
+               story->answers, owed);
+    if (!story->finished)
         story->broken = true;
+    leave(client);
+}
+
+/* A server resets what it ends with an error, and who goes on sending after it has closed. */
+static void reset_explain(const struct story *story)
+{
+    EXPECT(!story->reset || story->reason != 0 || !story->finished,
+           "a client is reset for no reason");
+}
+
+void story_close(struct story *story, int reason)
+{
+    story->closed = true;
+    story->reason = reason;
+    reset_explain(story);
+}
+
+/* The connection was reset. */
+static void failed(struct client *client)
+{
+    struct story *story = client->story;
+
+    story->reset = !story->broken && !story->cut;
+    if (story->closed)
+        reset_explain(story);
     leave(client);
 }
 
@@ -185,12 +215,17 @@ static void connected_step(struct client *client)
     struct story *story = client->story;
     int got, gave;
 
+    story->cut |= client->socket->cut;
     if (client->vanished) {
         reset(client);
         return;
     }
     if (broken(client))
         return;
+    if (chance(CHANCE_NETWORK_RESETS)) {
+        story->cut = true;
+        socket_cut(client->socket);
+    }
     got = take(client);
     if (got == 0) {
         ended(client);
@@ -198,15 +233,13 @@ static void connected_step(struct client *client)
     }
     gave = got < 0 && got != -EAGAIN ? got : give(client);
     if ((got < 0 && got != -EAGAIN) || (gave < 0 && gave != -EAGAIN)) {
-        story->broken = true;
-        leave(client);
+        failed(client);
         return;
     }
-    if (story->sent == client->plan && !story->finished) {
-        if (client->half_closes || story->answers == story->sent) {
-            story->finished = true;
-            socket_shutdown(client->socket, SHUT_WR);
-        }
+    if (story->sent == client->plan && !story->finished &&
+        (client->half_closes || story->answers == story->sent)) {
+        story->finished = true;
+        socket_shutdown(client->socket, SHUT_WR);
     }
     if (got > 0 || gave > 0)
         hurry(client);
@@ -222,11 +255,12 @@ static void step(struct event *event)
         connected_step(client);
 }
 
-void clients_start(uint32_t count, uint16_t port, uint64_t plan_most)
+void clients_start(uint32_t count, uint16_t port, uint64_t plan_most, bool echo)
 {
     memset(&clients, 0, sizeof clients);
     clients.count = count < CLIENTS_MAX ? count : CLIENTS_MAX;
     clients.plan_most = plan_most;
+    clients.echo = echo;
     for (uint32_t i = 0; i < clients.count; i++) {
         clients.all[i].port = port;
         event_start(&clients.all[i].step, chance_below(BIRTH_NS), step);
@@ -267,6 +301,13 @@ void clients_quiet(void)
         else
             hurry(client);
     }
+}
+
+void clients_warn(void)
+{
+    for (uint32_t i = 0; i < clients.count; i++)
+        if (clients.all[i].story != NULL)
+            clients.all[i].story->cut = true;
 }
 
 void clients_stop(void)

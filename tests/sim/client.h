@@ -15,8 +15,9 @@
  * A story outlives the client and is shared with the stream at the other end: it says what may have
  * happened to the connection.
  *
- * Invariants. What a client reads is what it sent, in order, from the first byte on. If its
- * connection ends in good order and it has itself ended in good order, nothing is missing.
+ * Invariants. What a client reads is the pattern it expects, in order, from the first byte on: its
+ * own bytes from an echo, else those that the server has promised. If its connection ends in good
+ * order nothing is missing. A reset has a reason.
  */
 
 #include <stdbool.h>
@@ -27,11 +28,18 @@
 
 struct story {
     uint32_t references;
-    uint64_t seed;    /* of the pattern */
-    uint64_t sent;    /* by the client */
-    uint64_t answers; /* that came back to it */
-    bool finished;    /* it has shut its side down, all sent */
-    bool broken;      /* reset, vanished, or closed early: anything may be missing */
+    uint64_t seed;        /* of the pattern that the client sends */
+    uint64_t answer_seed; /* of the one that comes back: the same, or the server's own */
+    uint64_t sent;        /* by the client */
+    uint64_t promised;    /* by a server that answers with a pattern of its own */
+    uint64_t answers;     /* that came back */
+    bool echo;            /* what comes back is what was sent */
+    bool finished;        /* the client has shut its side down, all sent */
+    bool broken;          /* cut short by either end: anything may be missing */
+    bool cut;             /* by the network */
+    bool reset;           /* the client has seen a reset that is yet to be explained */
+    bool closed;          /* the server's stream has had its last callback ... */
+    int reason;           /* ... with this reason */
 };
 
 struct client {
@@ -50,7 +58,7 @@ struct client {
 };
 
 /* The clients of a scenario connect to `port` until the world is quiet. */
-void clients_start(uint32_t count, uint16_t port, uint64_t plan_most);
+void clients_start(uint32_t count, uint16_t port, uint64_t plan_most, bool echo);
 
 /* True when no client is left. */
 bool clients_over(void);
@@ -59,12 +67,18 @@ void clients_describe(void);
 /* The world becomes quiet: those that vanished are reported dead, the others hurry. */
 void clients_quiet(void);
 
+/* Resets need no further explanation: the server is about to be destroyed. */
+void clients_warn(void);
+
 /* Ends whoever is left, at the end of the seed. */
 void clients_stop(void);
 
 /* The story of the connection whose other end has descriptor `fd`. */
 struct story *story_of(int fd);
 struct story *story_hold(struct story *story);
+
+/* The stream at the other end has been closed. */
+void story_close(struct story *story, int reason);
 void story_drop(struct story *story);
 
 #endif

@@ -11,6 +11,7 @@
 #include "verdict.h"
 
 unsigned quiet_calls;
+static struct link *first;
 static uint32_t open_count;
 
 struct link *link_of(struct kevy_stream *stream)
@@ -63,6 +64,7 @@ static void ended(struct kevy_stream *stream)
         link->manner->end(link);
     else
         QUIETLY(kevy_stream_close(stream));
+    link->limited = true; /* the queue has to move while a stream closes */
 }
 
 static void drained(struct kevy_stream *stream)
@@ -74,12 +76,20 @@ static void drained(struct kevy_stream *stream)
         link->manner->drain(link);
 }
 
+static void timed_out(struct kevy_stream *stream, enum kevy_deadline deadline)
+{
+    struct link *link = called(stream, "timeout");
+
+    EXPECT(link->manner->timeout != NULL, "a deadline that nobody has set passes");
+    link->manner->timeout(link, deadline);
+}
+
 /* What ends a stream against its will has happened to its connection. */
 static void reason_check(const struct link *link, int reason)
 {
-    if (reason == 0 || link->excused || link->story == NULL || link->story->broken)
+    if (reason == 0 || link->story == NULL || link->story->broken || link->story->cut)
         return;
-    EXPECT(reason != -ECONNRESET && reason != -EPIPE && reason != -ETIMEDOUT,
+    EXPECT(reason != -ECONNRESET && reason != -EPIPE && (reason != -ETIMEDOUT || link->limited),
            "a stream ends with %d for no reason", reason);
     EXPECT(reason != -ENOBUFS || !chance_is_quiet(), "a stream ends for want of memory");
 }
@@ -92,23 +102,39 @@ static void closed(struct kevy_stream *stream, int reason)
     reason_check(link, reason);
     if (link->manner->close != NULL)
         link->manner->close(link, reason);
-    if (link->story != NULL)
+    if (link->story != NULL) {
+        story_close(link->story, reason);
         story_drop(link->story);
+    }
+    if (link->next != NULL)
+        link->next->previous = link->previous;
+    if (link->previous != NULL)
+        link->previous->next = link->next;
+    else
+        first = link->next;
     memset(link, 0xDB, sizeof *link);
     free(link);
     open_count--;
 }
 
-static const struct kevy_stream_events events = {
-    .open = opened, .read = received, .end = ended, .drain = drained, .close = closed};
+static const struct kevy_stream_events events = {.open = opened,
+                                                 .read = received,
+                                                 .end = ended,
+                                                 .drain = drained,
+                                                 .timeout = timed_out,
+                                                 .close = closed};
 
-struct kevy_stream *link_make(const struct link_manner *manner)
+struct kevy_stream *link_make(const struct link_manner *manner, size_t size)
 {
-    struct link *link = calloc(1, sizeof *link);
+    struct link *link = calloc(1, size);
 
     if (link == NULL)
         return NULL;
     link->manner = manner;
+    link->next = first;
+    if (first != NULL)
+        first->previous = link;
+    first = link;
     open_count++;
     return kevy_stream_init(&link->stream, &events);
 }
@@ -118,8 +144,31 @@ uint32_t links_open(void)
     return open_count;
 }
 
+struct link *links_first(void)
+{
+    return first;
+}
+
+struct link *links_any(void)
+{
+    struct link *link = first;
+
+    if (link == NULL)
+        return NULL;
+    for (uint64_t skip = chance_below(open_count); skip > 0; skip--)
+        link = link->next;
+    return link;
+}
+
+void link_break(struct link *link)
+{
+    if (link->story != NULL)
+        link->story->broken = true;
+}
+
 void links_reset(void)
 {
+    first = NULL;
     open_count = 0;
     quiet_calls = 0;
 }

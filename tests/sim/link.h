@@ -25,23 +25,33 @@ struct link_manner {
     void (*read)(struct link *link, struct kevy_buffer *buffer);
     void (*end)(struct link *link); /* NULL: the library's own default */
     void (*drain)(struct link *link);
+    void (*timeout)(struct link *link, enum kevy_deadline deadline);
     void (*close)(struct link *link, int reason);
 };
 
 struct link {
     struct kevy_stream stream;
+    struct link *next;
+    struct link *previous;
     const struct link_manner *manner;
     struct story *story; /* NULL when the client was gone before `open` */
     uint64_t received;
-    uint64_t answered; /* bytes that it has queued; the scenario's */
     bool opened;
     bool ended;
-    bool excused; /* an error may end it: the scenario has seen one, or made one */
+    bool limited; /* it was closed, or limited, so that it may end with -ETIMEDOUT */
 };
 
-/* Memory for a stream, as kevy_listener_options.accept wants it. */
-struct kevy_stream *link_make(const struct link_manner *manner);
+/* Memory for a stream, as kevy_listener_options.accept wants it: `size` bytes that begin with a
+ * link. */
+struct kevy_stream *link_make(const struct link_manner *manner, size_t size);
 struct link *link_of(struct kevy_stream *stream);
+
+/* The live ones, newest first, and one of them by chance; NULL when there is none. */
+struct link *links_first(void);
+struct link *links_any(void);
+
+/* The server cuts the connection short, so that anything may be missing at the other end. */
+void link_break(struct link *link);
 
 /* Streams without their last callback. */
 uint32_t links_open(void);

@@ -40,9 +40,9 @@
 
 /* The low bits of the seed choose, so that a new scenario changes no other's seeds. */
 static const struct scenario *const scenarios[16] = {
-    &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo,
-    &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo,
-    &scenario_echo, &scenario_echo, &scenario_echo, &scenario_echo};
+    &scenario_echo, &scenario_mix, &scenario_mix,  &scenario_mix, &scenario_echo, &scenario_mix,
+    &scenario_mix,  &scenario_mix, &scenario_echo, &scenario_mix, &scenario_mix,  &scenario_mix,
+    &scenario_echo, &scenario_mix, &scenario_mix,  &scenario_mix};
 
 static struct kevy_reactor_options options;
 static uint64_t turns;
@@ -176,6 +176,10 @@ static void seed_run(uint64_t seed, uint64_t steps)
     if (!abruptly) {
         quiet_phase(reactor, scenario);
         end_check(reactor);
+    } else {
+        clients_warn();
+        if (scenario->abandon != NULL)
+            scenario->abandon();
     }
     EXPECT(kevy_reactor_destroy(reactor) == 0 || abruptly, "objects were left");
     EXPECT(links_open() == 0, "%u streams have not been closed", links_open());

@@ -234,9 +234,7 @@ static int accept_fault(struct socket *listener)
         return shortages[chance_below(sizeof shortages / sizeof *shortages)];
     if (!chance(CHANCE_ACCEPT_ABORTED))
         return 0;
-    listener = socket_accept(listener);
-    socket_abort(listener);
-    file_drop(&listener->file);
+    socket_refuse(socket_accept(listener));
     return -ECONNABORTED;
 }
 

@@ -142,8 +142,10 @@ static void request_end(struct request *request, int result)
 {
     request->result = result;
     request->state = REQUEST_DONE;
-    /* A multishot's completions come in order; so the last is late only where none came before. */
-    if (!request->inline_only && chance(CHANCE_COMPLETION_LATE))
+    /* An error of a socket is told once, to whoever asks first: who asks next must not be answered
+     * before. */
+    if (!request->inline_only && (result >= 0 || request->file == NULL) &&
+        chance(CHANCE_COMPLETION_LATE))
         request_delay(request);
     else
         request_answer(request);

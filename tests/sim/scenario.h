@@ -19,10 +19,13 @@ struct scenario {
     bool (*over)(void);
     /* Closes what is left, listeners above all. */
     void (*stop)(struct kevy_reactor *reactor);
+    /* Gives back what would be in the way of destroying the reactor as it is; NULL for nothing. */
+    void (*abandon)(void);
     /* Prints what is left, for the report of a stall. */
     void (*describe)(void);
 };
 
 extern const struct scenario scenario_echo;
+extern const struct scenario scenario_mix;
 
 #endif

@@ -28,8 +28,8 @@ static void forward(struct link *link, struct kevy_buffer *buffer)
     QUIETLY(error = kevy_stream_forward(&link->stream, buffer));
     EXPECT(error == 0 || error == -ENOBUFS || error == -EPIPE, "forward answers %d", error);
     /* Then the client's end does not mean that all has come back. */
-    if (error != 0 && link->story != NULL)
-        link->story->broken = true;
+    if (error != 0)
+        link_break(link);
 }
 
 static const struct link_manner manner = {.read = forward};
@@ -40,7 +40,7 @@ static struct kevy_stream *accepted(struct kevy_listener *listener)
     if (echo.connections_max != 0)
         EXPECT(kevy_listener_connections(listener) < echo.connections_max,
                "more connections than allowed");
-    return link_make(&manner);
+    return link_make(&manner, sizeof(struct link));
 }
 
 static void closed(struct kevy_listener *listener)
@@ -63,7 +63,7 @@ static void start(struct kevy_reactor *reactor)
     echo.listening = true;
     count = (uint32_t)chance_magnitude(1, 100);
     plan_most = chance_magnitude(100, 200000);
-    clients_start(count, kevy_listener_port(&echo.listener), plan_most);
+    clients_start(count, kevy_listener_port(&echo.listener), plan_most, true);
 }
 
 static void quiet(struct kevy_reactor *reactor)

@@ -245,6 +245,23 @@ void socket_abort(struct socket *socket)
     socket->reset_wanted = true;
 }
 
+void socket_cut(struct socket *socket)
+{
+    struct socket *peer = socket->peer;
+
+    if (peer != NULL)
+        reset_arrives(&peer->reset);
+    reset_arrives(&socket->reset);
+}
+
+void socket_refuse(struct socket *socket)
+{
+    if (socket->peer != NULL)
+        socket->peer->cut = true;
+    socket_abort(socket);
+    file_drop(&socket->file);
+}
+
 static void listening_remove(struct socket *socket)
 {
     struct socket **link = &sockets.listening;
@@ -253,10 +270,7 @@ static void listening_remove(struct socket *socket)
         link = &(*link)->next;
     *link = socket->next;
     while (socket->queue_first != NULL) {
-        struct socket *refused = socket_accept(socket);
-
-        socket_abort(refused);
-        file_drop(&refused->file);
+        socket_refuse(socket_accept(socket));
     }
 }
 

@@ -57,7 +57,8 @@ struct socket {
     int error;
     bool reset_wanted; /* SO_LINGER of 0 */
     bool read_shut;
-    bool deaf;                  /* nothing reaches it any more, and nobody is told */
+    bool cut;  /* the other end was given up by nobody but the network, or a shortage */
+    bool deaf; /* nothing reaches it any more, and nobody is told */
     struct socket *queue_first; /* of a listening one, to be accepted */
     struct socket *queue_next;
     uint32_t queue_count;
@@ -85,8 +86,14 @@ bool socket_more(const struct socket *socket);
 uint32_t socket_readable(const struct socket *socket);
 uint32_t socket_unacknowledged(const struct socket *socket);
 
-/* The other end gets a reset. */
+/* The other end gets a reset when this one is closed. */
 void socket_abort(struct socket *socket);
+
+/* Both ends get one, from nobody in particular. */
+void socket_cut(struct socket *socket);
+
+/* Closes an end that nobody has accepted. */
+void socket_refuse(struct socket *socket);
 
 void socket_listen(struct socket *socket, int backlog);
 

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * A server that does whatever streams allow, at any moment: sends, writes, pauses, holds back,
+ * keeps what it received, sets deadlines, shuts down, closes, aborts. What it sends is a pattern of
+ * its own.
+ *
+ * Invariants, beyond those of link.h and client.h: an accepted write reports once, before close,
+ * and with 0 unless the stream ended badly; -EAGAIN comes only at the high mark, and drain follows;
+ * kept buffers do not change; a deadline is never early, and at most two ticks and the turn late; a
+ * paused stream is not read from.
+ */
+#include "scenario.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chance.h"
+#include "client.h"
+#include "clock.h"
+#include "kernel.h"
+#include "link.h"
+#include "pattern.h"
+#include "verdict.h"
+
+enum {
+    KEPT_MAX = 32,
+    LENGTH_MAX = 40000,
+    PARTS_MAX = 5,
+    ACTIONS_MAX = 3,
+};
+
+#define TICK_NS (UINT64_C(1) << 20)
+
+struct mix_link {
+    struct link link;
+    uint32_t writes;      /* accepted, and not reported */
+    uint64_t moved_ns;    /* when bytes last came, or a write was last seen to move */
+    uint64_t set_ns[3];   /* when the deadline was set */
+    uint64_t limit_ns[3]; /* how long it lasts; 0: off */
+    bool paused;
+    bool drains; /* a write was answered -EAGAIN */
+};
+
+struct piece {
+    struct kevy_write write;
+    struct iovec parts[PARTS_MAX];
+    struct mix_link *owner;
+    uint8_t bytes[];
+};
+
+struct kept {
+    struct kevy_buffer buffer;
+    uint64_t seed; /* 0: nobody's */
+    uint64_t position;
+    bool used;
+};
+
+static struct {
+    struct kevy_listener listener;
+    struct kept kept[KEPT_MAX];
+    uint32_t mark_high;
+    bool quiet;
+} mix;
+
+static struct mix_link *mix_of(struct link *link)
+{
+    return (void *)link;
+}
+
+static void promise(struct mix_link *mine, uint64_t length)
+{
+    if (mine->link.story != NULL)
+        mine->link.story->promised += length;
+}
+
+static uint64_t answer_position(const struct mix_link *mine)
+{
+    return mine->link.story != NULL ? mine->link.story->promised : 0;
+}
+
+static uint64_t answer_seed(const struct mix_link *mine)
+{
+    return mine->link.story != NULL ? mine->link.story->answer_seed : 0;
+}
+
+/* What a write is answered when it is not taken. */
+static void refusal_check(struct mix_link *mine, int error)
+{
+    EXPECT(error == -EAGAIN || error == -EPIPE || error == -ENOBUFS, "a write answers %d", error);
+    if (error == -EAGAIN) {
+        EXPECT(kevy_stream_queued(&mine->link.stream) >= mine->link.stream.mark_high,
+               "-EAGAIN below the high mark");
+        mine->drains = true;
+    }
+}
+
+static void do_send(struct mix_link *mine)
+{
+    static uint8_t bytes[LENGTH_MAX];
+    size_t length = (size_t)chance_magnitude(0, LENGTH_MAX);
+    int error;
+
+    pattern_fill(bytes, length, answer_seed(mine), answer_position(mine));
+    QUIETLY(error = kevy_stream_send(&mine->link.stream, bytes, length));
+    memset(bytes, 0xDB, length);
+    if (error == 0)
+        promise(mine, length);
+    else
+        refusal_check(mine, error);
+}
+
+static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+{
+    struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
+    struct mix_link *mine = piece->owner;
+
+    EXPECT(quiet_calls == 0, "done came inside a call");
+    EXPECT(link_of(stream) == &mine->link && mine->writes > 0, "a write reports twice");
+    mine->writes--;
+    if (result == 0)
+        mine->moved_ns = clock_now();
+    memset(piece, 0xDB, sizeof *piece);
+    free(piece);
+}
+
+/* Cuts `length` bytes into some parts, of which some may be empty. */
+static void parts_cut(struct piece *piece, size_t length)
+{
+    uint32_t count = (uint32_t)chance_between(1, PARTS_MAX);
+    uint8_t *from = piece->bytes;
+
+    for (uint32_t part = 0; part < count; part++) {
+        size_t here = part + 1 < count ? (size_t)chance_below(length + 1) : length;
+
+        piece->parts[part] = (struct iovec){.iov_base = from, .iov_len = here};
+        from += here;
+        length -= here;
+    }
+    piece->write.count = count;
+}
+
+static void do_write(struct mix_link *mine)
+{
+    size_t length = (size_t)chance_magnitude(1, LENGTH_MAX);
+    struct piece *piece = calloc(1, sizeof *piece + length);
+    int error;
+
+    EXPECT(piece != NULL, "no memory");
+    pattern_fill(piece->bytes, length, answer_seed(mine), answer_position(mine));
+    parts_cut(piece, length);
+    piece->owner = mine;
+    piece->write.parts = piece->parts;
+    piece->write.done = piece_done;
+    QUIETLY(error = kevy_stream_write(&mine->link.stream, &piece->write));
+    if (error == 0) {
+        promise(mine, length);
+        mine->writes++;
+        return;
+    }
+    refusal_check(mine, error);
+    free(piece);
+}
+
+static void do_pause(struct mix_link *mine)
+{
+    QUIETLY(kevy_stream_pause(&mine->link.stream));
+    mine->paused = true;
+}
+
+static void do_resume(struct mix_link *mine)
+{
+    QUIETLY(kevy_stream_resume(&mine->link.stream));
+    mine->paused = false;
+}
+
+static void do_hold(struct mix_link *mine)
+{
+    struct link *target = chance_one_in(2) ? &mine->link : links_any();
+
+    if (mine->link.opened && target->opened)
+        QUIETLY(kevy_stream_hold(&mine->link.stream, &target->stream));
+}
+
+static void do_shutdown(struct mix_link *mine)
+{
+    QUIETLY((void)kevy_stream_shutdown(&mine->link.stream));
+}
+
+static void do_close(struct mix_link *mine)
+{
+    QUIETLY(kevy_stream_close(&mine->link.stream));
+    mine->link.limited = true;
+    mine->paused = false;
+}
+
+static void do_abort(struct mix_link *mine)
+{
+    link_break(&mine->link);
+    QUIETLY(kevy_stream_abort(&mine->link.stream));
+}
+
+static void do_deadline(struct mix_link *mine)
+{
+    enum kevy_deadline which = (enum kevy_deadline)chance_below(3);
+    uint64_t limit_ns = chance_one_in(3) ? 0 : chance_magnitude(1, KEVY_SECONDS(20));
+
+    QUIETLY(kevy_stream_deadline(&mine->link.stream, which, limit_ns));
+    mine->set_ns[which] = clock_now();
+    mine->limit_ns[which] = limit_ns;
+}
+
+static void do_marks(struct mix_link *mine)
+{
+    uint32_t high = (uint32_t)chance_magnitude(1, 100000);
+
+    QUIETLY(kevy_stream_marks(&mine->link.stream, (uint32_t)chance_below(high + 1), high));
+}
+
+static void action(struct mix_link *mine)
+{
+    static void (*const usual[])(struct mix_link *) = {
+        do_send, do_send, do_write, do_write, do_pause, do_resume, do_resume, do_hold,
+    };
+    static void (*const seldom[])(struct mix_link *) = {
+        do_shutdown, do_close, do_abort, do_deadline, do_deadline, do_marks,
+    };
+
+    if (!mine->link.opened)
+        return;
+    if (chance_one_in(30))
+        seldom[chance_below(sizeof seldom / sizeof *seldom)](mine);
+    else
+        usual[chance_below(sizeof usual / sizeof *usual)](mine);
+}
+
+/* Keeps the buffer for a while, instead of another that was kept. */
+static void keep(struct mix_link *mine, struct kevy_buffer *buffer)
+{
+    struct kept *kept = &mix.kept[chance_below(KEPT_MAX)];
+    int error = -ENOBUFS;
+
+    if (kept->used) {
+        if (kept->seed != 0)
+            pattern_check(kept->buffer.data, kept->buffer.length, kept->seed, kept->position,
+                          "kept");
+        QUIETLY(kevy_buffer_release(&kept->buffer));
+        kept->used = false;
+    }
+    if (buffer == NULL || mix.quiet)
+        return;
+    QUIETLY(error = kevy_buffer_retain(buffer, &kept->buffer));
+    EXPECT(error == 0 || error == -ENOBUFS, "retain answers %d", error);
+    kept->used = error == 0;
+    kept->seed = mine->link.story != NULL ? mine->link.story->seed : 0;
+    kept->position = mine->link.received - buffer->length;
+}
+
+static void received(struct link *link, struct kevy_buffer *buffer)
+{
+    struct mix_link *mine = mix_of(link);
+
+    EXPECT(!mine->paused, "a paused stream is read from");
+    mine->moved_ns = clock_now();
+    if (chance_one_in(8))
+        keep(mine, buffer);
+    if (mix.quiet)
+        return;
+    for (uint64_t count = chance_below(ACTIONS_MAX); count > 0; count--)
+        action(mine);
+}
+
+static void drained(struct link *link)
+{
+    struct mix_link *mine = mix_of(link);
+
+    EXPECT(mine->drains, "drain without -EAGAIN");
+    mine->drains = false;
+    if (!mix.quiet)
+        action(mine);
+}
+
+/* How late it may be: to the end of the tick it falls into, and what the turns themselves took. */
+static void deadline_check(const struct mix_link *mine, enum kevy_deadline which)
+{
+    uint64_t limit_ns = mine->limit_ns[which];
+    uint64_t since_ns = mine->set_ns[which];
+
+    EXPECT(limit_ns != 0, "a deadline passes that is off");
+    if (which == KEVY_DEADLINE_IDLE && mine->moved_ns > since_ns)
+        since_ns = mine->moved_ns;
+    EXPECT(clock_now() >= since_ns + limit_ns, "a deadline is early by %llu ns",
+           (unsigned long long)(since_ns + limit_ns - clock_now()));
+}
+
+static void timed_out(struct link *link, enum kevy_deadline which)
+{
+    struct mix_link *mine = mix_of(link);
+
+    deadline_check(mine, which);
+    mine->limit_ns[which] = 0;
+    if (which == KEVY_DEADLINE_WRITE || chance_one_in(3))
+        do_abort(mine);
+    else if (chance_one_in(2))
+        do_close(mine);
+}
+
+static void closed(struct link *link, int reason)
+{
+    struct mix_link *mine = mix_of(link);
+
+    EXPECT(mine->writes == 0, "%u writes have not reported", mine->writes);
+    (void)reason;
+}
+
+static const struct link_manner manner = {
+    .read = received, .drain = drained, .timeout = timed_out, .close = closed};
+
+static struct kevy_stream *accepted(struct kevy_listener *listener)
+{
+    struct kevy_stream *stream = link_make(&manner, sizeof(struct mix_link));
+
+    (void)listener;
+    mix_of(link_of(stream))->moved_ns = clock_now();
+    if (chance_one_in(4))
+        kevy_stream_marks(stream, mix.mark_high / 2, mix.mark_high);
+    return stream;
+}
+
+static void start(struct kevy_reactor *reactor)
+{
+    struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accepted};
+    uint64_t plan_most;
+    uint32_t count;
+
+    memset(&mix, 0, sizeof mix);
+    mix.mark_high = (uint32_t)chance_magnitude(1, 100000);
+    while (kevy_listener_open(&mix.listener, reactor, &options) < 0)
+        continue;
+    count = (uint32_t)chance_magnitude(1, 60);
+    plan_most = chance_magnitude(100, 200000);
+    clients_start(count, kevy_listener_port(&mix.listener), plan_most, false);
+}
+
+/* Between the turns, from outside of callbacks. */
+static void turned(struct kevy_reactor *reactor)
+{
+    struct link *link = links_any();
+
+    (void)reactor;
+    if (link != NULL && chance_one_in(2))
+        action(mix_of(link));
+    if (chance_one_in(16))
+        keep(NULL, NULL);
+    /* Nobody stays paused for good. */
+    if (link != NULL && mix_of(link)->paused)
+        do_resume(mix_of(link));
+}
+
+static void kept_release(void)
+{
+    for (int i = 0; i < KEPT_MAX; i++)
+        if (mix.kept[i].used)
+            QUIETLY(kevy_buffer_release(&mix.kept[i].buffer));
+    memset(mix.kept, 0, sizeof mix.kept);
+}
+
+static void quiet(struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    mix.quiet = true;
+    kept_release();
+    for (struct link *link = links_first(); link != NULL; link = link->next)
+        do_resume(mix_of(link));
+    clients_quiet();
+}
+
+static bool over(void)
+{
+    return clients_over() && links_open() == 0;
+}
+
+static void stop(struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    kept_release();
+    QUIETLY(kevy_listener_close(&mix.listener));
+}
+
+const struct scenario scenario_mix = {.name = "mix",
+                                      .start = start,
+                                      .turned = turned,
+                                      .quiet = quiet,
+                                      .over = over,
+                                      .stop = stop,
+                                      .abandon = kept_release,
+                                      .describe = clients_describe};
