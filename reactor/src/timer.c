@@ -119,10 +119,13 @@ void timers_run(struct kevy_reactor *reactor)
     deadlines_due(reactor);
 }
 
-/* Disarms every timer: their memory is the user's, who may touch it after the wheel is gone. */
+/* Disarms every timer: their memory is the user's, who may touch it after the wheel is gone. The
+ * deadlines too: nothing of them fires any more, and one that is past would keep the last turns, in
+ * which the kernel is waited for, from sleeping. */
 void timers_forget(struct kevy_reactor *reactor)
 {
     wheel_empty(&reactor->timers);
+    wheel_empty(&reactor->deadlines);
     reactor->timers_armed = 0;
 }
 

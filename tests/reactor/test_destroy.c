@@ -14,6 +14,7 @@ static struct kevy_work work;
 static struct probe probes[2];
 static unsigned fired, reports;
 static int pipes[2];
+static bool begun;
 static void (*then)(void); /* in the last callback of the poll */
 
 static void destroy(uint32_t left)
@@ -122,6 +123,44 @@ START_TEST(work_submitted_by_a_cancelled_completion_is_reported)
 }
 END_TEST
 
+/* Runs until a deadline of a millisecond is long past. */
+static int work_long(struct kevy_work *submitted)
+{
+    (void)submitted;
+    __atomic_store_n(&begun, true, __ATOMIC_RELEASE);
+    clock_pass(clock_ns() + KEVY_MILLISECONDS(20));
+    return 7;
+}
+
+static void count_turn(struct kevy_reactor *owner, void *context)
+{
+    (void)owner;
+    ++*(unsigned *)context;
+}
+
+START_TEST(destroying_sleeps_while_it_waits_whatever_deadlines_there_were)
+{
+    unsigned counted = 0;
+
+    reactor_setup_with(
+        &(struct kevy_reactor_options){.before_wait = count_turn, .context = &counted});
+    ck_assert_int_eq(kevy_workers_create(&workers, NULL), 0);
+    probe_tcp(&probes[0], &probe_events);
+    turn_now();
+    kevy_stream_deadline(&probes[0].stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(1));
+    work = (struct kevy_work){.run = work_long, .done = work_done};
+    ck_assert_int_eq(kevy_work_submit(&work, workers, reactor), 0);
+    while (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+        continue;
+    destroy(2);
+    ck_assert_uint_eq(reports, 1);
+    ck_assert_uint_lt(counted, 50);
+    kevy_workers_destroy(workers);
+    probe_peer_close(&probes[0]);
+    reactor_setup();
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("destroy");
@@ -132,6 +171,7 @@ Suite *test_suite(void)
     tcase_add_test(destroying, a_timer_started_in_a_last_callback_is_forgotten_too);
     tcase_add_test(destroying, a_stream_started_by_a_cancelled_completion_ends_as_well);
     tcase_add_test(destroying, work_submitted_by_a_cancelled_completion_is_reported);
+    tcase_add_test(destroying, destroying_sleeps_while_it_waits_whatever_deadlines_there_were);
     suite_add_tcase(suite, destroying);
     return suite;
 }
