@@ -143,9 +143,9 @@ static void request_end(struct request *request, int result)
     request->result = result;
     request->state = REQUEST_DONE;
     /* An error of a socket is told once, to whoever asks first: who asks next must not be answered
-     * before. */
+     * before. And buffers are told in the order in which they were taken. */
     if (!request->inline_only && (result >= 0 || request->file == NULL) &&
-        chance(CHANCE_COMPLETION_LATE))
+        (request->flags & KEVY_CQE_F_BUFFER) == 0 && chance(CHANCE_COMPLETION_LATE))
         request_delay(request);
     else
         request_answer(request);

@@ -34,10 +34,14 @@ enum {
 
 struct mix_link {
     struct link link;
-    uint32_t writes;      /* accepted, and not reported */
-    uint64_t moved_ns;    /* when bytes last came, or a write was last seen to move */
-    uint64_t set_ns[3];   /* when the deadline was set */
-    uint64_t limit_ns[3]; /* how long it lasts; 0: off */
+    uint32_t writes;          /* accepted, and not reported */
+    uint64_t moved_ns;        /* when bytes last came, or a write was last seen to move */
+    uint64_t set_ns[3];       /* when the deadline was set */
+    uint64_t limit_ns[3];     /* how long it lasts; 0: off */
+    struct kevy_timer resume; /* nobody stays paused for good */
+    uint64_t resume_ns;       /* when that is due, by the time of the turn in which it was set */
+    uint64_t latest_ns;       /* by the time at which it was set */
+    uint64_t busy_ns;         /* what the loop had spent awake when it was set */
     bool paused;
     bool drains; /* a write was answered -EAGAIN */
 };
@@ -162,16 +166,39 @@ static void do_write(struct mix_link *mine)
     free(piece);
 }
 
-static void do_pause(struct mix_link *mine)
-{
-    QUIETLY(kevy_stream_pause(&mine->link.stream));
-    mine->paused = true;
-}
-
 static void do_resume(struct mix_link *mine)
 {
     QUIETLY(kevy_stream_resume(&mine->link.stream));
+    QUIETLY(kevy_timer_stop(&mine->resume));
     mine->paused = false;
+}
+
+/* Never early; late to the end of the tick, and by what the loop spent awake meanwhile. */
+static void resume_fire(struct kevy_timer *timer)
+{
+    struct mix_link *mine = KEVY_CONTAINER_OF(timer, struct mix_link, resume);
+    uint64_t awake_ns = kernel_busy_ns() - mine->busy_ns;
+
+    EXPECT(quiet_calls == 0, "a timer fires inside a call");
+    EXPECT(mine->paused, "a timer fires that was stopped");
+    EXPECT(clock_now() >= mine->resume_ns, "a timer is early by %llu ns",
+           (unsigned long long)(mine->resume_ns - clock_now()));
+    EXPECT(clock_now() <= mine->latest_ns + TICK_NS + awake_ns, "a timer is late by %llu ns",
+           (unsigned long long)(clock_now() - mine->resume_ns));
+    do_resume(mine);
+}
+
+static void do_pause(struct mix_link *mine)
+{
+    uint64_t delay_ns = chance_magnitude(0, KEVY_SECONDS(1));
+
+    QUIETLY(kevy_stream_pause(&mine->link.stream));
+    mine->paused = true;
+    mine->busy_ns = kernel_busy_ns();
+    QUIETLY(kevy_timer_start(&mine->resume, kevy_stream_reactor(&mine->link.stream), delay_ns,
+                             resume_fire));
+    mine->latest_ns = clock_now() + delay_ns;
+    mine->resume_ns = kevy_reactor_now(kevy_stream_reactor(&mine->link.stream)) + delay_ns;
 }
 
 static void do_hold(struct mix_link *mine)
@@ -191,7 +218,6 @@ static void do_close(struct mix_link *mine)
 {
     QUIETLY(kevy_stream_close(&mine->link.stream));
     mine->link.limited = true;
-    mine->paused = false;
 }
 
 static void do_abort(struct mix_link *mine)
@@ -310,6 +336,7 @@ static void closed(struct link *link, int reason)
     struct mix_link *mine = mix_of(link);
 
     EXPECT(mine->writes == 0, "%u writes have not reported", mine->writes);
+    kevy_timer_stop(&mine->resume);
     (void)reason;
 }
 
@@ -352,9 +379,6 @@ static void turned(struct kevy_reactor *reactor)
         action(mix_of(link));
     if (chance_one_in(16))
         keep(NULL, NULL);
-    /* Nobody stays paused for good. */
-    if (link != NULL && mix_of(link)->paused)
-        do_resume(mix_of(link));
 }
 
 static void kept_release(void)
