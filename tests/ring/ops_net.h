@@ -81,14 +81,19 @@ static inline void sent(int fd, const char *text)
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
 }
 
-/* What `fd` holds is exactly `text`. */
+/* What comes on `fd` is exactly `text`: of a datagram, or in however many pieces. */
 static inline void received(int fd, const char *text)
 {
+    size_t length = strlen(text), got = 0;
     char bytes[256];
-    ssize_t got = recv(fd, bytes, sizeof bytes, 0);
 
-    ck_assert_int_eq(got, (int)strlen(text));
-    ck_assert_mem_eq(bytes, text, strlen(text));
+    while (got < length) {
+        ssize_t count = recv(fd, bytes + got, sizeof bytes - got, 0);
+        ck_assert_int_gt(count, 0);
+        got += (size_t)count;
+    }
+    ck_assert_uint_eq(got, length);
+    ck_assert_mem_eq(bytes, text, length);
 }
 
 #endif

@@ -233,8 +233,8 @@ START_TEST(provided_buffers_are_taken_and_removed)
     expect(1, 2);
     kevy_prep_remove_buffers(request(1), 8, 3);
     expect(1, 1);
-    kevy_prep_remove_buffers(request(1), 8, 4);
-    expect(1, -ENOENT);
+    kevy_prep_remove_buffers(request(1), 8, 100);
+    expect(1, -ENOENT); /* of one below 64 Linux 6.1 says that it has none, as if it were there */
 }
 END_TEST
 

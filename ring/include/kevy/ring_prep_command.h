@@ -143,7 +143,8 @@ static inline void kevy_prep_provide_buffers(struct kevy_sqe *sqe, void *memory,
                    kevy_word_buffer(buffer_group, 0), 0);
 }
 
-/* Legacy: takes up to `count` buffers back from `buffer_group` (5.7). res: how many; -ENOENT. */
+/* Legacy: takes up to `count` buffers back from `buffer_group` (5.7). res: how many; -ENOENT when
+ * there is no such group, for which 6.1 says 0 below group 64. */
 static inline void kevy_prep_remove_buffers(struct kevy_sqe *sqe, uint16_t count,
                                             uint16_t buffer_group)
 {
