@@ -36,6 +36,7 @@ enum child_state {
 
 static void child_end(struct kevy_child *child, int result)
 {
+    assert(!kevy_completion_active(&child->completion));
     object_unlink_flushed(&child->object);
     child->object.state = CHILD_IDLE;
     close(child->fd);

@@ -105,6 +105,7 @@ static void attempt_done(struct kevy_completion *completion, int result, uint32_
     int fd = attempt->fd;
 
     (void)flags;
+    assert(fd >= 0);
     attempt->fd = -1;
     connect->racing--;
     object_pend(&connect->object);
@@ -215,6 +216,7 @@ static void connect_finish(struct kevy_connect *connect)
     struct kevy_reactor *reactor = connect->object.reactor;
     int result = connect->result;
 
+    assert(connect->racing == 0 && (result == 0) <= (connect->winner >= 0));
     object_unlink_flushed(&connect->object);
     connect->object.state = CONNECT_IDLE;
     if (result == 0)
@@ -232,6 +234,8 @@ void connect_flush(struct kevy_object *object)
     while (object->state == CONNECT_RACING && (object->flags & CONNECT_ATTEMPT_WANTED) != 0)
         if (!attempt_next(connect))
             break;
+    assert(object->state != CONNECT_RACING || connect->racing > 0 ||
+           (object->flags & CONNECT_ATTEMPT_WANTED) != 0);
     if (object->state != CONNECT_ENDING)
         return;
     for (uint32_t place = 0; place < KEVY_CONNECT_ATTEMPTS; place++)

@@ -117,6 +117,8 @@ static void descriptor_close(struct kevy_datagram *datagram)
 {
     struct kevy_sqe *sqe = reactor_sqe(datagram->object.reactor, datagram, OPERATION_CLOSE);
 
+    assert(datagram->flying == 0 && datagram->fill == NULL && datagram->held_last == NULL);
+    assert(!kevy_timer_armed(&datagram->retry) && !kevy_timer_armed(&datagram->resend));
     if (sqe == NULL) {
         object_pend(&datagram->object);
         return;

@@ -220,6 +220,7 @@ static void descriptor_close(struct kevy_file *file)
 {
     struct kevy_sqe *sqe = reactor_sqe(file->object.reactor, file, OPERATION_CLOSE);
 
+    assert(file->operations == 0 && !kevy_completion_active(&file->opening));
     if (sqe == NULL) {
         object_pend(&file->object);
         return;

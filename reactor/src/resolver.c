@@ -148,6 +148,7 @@ static void query_deliver(struct kevy_job *job)
         query_free(query);
         return;
     }
+    assert(lookup->query == query && lookup->object.state == LOOKUP_RUNNING);
     lookup->query = NULL;
     lookup->code = query->code;
     if (result == 0) {

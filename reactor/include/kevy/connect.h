@@ -80,7 +80,7 @@ struct kevy_connect_options {
     struct kevy_stream *stream;           /* initialised, and not in use */
     const struct kevy_address *addresses; /* IPv4, IPv6 or Unix; those of a kevy_lookup fit */
     uint32_t count;                       /* of the addresses, at least 1 */
-    uint64_t attempt_delay_ns;            /* [250 ms] */
+    uint64_t attempt_delay_ns;            /* [250 ms; RFC 8305: never below 10 ms] */
     uint64_t timeout_ns;                  /* for all of it [30 s]; KEVY_FOREVER: none */
     /* Address `index` of the list failed with `error`: what socket(2) or connect(2) fail with, or
      * -ETIMEDOUT for one given up. Who has merely lost the race, or was still racing when it ended
