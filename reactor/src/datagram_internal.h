@@ -48,6 +48,12 @@ static inline bool datagram_has(const struct kevy_datagram *datagram, uint32_t f
     return (datagram->object.flags & flags) != 0;
 }
 
+/* What lies behind one another in a buffer or an entry begins at a multiple of 8. */
+static inline uint32_t align8(size_t size)
+{
+    return (uint32_t)(size + 7) & ~7U;
+}
+
 /* datagram.c */
 void datagram_error_tell(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
 

@@ -29,11 +29,6 @@
 #define PAYLOAD_MIN 256U
 #define PAYLOAD_GRO 65535U
 
-static uint32_t align8(size_t size)
-{
-    return (uint32_t)(size + 7) & ~7U;
-}
-
 static uint32_t name_room(int family)
 {
     if (family == AF_INET || family == AF_INET6)

@@ -53,11 +53,6 @@ struct layout {
     uint32_t end; /* with the first part of the payload */
 };
 
-static uint32_t align8(size_t size)
-{
-    return (uint32_t)(size + 7) & ~7U;
-}
-
 static size_t control_size(const struct kevy_datagram_packet *packet)
 {
     size_t size = CMSG_ALIGN(packet->control_length);
