@@ -29,7 +29,7 @@
 /* Starved streams read on when this part of the pool is back. */
 #define FEED_DIVISOR 8U
 /* Buffers that a multishot without a limit fills in one go: 32 retries and the first (measured on
- * 6.18). */
+ * 6.18; on 6.1 there is no end to it). */
 #define RUN_BUFFERS 33U
 /* What a stream receives before others have their turn; the default high mark of a queue, too. */
 #define RUN_BYTES 65536U
@@ -211,11 +211,17 @@ static uint32_t less_run(uint32_t buffers, uint32_t run)
     return buffers > run ? buffers - run : 0;
 }
 
-/* What a starved stream takes in one go. */
+/* Buffers that a request takes in one go if nothing tells it where to end. */
+static uint32_t run_endless(const struct kevy_reactor *reactor)
+{
+    return reactor->run_bytes != 0 ? RUN_BUFFERS : reactor->pool.entries;
+}
+
+/* What a starved stream takes. */
 static uint32_t run_of(const struct kevy_stream *stream)
 {
     if (stream_has(stream, STREAM_DESCRIPTORS | STREAM_FILE))
-        return RUN_BUFFERS;
+        return run_endless(stream->object.reactor);
     return stream->object.reactor->run_buffers;
 }
 
@@ -242,7 +248,7 @@ static uint32_t datagrams_feed(struct kevy_reactor *reactor, uint32_t buffers)
         pool_forget_datagram(datagram);
         datagram->object.flags |= DATAGRAM_POLL_FIRST;
         object_pend(&datagram->object);
-        buffers = less_run(buffers, RUN_BUFFERS);
+        buffers = less_run(buffers, run_endless(reactor));
     }
     return buffers;
 }

@@ -321,6 +321,40 @@ START_TEST(one_buffer_serves_sockets_and_streams_alike)
 }
 END_TEST
 
+/* One of several floods must not take every buffer that comes back. */
+START_TEST(floods_of_datagrams_that_starve_each_other_all_make_progress)
+{
+    enum {
+        FLOODS = 3,
+        BURST = 100,
+    };
+    static struct post posts[FLOODS];
+    struct sockaddr_in peer;
+    int fd;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_count = 1U << _i});
+    fd = plain_socket(&peer);
+    for (unsigned index = 0; index < FLOODS; index++)
+        post_open(&posts[index]);
+    for (unsigned round = 0; round < 10; round++) {
+        unsigned before[FLOODS];
+
+        for (unsigned index = 0; index < FLOODS; index++)
+            before[index] = posts[index].reads;
+        for (unsigned count = 0; count < 20; count++) {
+            for (unsigned index = 0; index < FLOODS; index++)
+                plain_send_numbers(fd, &posts[index], 0, BURST);
+            turn_now();
+        }
+        for (unsigned index = 0; index < FLOODS; index++)
+            ck_assert_msg(posts[index].reads > before[index], "socket %u starves", index);
+    }
+    for (unsigned index = 0; index < FLOODS; index++)
+        post_end(&posts[index]);
+    close(fd);
+}
+END_TEST
+
 static void keep_by_force(struct post *at, struct kevy_datagram_message *message)
 {
     (void)message;
@@ -449,6 +483,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, what_a_pause_holds_back_is_copied_when_the_pool_runs_low);
     tcase_add_test(tests, a_starved_socket_reads_on_when_buffers_are_back);
     tcase_add_test(tests, one_buffer_serves_sockets_and_streams_alike);
+    tcase_add_loop_test(tests, floods_of_datagrams_that_starve_each_other_all_make_progress, 0, 9);
     tcase_add_test(tests, a_starved_socket_can_be_closed);
     tcase_add_test(tests, merged_datagrams_come_with_their_segment_size);
     tcase_add_test(tests, control_data_without_room_is_reported);
