@@ -10,8 +10,8 @@
  *
  * Order. Several watches of one signal all fire, in any order. A signal that came again before the
  * loop saw it comes once, a real-time one as often as it was sent: signal(7). Where several
- * reactors watch one signal, each that comes goes to one of them; two of one thread stop watching it
- * in the reverse order, because each leaves it as blocked as it was when it began.
+ * reactors watch one signal, each that comes goes to one of them; two of one thread stop watching
+ * it in the reverse order, because each leaves it as blocked as it was when it began.
  *
  * Ownership. The struct is PINNED from start to stop, which is synchronous; kevy_reactor_destroy()
  * stops every watch.
