@@ -46,6 +46,8 @@ static struct {
     uint32_t seen_head;
     uint64_t posted;
     uint64_t busy_ns;
+    uint64_t work_ns; /* since when it is at work, if it is */
+    bool working;
     bool registered;
 } kernel;
 
@@ -100,7 +102,7 @@ uint64_t kernel_posted(void)
 
 uint64_t kernel_busy_ns(void)
 {
-    return kernel.busy_ns;
+    return kernel.busy_ns + (kernel.working ? clock_now() - kernel.work_ns : 0);
 }
 
 uint32_t kernel_mappings(void)
@@ -110,8 +112,11 @@ uint32_t kernel_mappings(void)
 
 void kernel_work(uint64_t ns)
 {
-    kernel.busy_ns += ns;
+    kernel.work_ns = clock_now();
+    kernel.working = true;
     clock_pass(ns);
+    kernel.working = false;
+    kernel.busy_ns += ns;
 }
 
 void kernel_work_came(void)

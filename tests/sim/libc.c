@@ -25,9 +25,6 @@
 #include "socket.h"
 #include "verdict.h"
 
-/* Ports that bind(2) hands out. */
-#define PORT_FIRST 10000U
-
 /* As a system call answers: -1 and errno for a negative result. */
 static int answer(int result)
 {
@@ -76,7 +73,7 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t length)
     const struct sockaddr_in *internet = (const void *)address;
 
     (void)length;
-    socket->port = PORT_FIRST;
+    socket->port = SOCKET_PORT_FIRST;
     if (address->sa_family != AF_UNIX && internet->sin_port != 0)
         socket->port = ntohs(internet->sin_port);
     return 0;

@@ -8,9 +8,11 @@
 #include "scenario.h"
 
 #include <errno.h>
+#include <sys/un.h>
 
 #include "chance.h"
 #include "client.h"
+#include "file.h"
 #include "kernel.h"
 #include "link.h"
 #include "verdict.h"
@@ -53,17 +55,25 @@ static void start(struct kevy_reactor *reactor)
 {
     struct kevy_listener_options options = {
         .address = "127.0.0.1", .accept = accepted, .close = closed};
+    const struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "socket"};
     uint64_t plan_most;
     uint32_t count;
 
     echo.connections_max = chance_one_in(3) ? (uint32_t)chance_between(1, 20) : 0;
     options.connections_max = echo.connections_max;
+    if (chance_one_in(3)) {
+        options.socket_address = (const struct sockaddr *)&path;
+        options.socket_address_length = sizeof path;
+    }
     while (kevy_listener_open(&echo.listener, reactor, &options) < 0)
         continue;
     echo.listening = true;
     count = (uint32_t)chance_magnitude(1, 100);
     plan_most = chance_magnitude(100, 200000);
-    clients_start(count, kevy_listener_port(&echo.listener), plan_most, true);
+    clients_start(count, SOCKET_PORT_FIRST, plan_most, true);
+    /* Two clients and the reactor's own at least. */
+    if (chance_one_in(3))
+        files_limit(files_open() + (uint32_t)chance_between(2, 50));
 }
 
 static void quiet(struct kevy_reactor *reactor)

@@ -21,6 +21,7 @@
 #include "kernel.h"
 #include "link.h"
 #include "pattern.h"
+#include "poster.h"
 #include "verdict.h"
 
 enum {
@@ -366,7 +367,8 @@ static void start(struct kevy_reactor *reactor)
         continue;
     count = (uint32_t)chance_magnitude(1, 60);
     plan_most = chance_magnitude(100, 200000);
-    clients_start(count, kevy_listener_port(&mix.listener), plan_most, false);
+    clients_start(count, SOCKET_PORT_FIRST, plan_most, false);
+    poster_start(reactor);
 }
 
 /* Between the turns, from outside of callbacks. */
@@ -401,7 +403,7 @@ static void quiet(struct kevy_reactor *reactor)
 
 static bool over(void)
 {
-    return clients_over() && links_open() == 0;
+    return poster_stop() && clients_over() && links_open() == 0;
 }
 
 static void stop(struct kevy_reactor *reactor)
@@ -411,11 +413,18 @@ static void stop(struct kevy_reactor *reactor)
     QUIETLY(kevy_listener_close(&mix.listener));
 }
 
+/* Tasks that are out are forgotten, and no more may come. */
+static void abandon(void)
+{
+    kept_release();
+    (void)poster_stop();
+}
+
 const struct scenario scenario_mix = {.name = "mix",
                                       .start = start,
                                       .turned = turned,
                                       .quiet = quiet,
                                       .over = over,
                                       .stop = stop,
-                                      .abandon = kept_release,
+                                      .abandon = abandon,
                                       .describe = clients_describe};

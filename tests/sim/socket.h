@@ -26,6 +26,9 @@
 #include "clock.h"
 #include "file.h"
 
+/* The first port that bind(2) hands out, which stands for a path, too. */
+#define SOCKET_PORT_FIRST 10000U
+
 enum socket_state {
     SOCKET_NEW,
     SOCKET_LISTENING,
