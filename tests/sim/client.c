@@ -107,6 +107,7 @@ static void arrive(struct client *client)
     story->echo = clients.echo;
     story->answer_seed = clients.echo ? story->seed : ~story->seed;
     socket->owner = client;
+    socket->story = story;
     socket->file.watcher = changed;
     client->socket = socket;
     client->story = story;
@@ -324,5 +325,5 @@ struct story *story_of(int fd)
 {
     const struct socket *peer = socket_of(file_at(fd, "looking at"))->peer;
 
-    return peer != NULL && peer->owner != NULL ? ((struct client *)peer->owner)->story : NULL;
+    return peer != NULL ? peer->story : NULL;
 }

@@ -2,11 +2,31 @@
 #ifndef SIM_HOSTS_H
 #define SIM_HOSTS_H
 
-/* Whom the library can connect to. */
+/*
+ * Whom the library can connect to.
+ *
+ * Model. A port is a host. Some answer after a while, some refuse, some cannot be reached, some
+ * never say a word. Behind those that answer there is an echo, which ends its side when the other
+ * has ended and all is sent back; where chance wants it, it resets the connection.
+ */
 
 #include "socket.h"
 
+enum {
+    HOSTS = 8,
+    HOST_PORT = 20000, /* of the first */
+};
+
+/* Draws what each host does; one at least answers. */
+void hosts_reset(void);
+
+/* All hosts answer from now on. */
+void hosts_quiet(void);
+
 /* Begins to connect. 0, or the errno with which the address fails at once. */
 int hosts_connect(struct socket *socket, const struct sockaddr *address);
+
+/* Ends what is left. */
+void hosts_stop(void);
 
 #endif

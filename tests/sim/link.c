@@ -25,14 +25,37 @@ static struct link *called(struct kevy_stream *stream, const char *callback)
     return link_of(stream);
 }
 
+void link_share(struct link *link, const struct link *of)
+{
+    link->shares = true;
+    if (of->story != NULL)
+        link->story = story_hold(of->story);
+}
+
+void link_forget(struct link *link)
+{
+    if (link->story != NULL)
+        story_drop(link->story);
+    if (link->next != NULL)
+        link->next->previous = link->previous;
+    if (link->previous != NULL)
+        link->previous->next = link->next;
+    else
+        first = link->next;
+    memset(link, 0xDB, sizeof *link);
+    free(link);
+    open_count--;
+}
+
 static void opened(struct kevy_stream *stream)
 {
     struct link *link = called(stream, "open");
 
     EXPECT(!link->opened, "open came twice");
     link->opened = true;
-    link->story = story_of(kevy_stream_fd(stream));
-    if (link->story != NULL)
+    if (!link->shares)
+        link->story = story_of(kevy_stream_fd(stream));
+    if (link->story != NULL && !link->shares)
         (void)story_hold(link->story);
     if (link->manner->open != NULL)
         link->manner->open(link);
@@ -99,22 +122,13 @@ static void closed(struct kevy_stream *stream, int reason)
     struct link *link = called(stream, "close");
 
     TRACE("link closes with %d after %" PRIu64 " bytes", reason, link->received);
-    reason_check(link, reason);
+    if (!link->shares)
+        reason_check(link, reason);
     if (link->manner->close != NULL)
         link->manner->close(link, reason);
-    if (link->story != NULL) {
+    if (link->story != NULL && !link->shares)
         story_close(link->story, reason);
-        story_drop(link->story);
-    }
-    if (link->next != NULL)
-        link->next->previous = link->previous;
-    if (link->previous != NULL)
-        link->previous->next = link->next;
-    else
-        first = link->next;
-    memset(link, 0xDB, sizeof *link);
-    free(link);
-    open_count--;
+    link_forget(link);
 }
 
 static const struct kevy_stream_events events = {.open = opened,

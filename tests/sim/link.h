@@ -38,6 +38,7 @@ struct link {
     uint64_t received;
     bool opened;
     bool ended;
+    bool shares;  /* the story is that of another's client */
     bool limited; /* it was closed, or limited, so that it may end with -ETIMEDOUT */
 };
 
@@ -45,6 +46,12 @@ struct link {
  * link. */
 struct kevy_stream *link_make(const struct link_manner *manner, size_t size);
 struct link *link_of(struct kevy_stream *stream);
+
+/* Gives *link the story of another's client, whose bytes come to it, too. */
+void link_share(struct link *link, const struct link *of);
+
+/* Frees a link whose stream was never started. */
+void link_forget(struct link *link);
 
 /* The live ones, newest first, and one of them by chance; NULL when there is none. */
 struct link *links_first(void);

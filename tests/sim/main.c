@@ -38,12 +38,15 @@
 #define QUIET_NS    KEVY_SECONDS(600)
 #define QUIET_TURNS 10000000U
 #define LATE_TURNS  100
+/* The least that a turn may sleep, in seeds in which it may not for ever: more than it works. */
+#define IMPATIENT_NS 1000000U
 
 /* The low bits of the seed choose, so that a new scenario changes no other's seeds. */
 static const struct scenario *const scenarios[16] = {
-    &scenario_echo, &scenario_mix, &scenario_mix,  &scenario_mix, &scenario_echo, &scenario_mix,
-    &scenario_mix,  &scenario_mix, &scenario_echo, &scenario_mix, &scenario_mix,  &scenario_mix,
-    &scenario_echo, &scenario_mix, &scenario_mix,  &scenario_mix};
+    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy,
+    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy,
+    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy,
+    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy};
 
 static struct kevy_reactor_options options;
 static uint64_t turns;
@@ -127,7 +130,11 @@ static void faults_phase(struct kevy_reactor *reactor, const struct scenario *sc
     bool patient = chance_one_in(2);
 
     while (steps_done() < steps) {
-        (void)turn(reactor, patient ? KEVY_FOREVER : chance_magnitude(0, KEVY_SECONDS(10)));
+        uint64_t limit_ns = KEVY_FOREVER;
+
+        if (!patient)
+            limit_ns = chance_one_in(8) ? 0 : chance_magnitude(IMPATIENT_NS, KEVY_SECONDS(10));
+        (void)turn(reactor, limit_ns);
         if (scenario->turned != NULL)
             scenario->turned(reactor);
     }
@@ -191,6 +198,8 @@ static void seed_run(uint64_t seed, uint64_t steps)
     EXPECT(kevy_reactor_destroy(reactor) == 0 || abruptly, "objects were left");
     EXPECT(links_open() == 0, "%u streams have not been closed", links_open());
     clients_stop();
+    if (scenario->gone != NULL)
+        scenario->gone();
     nothing_left("at the end");
     TRACE("%s, 6.%u: %" PRIu64 " events", scenario->name, kernel_minor(), steps_done());
     verdict_passed();

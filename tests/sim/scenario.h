@@ -21,11 +21,14 @@ struct scenario {
     void (*stop)(struct kevy_reactor *reactor);
     /* Gives back what would be in the way of destroying the reactor as it is; NULL for nothing. */
     void (*abandon)(void);
+    /* The reactor has been destroyed: ends what is left of the world; NULL for nothing. */
+    void (*gone)(void);
     /* Prints what is left, for the report of a stall. */
     void (*describe)(void);
 };
 
 extern const struct scenario scenario_echo;
 extern const struct scenario scenario_mix;
+extern const struct scenario scenario_proxy;
 
 #endif

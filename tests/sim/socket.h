@@ -68,6 +68,7 @@ struct socket {
     uint32_t queue_limit;
     struct socket *next;   /* of those that listen */
     struct event progress; /* of a connection attempt */
+    struct story *story;   /* of a client's */
     void *owner;           /* of the world's ends: whose it is */
 };
 

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * A proxy: for each client a connection to one of several hosts, and everything that comes from one
+ * side is forwarded to the other, ends included.
+ *
+ * Invariants, beyond those of link.h and client.h: a connect reports once, with a failure only when
+ * every address has failed or the time is over; what it races for and does not win is closed.
+ */
+#include "scenario.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chance.h"
+#include "client.h"
+#include "clock.h"
+#include "hosts.h"
+#include "kernel.h"
+#include "link.h"
+#include "verdict.h"
+
+struct side {
+    struct link link;
+    struct pair *pair;
+    bool ended;
+};
+
+struct pair {
+    struct kevy_connect connect;
+    struct kevy_address addresses[HOSTS];
+    struct sockaddr_in sockets[HOSTS];
+    struct side *client;
+    struct side *server;
+    uint32_t failures;
+    uint64_t began_ns;
+    uint64_t limit_ns;
+    bool connecting;
+};
+
+static struct {
+    struct kevy_listener listener;
+    uint32_t pairs;
+    bool quiet;
+} proxy;
+
+static struct side *side_of(struct link *link)
+{
+    return (void *)link;
+}
+
+static struct side *other_of(const struct side *side)
+{
+    return side == side->pair->client ? side->pair->server : side->pair->client;
+}
+
+static void pair_free(struct pair *pair)
+{
+    if (pair->client != NULL || pair->server != NULL || pair->connecting)
+        return;
+    memset(pair, 0xDB, sizeof *pair);
+    free(pair);
+    proxy.pairs--;
+}
+
+/* One side is gone before its time: the other is of no use. */
+static void give_up(struct side *side)
+{
+    if (side == NULL)
+        return;
+    link_break(&side->link);
+    QUIETLY(kevy_stream_abort(&side->link.stream));
+}
+
+static void forward(struct link *link, struct kevy_buffer *buffer)
+{
+    struct side *other = other_of(side_of(link));
+    int error = -EPIPE;
+
+    if (other != NULL)
+        QUIETLY(error = kevy_stream_forward(&other->link.stream, buffer));
+    EXPECT(error == 0 || error == -EPIPE || error == -ENOBUFS, "forward answers %d", error);
+    if (error != 0)
+        give_up(side_of(link));
+}
+
+static void ended(struct link *link)
+{
+    struct side *side = side_of(link);
+    struct side *other = other_of(side);
+
+    side->ended = true;
+    if (other == NULL || other->ended) {
+        QUIETLY(kevy_stream_close(&link->stream));
+        if (other != NULL) {
+            other->link.limited = true;
+            QUIETLY(kevy_stream_close(&other->link.stream));
+        }
+        return;
+    }
+    QUIETLY((void)kevy_stream_shutdown(&other->link.stream));
+}
+
+static void closed(struct link *link, int reason)
+{
+    struct side *side = side_of(link);
+    struct pair *pair = side->pair;
+    struct side *other = other_of(side);
+
+    if (reason != 0 || !side->ended) {
+        link_break(link);
+        give_up(other);
+    }
+    if (side == pair->client) {
+        pair->client = NULL;
+        if (pair->connecting)
+            QUIETLY(kevy_connect_cancel(&pair->connect));
+    } else {
+        pair->server = NULL;
+    }
+    pair_free(pair);
+}
+
+static const struct link_manner server_manner = {.read = forward, .end = ended, .close = closed};
+
+static void attempted(struct kevy_connect *connect, uint32_t index, int error)
+{
+    struct pair *pair = KEVY_CONTAINER_OF(connect, struct pair, connect);
+
+    EXPECT(quiet_calls == 0 && pair->connecting, "an attempt is reported out of its order");
+    EXPECT(index < HOSTS && error < 0, "address %u fails with %d", index, error);
+    pair->failures++;
+}
+
+static void connected(struct kevy_connect *connect, int result)
+{
+    struct pair *pair = KEVY_CONTAINER_OF(connect, struct pair, connect);
+
+    EXPECT(quiet_calls == 0 && pair->connecting, "a connect reports twice");
+    pair->connecting = false;
+    if (result != 0) {
+        EXPECT(result != -ETIMEDOUT || pair->failures == HOSTS ||
+                   clock_now() >= pair->began_ns + pair->limit_ns,
+               "a connect times out early");
+        link_forget(&pair->server->link);
+        pair->server = NULL;
+        give_up(pair->client);
+        pair_free(pair);
+        return;
+    }
+    if (pair->client == NULL)
+        give_up(pair->server);
+    else
+        QUIETLY(kevy_stream_resume(&pair->client->link.stream));
+}
+
+static void addresses_write(struct pair *pair)
+{
+    uint32_t first = (uint32_t)chance_below(HOSTS);
+
+    for (uint32_t i = 0; i < HOSTS; i++) {
+        pair->sockets[i] = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons((uint16_t)(HOST_PORT + (first + i) % HOSTS))};
+        pair->addresses[i].address = (const struct sockaddr *)&pair->sockets[i];
+        pair->addresses[i].length = sizeof pair->sockets[i];
+    }
+}
+
+static void opened(struct link *link)
+{
+    struct pair *pair = calloc(1, sizeof *pair);
+    struct kevy_connect_options options = {.count = HOSTS, .attempt = attempted, .done = connected};
+    int error;
+
+    EXPECT(pair != NULL, "no memory");
+    proxy.pairs++;
+    pair->client = side_of(link);
+    pair->client->pair = pair;
+    pair->server = side_of(link_of(link_make(&server_manner, sizeof(struct side))));
+    pair->server->pair = pair;
+    link_share(&pair->server->link, link);
+    addresses_write(pair);
+    options.stream = &pair->server->link.stream;
+    options.addresses = pair->addresses;
+    options.attempt_delay_ns = chance_magnitude(1000, 400000000);
+    options.timeout_ns = chance_magnitude(100000, KEVY_SECONDS(30));
+    pair->limit_ns = options.timeout_ns;
+    pair->began_ns = kevy_reactor_now(kevy_stream_reactor(&link->stream));
+    pair->connecting = true;
+    QUIETLY(kevy_stream_pause(&link->stream));
+    QUIETLY(error =
+                kevy_connect_start(&pair->connect, kevy_stream_reactor(&link->stream), &options));
+    EXPECT(error == 0, "connect answers %d", error);
+}
+
+static const struct link_manner client_manner = {
+    .open = opened, .read = forward, .end = ended, .close = closed};
+
+static struct kevy_stream *accepted(struct kevy_listener *listener)
+{
+    (void)listener;
+    return link_make(&client_manner, sizeof(struct side));
+}
+
+static void start(struct kevy_reactor *reactor)
+{
+    struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accepted};
+    uint64_t plan_most;
+    uint32_t count;
+
+    memset(&proxy, 0, sizeof proxy);
+    hosts_reset();
+    while (kevy_listener_open(&proxy.listener, reactor, &options) < 0)
+        continue;
+    count = (uint32_t)chance_magnitude(1, 40);
+    plan_most = chance_magnitude(100, 100000);
+    clients_start(count, SOCKET_PORT_FIRST, plan_most, true);
+    if (chance_one_in(4))
+        files_limit(files_open() + (uint32_t)chance_between(3, 30));
+}
+
+static void quiet(struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    hosts_quiet();
+    clients_quiet();
+}
+
+static bool over(void)
+{
+    return clients_over() && links_open() == 0 && proxy.pairs == 0;
+}
+
+static void stop(struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    hosts_stop();
+    QUIETLY(kevy_listener_close(&proxy.listener));
+}
+
+const struct scenario scenario_proxy = {.name = "proxy",
+                                        .start = start,
+                                        .quiet = quiet,
+                                        .over = over,
+                                        .stop = stop,
+                                        .abandon = NULL,
+                                        .gone = hosts_stop,
+                                        .describe = clients_describe};
