@@ -182,17 +182,22 @@ END_TEST
 START_TEST(groups_of_both_families_are_joined_and_left)
 {
     struct kevy_datagram_options options = local_options();
-    unsigned loopback = if_nametoindex("lo");
+    unsigned loopback = if_nametoindex("lo"), count;
     static const char *const groups[] = {"239.255.7.7", "ff01::707"};
+    struct sockaddr_storage local;
+    socklen_t length = sizeof local;
 
     options.address = NULL;
     post_open_with(&post, &options);
+    ck_assert_int_eq(
+        getsockname(kevy_datagram_fd(&post.datagram), (struct sockaddr *)&local, &length), 0);
+    count = local.ss_family == AF_INET6 ? 2 : 1; /* a host without IPv6 has "every" in IPv4 alone */
     for (unsigned round = 0; round < 2; round++)
-        for (unsigned index = 0; index < 2; index++)
+        for (unsigned index = 0; index < count; index++)
             ck_assert_int_eq(kevy_datagram_join(&post.datagram, groups[index], loopback),
                              round == 0 ? 0 : -EADDRINUSE);
     for (unsigned round = 0; round < 2; round++)
-        for (unsigned index = 0; index < 2; index++)
+        for (unsigned index = 0; index < count; index++)
             ck_assert_int_eq(kevy_datagram_leave(&post.datagram, groups[index], loopback),
                              round == 0 ? 0 : -EADDRNOTAVAIL);
     ck_assert_int_eq(kevy_datagram_join(&post.datagram, "127.0.0.1", loopback), -EINVAL);
