@@ -319,7 +319,8 @@ void stream_flush(struct kevy_object *object);
 void stream_object_abort(struct kevy_object *object);
 void stream_object_closed(struct kevy_object *object);
 void stream_deadline_due(struct kevy_stream *stream);
-void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd);
+void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd,
+                     bool local);
 
 void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void listener_flush(struct kevy_object *object);

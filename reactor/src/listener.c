@@ -35,6 +35,7 @@ enum listener_state {
 #define LISTENER_ARMED     (1U << 0)
 #define LISTENER_CANCELLED (1U << 1)
 #define LISTENER_PAUSED    (1U << 2)
+#define LISTENER_LOCAL     (1U << 3) /* its connections are Unix sockets */
 
 static struct kevy_listener *listener_of(struct kevy_object *object)
 {
@@ -72,6 +73,8 @@ int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reac
     listener->object.state = LISTENER_OPEN;
     if (reactor->draining)
         listener->object.flags |= OBJECT_FINISH;
+    if (socket_family(fd) == AF_UNIX)
+        listener->object.flags |= LISTENER_LOCAL;
     object_pend(&listener->object);
     return 0;
 }
@@ -208,7 +211,7 @@ static void connection_open(struct kevy_listener *listener, int fd)
     listener->connections++;
     if (full(listener))
         object_pend(&listener->object);
-    stream_accepted(stream, listener, fd);
+    stream_accepted(stream, listener, fd, has(listener, LISTENER_LOCAL));
 }
 
 /* The error of one connection, or our own cancel: the next accept may well succeed. */

@@ -94,6 +94,7 @@
 #define stream_descriptors_received kevy_private_stream_descriptors_received
 #define stream_descriptors_recv     kevy_private_stream_descriptors_recv
 #define stream_descriptors_tell     kevy_private_stream_descriptors_tell
+#define stream_end_there            kevy_private_stream_end_there
 #define stream_file_done            kevy_private_stream_file_done
 #define stream_file_dropped         kevy_private_stream_file_dropped
 #define stream_file_end             kevy_private_stream_file_end
@@ -101,6 +102,7 @@
 #define stream_flush                kevy_private_stream_flush
 #define stream_held_drop            kevy_private_stream_held_drop
 #define stream_linger               kevy_private_stream_linger
+#define stream_local                kevy_private_stream_local
 #define stream_message              kevy_private_stream_message
 #define stream_object_abort         kevy_private_stream_object_abort
 #define stream_object_closed        kevy_private_stream_object_closed

@@ -57,10 +57,12 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
     object_pend(&stream->object);
 }
 
-void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd)
+void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd, bool local)
 {
     assert(stream->object.state == STREAM_IDLE); /* `accept` returned a stream that is in use */
     stream_start(stream, listener->object.reactor, fd, STREAM_OPEN);
+    if (local)
+        stream_local(stream);
     stream->listener = listener;
     if (stream->events->open != NULL)
         stream->events->open(stream);
@@ -106,6 +108,8 @@ int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, 
     stream->object.flags |= STREAM_TELL_OPEN | (uint32_t)flags;
     if (stream_has(stream, STREAM_FILE))
         stream->object.flags &= ~STREAM_DESCRIPTORS;
+    else if (socket_family(fd) == AF_UNIX)
+        stream_local(stream);
     return 0;
 }
 
@@ -133,6 +137,8 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     memcpy(kept, address, address_length);
     kevy_prep_connect(sqe, fd, kept, address_length);
     stream_start(stream, reactor, fd, STREAM_CONNECTING);
+    if (address->sa_family == AF_UNIX)
+        stream_local(stream);
     stream->object.in_flight++;
     if (timeout_ns != KEVY_FOREVER) {
         stream->phase_at = deadline_after(stream, stream_ticks(timeout_ns));

@@ -11,6 +11,7 @@
  *     stream_read.c        receiving, delivering, holding back
  *     stream_write.c       what goes into the queue
  *     stream_send.c        the one send, and what its completion takes out again
+ *     stream_end.c         ends that the kernel does not tell
  *     stream_descriptor.c  descriptors that travel with the bytes
  *     stream_file.c        ranges of files in the queue
  *     stream_zero_copy.c   sends that the kernel makes from the user's memory
@@ -67,6 +68,8 @@ enum stream_state {
 #define STREAM_DESCRIPTORS  (1U << 25) /* it receives descriptors with its bytes */
 #define STREAM_FILE         (1U << 26) /* not a socket: a pipe, a terminal... */
 #define STREAM_READ_ONCE    (1U << 27) /* ... that the kernel cannot read by multishot */
+#define STREAM_LOCAL        (1U << 28) /* a Unix socket, of whose end the kernel may say nothing */
+#define STREAM_END_UNSURE   (1U << 29) /* the end may be there, and nothing said of it */
 
 #define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_WRITE_LIMITED)
 
@@ -74,7 +77,7 @@ enum stream_state {
  * once. */
 #define STREAM_DELIVER_MASK                                                               \
     (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | STREAM_HOLDS_DATA | \
-     STREAM_IDLE_LIMITED | STREAM_DESCRIPTORS)
+     STREAM_IDLE_LIMITED | STREAM_DESCRIPTORS | STREAM_END_UNSURE)
 #define STREAM_DELIVER_PLAIN (STREAM_IS_OPEN | STREAM_HAS_READ)
 
 /* The same for writing ... */
@@ -152,6 +155,10 @@ void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_block *bloc
 void stream_descriptors_drop(struct kevy_block *block);
 void stream_descriptor_attach(const struct kevy_buffer *entry, struct msghdr *message);
 void stream_descriptor_sent(struct kevy_buffer *entry);
+
+/* stream_end.c */
+void stream_local(struct kevy_stream *stream);
+bool stream_end_there(struct kevy_stream *stream);
 
 /* stream_file.c */
 bool stream_file_next(struct kevy_stream *stream);

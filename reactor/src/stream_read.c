@@ -211,8 +211,10 @@ static void recv_arm(struct kevy_stream *stream)
         return;
     }
     /* Whoever polls first is served in the order of the queue, who does not at once. */
-    if (stream_has(stream, STREAM_POLL_FIRST) || stream->object.reactor->feeding)
+    if (stream_has(stream, STREAM_POLL_FIRST) || stream->object.reactor->feeding) {
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
+        stream->object.flags |= STREAM_END_UNSURE;
+    }
     recv_prepare(stream, sqe, recv_flags);
     stream->object.flags &= ~STREAM_POLL_FIRST;
     stream->object.flags |= STREAM_RECV_ARMED;
@@ -343,6 +345,9 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
     }
     if ((flags & KEVY_CQE_F_MORE) == 0)
         recv_ended(stream, result);
+    else if ((flags & KEVY_CQE_F_SOCK_NONEMPTY) == 0 && stream_has(stream, STREAM_END_UNSURE) &&
+             stream_end_there(stream) && !stream_has(stream, STREAM_RECV_CANCELLED))
+        recv_cancel(stream);
 }
 
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)

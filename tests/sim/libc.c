@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,17 @@ int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len
     }
     memcpy(value, &answered, sizeof answered);
     return 0;
+}
+
+int __wrap_poll(struct pollfd *one, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *one, nfds_t count, int timeout_ms)
+{
+    const struct file *file = file_at(one->fd, "poll");
+    uint32_t wanted = (uint32_t)one->events | POLLERR | POLLHUP;
+
+    EXPECT(count == 1 && timeout_ms == 0, "poll of %d for %d ms", (int)count, timeout_ms);
+    one->revents = (short)(file->operations->poll(file) & wanted);
+    return one->revents != 0;
 }
 
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *length);
