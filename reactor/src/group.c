@@ -163,12 +163,16 @@ int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_opti
     struct kevy_group *group;
     cpu_set_t cpus;
     uint32_t count = cpus_allowed(&cpus);
+    size_t size;
     int error;
 
     assert(options->setup != NULL);
     if (options->count != 0)
         count = options->count;
-    group = calloc(1, sizeof *group + count * sizeof group->members[0]);
+    if (__builtin_mul_overflow(count, sizeof group->members[0], &size) ||
+        __builtin_add_overflow(size, sizeof *group, &size))
+        return -ENOMEM;
+    group = calloc(1, size);
     if (group == NULL)
         return -ENOMEM;
     group->options = *options;

@@ -219,12 +219,16 @@ int kevy_workers_create(struct kevy_workers **workers_out,
     static const struct kevy_workers_options none = {0};
     struct kevy_workers *workers;
     uint32_t count;
+    size_t size;
     int error;
 
     if (options == NULL)
         options = &none;
     count = options->threads != 0 ? options->threads : THREADS_DEFAULT;
-    workers = calloc(1, sizeof *workers + count * sizeof workers->threads[0]);
+    if (__builtin_mul_overflow(count, sizeof workers->threads[0], &size) ||
+        __builtin_add_overflow(size, sizeof *workers, &size))
+        return -ENOMEM;
+    workers = calloc(1, size);
     if (workers == NULL)
         return -ENOMEM;
     workers->queue_limit = options->queue != 0 ? options->queue : QUEUE_DEFAULT;
