@@ -67,7 +67,7 @@ void clients_describe(void);
 /* The world becomes quiet: those that vanished are reported dead, the others hurry. */
 void clients_quiet(void);
 
-/* Resets need no further explanation: the server is about to be destroyed. */
+/* The server drains or is destroyed: from now on it may reset, and need not answer all. */
 void clients_warn(void);
 
 /* Ends whoever is left, at the end of the seed. */

@@ -53,6 +53,9 @@ void link_share(struct link *link, const struct link *of);
 /* Frees a link whose stream was never started. */
 void link_forget(struct link *link);
 
+/* From now on any of them may end with -ETIMEDOUT: the reactor drains. */
+void links_limit(void);
+
 /* The live ones, newest first, and one of them by chance; NULL when there is none. */
 struct link *links_first(void);
 struct link *links_any(void);

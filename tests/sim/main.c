@@ -37,6 +37,7 @@
 /* How long the world may take to come to its end once it is quiet. */
 #define QUIET_NS    KEVY_SECONDS(600)
 #define QUIET_TURNS 10000000U
+#define DRAIN_NS    KEVY_SECONDS(60) /* beyond its own limit: connects end by theirs */
 #define LATE_TURNS  100
 /* The least that a turn may sleep, in seeds in which it may not for ever: more than it works. */
 #define IMPATIENT_NS 1000000U
@@ -60,6 +61,7 @@ static void options_draw(void)
     options.buffer_count = 1U << chance_below(10);
     options.buffer_size = (uint32_t)chance_magnitude(64, 16384);
     options.memory_limit = chance_one_in(4) ? chance_magnitude(100000, 1000000) : 0;
+    options.zero_copy_minimum = (uint32_t)chance_magnitude(1, 40000);
     options.allocator = &sim_allocator;
     options.restricted = chance_one_in(4);
 }
@@ -159,6 +161,29 @@ static void quiet_phase(struct kevy_reactor *reactor, const struct scenario *sce
         continue;
 }
 
+/* The reactor is drained, at times with faults, and comes to its end by itself. */
+static void drain_phase(struct kevy_reactor *reactor, const struct scenario *scenario)
+{
+    uint64_t timeout_ns = chance_magnitude(0, KEVY_SECONDS(100));
+    uint64_t limit_ns = clock_now() + timeout_ns + DRAIN_NS;
+
+    if (chance_one_in(2))
+        chance_quiet();
+    if (scenario->abandon != NULL)
+        scenario->abandon();
+    links_limit();
+    clients_warn();
+    QUIETLY(kevy_reactor_drain(reactor, timeout_ns));
+    while (turn(reactor, KEVY_FOREVER) != 0) {
+        if (clock_now() < limit_ns)
+            continue;
+        scenario->describe();
+        requests_describe();
+        FAIL("a drain does not come to its end");
+    }
+    chance_quiet();
+}
+
 static void end_check(struct kevy_reactor *reactor)
 {
     struct kevy_reactor_stats stats;
@@ -175,27 +200,39 @@ static void end_check(struct kevy_reactor *reactor)
     EXPECT(stats.buffers_lent == 0, "%" PRIu64 " buffers are left", stats.buffers_lent);
 }
 
+/* How a seed ends: by itself, when the world is quiet; by a drain; or in the middle of it all. */
+enum ending {
+    ENDING_QUIET,
+    ENDING_QUIET_TOO,
+    ENDING_DRAIN,
+    ENDING_DESTROY,
+    ENDINGS,
+};
+
 static void seed_run(uint64_t seed, uint64_t steps)
 {
     const struct scenario *scenario = scenarios[seed % 16];
     struct kevy_reactor *reactor;
-    bool abruptly;
+    enum ending ending;
 
     verdict_begin(seed, steps);
     world_make(seed);
-    abruptly = chance_one_in(4);
+    ending = (enum ending)chance_below(ENDINGS);
     reactor = reactor_make();
     scenario->start(reactor);
     faults_phase(reactor, scenario, steps);
-    if (!abruptly) {
-        quiet_phase(reactor, scenario);
-        end_check(reactor);
-    } else {
+    if (ending == ENDING_DESTROY) {
         clients_warn();
         if (scenario->abandon != NULL)
             scenario->abandon();
+    } else if (ending == ENDING_DRAIN) {
+        drain_phase(reactor, scenario);
+        end_check(reactor);
+    } else {
+        quiet_phase(reactor, scenario);
+        end_check(reactor);
     }
-    EXPECT(kevy_reactor_destroy(reactor) == 0 || abruptly, "objects were left");
+    EXPECT(kevy_reactor_destroy(reactor) == 0 || ending == ENDING_DESTROY, "objects were left");
     EXPECT(links_open() == 0, "%u streams have not been closed", links_open());
     clients_stop();
     if (scenario->gone != NULL)

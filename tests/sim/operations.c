@@ -60,6 +60,31 @@ static int prepare_message(struct request *request)
     return parts_copy(request, request->message.msg_iov, (uint32_t)request->message.msg_iovlen);
 }
 
+/* A send without a copy. Which refusals have a notice differs from kernel to kernel. */
+static int zero_copy_check(struct request *request)
+{
+    uint32_t known = KEVY_RECVSEND_POLL_FIRST | KEVY_RECVSEND_FIXED_BUF;
+
+    if (kernel_minor() >= 2)
+        known |= KEVY_SEND_ZC_REPORT_USAGE;
+    request->notices = (request->sqe.ioprio & ~known) == 0 || chance_one_in(2);
+    return (request->sqe.ioprio & ~known) != 0 ? -EINVAL : 0;
+}
+
+static int prepare_bytes_zc(struct request *request)
+{
+    int error = zero_copy_check(request);
+
+    return error < 0 ? error : prepare_bytes(request);
+}
+
+static int prepare_message_zc(struct request *request)
+{
+    int error = zero_copy_check(request);
+
+    return error < 0 ? error : prepare_message(request);
+}
+
 static int prepare_receive(struct request *request)
 {
     uint32_t known = KEVY_RECVSEND_POLL_FIRST | KEVY_RECV_MULTISHOT;
@@ -109,8 +134,8 @@ static bool post_more(struct request *request, int result, uint32_t flags)
         request->flags = flags;
         return false;
     }
-    TRACE("  cqe %s %x = %d flags %x", operation_name(request->sqe.opcode),
-          (unsigned)(request->sqe.user_data & 7), result, flags | KEVY_CQE_F_MORE);
+    TRACE("  cqe %s %x = %d flags %x fd %d", operation_name(request->sqe.opcode),
+          (unsigned)(request->sqe.user_data & 7), result, flags | KEVY_CQE_F_MORE, request->sqe.fd);
     return true;
 }
 
@@ -149,12 +174,14 @@ static int read_bundle(struct request *request, uint32_t most, uint32_t *used)
         int result = read(request->file, data, wanted);
 
         if (result <= 0)
-            return total != 0 ? (int)total : result;
+            return result;
         total += (uint32_t)result;
         ++*used;
-        if ((uint32_t)result < size || total == most)
+        /* One receive: what it leaves behind, an error for instance, is for the next. */
+        if (!bundle || (uint32_t)result < size || total == most ||
+            socket_readable(socket_of(request->file)) == 0)
             break;
-    } while (bundle && buffers_peek(request->sqe.buf_group, *used, &data, &size));
+    } while (buffers_peek(request->sqe.buf_group, *used, &data, &size));
     return (int)total;
 }
 
@@ -211,6 +238,10 @@ static int run_write(struct request *request)
         const struct iovec *from = &request->parts[part];
         int result = 0;
 
+        /* One send: an error that comes of its first part is for the next. */
+        if (total != 0 && request->file->kind == FILE_SOCKET &&
+            socket_of(request->file)->error != 0)
+            break;
         if (from->iov_len != 0)
             result = request->file->operations->write(request->file, from->iov_base,
                                                       (uint32_t)from->iov_len);
@@ -223,6 +254,15 @@ static int run_write(struct request *request)
             break;
     }
     return (int)total;
+}
+
+static int run_zero_copy(struct request *request)
+{
+    if (socket_of(request->file)->family == AF_UNIX)
+        return -EOPNOTSUPP;
+    if (chance(CHANCE_ZERO_COPY_FAILS))
+        return chance_one_in(2) ? -ENOMEM : -ENOBUFS;
+    return run_write(request);
 }
 
 /* What an accept fails with although somebody waits, or 0. */
@@ -304,6 +344,9 @@ static const struct operation operations[KEVY_OP_LAST] = {
     [KEVY_OP_READ] = {"read", 1, true, false, POLLIN, prepare_bytes, run_read},
     [KEVY_OP_WRITE] = {"write", 1, true, false, POLLOUT, prepare_bytes, run_write},
     [KEVY_OP_SEND] = {"send", 1, true, false, POLLOUT, prepare_bytes, run_write},
+    [KEVY_OP_SEND_ZC] = {"send_zc", 1, true, false, POLLOUT, prepare_bytes_zc, run_zero_copy},
+    [KEVY_OP_SENDMSG_ZC] = {"sendmsg_zc", 1, true, false, POLLOUT, prepare_message_zc,
+                            run_zero_copy},
     [KEVY_OP_RECV] = {"recv", 1, true, false, POLLIN, prepare_receive, run_read},
 };
 

@@ -12,10 +12,13 @@
 #include "chance.h"
 #include "kernel.h"
 #include "operations.h"
+#include "socket.h"
 #include "verdict.h"
 
 #define LATE_LEAST_NS 1000U
 #define LATE_MOST_NS  3000000U
+/* What the peer takes at most to acknowledge, and how often it is looked whether it has. */
+#define NOTICE_NS 50000000U
 
 static struct {
     struct request *first;
@@ -129,10 +132,90 @@ static void request_delay(struct request *request)
     event_start(&request->late, chance_magnitude(LATE_LEAST_NS, LATE_MOST_NS), late_over);
 }
 
+/* A sum of the bytes that a zero-copy send took; reads memory that the user has to leave alone. */
+static uint32_t parts_sum(const struct request *request)
+{
+    uint32_t left = request->result > 0 ? (uint32_t)request->result : 0;
+    uint32_t sum = 0;
+
+    for (uint32_t part = 0; left > 0 && part < request->part_count; part++) {
+        const uint8_t *bytes = request->parts[part].iov_base;
+
+        for (size_t i = 0; left > 0 && i < request->parts[part].iov_len; i++, left--)
+            sum = sum * 31 + bytes[i];
+    }
+    return sum;
+}
+
+/* The peer has everything, or nobody asks for it any more. */
+static void notice_due(struct event *event)
+{
+    struct request *notice = (void *)((char *)event - offsetof(struct request, late));
+    struct request **link;
+
+    if (notice->notice_of != NULL && socket_silent(notice->notice_of)) {
+        event_start(event, NOTICE_NS, notice_due);
+        return;
+    }
+    if (notice->notice_of != NULL) {
+        for (link = &notice->notice_of->notices; *link != notice;)
+            link = &(*link)->notice_next;
+        *link = notice->notice_next;
+    }
+    ready_add(notice);
+}
+
+static void notice_start(const struct request *request)
+{
+    struct request *notice = request_make(&request->sqe);
+
+    notice->state = REQUEST_DONE;
+    notice->flags = KEVY_CQE_F_NOTIF;
+    notice->result = request->result;
+    if (request->result > 0) {
+        notice->parts = calloc(request->part_count, sizeof *notice->parts);
+        assert(notice->parts != NULL);
+        memcpy(notice->parts, request->parts, request->part_count * sizeof *notice->parts);
+        notice->part_count = request->part_count;
+    }
+    notice->check = parts_sum(notice);
+    if (request->file != NULL) {
+        notice->notice_of = socket_of(request->file);
+        notice->notice_next = notice->notice_of->notices;
+        notice->notice_of->notices = notice;
+    }
+    event_start(&notice->late, chance_magnitude(0, NOTICE_NS), notice_due);
+}
+
+void requests_notices_end(struct socket *socket)
+{
+    for (struct request *notice = socket->notices; notice != NULL; notice = notice->notice_next)
+        notice->notice_of = NULL;
+    socket->notices = NULL;
+}
+
+static void notice_answer(struct request *notice)
+{
+    bool copied = chance(CHANCE_ZERO_COPY_COPIES);
+
+    EXPECT(parts_sum(notice) == notice->check, "memory changes that the kernel is sending from");
+    kernel_post(notice->sqe.user_data, copied ? (int)KEVY_NOTIF_USAGE_ZC_COPIED : 0,
+                KEVY_CQE_F_NOTIF);
+    request_free(notice);
+}
+
 static void request_answer(struct request *request)
 {
-    TRACE("  cqe %s %" PRIx64 " = %d flags %x", operation_name(request->sqe.opcode),
-          request->sqe.user_data & 7, request->result, request->flags);
+    if (request->flags & KEVY_CQE_F_NOTIF) {
+        notice_answer(request);
+        return;
+    }
+    if (request->notices) {
+        request->flags |= KEVY_CQE_F_MORE;
+        notice_start(request);
+    }
+    TRACE("  cqe %s %" PRIx64 " = %d flags %x fd %d", operation_name(request->sqe.opcode),
+          request->sqe.user_data & 7, request->result, request->flags, request->sqe.fd);
     kernel_post(request->sqe.user_data, request->result, request->flags);
     request_free(request);
 }
@@ -199,8 +282,10 @@ void request_issue(const struct kevy_sqe *sqe)
     int error = operation_prepare(request);
 
     TRACE("  sqe %s %" PRIx64 " fd %d", operation_name(sqe->opcode), sqe->user_data & 7, sqe->fd);
-    if (error < 0) {
-        request_end(request, error);
+    if (error < 0) { /* refused within the enter that submits it */
+        request->result = error;
+        request->state = REQUEST_DONE;
+        request_answer(request);
         return;
     }
     if (!request->inline_only && operation_may_be_late(request) && chance(CHANCE_ISSUE_LATE)) {
@@ -254,7 +339,7 @@ void requests_wake(struct file *file, uint32_t events)
 
 static bool cancel_matches(const struct kevy_sqe *cancel, const struct request *request)
 {
-    if (request->sqe.opcode == KEVY_OP_ASYNC_CANCEL)
+    if (request->sqe.opcode == KEVY_OP_ASYNC_CANCEL || (request->flags & KEVY_CQE_F_NOTIF) != 0)
         return false;
     if (cancel->cancel_flags & KEVY_ASYNC_CANCEL_ANY)
         return true;

@@ -43,6 +43,8 @@ enum request_state {
     REQUEST_DONE, /* will be answered */
 };
 
+struct socket;
+
 struct request {
     struct request *next; /* of all, oldest first */
     struct request *previous;
@@ -60,6 +62,10 @@ struct request {
     int result;
     enum request_state state;
     struct event late;
+    struct request *notice_next; /* of a socket's: the notice of a zero-copy send */
+    struct socket *notice_of;    /* NULL once that is closed */
+    uint32_t check;              /* sum of the bytes that a zero-copy send took */
+    bool notices;                /* its answer is followed by a notice */
     bool tried;
     bool spurious; /* woken without a change */
     bool multishot;
@@ -86,6 +92,9 @@ int requests_cancel(const struct kevy_sqe *cancel);
 /* The bytes of a send, `length` at most, have gone. */
 void request_consume(struct request *request, uint32_t length);
 uint32_t request_left(const struct request *request);
+
+/* The socket is closed, or was reset: what was sent without a copy is nobody's any more. */
+void requests_notices_end(struct socket *socket);
 
 /* Prints what is in flight, for the report of a stall. */
 void requests_describe(void);

@@ -36,6 +36,7 @@ enum {
 struct mix_link {
     struct link link;
     uint32_t writes;          /* accepted, and not reported */
+    uint32_t pieces;          /* accepted, and not released */
     uint64_t moved_ns;        /* when bytes last came, or a write was last seen to move */
     uint64_t set_ns[3];       /* when the deadline was set */
     uint64_t limit_ns[3];     /* how long it lasts; 0: off */
@@ -51,6 +52,8 @@ struct piece {
     struct kevy_write write;
     struct iovec parts[PARTS_MAX];
     struct mix_link *owner;
+    size_t length;
+    bool done;
     uint8_t bytes[];
 };
 
@@ -115,6 +118,12 @@ static void do_send(struct mix_link *mine)
         refusal_check(mine, error);
 }
 
+static void piece_free(struct piece *piece)
+{
+    memset(piece, 0xDB, sizeof *piece + piece->length);
+    free(piece);
+}
+
 static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int result)
 {
     struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
@@ -122,11 +131,25 @@ static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int
 
     EXPECT(quiet_calls == 0, "done came inside a call");
     EXPECT(link_of(stream) == &mine->link && mine->writes > 0, "a write reports twice");
+    EXPECT(!piece->done, "a write reports twice");
+    piece->done = true;
     mine->writes--;
     if (result == 0)
         mine->moved_ns = clock_now();
-    memset(piece, 0xDB, sizeof *piece);
-    free(piece);
+    if (write->released == NULL)
+        piece_free(piece);
+}
+
+static void piece_released(struct kevy_write *write, struct kevy_stream *stream)
+{
+    struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
+    struct mix_link *mine = piece->owner;
+
+    EXPECT(quiet_calls == 0, "released came inside a call");
+    EXPECT(link_of(stream) == &mine->link && piece->done && mine->pieces > 0,
+           "a write is released out of its order");
+    mine->pieces--;
+    piece_free(piece);
 }
 
 /* Cuts `length` bytes into some parts, of which some may be empty. */
@@ -156,11 +179,17 @@ static void do_write(struct mix_link *mine)
     parts_cut(piece, length);
     piece->owner = mine;
     piece->write.parts = piece->parts;
+    piece->length = length;
     piece->write.done = piece_done;
+    if (chance_one_in(2)) {
+        piece->write.flags = chance_one_in(4) ? 0 : KEVY_WRITE_ZERO_COPY;
+        piece->write.released = piece_released;
+    }
     QUIETLY(error = kevy_stream_write(&mine->link.stream, &piece->write));
     if (error == 0) {
         promise(mine, length);
         mine->writes++;
+        mine->pieces += piece->write.released != NULL;
         return;
     }
     refusal_check(mine, error);
@@ -337,6 +366,7 @@ static void closed(struct link *link, int reason)
     struct mix_link *mine = mix_of(link);
 
     EXPECT(mine->writes == 0, "%u writes have not reported", mine->writes);
+    EXPECT(mine->pieces == 0, "%u writes have not been released", mine->pieces);
     kevy_timer_stop(&mine->resume);
     (void)reason;
 }

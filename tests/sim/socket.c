@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "chance.h"
+#include "request.h"
 #include "verdict.h"
 
 static struct {
@@ -129,6 +130,11 @@ uint32_t socket_readable(const struct socket *socket)
 bool socket_more(const struct socket *socket)
 {
     return socket_readable(socket) != 0 || socket->in.end_arrived || socket->error != 0;
+}
+
+bool socket_silent(const struct socket *socket)
+{
+    return socket->state == SOCKET_CONNECTED && socket->peer != NULL && socket->peer->deaf;
 }
 
 uint32_t socket_unacknowledged(const struct socket *socket)
@@ -293,6 +299,7 @@ static void file_release(struct file *file)
         if ((socket_poll(peer) & POLLOUT) != 0)
             file_changed(&peer->file, POLLOUT);
     }
+    requests_notices_end(socket);
     event_stop(&socket->reset);
     event_stop(&socket->progress);
     event_stop(&socket->in.arrival);

@@ -66,10 +66,11 @@ struct socket {
     struct socket *queue_next;
     uint32_t queue_count;
     uint32_t queue_limit;
-    struct socket *next;   /* of those that listen */
-    struct event progress; /* of a connection attempt */
-    struct story *story;   /* of a client's */
-    void *owner;           /* of the world's ends: whose it is */
+    struct socket *next;     /* of those that listen */
+    struct event progress;   /* of a connection attempt */
+    struct request *notices; /* of zero-copy sends, to come */
+    struct story *story;     /* of a client's */
+    void *owner;             /* of the world's ends: whose it is */
 };
 
 void sockets_reset(void);
@@ -85,6 +86,9 @@ void socket_shutdown(struct socket *socket, int how);
 
 /* More can be read at once, or the end. */
 bool socket_more(const struct socket *socket);
+
+/* The peer has vanished: nothing is acknowledged. */
+bool socket_silent(const struct socket *socket);
 
 /* Bytes that can be read; bytes written that the peer's side has not got yet. */
 uint32_t socket_readable(const struct socket *socket);
