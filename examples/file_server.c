@@ -41,12 +41,12 @@ static void file_done(struct kevy_file_range *file, struct kevy_stream *stream, 
 /* A complete head: METHOD /NAME HTTP/1.x, and NAME is taken as it is. Returns why it is refused. */
 static const char *ask(struct kevy_stream *stream, struct kevy_file_range *file, char *line)
 {
+    line[strcspn(line, "\r\n")] = 0;
     /* 0x0A: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS. A named pipe is not waited for. */
     struct kevy_open_how how = {.flags = O_CLOEXEC | O_NONBLOCK | O_LARGEFILE, .resolve = 0x0A};
     char *name = strchr(line, ' '), *version = name ? strchr(++name, ' ') : NULL;
     bool head_only = !strncmp(line, "HEAD ", 5);
     struct stat status;
-    line[strcspn(line, "\r\n")] = 0;
     if (!version || *name != '/' || strncmp(version, " HTTP/1.", 8) || strlen(version) != 9 ||
         strpbrk(name, "%?#"))
         return "400 Bad Request";
@@ -76,15 +76,15 @@ static void client_open(struct kevy_stream *stream)
 static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
+    size_t room = sizeof client->request - 1 - client->length; /* what is not used stays zero */
+    size_t length = buffer->length < room ? buffer->length : room;
     const char *refusal = "400 Bad Request";
-    if (buffer->length < sizeof client->request - client->length &&
-        !memchr(buffer->data, 0, buffer->length)) {
-        memcpy(client->request + client->length, buffer->data, buffer->length);
-        client->length += buffer->length; /* what follows is zero */
-        if (!strstr(client->request, "\r\n\r\n"))
-            return;
+    memcpy(client->request + client->length, buffer->data, length);
+    client->length += length;
+    if (strstr(client->request, "\r\n\r\n"))
         refusal = ask(stream, &client->file, client->request);
-    }
+    else if (length == buffer->length && strlen(client->request) == client->length)
+        return; /* there is more to come */
     if (refusal)
         answer(stream, refusal, 0);
     kevy_stream_close(stream); /* once everything is sent; nothing more is read */

@@ -216,6 +216,31 @@ START_TEST(the_folder_has_an_index)
 }
 END_TEST
 
+/* However it is cut: more than the room for a head, a zero, or a request that nobody asked for. */
+START_TEST(what_stands_behind_the_head_does_not_matter)
+{
+    static const char head[] = "GET /1 HTTP/1.1\r\n\r\n";
+    char request[8000] = "";
+    size_t length;
+
+    memcpy(request, head, sizeof head);
+    peer_dial(&peer);
+    peer_send(&peer, request, sizeof request);
+    ck_assert_uint_eq(head_read(&length), 200);
+    body_check(1);
+}
+END_TEST
+
+START_TEST(the_request_line_is_the_first_line_alone)
+{
+    static const char request[] = "GETS\r\n\r\nGET /1 HTTP/1.1";
+
+    peer_dial(&peer);
+    peer_send(&peer, request, sizeof request - 1);
+    expect_refusal(400);
+}
+END_TEST
+
 static const struct {
     unsigned status;
     const char *method;
@@ -546,6 +571,8 @@ Suite *test_suite(void)
     tcase_add_test(serving, files_arrive_byte_for_byte);
     tcase_add_test(serving, head_has_the_length_and_no_body);
     tcase_add_test(serving, the_folder_has_an_index);
+    tcase_add_test(serving, what_stands_behind_the_head_does_not_matter);
+    tcase_add_test(serving, the_request_line_is_the_first_line_alone);
     tcase_add_loop_test(serving, everything_else_is_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_test(serving, long_names_are_refused);
