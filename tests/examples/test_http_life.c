@@ -7,6 +7,8 @@
 
 #include "http_peer.h"
 
+#include <kevy/ring_probe.h>
+
 #define HOST "Host: a\r\n"
 #define GET  "GET / HTTP/1.1\r\n" HOST
 #define POST "POST / HTTP/1.1\r\n" HOST
@@ -194,6 +196,16 @@ START_TEST(client_that_takes_nothing_is_dropped)
 }
 END_TEST
 
+/* Kernels before 6.17 cannot be told where to end a receive: what one go brings, up to the whole
+ * pool, is copied for each client, up to the reactor's limit. */
+static unsigned long growth_allowed_kib(void)
+{
+    struct kevy_ring_probe kernel;
+
+    ck_assert_int_eq(kevy_ring_probe_get(NULL, &kernel), 0);
+    return kernel.queried ? 16 << 10 : (64 + 4) << 10;
+}
+
 /* Neither an endless body nor endless requests fill the server while their answers are not read. */
 START_TEST(memory_stays_bounded_when_nobody_reads)
 {
@@ -213,7 +225,7 @@ START_TEST(memory_stays_bounded_when_nobody_reads)
         send_until_stuck(&greedy[i], i % 2 ? body : requests, i % 2 ? sizeof body : length);
     }
     unsigned long grown = server_memory() - before;
-    ck_assert_msg(grown < 16384 || !MEMORY_TELLS, "%lu KiB", grown);
+    ck_assert_msg(grown < growth_allowed_kib() || !MEMORY_TELLS, "%lu KiB", grown);
     for (unsigned i = 0; i < 16; i++)
         peer_reset(&greedy[i]);
     ping(&other);

@@ -1,0 +1,296 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# run.sh [--cache FOLDER] [--only PATTERNS] [KERNEL...]: the tests on other kernels, in an emulator.
+# Installs and downloads what is missing: some 20 MB for each kernel, kept in FOLDER
+# (build/kernels/cache). A KERNEL is a series, or MACHINE-SERIES for another machine:
+#     sh tests/kernels/run.sh 6.1 newest s390x-6.12 arm64-6.12-16k
+# Where the kernel is older than the reactor's floor, the tests of ring/ run, and those that show
+# that the reactor refuses. PATTERNS are names of programs, separated by commas.
+set -u
+CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
+root=$PWD
+here=$root/tests/kernels
+cache=$root/build/kernels/cache
+only=
+# One of each API that matters: before buffer rings, the floor, one with most of what came later,
+# one that keeps ends of streams to itself, two with all there is; and what differs by machine:
+# pages of 16 KiB, the other order of bytes.
+kernels='5.10 6.1 6.12 6.17 6.19 newest arm64-6.12-16k s390x-6.1 s390x-6.12'
+
+# In the guest everything takes 10 to 100 times as long as here.
+program_seconds=900
+boot_seconds=7200
+test_seconds=300
+log_lines_shown=40
+below_floor='test_ring_*,test_reactor_floor,test_examples_ring_copy'
+
+usage() {
+    echo 'usage: run.sh [--cache FOLDER] [--only PATTERNS] [KERNEL...]' >&2
+    exit 2
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --cache)
+        [ $# -gt 1 ] || usage
+        mkdir -p "$2" || exit 1
+        cache=$(CDPATH='' cd -- "$2" && pwd)
+        shift 2
+        ;;
+    --only)
+        [ $# -gt 1 ] || usage
+        only=$2
+        shift 2
+        ;;
+    -*) usage ;;
+    *) break ;;
+    esac
+done
+[ $# -eq 0 ] || kernels=$*
+
+host=$(dpkg --print-architecture) || exit 1
+
+# Debian's name of the machine, from the name of a kernel; and what is left of it.
+machine_of() {
+    case $1 in
+    amd64-* | arm64-* | s390x-*) echo "${1%%-*}" ;;
+    *) echo "$host" ;;
+    esac
+}
+
+series_of() {
+    echo "${1#"$(machine_of "$1")"-}"
+}
+
+# The name that compilers have for a machine.
+compiler_name() {
+    case $1 in
+    amd64) echo x86_64 ;;
+    arm64) echo aarch64 ;;
+    *) echo "$1" ;;
+    esac
+}
+
+machines=$(for kernel in $kernels; do machine_of "$kernel"; done | sort -u)
+
+install() {
+    # shellcheck source=tests/support/packages.sh
+    . tests/support/packages.sh
+    need_build_tools
+    need cpio have cpio
+    for machine in $machines; do
+        name=$(compiler_name "$machine")
+        case $machine in
+        amd64) need qemu-system-x86 have qemu-system-x86_64 ;;
+        arm64) need qemu-system-arm have qemu-system-aarch64 ;;
+        s390x) need qemu-system-misc have qemu-system-s390x ;;
+        esac
+        if [ "$machine" != "$host" ]; then
+            need "gcc-$(echo "$name" | tr _ -)-linux-gnu" have "$name-linux-gnu-gcc"
+        fi
+    done
+    install_missing
+}
+
+# libcheck MACHINE: a static one, in the cache
+libcheck() {
+    triple=$(compiler_name "$1")-linux-gnu
+    prefix=$cache/check-$1
+    [ -f "$prefix/lib/pkgconfig/check.pc" ] && return
+    rm -rf "$prefix" "$prefix.build"
+    [ -d "$cache/check/check" ] || sh tests/portability/libcheck.sh fetch "$cache/check" || return
+    sh tests/portability/libcheck.sh build "$cache/check" "$triple" "$triple-gcc" "$prefix" &&
+        rm -rf "$prefix.build"
+}
+
+# programs MACHINE: builds the tests and the examples
+programs() {
+    build=$root/build/kernels/$1
+    if [ ! -f "$build/build.ninja" ]; then
+        mkdir -p "$build"
+        cat >"$build.ini" <<END
+[binaries]
+pkgconfig = 'pkg-config'
+[properties]
+pkg_config_libdir = '$cache/check-$1/lib/pkgconfig'
+END
+        if [ "$1" = "$host" ]; then
+            set -- --native-file "$build.ini"
+        else
+            set -- --cross-file "tests/portability/$(compiler_name "$1").ini" \
+                --cross-file "$build.ini"
+        fi
+        meson setup "$build" --wrap-mode nodownload -Dwerror=true -Dtests=enabled \
+            -Dexamples=enabled -Ddefault_library=static -Dprefer_static=true "$@" || return
+    fi
+    targets=$(ninja -C "$build" -t targets all |
+        grep -oE '^(tests/(test_[a-z0-9_]*|lib[a-z_]*\.so)|examples/[a-z_]*): c_LINKER' |
+        cut -d : -f 1)
+    # Word splitting wanted: no name of ours has a blank in it.
+    # shellcheck disable=SC2086
+    ninja -C "$build" $targets
+}
+
+# strip_into FOLDER FILE...: the programs and libraries among the files
+strip_into() {
+    folder=$1
+    shift
+    mkdir -p "$folder" || return
+    for file; do
+        if [ -f "$file" ] && [ -x "$file" ]; then
+            "$tools-strip" --strip-unneeded -o "$folder/${file##*/}" "$file" || return
+        fi
+    done
+}
+
+# Where the loader looks for them.
+libraries_copy() {
+    loader=$("$tools-readelf" -l "$build/examples/ring_cat" |
+        sed -n 's/.*program interpreter: \(.*\)]/\1/p')
+    mkdir -p "$tree/lib" "$tree${loader%/*}"
+    cp "$("$tools-gcc" -print-file-name="${loader##*/}")" "$tree$loader" || return
+    for library in libc.so.6 libm.so.6 libgcc_s.so.1; do
+        cp "$("$tools-gcc" -print-file-name="$library")" "$tree/lib" || return
+    done
+}
+
+# What the guest has for a root: its first process, the programs, their libraries, a shell, and two
+# files that every system has.
+initramfs() {
+    build=$root/build/kernels/$1
+    tools=$(compiler_name "$1")-linux-gnu
+    tree=$build/initramfs
+    busybox=$(sh "$here/fetch.sh" "$cache" "$1" busybox) || return
+    rm -rf "$tree"
+    mkdir -p "$tree/bin" "$tree/etc" &&
+        "$tools-gcc" -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -static \
+            "$here/guest.c" -o "$tree/init" &&
+        cp "$busybox" "$tree/bin/busybox" || return
+    for tool in cat cmp echo grep head rm sh; do
+        ln -s busybox "$tree/bin/$tool"
+    done
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$tree/etc/hosts"
+    printf 'root:x:0:0:root:/tmp:/bin/sh\n' >"$tree/etc/passwd"
+    libraries_copy && strip_into "$tree/tests" "$build"/tests/test_* &&
+        strip_into "$tree/build/tests" "$build"/tests/lib*.so &&
+        strip_into "$tree/build/examples" "$build"/examples/* || return
+    (cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$build/initramfs.cpio"
+}
+
+# boot MACHINE KERNEL_FILE PATTERNS: what the guest says
+boot() {
+    smp=2
+    case $1 in
+    # cx16: with it guests of qemu 7.2 die now and then, of flags that cmpxchg16b leaves wrong.
+    amd64)
+        set -- "$@" ttyS0 qemu-system-x86_64 -M pc -cpu max,-cx16 -serial stdio
+        ;;
+    arm64)
+        set -- "$@" ttyAMA0 qemu-system-aarch64 -M virt,gic-version=3 -cpu max,pauth-impdef=on \
+            -serial stdio
+        ;;
+    # With two processors it stands still now and then.
+    s390x)
+        smp=1
+        set -- "$@" ttysclp0 qemu-system-s390x -M s390-ccw-virtio -cpu max \
+            -chardev stdio,id=console -device sclpconsole,chardev=console
+        ;;
+    esac
+    initramfs=$root/build/kernels/$1/initramfs.cpio
+    file=$2
+    words="console=$4 quiet loglevel=1 panic=-1 KEVY_SECONDS=$program_seconds \
+CK_DEFAULT_TIMEOUT=$test_seconds CK_TIMEOUT_MULTIPLIER=10${3:+ KEVY_PROGRAMS=$3}"
+    shift 4
+    timeout -k 10 "$boot_seconds" "$@" -accel tcg,thread=multi -m 1024 -smp "$smp" \
+        -nodefaults -no-user-config -display none -no-reboot \
+        -kernel "$file" -initrd "$initramfs" -append "$words" </dev/null 2>&1 | tr -d '\r'
+}
+
+# What a guest said: what the programs that failed printed, and as the last line "passed failed
+# skipped". A program without a RESULT, or whose status is neither success nor skip,
+# has failed one test at least. Lines may have something before them that a program left unended.
+summary() {
+    awk -v lines_max="$log_lines_shown" '
+        function program_end(name, status, failures, i) {
+            failures = result_seen ? result[5] : 1
+            if (!failures && status != 0 && status != 77) failures = 1
+            if (result_seen) { passed += result[3]; skipped += result[7] }
+            failed += failures
+            if (failures) {
+                print "FAIL " name ": " failures ", exit status " status
+                for (i = count > lines_max ? count - lines_max : 0; i < count; i++) print line[i]
+            }
+            count = result_seen = 0
+        }
+        match($0, /RESULT [^ ]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped/) {
+            split(substr($0, RSTART, RLENGTH), result, " ")
+            result_seen = 1
+        }
+        match($0, /END test_[^ ]+ [0-9]+ [0-9.]+$/) {
+            split(substr($0, RSTART, RLENGTH), end, " ")
+            program_end(end[2], end[3])
+            next
+        }
+        /^ENDED$/ { ended = 1 }
+        { line[count++] = $0 }
+        END {
+            if (!ended) program_end("the guest, which died or stood still", 1)
+            print passed + 0, failed + 0, skipped + 0
+        }'
+}
+
+# patterns SERIES: the programs that can run there
+patterns() {
+    case $only-$1 in
+    -5.*) echo "$below_floor" ;;
+    *) echo "$only" ;;
+    esac
+}
+
+# check KERNEL: one boot, and a second one when the first did not come to its end: the emulator has
+# such days, and no verdict was given.
+check() {
+    machine=$(machine_of "$1")
+    series=$(series_of "$1")
+    log=$root/build/kernels/$machine-$series.log
+    if ! file=$(sh "$here/fetch.sh" "$cache" "$machine" "$series"); then
+        echo "SKIP $1: no such kernel could be downloaded"
+        skipped=$((skipped + 1))
+        return
+    fi
+    begin=$(date +%s)
+    for attempt in 1 2; do
+        [ $attempt -eq 1 ] || echo "$1: the guest did not come to its end; once more"
+        boot "$machine" "$file" "$(patterns "$series")" >"$log"
+        ! grep -q '^ENDED$' "$log" || break
+    done
+    echo "== $1: $(sed -n 's/^GUEST //p' "$log"), $(($(date +%s) - begin)) s"
+    summary <"$log" >"$log.summary"
+    sed '$d' "$log.summary"
+    # Word splitting wanted: three numbers.
+    # shellcheck disable=SC2046
+    set -- "$1" $(tail -n 1 "$log.summary")
+    echo "$1: $2 passed, $3 failed, $4 skipped"
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+    skipped=$((skipped + $4))
+}
+
+install || exit 1
+for machine in $machines; do
+    echo "== Building for $machine"
+    mkdir -p "$root/build/kernels"
+    log=$root/build/kernels/$machine.log
+    if ! { libcheck "$machine" && programs "$machine" && initramfs "$machine"; } >"$log" 2>&1; then
+        tail -n "$log_lines_shown" "$log"
+        exit 1
+    fi
+done
+passed=0
+failed=0
+skipped=0
+for kernel in $kernels; do
+    check "$kernel"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
