@@ -188,6 +188,8 @@ START_TEST(a_path_that_cannot_be_made_is_refused_and_leaves_nothing)
     options.socket_address = (struct sockaddr *)&longer;
     options.socket_address_length = sizeof elsewhere + 1;
     ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), -EINVAL);
+    options.socket_address_length = sizeof longer + 1;
+    ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), -EINVAL);
     ck_assert_int_eq(support_fd_count(), descriptors);
     ck_assert_uint_eq(stats_now().objects, 0);
 }

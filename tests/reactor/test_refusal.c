@@ -10,6 +10,8 @@
 #include "fault_syscall.h"
 #include "internal.h"
 
+#include <kevy/ring_register.h>
+
 enum {
     EVER = 1000000,
 };
@@ -62,6 +64,31 @@ START_TEST(create_fails_cleanly_at_every_call)
     } while (nth < 100);
     ck_assert_int_eq(error, 0);
     ck_assert_uint_gt(nth, 3);
+}
+END_TEST
+
+START_TEST(a_restricted_reactor_is_not_made_when_the_restriction_is_refused)
+{
+    struct kevy_reactor_options options = {.restricted = true};
+    struct kevy_reactor *created = NULL;
+    int descriptors = support_fd_count(), fds[1] = {-1};
+    uint32_t nth = 0;
+    int error;
+
+    do {
+        fault_nth(++nth, -ENOMEM);
+        error = kevy_reactor_create(&created, &options);
+        fault_nth(0, 0);
+        /* What failed may have been a wish; the restriction is none. */
+        if (error == 0)
+            ck_assert_int_eq(kevy_ring_register(&created->ring, KEVY_REGISTER_FILES, fds, 1),
+                             -EACCES);
+        ck_assert_uint_eq(kevy_reactor_destroy(created), 0);
+        created = NULL;
+        ck_assert_int_eq(fault_mappings(), 0);
+        ck_assert_int_eq(support_fd_count(), descriptors);
+    } while (nth < 30);
+    ck_assert_int_eq(error, 0);
 }
 END_TEST
 
@@ -383,6 +410,18 @@ START_TEST(a_ring_that_is_gone_ends_the_loop_with_its_error)
 }
 END_TEST
 
+START_TEST(a_descriptor_that_cannot_be_registered_is_closed_again)
+{
+    int descriptors = support_fd_count();
+
+    turns(2);
+    fault_next(FAULT_REGISTER, -ENOMEM, 1);
+    ck_assert_int_eq(kevy_reactor_descriptor(reactor), -ENOMEM);
+    ck_assert_int_eq(support_fd_count(), descriptors);
+    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+}
+END_TEST
+
 START_TEST(timers_fire_while_everything_is_refused)
 {
     struct kevy_timer timer;
@@ -403,6 +442,7 @@ Suite *test_suite(void)
 
     tcase_add_unchecked_fixture(create, faults_off, faults_off);
     tcase_add_loop_test(create, create_fails_cleanly_at_every_call, 0, 3);
+    tcase_add_test(create, a_restricted_reactor_is_not_made_when_the_restriction_is_refused);
     tcase_add_test(create, too_little_locked_memory_halves_the_queues);
     tcase_add_checked_fixture(refused, setup, teardown);
     tcase_set_timeout(refused, 20);
@@ -418,6 +458,7 @@ Suite *test_suite(void)
     tcase_add_test(refused, a_connect_that_finds_no_slot_says_so_and_leaves_nothing);
     tcase_add_test(refused, a_stream_pauses_resumes_and_forwards_through_refusals);
     tcase_add_test(refused, a_ring_that_is_gone_ends_the_loop_with_its_error);
+    tcase_add_test(refused, a_descriptor_that_cannot_be_registered_is_closed_again);
     tcase_add_test(refused, timers_fire_while_everything_is_refused);
     suite_add_tcase(suite, create);
     suite_add_tcase(suite, refused);

@@ -7,43 +7,14 @@
 
 #include "stream_file_test.h"
 
+#include "failing_heap.h"
 #include "fault_syscall.h"
 
 enum { RANGES = 6, COPY = 1000 };
 
-/* Memory of which one allocation fails. */
-static struct heap {
-    unsigned nth; /* counted down to the one that fails, 0 for none */
-    unsigned live;
-    bool failed;
-} heap;
-
-static void *heap_allocate(void *context, size_t size)
-{
-    struct heap *from = context;
-
-    if (from->nth != 0 && --from->nth == 0) {
-        from->failed = true;
-        return NULL;
-    }
-    from->live++;
-    return malloc(size);
-}
-
-static void heap_release(void *context, void *memory, size_t size)
-{
-    struct heap *to = context;
-
-    (void)size;
-    to->live--;
-    free(memory);
-}
-
-static const struct kevy_allocator allocator = {heap_allocate, heap_release, &heap};
-
 /* Small buffers, so that a range needs several blocks and slabs. */
 static const struct kevy_reactor_options small = {
-    .allocator = &allocator, .buffer_size = 512, .sq_entries = 8, .cq_entries = 32};
+    .allocator = &heap_allocator, .buffer_size = 512, .sq_entries = 8, .cq_entries = 32};
 
 static const struct {
     uint64_t offset, length, in_file;
@@ -189,7 +160,7 @@ START_TEST(a_range_that_finds_no_memory_says_so_and_the_others_go_on)
     do {
         reactor_setup_with(
             &small); /* free lists keep what was allocated once: each time from the beginning */
-        heap = (struct heap){.nth = ++nth, .live = heap.live};
+        heap_fail(++nth);
         all_arrive(all_queue(_i));
         if (!heap.failed)
             ck_assert_uint_eq(failures(), 0);
