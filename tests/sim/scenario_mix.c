@@ -29,6 +29,7 @@ enum {
     LENGTH_MAX = 40000,
     PARTS_MAX = 5,
     ACTIONS_MAX = 3,
+    UNDRAINED_MAX = 50,
 };
 
 #define TICK_NS (UINT64_C(1) << 20)
@@ -40,12 +41,15 @@ struct mix_link {
     uint64_t moved_ns;        /* when bytes last came, or a write was last seen to move */
     uint64_t set_ns[3];       /* when the deadline was set */
     uint64_t limit_ns[3];     /* how long it lasts; 0: off */
+    uint64_t phase_busy_ns;   /* what the loop had spent awake when the phase began */
     struct kevy_timer resume; /* nobody stays paused for good */
     uint64_t resume_ns;       /* when that is due, by the time of the turn in which it was set */
     uint64_t latest_ns;       /* by the time at which it was set */
     uint64_t busy_ns;         /* what the loop had spent awake when it was set */
     bool paused;
-    bool drains; /* a write was answered -EAGAIN */
+    bool drains;        /* a write was answered -EAGAIN */
+    bool shut;          /* by shutdown, close or abort: nobody is told of drains any more */
+    uint32_t undrained; /* looks at it after which it was empty, and nobody had been told */
 };
 
 struct piece {
@@ -241,6 +245,7 @@ static void do_hold(struct mix_link *mine)
 
 static void do_shutdown(struct mix_link *mine)
 {
+    mine->shut = true;
     QUIETLY((void)kevy_stream_shutdown(&mine->link.stream));
 }
 
@@ -248,11 +253,13 @@ static void do_close(struct mix_link *mine)
 {
     QUIETLY(kevy_stream_close(&mine->link.stream));
     mine->link.limited = true;
+    mine->shut = true;
 }
 
 static void do_abort(struct mix_link *mine)
 {
     link_break(&mine->link);
+    mine->shut = true;
     QUIETLY(kevy_stream_abort(&mine->link.stream));
 }
 
@@ -264,6 +271,8 @@ static void do_deadline(struct mix_link *mine)
     QUIETLY(kevy_stream_deadline(&mine->link.stream, which, limit_ns));
     mine->set_ns[which] = clock_now();
     mine->limit_ns[which] = limit_ns;
+    if (which == KEVY_DEADLINE_PHASE)
+        mine->phase_busy_ns = kernel_busy_ns();
 }
 
 static void do_marks(struct mix_link *mine)
@@ -347,6 +356,12 @@ static void deadline_check(const struct mix_link *mine, enum kevy_deadline which
         since_ns = mine->moved_ns;
     EXPECT(clock_now() >= since_ns + limit_ns, "a deadline is early by %llu ns",
            (unsigned long long)(since_ns + limit_ns - clock_now()));
+    /* Of the others the last activity is the library's to know. */
+    if (which == KEVY_DEADLINE_PHASE)
+        EXPECT(clock_now() - since_ns - limit_ns <=
+                   2 * TICK_NS + kernel_busy_ns() - mine->phase_busy_ns,
+               "a deadline is late by %llu ns",
+               (unsigned long long)(clock_now() - since_ns - limit_ns));
 }
 
 static void timed_out(struct link *link, enum kevy_deadline which)
@@ -401,12 +416,26 @@ static void start(struct kevy_reactor *reactor)
     poster_start(reactor);
 }
 
+/* An empty queue has drained. */
+static void drain_check(struct mix_link *mine)
+{
+    /* One that has failed waits for its zero-copy writes to be released. */
+    bool owed = mine->drains && !mine->shut && !mine->link.ended && mine->pieces == 0;
+
+    if (owed && kevy_stream_queued(&mine->link.stream) == 0)
+        EXPECT(++mine->undrained < UNDRAINED_MAX, "drain does not come");
+    else
+        mine->undrained = 0;
+}
+
 /* Between the turns, from outside of callbacks. */
 static void turned(struct kevy_reactor *reactor)
 {
     struct link *link = links_any();
 
     (void)reactor;
+    if (link != NULL)
+        drain_check(mix_of(link));
     if (link != NULL && chance_one_in(2))
         action(mix_of(link));
     if (chance_one_in(16))
