@@ -42,9 +42,11 @@ static inline void expected_room(struct expected *expected)
 /* Accepted: `length` bytes of the pattern of `seed` from `position` on. Returns its number. */
 static inline uint64_t expected_add(struct expected *expected, struct piece piece)
 {
-    struct piece *last = expected->pieces + expected->first + expected->count - 1;
+    struct piece *last = NULL;
 
-    if (expected->count > 0 && !last->alone && !piece.alone && last->seed == piece.seed &&
+    if (expected->count > 0)
+        last = expected->pieces + expected->first + expected->count - 1;
+    if (last != NULL && !last->alone && !piece.alone && last->seed == piece.seed &&
         last->position + last->length == piece.position) {
         last->length += piece.length;
     } else {
