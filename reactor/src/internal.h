@@ -187,7 +187,7 @@ static inline uint64_t user_data_make(const void *owner, enum operation operatio
     return (uint64_t)(uintptr_t)owner | (uint64_t)operation;
 }
 
-/* loop.c: turns, submission, waiting. */
+/* submission.c: the submission queue. */
 
 /* Submits without waiting, to make room. The slot asked for again, or NULL when the kernel takes
  * nothing, which it is asked once a flush. */
@@ -211,14 +211,26 @@ static inline struct kevy_sqe *reactor_sqe(struct kevy_reactor *reactor, const v
 /* A slot for a request that cancels others, or NULL as above. */
 struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor);
 
-/* Requests that the kernel has not finished, of objects, completions and cancels. */
-uint32_t reactor_operations(const struct kevy_reactor *reactor);
-
 /*
  * `size` bytes that stay put until the request reserved next has been submitted, or NULL as above.
  * A slot for that request is there.
  */
 void *reactor_arena(struct kevy_reactor *reactor, size_t size);
+
+/* Submits what the queue holds, without waiting. */
+void submission_flush(struct kevy_reactor *reactor);
+
+/* Books the outcome of an enter. Returns 0, or the errno that ends the loop. */
+int submission_book(struct kevy_reactor *reactor, int result, uint32_t submitted);
+
+/* Moves slots that completions took while the kernel refused everything into the queue, in the
+ * order in which they were taken. */
+void submission_backlog(struct kevy_reactor *reactor);
+
+/* loop.c: turns and waiting. */
+
+/* Requests that the kernel has not finished, of objects, completions and cancels. */
+uint32_t reactor_operations(const struct kevy_reactor *reactor);
 
 /* One turn that waits `limit_ns` at most. Returns 0 or a negative errno. */
 int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns);
@@ -269,6 +281,9 @@ static inline void object_pend(struct kevy_object *object)
 
 int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size);
 void pool_close(struct kevy_reactor *reactor);
+
+/* Makes what was given back visible to the kernel. */
+void pool_publish(struct kevy_reactor *reactor);
 void pool_starve(struct kevy_stream *stream);
 void pool_forget(struct kevy_stream *stream);
 void pool_starve_datagram(struct kevy_datagram *datagram);

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The loop: one turn, and the only place that enters the kernel.
+ * The loop: one turn.
  *
  * Model. flush -> wait -> complete -> timers -> tasks, as <kevy/reactor.h> describes. One enter a
- * turn submits what the flush wrote and waits; only a flush that writes more than the queue holds
- * enters in between. The wait is limited by the earliest of the two wheels and the caller, and does
- * not sleep at all while something is left to do.
+ * turn submits what the flush wrote and waits; submission.c has those in between, for a flush that
+ * writes more than the queue holds. The wait is limited by the earliest of the two wheels and the
+ * caller, and does not sleep at all while something is left to do.
  *
  * Invariants. The slots of a batch of completions are given back when all of them have been
- * handled, so a handler may submit. What the kernel refuses (-EBUSY: completions overflowed;
- * -EAGAIN, -ENOMEM: memory) stays in the submission queue and goes with the next enter, after
- * completions have been reaped: nothing is lost, and nothing spins, because a refused turn without
- * completions naps.
+ * handled, so a handler may submit. Nothing spins: a turn that the kernel refused, and that has no
+ * completions, naps.
  *
  * Wakes. The loop sets `sleeping`, then looks at what was posted; a poster posts, then looks at
  * `sleeping`. Full fences between the two on both sides: at least one of them sees the other.
@@ -34,98 +32,6 @@ void reactor_clock(struct kevy_reactor *reactor)
     reactor->now_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-/* What the arena holds is free again once the kernel has consumed every request that names it. */
-static void arena_recycle(struct kevy_reactor *reactor)
-{
-    if (kevy_ring_space(&reactor->ring) == reactor->ring.sq_entries)
-        reactor->arena_used = 0;
-}
-
-/* Books the outcome of an enter. Returns 0, or the errno that ends the loop. */
-static int enter_book(struct kevy_reactor *reactor, int result, uint32_t submitted)
-{
-    reactor->stats.enters++;
-    reactor->stats.submissions += submitted;
-    reactor->refused = false;
-    arena_recycle(reactor);
-    if (result >= 0 || result == -ETIME || result == -EINTR)
-        return 0;
-    if (result != -EBUSY && result != -EAGAIN && result != -ENOMEM)
-        return result;
-    reactor->refused = true;
-    reactor->stats.refusals++;
-    return 0;
-}
-
-static void pool_publish(struct kevy_reactor *reactor)
-{
-    if (reactor->pool_published == reactor->pool.tail)
-        return;
-    reactor->pool_published = reactor->pool.tail;
-    kevy_buffer_ring_publish(&reactor->pool);
-}
-
-/* Submits without waiting, to make room in the queue. An error shows again in the turn's own enter.
- */
-static void submit_now(struct kevy_reactor *reactor)
-{
-    int result;
-
-    pool_publish(reactor);
-    result = kevy_ring_submit(&reactor->ring);
-    (void)enter_book(reactor, result, result > 0 ? (uint32_t)result : 0);
-}
-
-/* Room for another request, unless the kernel has just refused to make any: it will again, until
- * completions have been reaped. */
-static void room_make(struct kevy_reactor *reactor)
-{
-    if (!reactor->refused)
-        submit_now(reactor);
-}
-
-struct kevy_sqe *reactor_sqe_full(struct kevy_reactor *reactor, uint64_t user_data)
-{
-    room_make(reactor);
-    return kevy_ring_sqe(&reactor->ring, user_data);
-}
-
-void *reactor_arena(struct kevy_reactor *reactor, size_t size)
-{
-    void *place;
-
-    size = (size + 15) & ~(size_t)15;
-    assert(size <= ARENA_SIZE);
-    /* The slot first: making room for it later would submit, and hand these bytes out again. */
-    if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
-        room_make(reactor);
-    if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
-        return NULL;
-    place = reactor->arena + reactor->arena_used;
-    reactor->arena_used += (uint32_t)size;
-    return place;
-}
-
-/* Slots that a completion took while the kernel refused everything, in the order they were taken.
- */
-static void backlog_flush(struct kevy_reactor *reactor)
-{
-    uint32_t moved = 0;
-
-    while (moved < reactor->backlog_count) {
-        const struct kevy_sqe *waiting = &reactor->backlog[moved];
-        struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, waiting->user_data);
-
-        if (sqe == NULL)
-            break;
-        *sqe = *waiting;
-        moved++;
-    }
-    reactor->backlog_count -= moved;
-    memmove(reactor->backlog, reactor->backlog + moved,
-            reactor->backlog_count * sizeof *reactor->backlog);
-}
-
 /* The reactor's own polls, should one have ended and found no slot to start anew. */
 static void own_polls_arm(struct kevy_reactor *reactor)
 {
@@ -142,7 +48,7 @@ static void flush(struct kevy_reactor *reactor)
     if (unlikely(reactor->own_polls_ended))
         own_polls_arm(reactor);
     if (unlikely(reactor->backlog_count != 0))
-        backlog_flush(reactor);
+        submission_backlog(reactor);
     reactor->feeding = reactor->starved_count != 0;
     if (unlikely(reactor->feeding))
         pool_feed(reactor);
@@ -220,7 +126,7 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
     pool_publish(reactor);
     if (kevy_ring_space(&reactor->ring) != reactor->ring.sq_entries ||
         kevy_ring_wants_enter(&reactor->ring))
-        submit_now(reactor);
+        submission_flush(reactor);
     reactor_clock(reactor);
     if (work_left(reactor) || reactor->refused || kevy_ring_wants_enter(&reactor->ring))
         return 0;
@@ -244,7 +150,7 @@ static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
     wait_prepare(reactor, limit_ns, &wait);
     result = kevy_ring_wait(&reactor->ring, &wait);
     sleep_end(reactor);
-    result = enter_book(reactor, result, wait.submitted);
+    result = submission_book(reactor, result, wait.submitted);
     if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
         nap();
     return result;
@@ -257,15 +163,6 @@ static void cancel_done(struct kevy_reactor *reactor, void *owner, int result, u
     (void)result;
     (void)flags;
     reactor->cancels_active--;
-}
-
-struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor)
-{
-    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
-
-    if (sqe != NULL)
-        reactor->cancels_active++;
-    return sqe;
 }
 
 uint32_t reactor_operations(const struct kevy_reactor *reactor)

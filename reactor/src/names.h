@@ -62,6 +62,7 @@
 #define pool_forget                 kevy_private_pool_forget
 #define pool_forget_datagram        kevy_private_pool_forget_datagram
 #define pool_open                   kevy_private_pool_open
+#define pool_publish                kevy_private_pool_publish
 #define pool_starve                 kevy_private_pool_starve
 #define pool_starve_datagram        kevy_private_pool_starve_datagram
 #define reactor_alive               kevy_private_reactor_alive
@@ -125,6 +126,9 @@
 #define stream_zero_copy_next       kevy_private_stream_zero_copy_next
 #define stream_zero_copy_send       kevy_private_stream_zero_copy_send
 #define stream_zero_copy_write      kevy_private_stream_zero_copy_write
+#define submission_backlog          kevy_private_submission_backlog
+#define submission_book             kevy_private_submission_book
+#define submission_flush            kevy_private_submission_flush
 #define tasks_close                 kevy_private_tasks_close
 #define tasks_open                  kevy_private_tasks_open
 #define tasks_run_due               kevy_private_tasks_run_due

@@ -118,6 +118,14 @@ void pool_close(struct kevy_reactor *reactor)
     memory_table_free(reactor->memory.allocator, reactor->pool_blocks, size);
 }
 
+void pool_publish(struct kevy_reactor *reactor)
+{
+    if (reactor->pool_published == reactor->pool.tail)
+        return;
+    reactor->pool_published = reactor->pool.tail;
+    kevy_buffer_ring_publish(&reactor->pool);
+}
+
 struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length)
 {
     struct kevy_block *block = block_take(&reactor->memory);
