@@ -410,6 +410,48 @@ START_TEST(a_ring_that_is_gone_ends_the_loop_with_its_error)
 }
 END_TEST
 
+static unsigned done_writes, released_writes;
+
+static void write_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+{
+    (void)write;
+    (void)stream;
+    ck_assert_int_eq(result, 0);
+    done_writes++;
+}
+
+static void write_released(struct kevy_write *write, struct kevy_stream *stream)
+{
+    (void)write;
+    (void)stream;
+    released_writes++;
+}
+
+/* Of one part and of two, which need more than a slot. */
+START_TEST(a_zero_copy_write_waits_for_its_slot)
+{
+    struct iovec parts[2] = {{data, 50000}, {data + 50000, 10000}};
+    struct kevy_write write = {.parts = parts,
+                               .count = 1 + (uint32_t)_i,
+                               .flags = KEVY_WRITE_ZERO_COPY,
+                               .done = write_done,
+                               .released = write_released};
+
+    pattern_fill(data, sizeof data, 1, 0);
+    probe_tcp(&probe, &probe_events);
+    refuse_everything();
+    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), 0));
+    turns(3);
+    ck_assert_uint_eq(done_writes, 0);
+    faults_off();
+    peer_expect(probe.peer, data, _i == 0 ? 50000 : 60000);
+    TURN_UNTIL(released_writes == 1);
+    ck_assert_uint_eq(done_writes, 1);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
 START_TEST(a_descriptor_that_cannot_be_registered_is_closed_again)
 {
     int descriptors = support_fd_count();
@@ -458,6 +500,7 @@ Suite *test_suite(void)
     tcase_add_test(refused, a_connect_that_finds_no_slot_says_so_and_leaves_nothing);
     tcase_add_test(refused, a_stream_pauses_resumes_and_forwards_through_refusals);
     tcase_add_test(refused, a_ring_that_is_gone_ends_the_loop_with_its_error);
+    tcase_add_loop_test(refused, a_zero_copy_write_waits_for_its_slot, 0, 2);
     tcase_add_test(refused, a_descriptor_that_cannot_be_registered_is_closed_again);
     tcase_add_test(refused, timers_fire_while_everything_is_refused);
     suite_add_tcase(suite, create);

@@ -8,6 +8,7 @@
 
 #include "reactor_test.h"
 
+#include "stream_internal.h"
 #include "wheel.h"
 
 #include <sys/syscall.h>
@@ -17,6 +18,10 @@
 #define WRAP_NS (TICK_NS << 32) /* the tick's low half is 0 again */
 #define DAY_NS  KEVY_SECONDS(86400)
 #define LATE_NS (2 * TICK_NS) /* what <kevy/stream.h> allows */
+
+enum {
+    UNREAD = 192 << 10, /* more than a window, less than a send buffer */
+};
 
 static uint64_t virtual_ns;
 static bool frozen; /* by the test that runs: libcheck takes the time of each, too */
@@ -61,7 +66,8 @@ static void open_at(uint64_t now_ns)
 
 static void finish(void)
 {
-    QUIETLY(kevy_stream_abort(&probe.stream));
+    if (!probe.closed)
+        QUIETLY(kevy_stream_abort(&probe.stream));
     for (unsigned count = 0; !probe.closed; count++) {
         ck_assert_uint_lt(count, TURNS_MAX);
         turn_now();
@@ -224,6 +230,90 @@ START_TEST(limits_that_passed_a_day_ago_are_all_reported_once_and_in_order)
 }
 END_TEST
 
+/* A stream that has sent its end behind bytes that its peer has no room for. */
+static void open_lingering(void)
+{
+    static const int room = 1 << 20; /* the kernel's limit, whatever it is */
+
+    virtual_ns = KEVY_SECONDS(1000);
+    frozen = true;
+    reactor_setup();
+    probe_tcp(&probe, &probe_events);
+    ck_assert_int_eq(
+        setsockopt(kevy_stream_fd(&probe.stream), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    turns(2);
+    kevy_stream_marks(&probe.stream, 0, 64 << 20);
+    QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, data, UNREAD), 0));
+    QUIETLY(kevy_stream_close(&probe.stream));
+    turns(5);
+    ck_assert_uint_eq(probe.stream.object.state, STREAM_LINGERING);
+}
+
+static void lingers_until(uint64_t ns)
+{
+    while (virtual_ns < ns) {
+        virtual_ns += KEVY_MILLISECONDS(100);
+        turns(2);
+        ck_assert(!probe.closed);
+    }
+}
+
+static void closes_now(void)
+{
+    for (unsigned count = 0; !probe.closed; count++) {
+        ck_assert_uint_lt(count, TURNS_MAX);
+        turn_now();
+    }
+    ck_assert_int_eq(probe.reason, 0);
+    finish();
+}
+
+/* To its end; the acknowledgements come with it. */
+static void peer_read_all(void)
+{
+    size_t have = 0;
+    int result = 1;
+
+    for (unsigned count = 0; result != 0; count++) {
+        ck_assert_uint_lt(count, TURNS_MAX);
+        result = peer_read(probe.peer, data, sizeof data);
+        ck_assert(result >= 0 || result == -EAGAIN);
+        have += result > 0 ? (size_t)result : 0;
+        turn_now();
+    }
+    ck_assert_uint_eq(have, UNREAD);
+}
+
+START_TEST(a_closed_stream_lingers_while_its_bytes_are_on_their_way)
+{
+    open_lingering();
+    lingers_until(virtual_ns + KEVY_SECONDS(20));
+    peer_read_all();
+    ck_assert(!probe.closed);
+    probe_peer_close(&probe);
+    closes_now();
+}
+END_TEST
+
+START_TEST(a_closed_stream_lingers_for_30_seconds_at_most)
+{
+    open_lingering();
+    lingers_until(virtual_ns + KEVY_SECONDS(30) - KEVY_MILLISECONDS(100));
+    virtual_ns += KEVY_MILLISECONDS(200);
+    closes_now();
+}
+END_TEST
+
+START_TEST(a_closed_stream_lingers_for_a_second_when_its_bytes_have_arrived)
+{
+    open_lingering();
+    peer_read_all();
+    lingers_until(virtual_ns + KEVY_MILLISECONDS(900)); /* for the peer's own end */
+    virtual_ns += KEVY_MILLISECONDS(200);
+    closes_now();
+}
+END_TEST
+
 /* A server that runs for three years: a limit is set every few days, and each passes once. */
 START_TEST(three_years_of_limits_pass_each_at_its_time)
 {
@@ -260,6 +350,9 @@ Suite *test_suite(void)
     tcase_add_loop_test(ticks, a_limit_longer_than_24_days_is_one_of_24_days, 0, INSTANTS);
     tcase_add_loop_test(ticks, limits_that_passed_a_day_ago_are_all_reported_once_and_in_order, 0,
                         INSTANTS);
+    tcase_add_test(ticks, a_closed_stream_lingers_while_its_bytes_are_on_their_way);
+    tcase_add_test(ticks, a_closed_stream_lingers_for_30_seconds_at_most);
+    tcase_add_test(ticks, a_closed_stream_lingers_for_a_second_when_its_bytes_have_arrived);
     tcase_add_test(ticks, three_years_of_limits_pass_each_at_its_time);
     suite_add_tcase(suite, ticks);
     return suite;

@@ -8,6 +8,8 @@
 
 #include "reactor_test.h"
 
+#include "stream_internal.h"
+
 #include <sys/resource.h>
 
 enum {
@@ -370,6 +372,24 @@ START_TEST(abort_releases_before_close)
 }
 END_TEST
 
+/* It is in flight under the name of its write, and waits for room that never comes. */
+START_TEST(abort_ends_a_zero_copy_send_that_waits_for_room)
+{
+    open_tcp();
+    for (unsigned index = 0; index < 6; index++)
+        write_zero_copy(&reports[index], big, MEGABYTE);
+    turns(50);
+    ck_assert_uint_ne(probe.stream.object.flags & STREAM_ZERO_COPYING, 0);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    for (unsigned index = 0; index < 6; index++) {
+        ck_assert_uint_eq(reports[index].done, 1);
+        ck_assert_uint_eq(reports[index].released, 1);
+    }
+    ck_assert_int_eq(reports[5].result, -ECANCELED);
+}
+END_TEST
+
 START_TEST(a_reset_by_the_peer_releases_before_close)
 {
     static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
@@ -506,6 +526,7 @@ Suite *test_suite(void)
     tcase_add_test(ending, close_waits_until_the_peer_has_acknowledged);
     tcase_add_test(ending, a_peer_that_never_acknowledges_is_bounded_by_the_write_deadline);
     tcase_add_test(ending, abort_releases_before_close);
+    tcase_add_test(ending, abort_ends_a_zero_copy_send_that_waits_for_room);
     tcase_add_test(ending, a_reset_by_the_peer_releases_before_close);
     tcase_add_test(ending, destroy_releases_what_is_unread);
     suite_add_tcase(suite, ending);
