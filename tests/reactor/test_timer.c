@@ -325,7 +325,8 @@ START_TEST(a_burst_of_due_timers_is_spread_over_turns)
         stats = stats_now();
         ck_assert_uint_le(stats.timers_fired, count * UINT64_C(4096));
     } while (stats.timers_fired < COUNT);
-    ck_assert_uint_le(count, 8);
+    /* Five turns of firing, and as many of moving down for each level that the start took. */
+    ck_assert_uint_le(count, 16);
     free(many);
 }
 END_TEST
