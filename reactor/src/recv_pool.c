@@ -199,18 +199,40 @@ void pool_forget_datagram(struct kevy_datagram *datagram)
     reactor->starved_count--;
 }
 
+/* Buffers in completions that wait for their turn: neither lent yet nor the kernel's any more. */
+static uint32_t buffers_coming(const struct kevy_reactor *reactor)
+{
+    const struct kevy_ring *ring = &reactor->ring;
+    uint32_t ready = kevy_ring_ready(ring);
+    uint32_t size = reactor->pool.buffer_size;
+    uint32_t count = 0;
+
+    for (uint32_t index = 0; index < ready; index++) {
+        const struct kevy_cqe *cqe = &ring->cqes[(ring->cqe_head + index) & ring->cq_mask];
+
+        if (cqe->flags & KEVY_CQE_F_BUFFER)
+            count += cqe->res > 0 ? ((uint32_t)cqe->res - 1) / size + 1 : 1;
+    }
+    return count;
+}
+
+/* What the kernel has to fill. Looked at only when somebody is starved. */
 static uint32_t pool_available(const struct kevy_reactor *reactor)
 {
-    return reactor->pool.entries - reactor->pool.lent_count;
+    uint32_t out = reactor->pool.lent_count + buffers_coming(reactor);
+
+    return out < reactor->pool.entries ? reactor->pool.entries - out : 0;
+}
+
+static bool enough(const struct kevy_reactor *reactor, uint32_t available)
+{
+    return available != 0 && available >= reactor->pool.entries / FEED_DIVISOR;
 }
 
 /* True when somebody is starved and enough of the pool is back for them. */
 bool pool_can_feed(const struct kevy_reactor *reactor)
 {
-    uint32_t available = pool_available(reactor);
-
-    return reactor->starved_count != 0 && available != 0 &&
-           available >= reactor->pool.entries / FEED_DIVISOR;
+    return reactor->starved_count != 0 && enough(reactor, pool_available(reactor));
 }
 
 /* What is left of `buffers` after a run of so many. */
@@ -270,7 +292,7 @@ void pool_feed(struct kevy_reactor *reactor)
 {
     uint32_t buffers = pool_available(reactor);
 
-    if (!pool_can_feed(reactor))
+    if (!enough(reactor, buffers))
         return;
     reactor->datagrams_first = !reactor->datagrams_first;
     if (reactor->datagrams_first)
