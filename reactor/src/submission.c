@@ -87,6 +87,9 @@ void submission_backlog(struct kevy_reactor *reactor)
         const struct kevy_sqe *waiting = &reactor->backlog[moved];
         struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, waiting->user_data);
 
+        /* Who fills the queue between the flushes would go first for ever. */
+        if (sqe == NULL)
+            sqe = reactor_sqe_full(reactor, waiting->user_data);
         if (sqe == NULL)
             break;
         *sqe = *waiting;

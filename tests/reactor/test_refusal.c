@@ -224,6 +224,25 @@ START_TEST(a_request_in_the_backlog_can_be_cancelled)
 }
 END_TEST
 
+/* A queue of one slot, which the cancels take before every flush. */
+START_TEST(destroy_ends_what_is_in_the_backlog)
+{
+    struct kevy_timespec hour = {.tv_sec = 3600};
+
+    reactor_setup_with(&(struct kevy_reactor_options){.sq_entries = 1});
+    fault_next(FAULT_ENTER, -EBUSY, EVER);
+    for (unsigned index = 0; index < 20; index++) {
+        kevy_completion_init(&many[index], reactor, done_cancelled);
+        kevy_prep_timeout(kevy_completion_sqe(&many[index]), &hour, 0, 0);
+    }
+    faults_off();
+    ck_assert_uint_eq(kevy_reactor_destroy(reactor), 0);
+    ck_assert_uint_eq(done_count, 20);
+    reactor = NULL;
+    setup();
+}
+END_TEST
+
 /* A thousand streams with something to write do not ask a thousand times. */
 START_TEST(what_the_kernel_has_refused_it_is_not_asked_again_in_the_same_flush)
 {
@@ -493,6 +512,7 @@ Suite *test_suite(void)
     tcase_add_test(refused,
                    slots_come_from_a_backlog_while_the_kernel_takes_nothing_and_keep_their_order);
     tcase_add_test(refused, a_request_in_the_backlog_can_be_cancelled);
+    tcase_add_test(refused, destroy_ends_what_is_in_the_backlog);
     tcase_add_test(refused, what_the_kernel_has_refused_it_is_not_asked_again_in_the_same_flush);
     tcase_add_test(refused,
                    streams_that_start_and_end_while_everything_is_refused_come_to_their_end);
