@@ -20,7 +20,7 @@ void kevy_completion_init(struct kevy_completion *completion, struct kevy_reacto
     completion->done = done;
     completion->reactor = reactor;
     completion->in_flight = 0;
-    completion->timed_out = 0;
+    completion->cancelled = 0;
 }
 
 static struct kevy_sqe *backlog_take(struct kevy_reactor *reactor, uint64_t user_data)
@@ -53,7 +53,7 @@ struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
     return sqe;
 }
 
-int kevy_completion_cancel(struct kevy_completion *completion)
+static int cancel(struct kevy_completion *completion, int reason)
 {
     struct kevy_reactor *reactor = completion->reactor;
     struct kevy_sqe *sqe = NULL;
@@ -70,21 +70,28 @@ int kevy_completion_cancel(struct kevy_completion *completion)
         reactor->cancels_active++;
     }
     kevy_prep_cancel(sqe, user_data_make(completion, OPERATION_COMPLETION), KEVY_ASYNC_CANCEL_ALL);
+    if (completion->cancelled != ETIMEDOUT)
+        completion->cancelled = (uint32_t)-reason;
     return 0;
+}
+
+int kevy_completion_cancel(struct kevy_completion *completion)
+{
+    return cancel(completion, -ECANCELED);
 }
 
 void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
 {
     struct kevy_completion *completion = owner;
 
-    if (result == -ECANCELED && completion->timed_out)
-        result = -ETIMEDOUT;
+    if (unlikely(completion->cancelled != 0 || reactor->cancelled) && ended_by_cancel(result))
+        result = completion->cancelled == ETIMEDOUT ? -ETIMEDOUT : -ECANCELED;
     if ((flags & KEVY_CQE_F_MORE) == 0) {
         assert(completion->in_flight > 0);
         completion->in_flight--;
         reactor->completions_active--;
         if (completion->in_flight == 0)
-            completion->timed_out = 0;
+            completion->cancelled = 0;
     }
     completion->done(completion, result, flags);
 }
@@ -94,12 +101,8 @@ static void limit_passed(struct kevy_timer *timer)
 {
     struct kevy_completion_limit *limit =
         KEVY_CONTAINER_OF(timer, struct kevy_completion_limit, timer);
-    int error = kevy_completion_cancel(limit->completion);
-
-    if (error == -EAGAIN)
+    if (cancel(limit->completion, -ETIMEDOUT) == -EAGAIN)
         kevy_timer_start(timer, timer->reactor, 1, limit_passed);
-    else if (error == 0)
-        limit->completion->timed_out = 1;
 }
 
 void kevy_completion_limit_start(struct kevy_completion_limit *limit,

@@ -127,6 +127,8 @@ static void operation_done(struct kevy_completion *completion, int result, uint3
     struct kevy_file *file = operation->file;
 
     (void)flags;
+    if ((file->object.flags & FILE_ABORTED) && ended_by_cancel(result))
+        result = -ECANCELED;
     if (--file->operations == 0 && file->object.state == FILE_CLOSING)
         object_pend(&file->object);
     operation->done(operation, result);

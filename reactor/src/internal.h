@@ -120,6 +120,7 @@ struct kevy_reactor {
     bool running;
     bool draining;
     bool destroying;
+    bool cancelled;       /* whatever is in flight has been, and will be again */
     bool own_polls_ended; /* the wake's or the signals' poll has to be armed again */
 
     int32_t references; /* kevy_reactor_ref() less kevy_reactor_unref() */
@@ -324,6 +325,16 @@ static inline bool pool_low(const struct kevy_reactor *reactor)
 
 typedef void (*operation_handler)(struct kevy_reactor *reactor, void *owner, int result,
                                   uint32_t flags);
+
+/*
+ * True for how a request may end that has been cancelled. One that a worker thread runs is
+ * interrupted, and ends with what its system call then says: -EINTR, -EAGAIN (a read of a pipe on
+ * 6.1), or the kernel's own ERESTARTSYS, which has no name outside (a splice on 6.18).
+ */
+static inline bool ended_by_cancel(int result)
+{
+    return result == -ECANCELED || result == -EINTR || result == -EAGAIN || result == -512;
+}
 
 void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);

@@ -180,6 +180,7 @@ static void everything_cancel(struct kevy_reactor *reactor)
 {
     struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
 
+    reactor->cancelled = true;
     if (sqe != NULL)
         kevy_prep_cancel(sqe, 0, KEVY_ASYNC_CANCEL_ANY);
 }

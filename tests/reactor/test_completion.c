@@ -152,6 +152,63 @@ START_TEST(footgun_11_a_cancel_that_wins_is_answered_once_with_ecanceled)
 }
 END_TEST
 
+/* A worker thread of the kernel's waits for a byte in the first pipe; it is interrupted. */
+static int pipes[2][2];
+
+static void worker_start(struct request *request)
+{
+    ck_assert_int_eq(pipe2(pipes[0], O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(pipes[1], O_CLOEXEC), 0);
+    request_init(request);
+    kevy_prep_splice(slot(request), pipes[0][0], KEVY_OFFSET_CURRENT, pipes[1][1],
+                     KEVY_OFFSET_CURRENT, 1, 0);
+    turns(5);
+}
+
+static void worker_end(const struct request *request, int result)
+{
+    ck_assert_uint_eq(request->calls, 1);
+    ck_assert_int_eq(request->result, result);
+    for (int i = 0; i < 4; i++)
+        close(pipes[i / 2][i % 2]);
+}
+
+START_TEST(a_cancel_that_interrupts_a_worker_is_answered_with_ecanceled)
+{
+    struct request request;
+
+    worker_start(&request);
+    QUIETLY(ck_assert_int_eq(kevy_completion_cancel(&request.completion), 0));
+    TURN_UNTIL(request.calls);
+    worker_end(&request, -ECANCELED);
+}
+END_TEST
+
+START_TEST(a_limit_that_interrupts_a_worker_reports_a_timeout)
+{
+    struct kevy_completion_limit limit;
+    struct request request;
+
+    memset(&limit, 0, sizeof limit);
+    worker_start(&request);
+    QUIETLY(kevy_completion_limit_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
+    TURN_UNTIL(request.calls);
+    worker_end(&request, -ETIMEDOUT);
+}
+END_TEST
+
+START_TEST(destroying_the_reactor_interrupts_a_worker_with_ecanceled)
+{
+    struct request request;
+
+    worker_start(&request);
+    ck_assert_uint_eq(kevy_reactor_destroy(reactor), 0);
+    reactor = NULL;
+    worker_end(&request, -ECANCELED);
+    reactor_setup();
+}
+END_TEST
+
 START_TEST(footgun_11_a_cancel_that_loses_leaves_the_plain_result)
 {
     struct request request;
@@ -408,6 +465,9 @@ Suite *test_suite(void)
     tcase_add_test(requests, a_multishot_calls_back_until_one_lacks_f_more);
     tcase_add_test(requests, cancelling_what_is_not_in_flight_says_so);
     tcase_add_test(requests, footgun_11_a_cancel_that_wins_is_answered_once_with_ecanceled);
+    tcase_add_test(requests, a_cancel_that_interrupts_a_worker_is_answered_with_ecanceled);
+    tcase_add_test(requests, a_limit_that_interrupts_a_worker_reports_a_timeout);
+    tcase_add_test(requests, destroying_the_reactor_interrupts_a_worker_with_ecanceled);
     tcase_add_test(requests, footgun_11_a_cancel_that_loses_leaves_the_plain_result);
     tcase_add_test(requests, cancel_reaches_every_request_of_the_completion_and_no_other);
     tcase_add_test(requests,

@@ -38,7 +38,8 @@ KEVY_BEGIN_DECLS
 
 struct kevy_completion;
 
-/* `result` and `flags` are the CQE's own: >= 0 or -errno, and KEVY_CQE_F_*. */
+/* `result` and `flags` are the CQE's own, >= 0 or -errno, and KEVY_CQE_F_*; but what a cancel ended
+ * has -ECANCELED, whatever the kernel calls it. */
 typedef void (*kevy_completion_done)(struct kevy_completion *completion, int result,
                                      uint32_t flags);
 
@@ -47,7 +48,7 @@ struct kevy_completion {
     kevy_completion_done done;
     struct kevy_reactor *reactor;
     uint32_t in_flight; /* requests without their last callback */
-    uint32_t timed_out; /* its limit passed, and its requests have been cancelled */
+    uint32_t cancelled; /* they have been asked to end: ECANCELED or ETIMEDOUT */
 } KEVY_OWNER_ALIGNED;
 
 /* A time limit for a completion. All zero is valid and off, and has to be there at first. PINNED

@@ -30,9 +30,9 @@
  * Threads: the reactor's.
  *
  * Kernel: Linux 6.1. Sending without a copy needs 6.2, reading a pipe without a request each time
- * 6.7 and O_NONBLOCK; both are done the other way where these are missing. Kernels from 6.8 to 6.19,
- * but for their latest releases, may keep a reset to themselves that comes right behind data, until
- * something is written: an idle limit ends such a stream.
+ * 6.7 and O_NONBLOCK; both are done the other way where these are missing. Kernels from 6.8 to
+ * 6.19, but for their latest releases, may keep a reset to themselves that comes right behind data,
+ * until something is written: an idle limit ends such a stream.
  */
 #ifndef KEVY_STREAM_H
 #define KEVY_STREAM_H
