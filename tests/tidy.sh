@@ -14,7 +14,7 @@ skipped=0
 
 c_files=$(find ring reactor examples tests -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort)
 scripts=$(find .ci examples tests -name '*.sh' -o -path .ci/run | LC_ALL=C sort)
-builds=$(find . -maxdepth 3 \( -name build -o -path ./subprojects \) -prune -o \
+builds=$(find . -maxdepth 3 \( -name 'build*' -o -path ./subprojects \) -prune -o \
     -name 'meson*' -type f -print)
 others=$(find tests -name '*.py')
 all_files="$c_files $scripts $builds $others"

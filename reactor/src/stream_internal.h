@@ -129,6 +129,8 @@ void stream_terminate(struct kevy_stream *stream, int reason);
 void stream_read_continue(struct kevy_stream *stream);
 void stream_recv_adjust(struct kevy_stream *stream);
 void stream_held_drop(struct kevy_stream *stream);
+
+/* stream_hold.c */
 void stream_unhold(struct kevy_stream *stream);
 void stream_release_held(struct kevy_stream *stream);
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What keeps a stream from reading: the user's pause, and the queues of others.
+ *
+ * Model. A stream is paused by its user, or held by the one stream that it fed above the mark; each
+ * alone is enough. The streams that one queue holds are a list that begins at the stream with that
+ * queue, and go free together when it is short again, or gone. Nothing is asked of the kernel here:
+ * the next flush arms or cancels the recv, see stream_recv_adjust().
+ *
+ * Invariants. A stream is held by one other at most, open like itself. A stream is held or starved,
+ * never both: wait_next and wait_link serve one list at a time.
+ */
+#include "stream_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+void kevy_stream_pause(struct kevy_stream *stream)
+{
+    if (stream->object.state != STREAM_IDLE)
+        thread_check(stream->object.reactor);
+    stream->object.flags |= STREAM_PAUSED;
+}
+
+void kevy_stream_resume(struct kevy_stream *stream)
+{
+    if (!stream_has(stream, STREAM_PAUSED))
+        return;
+    stream->object.flags &= ~STREAM_PAUSED;
+    if (stream->object.state == STREAM_OPEN)
+        object_pend(&stream->object);
+}
+
+void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
+{
+    if (source->object.state != STREAM_OPEN || target->object.state != STREAM_OPEN)
+        return;
+    thread_check(source->object.reactor);
+    if (stream_has(source, STREAM_HELD) || target->queued <= target->mark_low)
+        return;
+    /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
+    if (stream_has(source, STREAM_STARVED)) {
+        pool_forget(source);
+        source->object.flags |= STREAM_POLL_FIRST;
+    }
+    source->object.flags |= STREAM_HELD;
+    source->wait_link = &target->holding;
+    source->wait_next = target->holding;
+    if (target->holding != NULL)
+        target->holding->wait_link = &source->wait_next;
+    target->holding = source;
+    target->object.flags |= STREAM_HOLDS_OTHERS;
+}
+
+void stream_unhold(struct kevy_stream *stream)
+{
+    if (!stream_has(stream, STREAM_HELD))
+        return;
+    stream->object.flags &= ~STREAM_HELD;
+    *stream->wait_link = stream->wait_next;
+    if (stream->wait_next != NULL)
+        stream->wait_next->wait_link = stream->wait_link;
+    object_pend(&stream->object);
+}
+
+/* The queue is short again, or gone: whoever it held back reads on. */
+void stream_release_held(struct kevy_stream *stream)
+{
+    while (stream->holding != NULL)
+        stream_unhold(stream->holding);
+    stream->object.flags &= ~STREAM_HOLDS_OTHERS;
+}
+
+#endif /* KEVY_RING_SUPPORTED */
