@@ -8,6 +8,7 @@
  *     datagram.c         states: open, flush, close
  *     datagram_read.c    receiving, delivering, starving
  *     datagram_write.c   the queue and its batches
+ *     datagram_entry.c   what is queued
  *     datagram_socket.c  from options to a descriptor, by plain system calls
  */
 #ifndef KEVY_REACTOR_DATAGRAM_INTERNAL_H

@@ -17,8 +17,12 @@
 #define completion_internal_poll    kevy_private_completion_internal_poll
 #define connect_flush               kevy_private_connect_flush
 #define connect_object_abort        kevy_private_connect_object_abort
+#define datagram_entry_make         kevy_private_datagram_entry_make
+#define datagram_entry_release      kevy_private_datagram_entry_release
 #define datagram_error_tell         kevy_private_datagram_error_tell
+#define datagram_fill_release       kevy_private_datagram_fill_release
 #define datagram_flush              kevy_private_datagram_flush
+#define datagram_layout_find        kevy_private_datagram_layout_find
 #define datagram_object_abort       kevy_private_datagram_object_abort
 #define datagram_object_closed      kevy_private_datagram_object_closed
 #define datagram_read_close         kevy_private_datagram_read_close
