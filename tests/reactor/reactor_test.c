@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <time.h>
 
-#define LOST_WAKE_NS KEVY_SECONDS(2)
+#define LOST_WAKE_NS KEVY_SECONDS(8)
 
 struct kevy_reactor *reactor;
 unsigned quiet_depth;

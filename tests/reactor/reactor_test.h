@@ -42,7 +42,7 @@ void reactor_teardown(void);
 /* Replaces the fixture's reactor. */
 void reactor_setup_with(const struct kevy_reactor_options *options);
 
-/* One turn that may sleep, for two seconds at most; false when nothing woke it. */
+/* One turn that may sleep, for eight seconds at most; false when nothing woke it. */
 bool turn(void);
 
 /* One turn that does not sleep. */
