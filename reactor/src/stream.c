@@ -176,6 +176,8 @@ void stream_terminate(struct kevy_stream *stream, int reason)
     if (reason != 0 && (stream->queue_first != NULL || stream->notices != 0 ||
                         reason == -ETIMEDOUT || reason == -ENOBUFS))
         stream->object.flags |= STREAM_RESET;
+    /* A pause may have asked the recv to end already; this depends on it, so it is asked again. */
+    stream->object.flags &= ~STREAM_RECV_CANCELLED;
     stream_deadlines_off(stream);
     stream_held_drop(stream);
     stream_unhold(stream);

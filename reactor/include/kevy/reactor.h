@@ -267,7 +267,7 @@ typedef void (*kevy_reactor_visit)(const char *kind, void *object, void *context
 KEVY_API void kevy_reactor_each(struct kevy_reactor *reactor, kevy_reactor_visit visit,
                                 void *context);
 
-/* Writes a snapshot of the counters into *stats. */
+/* Writes a snapshot of the counters into *stats. Looks at every live object, for `operations`. */
 KEVY_API void kevy_reactor_stats_get(const struct kevy_reactor *reactor,
                                      struct kevy_reactor_stats *stats);
 
