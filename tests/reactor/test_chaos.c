@@ -235,6 +235,16 @@ static void hook(struct kevy_reactor *owner, void *context)
         monkey(NULL);
 }
 
+/* Every other world is one without runs and absolute limits: before 6.12. */
+static void kernel_choose(void)
+{
+    static const uint32_t newer = KEVY_FEAT_RECVSEND_BUNDLE | KEVY_FEAT_MIN_TIMEOUT;
+
+    fault_kernel_set(&(struct fault_kernel){.setup_flags = UINT32_MAX,
+                                            .features = below(2) ? UINT32_MAX : ~newer,
+                                            .register_ops = UINT32_MAX});
+}
+
 static void world_make(void)
 {
     struct kevy_reactor_options options = {
@@ -250,6 +260,7 @@ static void world_make(void)
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
+    kernel_choose();
     reactor_setup_with(&options);
     file = memfd_create("chaos", MFD_CLOEXEC);
     pattern_fill(bytes, sizeof bytes, seed, 0);
