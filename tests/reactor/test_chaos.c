@@ -245,6 +245,22 @@ static void kernel_choose(void)
                                             .register_ops = UINT32_MAX});
 }
 
+/* Memory that is there for the creation, and after that every other time. */
+static void *maybe_allocate(void *context, size_t size)
+{
+    (void)context;
+    return reactor != NULL && below(2) ? NULL : malloc(size);
+}
+
+static void maybe_release(void *context, void *memory, size_t size)
+{
+    (void)context;
+    memset(memory, 0xA5, size);
+    free(memory);
+}
+
+static const struct kevy_allocator maybe = {maybe_allocate, maybe_release, NULL};
+
 static void world_make(void)
 {
     struct kevy_reactor_options options = {
@@ -255,6 +271,7 @@ static void world_make(void)
         .buffer_count = 1U << below(9),
         .memory_limit = (size_t)1000000 << below(7),
         .zero_copy_minimum = 20000,
+        .allocator = below(3) ? NULL : &maybe,
         .before_wait = below(2) ? hook : NULL,
         .after_wait = below(2) ? hook : NULL,
     };
