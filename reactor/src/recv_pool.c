@@ -216,11 +216,14 @@ static uint32_t buffers_coming(const struct kevy_reactor *reactor)
     return count;
 }
 
-/* What the kernel has to fill. Looked at only when somebody is starved. */
+/* What the kernel has to fill, looked at only when somebody is starved. Nothing, as far as anybody
+ * can tell, while completions have overflowed into the kernel's list. */
 static uint32_t pool_available(const struct kevy_reactor *reactor)
 {
     uint32_t out = reactor->pool.lent_count + buffers_coming(reactor);
 
+    if (kevy_ring_overflowed(&reactor->ring))
+        return 0;
     return out < reactor->pool.entries ? reactor->pool.entries - out : 0;
 }
 
