@@ -26,6 +26,9 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 /* Starved streams read on when this part of the pool is back. */
 #define FEED_DIVISOR 8U
 /* Buffers that a multishot without a limit fills in one go: 32 retries and the first (measured on
@@ -38,29 +41,60 @@
 #define ASK_ROUNDS  4U
 
 /*
- * Asks the kernel whether a recv can be told where to end (6.17). The request names no descriptor,
- * so it fails either way: with -EINVAL where its fields are refused, with -EBADF where they are
- * not. Asked as a cancel would be, because the answer to those is ignored, should it come late.
+ * Asks for a bundle that ends after `limit` bytes, which cannot come to anything. Asked as a cancel
+ * would be, because the answer to those is ignored, should it come late. Returns what the kernel
+ * says, 0 for nothing: then it has not taken the request, which no longer names the descriptor.
  */
-static bool run_limit_known(struct kevy_reactor *reactor)
+static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
 {
-    struct kevy_sqe *sqe;
+    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
+    uint32_t number = reactor->ring.sqe_tail - 1;
     const struct kevy_cqe *cqe;
     int result = -EINTR;
 
-    if ((reactor->ring.features & KEVY_FEAT_RECVSEND_BUNDLE) == 0)
-        return false;
-    sqe = reactor_cancel_sqe(reactor);
-    kevy_prep_recv_multishot_limit(sqe, -1, POOL_GROUP, 0, RUN_BYTES, KEVY_RECVSEND_BUNDLE);
+    kevy_prep_recv_multishot_limit(sqe, fd, POOL_GROUP, 0, limit, KEVY_RECVSEND_BUNDLE);
     for (unsigned round = 0; round < ASK_ROUNDS && result == -EINTR; round++)
         result = kevy_ring_submit_and_wait(&reactor->ring, 1);
     cqe = kevy_ring_next(&reactor->ring);
-    if (cqe == NULL)
-        return false;
+    if (cqe == NULL) {
+        sqe = kevy_ring_reserved(&reactor->ring, number);
+        if (sqe != NULL)
+            kevy_prep_nop(sqe);
+        return 0;
+    }
     result = cqe->res;
     kevy_ring_release(&reactor->ring);
     reactor->cancels_active--;
-    return result == -EBADF;
+    return result;
+}
+
+/*
+ * Whether a recv can be told where to end (6.17). The request names no descriptor, so it fails
+ * either way: with -EINVAL where its fields are refused, with -EBADF where they are not.
+ */
+static bool run_limit_known(struct kevy_reactor *reactor)
+{
+    return (reactor->ring.features & KEVY_FEAT_RECVSEND_BUNDLE) != 0 &&
+           bundle_ask(reactor, -1, RUN_BYTES) == -EBADF;
+}
+
+/*
+ * Whether a bundle with a limit leaves the buffers as they are. From 6.17 to early 6.18 and 6.19
+ * the kernel shortens the buffer that the limit falls into, in the ring, for whoever gets it: seen
+ * when a bundle of one byte is asked for, on a socket without a peer.
+ */
+static bool bundles_harmless(struct kevy_reactor *reactor)
+{
+    struct kevy_buf *first = &reactor->pool.slots[0];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool harmless;
+
+    if (fd < 0)
+        return false;
+    harmless = bundle_ask(reactor, fd, 1) != 0 && first->len == reactor->pool.buffer_size;
+    first->len = reactor->pool.buffer_size;
+    close(fd);
+    return harmless;
 }
 
 static void runs_choose(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
@@ -76,7 +110,8 @@ static void runs_choose(struct kevy_reactor *reactor, uint32_t count, uint32_t s
         buffers = 1;
     reactor->run_buffers = buffers;
     reactor->run_bytes = buffers * size;
-    reactor->run_flags = KEVY_RECVSEND_BUNDLE;
+    if (bundles_harmless(reactor))
+        reactor->run_flags = KEVY_RECVSEND_BUNDLE;
 }
 
 int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)

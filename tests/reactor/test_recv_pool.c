@@ -438,17 +438,18 @@ START_TEST(the_oldest_starved_is_served_first)
 }
 END_TEST
 
-/* How many flood, and how many turns the quiet one may wait then; and how many where a recv cannot
- * be told to end, and kernels of old let it take all that a socket has. */
+/* How many flood, and how many turns the quiet one may wait then; and how many without bundles,
+ * where each buffer is a completion, or where a recv cannot even be told to end, and kernels of old
+ * let it take all that a socket has. */
 static const struct {
-    unsigned count, turns_max, turns_max_endless;
+    unsigned count, turns_max, turns_max_single;
 } floods[] = {{1, 2, 3}, {4, 2, 3}, {16, 2, 4}, {64, 4, 6}};
 
 START_TEST(footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns)
 {
     struct probe *quiet = &probes[floods[_i].count];
     unsigned turns_max =
-        reactor->run_bytes != 0 ? floods[_i].turns_max : floods[_i].turns_max_endless;
+        reactor->run_flags != 0 ? floods[_i].turns_max : floods[_i].turns_max_single;
 
     for (unsigned index = 0; index <= floods[_i].count; index++)
         probe_tcp(&probes[index], &probe_events);

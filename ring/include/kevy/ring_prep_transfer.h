@@ -83,7 +83,9 @@ static inline void kevy_prep_recv_multishot(struct kevy_sqe *sqe, int fd, uint16
 /*
  * The same with limits: at most `length` bytes a CQE (6.10 for bundles; 0: what the buffer takes),
  * so that a flooding peer is not served 32 buffers a turn; and after `total` bytes (6.17; 0: never)
- * it ends without an error, by a CQE without KEVY_CQE_F_MORE.
+ * it ends without an error, by a CQE without KEVY_CQE_F_MORE. No bundles with a `total` on 6.17 and
+ * early 6.18 and 6.19: they shorten the buffer that the total falls into, in the ring, for whoever
+ * gets it next, and a buffer shorter than the others is not seen in a bundle.
  */
 static inline void kevy_prep_recv_multishot_limit(struct kevy_sqe *sqe, int fd,
                                                   uint16_t buffer_group, uint32_t length,
