@@ -55,7 +55,7 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     everyone.next = client;
     kevy_stream_init(&client->stream, &client_events);
     /* So far off that no listener ever holds a speaker back. */
-    kevy_stream_marks(&client->stream, BEHIND_MAX, 2 * BEHIND_MAX);
+    kevy_stream_set_watermarks(&client->stream, BEHIND_MAX, 2 * BEHIND_MAX);
     return &client->stream;
 }
 

@@ -48,10 +48,10 @@ static void input_ready(struct kevy_reactor *reactor, struct pollfd *input)
 
     if (read(input->fd, line, sizeof line) <= 0) {
         input->fd = -1;
-        kevy_reactor_drain(reactor, KEVY_SECONDS(5));
+        kevy_reactor_finish(reactor, KEVY_SECONDS(5));
         return;
     }
-    kevy_reactor_stats_get(reactor, &stats);
+    kevy_reactor_stats(reactor, &stats);
     dprintf(1, "embed: %llu accepted\n", (unsigned long long)stats.accepts);
 }
 
@@ -60,7 +60,7 @@ static int serve(struct kevy_reactor *reactor)
 {
     struct pollfd polled[] = {
         {.fd = 0, .events = POLLIN},
-        {.fd = kevy_reactor_descriptor(reactor), .events = POLLIN},
+        {.fd = kevy_reactor_fd(reactor), .events = POLLIN},
     };
     int more = polled[1].fd;
 

@@ -70,7 +70,7 @@ static const char *ask(struct kevy_stream *stream, struct kevy_file_range *file,
 
 static void client_open(struct kevy_stream *stream)
 {
-    kevy_stream_deadline(stream, KEVY_DEADLINE_PHASE, KEVY_SECONDS(10));
+    kevy_stream_set_deadline(stream, KEVY_DEADLINE_TOTAL, KEVY_SECONDS(10));
 }
 
 static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)

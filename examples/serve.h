@@ -24,7 +24,7 @@ struct service {
 
 static inline void serve_stop(struct kevy_signal *watch)
 {
-    kevy_reactor_drain(watch->reactor, KEVY_SECONDS(5));
+    kevy_reactor_finish(watch->reactor, KEVY_SECONDS(5));
 }
 
 /* `finish` of streams that come to an end by themselves: what is cut short by a drain would look
@@ -66,7 +66,7 @@ static inline int serve(const struct service *service, int argc, char **argv)
     int error = senseless ? -EINVAL : kevy_reactor_create(&reactor, NULL);
 
     if (!error)
-        error = kevy_signal_start(&term, reactor, SIGTERM, serve_stop);
+        error = kevy_signal_watch(&term, reactor, SIGTERM, serve_stop);
     if (!error)
         error = kevy_listener_open(&listener, reactor, &options);
     if (!error && service->begin) {

@@ -33,7 +33,7 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
 
 static void stop(struct kevy_signal *watch)
 {
-    kevy_reactor_drain(watch->reactor, KEVY_SECONDS(5));
+    kevy_reactor_finish(watch->reactor, KEVY_SECONDS(5));
 }
 
 int main(int argc, char **argv)
@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         return fputs("usage: tcp_echo PORT\n", stderr), 2;
     int error = kevy_reactor_create(&reactor, NULL);
     if (!error)
-        error = kevy_signal_start(&term, reactor, SIGTERM, stop);
+        error = kevy_signal_watch(&term, reactor, SIGTERM, stop);
     if (!error)
         error = kevy_listener_open(&listener, reactor, &options);
     if (!error) {

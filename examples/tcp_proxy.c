@@ -12,7 +12,7 @@ struct side {
     struct side *other; /* NULL once it is gone */
     bool ended;
     struct kevy_lookup lookup; /* of the server's side, as the next */
-    struct kevy_connect connect;
+    struct kevy_connector connect;
 };
 
 static struct side *side_of(struct kevy_stream *stream)
@@ -20,7 +20,7 @@ static struct side *side_of(struct kevy_stream *stream)
     return KEVY_CONTAINER_OF(stream, struct side, stream);
 }
 
-static void connected(struct kevy_connect *connect, int result)
+static void connected(struct kevy_connector *connect, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(connect, struct side, connect);
     kevy_lookup_release(&server->lookup);
@@ -37,13 +37,13 @@ static void connected(struct kevy_connect *connect, int result)
 static void found(struct kevy_lookup *lookup, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(lookup, struct side, lookup);
-    struct kevy_connect_options options = {.stream = &server->stream,
-                                           .addresses = lookup->addresses,
-                                           .count = lookup->count,
-                                           .done = connected};
+    struct kevy_connector_options options = {.stream = &server->stream,
+                                             .addresses = lookup->addresses,
+                                             .count = lookup->count,
+                                             .done = connected};
     if (!result)
-        result = kevy_connect_start(&server->connect, kevy_stream_reactor(&server->other->stream),
-                                    &options);
+        result = kevy_connector_start(&server->connect, kevy_stream_reactor(&server->other->stream),
+                                      &options);
     if (result)
         connected(&server->connect, result);
 }
@@ -53,7 +53,7 @@ static struct kevy_lookup_options where = {.resolver = &resolver, .done = found}
 
 static void side_open(struct kevy_stream *stream)
 {
-    kevy_stream_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_SECONDS(3600));
+    kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_SECONDS(3600));
     kevy_stream_resume(&side_of(stream)->other->stream); /* the client has waited for the server */
 }
 
@@ -78,7 +78,7 @@ static void side_close(struct kevy_stream *stream, int reason)
         other->other = NULL;
         (reason ? kevy_stream_abort : kevy_stream_close)(&other->stream);
         kevy_lookup_cancel(&other->lookup); /* one `done` frees the side that has no stream yet */
-        kevy_connect_cancel(&other->connect);
+        kevy_connector_cancel(&other->connect);
     }
     free(side);
 }

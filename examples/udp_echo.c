@@ -21,7 +21,7 @@ static void echo_read(struct kevy_datagram *socket, struct kevy_datagram_message
 
 static void stop(struct kevy_signal *watch)
 {
-    kevy_reactor_drain(watch->reactor, KEVY_SECONDS(5));
+    kevy_reactor_finish(watch->reactor, KEVY_SECONDS(5));
 }
 
 int main(int argc, char **argv)
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
         return fputs("usage: udp_echo PORT\n", stderr), 2;
     int error = kevy_reactor_create(&reactor, &sizes);
     if (!error)
-        error = kevy_signal_start(&term, reactor, SIGTERM, stop);
+        error = kevy_signal_watch(&term, reactor, SIGTERM, stop);
     if (!error)
         error = kevy_datagram_open(&socket, reactor, &options);
     if (!error) {

@@ -31,9 +31,9 @@ void connection_release_exchange(struct connection *connection)
 
 static uint64_t bytes_received(const struct connection *connection)
 {
-    struct kevy_traffic traffic;
+    struct kevy_stream_stats traffic;
 
-    kevy_stream_counters(&connection->stream, &traffic);
+    kevy_stream_stats(&connection->stream, &traffic);
     return traffic.received;
 }
 
@@ -46,7 +46,7 @@ static void limit_part(struct connection *connection, enum connection_part part)
     if (part == PART_BODY)
         connection->received = bytes_received(connection);
     connection->limited = part;
-    kevy_stream_deadline(&connection->stream, KEVY_DEADLINE_PHASE, limits_ns[part]);
+    kevy_stream_set_deadline(&connection->stream, KEVY_DEADLINE_TOTAL, limits_ns[part]);
 }
 
 /* Limits the part of a request that is being waited for now; its time has begun, or begins. */
@@ -141,7 +141,7 @@ static void step_chunk_end(struct connection *connection, struct reading *readin
 /* A server that drains says goodbye with the last answer to what it has read. */
 static void step_complete(struct connection *connection, struct reading *reading)
 {
-    if (kevy_reactor_draining(connection->server->reactor) &&
+    if (kevy_reactor_finishing(connection->server->reactor) &&
         reading->input.at == reading->input.end)
         connection->stays = false;
     limit_end(connection);
@@ -178,10 +178,10 @@ static void connection_open(struct kevy_stream *stream)
     const struct server_options *options = connection->server->options;
 
     connection->server->counters.connections++;
-    kevy_stream_marks(stream, MARK_LOW, MARK_HIGH);
-    kevy_stream_deadline(stream, KEVY_DEADLINE_IDLE, options->idle_ns);
-    kevy_stream_deadline(stream, KEVY_DEADLINE_WRITE, options->write_ns);
-    if (kevy_reactor_draining(connection->server->reactor))
+    kevy_stream_set_watermarks(stream, MARK_LOW, MARK_HIGH);
+    kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, options->idle_ns);
+    kevy_stream_set_deadline(stream, KEVY_DEADLINE_SEND, options->write_ns);
+    if (kevy_reactor_finishing(connection->server->reactor))
         connection_let_go(connection);
 }
 
@@ -230,13 +230,13 @@ static void connection_timeout(struct kevy_stream *stream, enum kevy_deadline de
 {
     struct connection *connection = connection_of(stream);
 
-    if (deadline == KEVY_DEADLINE_PHASE && connection->limited == PART_BODY &&
+    if (deadline == KEVY_DEADLINE_TOTAL && connection->limited == PART_BODY &&
         body_moves(connection)) {
         limit_part(connection, PART_BODY);
         return;
     }
     connection->server->counters.timeouts[deadline]++;
-    if (deadline == KEVY_DEADLINE_WRITE || connection->mode >= CONNECTION_ECHOES)
+    if (deadline == KEVY_DEADLINE_SEND || connection->mode >= CONNECTION_ECHOES)
         connection_abort(connection);
     else if (request_in_message(&connection->request))
         answer_refusal(connection, REFUSAL_TIMEOUT);

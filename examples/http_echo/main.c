@@ -113,7 +113,7 @@ static void say_served(const struct program *program)
             " timed out, %" PRIu64 " cut short, %" PRIu64 " dropped, %" PRIu64 " bytes in, %" PRIu64
             " out, %" PRIu32 " objects left\n",
             all.connections, all.requests, all.answers[2], all.answers[4], all.answers[5],
-            sum(all.refusals, REFUSAL_COUNT), sum(all.timeouts, KEVY_DEADLINE_PHASE + 1),
+            sum(all.refusals, REFUSAL_COUNT), sum(all.timeouts, KEVY_DEADLINE_TOTAL + 1),
             all.cut_short, all.overflows, all.bytes_in, all.bytes_out, program->left);
 }
 
@@ -133,7 +133,7 @@ static void on_signal(struct single *single, struct kevy_reactor *reactor)
         kevy_reactor_stop(reactor);
     }
     single->draining = true;
-    kevy_reactor_drain(reactor, single->drain_ns);
+    kevy_reactor_finish(reactor, single->drain_ns);
 }
 
 static void on_term(struct kevy_signal *watch)
@@ -153,9 +153,9 @@ static int serve_single(struct program *program)
     int error = kevy_reactor_create(&reactor, NULL);
 
     if (!error)
-        error = kevy_signal_start(&single.term, reactor, SIGTERM, on_term);
+        error = kevy_signal_watch(&single.term, reactor, SIGTERM, on_term);
     if (!error)
-        error = kevy_signal_start(&single.interrupt, reactor, SIGINT, on_interrupt);
+        error = kevy_signal_watch(&single.interrupt, reactor, SIGINT, on_interrupt);
     if (!error)
         error = server_open(&program->servers[0], reactor, &program->server_options);
     if (!error) {
@@ -224,7 +224,7 @@ static bool wait_for_end(struct program *program, struct kevy_group *group, cons
         if (number == SIGUSR1 && atomic_load(&program->ended) == 0)
             continue;
         stopped |= draining && number != SIGUSR1;
-        kevy_group_drain(group, stopped ? 0 : program->options.drain_ns);
+        kevy_group_finish(group, stopped ? 0 : program->options.drain_ns);
         draining = true;
     }
     return stopped;

@@ -43,7 +43,7 @@ struct server_counters {
     uint64_t requests;                          /* heads understood */
     uint64_t answers[6];                        /* by hundreds of the status */
     uint64_t refusals[REFUSAL_COUNT];           /* by cause */
-    uint64_t timeouts[KEVY_DEADLINE_PHASE + 1]; /* by enum kevy_deadline */
+    uint64_t timeouts[KEVY_DEADLINE_TOTAL + 1]; /* by enum kevy_deadline */
     uint64_t cut_short;                         /* clients gone in the middle of a request */
     uint64_t overflows;                         /* connections dropped with a full queue */
     uint64_t bytes_in;

@@ -30,7 +30,7 @@ enum child_state {
     CHILD_STOPPED,
 };
 
-/* For kevy_object.flags. */
+/* For kevy_x_object.flags. */
 #define CHILD_BY_POLL   (1U << 0) /* the ring knows no waitid */
 #define CHILD_CANCELLED (1U << 1) /* the request has been asked to end */
 
@@ -119,7 +119,7 @@ static void child_cancel(struct kevy_child *child)
         child->object.flags |= CHILD_CANCELLED;
 }
 
-void child_flush(struct kevy_object *object)
+void child_flush(struct kevy_x_object *object)
 {
     struct kevy_child *child = KEVY_CONTAINER_OF(object, struct kevy_child, object);
     bool armed = kevy_completion_active(&child->completion);
@@ -136,7 +136,7 @@ static bool waitid_offered(const struct kevy_reactor *reactor)
 {
     struct kevy_ring_probe probe;
 
-    return kevy_ring_probe_get(&reactor->ring, &probe) == 0 &&
+    return kevy_ring_probe(&reactor->ring, &probe) == 0 &&
            kevy_ring_probe_opcode(&probe, KEVY_OP_WAITID);
 }
 
@@ -164,13 +164,13 @@ int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pi
     return 0;
 }
 
-int kevy_child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
+int kevy_child_watch(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
                      kevy_child_done done)
 {
     return child_start(child, reactor, pid, done, !waitid_offered(reactor));
 }
 
-void kevy_child_stop(struct kevy_child *child)
+void kevy_child_unwatch(struct kevy_child *child)
 {
     if (child->object.state != CHILD_WATCHED)
         return;
@@ -178,9 +178,9 @@ void kevy_child_stop(struct kevy_child *child)
     object_pend(&child->object);
 }
 
-void child_object_abort(struct kevy_object *object)
+void child_object_abort(struct kevy_x_object *object)
 {
-    kevy_child_stop(KEVY_CONTAINER_OF(object, struct kevy_child, object));
+    kevy_child_unwatch(KEVY_CONTAINER_OF(object, struct kevy_child, object));
 }
 
 #endif /* KEVY_RING_SUPPORTED */

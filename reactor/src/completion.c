@@ -99,20 +99,20 @@ void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint
 /* Without a slot for the cancel the limit comes again in a tick. */
 static void limit_passed(struct kevy_timer *timer)
 {
-    struct kevy_completion_limit *limit =
-        KEVY_CONTAINER_OF(timer, struct kevy_completion_limit, timer);
+    struct kevy_completion_timeout *limit =
+        KEVY_CONTAINER_OF(timer, struct kevy_completion_timeout, timer);
     if (cancel(limit->completion, -ETIMEDOUT) == -EAGAIN)
         kevy_timer_start(timer, timer->reactor, 1, limit_passed);
 }
 
-void kevy_completion_limit_start(struct kevy_completion_limit *limit,
-                                 struct kevy_completion *completion, uint64_t timeout_ns)
+void kevy_completion_timeout_start(struct kevy_completion_timeout *limit,
+                                   struct kevy_completion *completion, uint64_t timeout_ns)
 {
     limit->completion = completion;
     kevy_timer_start(&limit->timer, completion->reactor, timeout_ns, limit_passed);
 }
 
-void kevy_completion_limit_stop(struct kevy_completion_limit *limit)
+void kevy_completion_timeout_stop(struct kevy_completion_timeout *limit)
 {
     kevy_timer_stop(&limit->timer);
 }

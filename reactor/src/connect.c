@@ -15,7 +15,7 @@
 
 #if KEVY_RING_SUPPORTED
 
-#include <kevy/connect.h>
+#include <kevy/connector.h>
 
 #include <netinet/in.h>
 #include <unistd.h>
@@ -29,20 +29,20 @@ enum connect_state {
     CONNECT_ENDING,
 };
 
-/* For kevy_object.flags. */
+/* For kevy_x_object.flags. */
 #define CONNECT_ATTEMPT_WANTED (1U << 0)
 
-/* For kevy_connect_attempt.flags. */
+/* For kevy_x_connector_attempt.flags. */
 #define ATTEMPT_GIVEN_UP  (1U << 0) /* its place is wanted */
 #define ATTEMPT_CANCELLED (1U << 1) /* has been asked to end */
 
-static struct kevy_connect *connect_of(struct kevy_object *object)
+static struct kevy_connector *connect_of(struct kevy_x_object *object)
 {
-    return KEVY_CONTAINER_OF(object, struct kevy_connect, object);
+    return KEVY_CONTAINER_OF(object, struct kevy_connector, object);
 }
 
 /* The next address of the first one's family (0), or of the others (1); `count` for none. */
-static uint32_t address_find(const struct kevy_connect *connect, uint32_t side)
+static uint32_t address_find(const struct kevy_connector *connect, uint32_t side)
 {
     sa_family_t first = connect->addresses[0].address->sa_family;
     uint32_t index = connect->next[side];
@@ -54,14 +54,14 @@ static uint32_t address_find(const struct kevy_connect *connect, uint32_t side)
 }
 
 /* RFC 8305, section 4: the families take turns, as long as both have addresses left. */
-static uint32_t side_next(const struct kevy_connect *connect)
+static uint32_t side_next(const struct kevy_connector *connect)
 {
     if (address_find(connect, connect->turn) == connect->count)
         return connect->turn ^ 1;
     return connect->turn;
 }
 
-static void attempt_cancel(struct kevy_connect_attempt *attempt)
+static void attempt_cancel(struct kevy_x_connector_attempt *attempt)
 {
     if (attempt->fd < 0 || (attempt->flags & ATTEMPT_CANCELLED) != 0)
         return;
@@ -72,7 +72,7 @@ static void attempt_cancel(struct kevy_connect_attempt *attempt)
 }
 
 /* The race is over. The flush does the rest. */
-static void race_end(struct kevy_connect *connect, int result)
+static void race_end(struct kevy_connector *connect, int result)
 {
     if (connect->object.state != CONNECT_RACING)
         return;
@@ -83,13 +83,13 @@ static void race_end(struct kevy_connect *connect, int result)
     object_pend(&connect->object);
 }
 
-static void attempt_want(struct kevy_connect *connect)
+static void attempt_want(struct kevy_connector *connect)
 {
     connect->object.flags |= CONNECT_ATTEMPT_WANTED;
     object_pend(&connect->object);
 }
 
-static void attempt_failed(struct kevy_connect *connect, uint32_t index, int error)
+static void attempt_failed(struct kevy_connector *connect, uint32_t index, int error)
 {
     connect->result = error;
     attempt_want(connect);
@@ -99,9 +99,9 @@ static void attempt_failed(struct kevy_connect *connect, uint32_t index, int err
 
 static void attempt_done(struct kevy_completion *completion, int result, uint32_t flags)
 {
-    struct kevy_connect_attempt *attempt =
-        KEVY_CONTAINER_OF(completion, struct kevy_connect_attempt, completion);
-    struct kevy_connect *connect = attempt->connect;
+    struct kevy_x_connector_attempt *attempt =
+        KEVY_CONTAINER_OF(completion, struct kevy_x_connector_attempt, completion);
+    struct kevy_connector *connect = attempt->connect;
     int fd = attempt->fd;
 
     (void)flags;
@@ -124,21 +124,21 @@ static void attempt_done(struct kevy_completion *completion, int result, uint32_
 
 static void delay_over(struct kevy_timer *timer)
 {
-    attempt_want(KEVY_CONTAINER_OF(timer, struct kevy_connect, delay));
+    attempt_want(KEVY_CONTAINER_OF(timer, struct kevy_connector, delay));
 }
 
 static void limit_over(struct kevy_timer *timer)
 {
-    race_end(KEVY_CONTAINER_OF(timer, struct kevy_connect, limit), -ETIMEDOUT);
+    race_end(KEVY_CONTAINER_OF(timer, struct kevy_connector, limit), -ETIMEDOUT);
 }
 
 /* A free place. Without one the oldest attempt is asked to give its place up, and NULL returned. */
-static struct kevy_connect_attempt *attempt_place(struct kevy_connect *connect)
+static struct kevy_x_connector_attempt *attempt_place(struct kevy_connector *connect)
 {
-    struct kevy_connect_attempt *oldest = &connect->attempts[0];
+    struct kevy_x_connector_attempt *oldest = &connect->attempts[0];
 
-    for (uint32_t place = 0; place < KEVY_CONNECT_ATTEMPTS; place++) {
-        struct kevy_connect_attempt *attempt = &connect->attempts[place];
+    for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++) {
+        struct kevy_x_connector_attempt *attempt = &connect->attempts[place];
 
         if (attempt->fd < 0)
             return attempt;
@@ -154,7 +154,7 @@ static struct kevy_connect_attempt *attempt_place(struct kevy_connect *connect)
 
 /* Connects `attempt` to address `index`. Returns 0, -EAGAIN when there is no slot at the moment, or
  * what the address failed with at once. */
-static int attempt_begin(struct kevy_connect *connect, struct kevy_connect_attempt *attempt,
+static int attempt_begin(struct kevy_connector *connect, struct kevy_x_connector_attempt *attempt,
                          uint32_t index)
 {
     const struct kevy_address *to = &connect->addresses[index];
@@ -182,11 +182,11 @@ static int attempt_begin(struct kevy_connect *connect, struct kevy_connect_attem
 }
 
 /* Begins one attempt, if there is an address left and a place. Returns true to begin another. */
-static bool attempt_next(struct kevy_connect *connect)
+static bool attempt_next(struct kevy_connector *connect)
 {
     uint32_t side = side_next(connect);
     uint32_t index = address_find(connect, side);
-    struct kevy_connect_attempt *attempt;
+    struct kevy_x_connector_attempt *attempt;
     int error;
 
     connect->object.flags &= ~CONNECT_ATTEMPT_WANTED;
@@ -211,7 +211,7 @@ static bool attempt_next(struct kevy_connect *connect)
 }
 
 /* Nothing is in flight: the last callback. */
-static void connect_finish(struct kevy_connect *connect)
+static void connect_finish(struct kevy_connector *connect)
 {
     struct kevy_reactor *reactor = connect->object.reactor;
     int result = connect->result;
@@ -227,9 +227,9 @@ static void connect_finish(struct kevy_connect *connect)
 }
 
 /* A drain lets it come to its end: the time limit bounds it, and the stream is told to finish. */
-void connect_flush(struct kevy_object *object)
+void connect_flush(struct kevy_x_object *object)
 {
-    struct kevy_connect *connect = connect_of(object);
+    struct kevy_connector *connect = connect_of(object);
 
     while (object->state == CONNECT_RACING && (object->flags & CONNECT_ATTEMPT_WANTED) != 0)
         if (!attempt_next(connect))
@@ -238,7 +238,7 @@ void connect_flush(struct kevy_object *object)
            (object->flags & CONNECT_ATTEMPT_WANTED) != 0);
     if (object->state != CONNECT_ENDING)
         return;
-    for (uint32_t place = 0; place < KEVY_CONNECT_ATTEMPTS; place++)
+    for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++)
         attempt_cancel(&connect->attempts[place]);
     if (connect->racing == 0)
         connect_finish(connect);
@@ -253,8 +253,8 @@ static bool addresses_valid(const struct kevy_address *addresses, uint32_t count
     return count > 0;
 }
 
-int kevy_connect_start(struct kevy_connect *connect, struct kevy_reactor *reactor,
-                       const struct kevy_connect_options *options)
+int kevy_connector_start(struct kevy_connector *connect, struct kevy_reactor *reactor,
+                         const struct kevy_connector_options *options)
 {
     uint64_t timeout_ns = options->timeout_ns != 0 ? options->timeout_ns : TIMEOUT_DEFAULT;
 
@@ -273,7 +273,7 @@ int kevy_connect_start(struct kevy_connect *connect, struct kevy_reactor *reacto
         options->attempt_delay_ns != 0 ? options->attempt_delay_ns : ATTEMPT_DELAY_DEFAULT;
     connect->attempt = options->attempt;
     connect->done = options->done;
-    for (uint32_t place = 0; place < KEVY_CONNECT_ATTEMPTS; place++)
+    for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++)
         connect->attempts[place].fd = -1;
     if (timeout_ns != KEVY_FOREVER)
         kevy_timer_start(&connect->limit, reactor, timeout_ns, limit_over);
@@ -281,7 +281,7 @@ int kevy_connect_start(struct kevy_connect *connect, struct kevy_reactor *reacto
     return 0;
 }
 
-void kevy_connect_cancel(struct kevy_connect *connect)
+void kevy_connector_cancel(struct kevy_connector *connect)
 {
     if (connect->object.state == CONNECT_IDLE)
         return;
@@ -289,9 +289,9 @@ void kevy_connect_cancel(struct kevy_connect *connect)
     connect->result = -ECANCELED; /* even when somebody has won, but `done` has not come yet */
 }
 
-void connect_object_abort(struct kevy_object *object)
+void connect_object_abort(struct kevy_x_object *object)
 {
-    kevy_connect_cancel(connect_of(object));
+    kevy_connector_cancel(connect_of(object));
 }
 
 #endif /* KEVY_RING_SUPPORTED */

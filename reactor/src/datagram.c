@@ -47,16 +47,18 @@ static void options_take(struct kevy_datagram *datagram,
     datagram->drain = options->drain;
     datagram->finish = options->finish;
     datagram->close = options->close;
-    datagram->mark_low = options->mark_low != 0 ? options->mark_low : MARK_LOW_DEFAULT;
-    datagram->mark_high = options->mark_high != 0 ? options->mark_high : MARK_HIGH_DEFAULT;
-    if (datagram->mark_low > datagram->mark_high) {
-        assert(options->mark_low == 0 || options->mark_high == 0);
-        if (options->mark_low == 0)
-            datagram->mark_low = datagram->mark_high;
+    datagram->low_watermark =
+        options->low_watermark != 0 ? options->low_watermark : MARK_LOW_DEFAULT;
+    datagram->high_watermark =
+        options->high_watermark != 0 ? options->high_watermark : MARK_HIGH_DEFAULT;
+    if (datagram->low_watermark > datagram->high_watermark) {
+        assert(options->low_watermark == 0 || options->high_watermark == 0);
+        if (options->low_watermark == 0)
+            datagram->low_watermark = datagram->high_watermark;
         else
-            datagram->mark_high = datagram->mark_low;
+            datagram->high_watermark = datagram->low_watermark;
     }
-    assert(datagram->mark_high <= MARK_MAX);
+    assert(datagram->high_watermark <= MARK_MAX);
 }
 
 int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
@@ -89,7 +91,7 @@ int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reac
 
 void datagram_error_tell(struct kevy_datagram *datagram, int error, const struct sockaddr *peer)
 {
-    datagram->counts.errors++;
+    datagram->stats.errors++;
     if (datagram->error != NULL && datagram->object.state == DATAGRAM_OPEN)
         datagram->error(datagram, error, peer);
 }
@@ -137,7 +139,7 @@ static void flush_closing(struct kevy_datagram *datagram)
         descriptor_close(datagram);
 }
 
-void datagram_flush(struct kevy_object *object)
+void datagram_flush(struct kevy_x_object *object)
 {
     if (object->state == DATAGRAM_OPEN)
         flush_open(datagram_of(object));
@@ -154,7 +156,7 @@ void kevy_datagram_close(struct kevy_datagram *datagram)
     object_pend(&datagram->object);
 }
 
-void datagram_object_abort(struct kevy_object *object)
+void datagram_object_abort(struct kevy_x_object *object)
 {
     if (object->state == DATAGRAM_IDLE || object->state == DATAGRAM_CLOSED)
         return;
@@ -163,7 +165,7 @@ void datagram_object_abort(struct kevy_object *object)
     object_pend(object);
 }
 
-void datagram_object_closed(struct kevy_object *object)
+void datagram_object_closed(struct kevy_x_object *object)
 {
     struct kevy_datagram *datagram = datagram_of(object);
     struct kevy_reactor *reactor = object->reactor;

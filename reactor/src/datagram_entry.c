@@ -18,7 +18,7 @@ static void layout_for(const struct kevy_datagram_packet *packet, uint32_t parts
                        struct datagram_layout *layout)
 {
     layout->parts = parts;
-    layout->peer = align8(sizeof(struct kevy_datagram_entry) + parts * sizeof(struct iovec));
+    layout->peer = align8(sizeof(struct kevy_x_datagram_entry) + parts * sizeof(struct iovec));
     layout->control = layout->peer + align8(packet->peer_length);
     layout->payload = layout->control + align8(control_size(packet));
 }
@@ -45,7 +45,7 @@ bool datagram_layout_find(const struct kevy_datagram_packet *packet, uint32_t bl
 static uint8_t *piece_take(struct kevy_datagram *datagram, uint32_t size)
 {
     struct kevy_reactor *reactor = datagram->object.reactor;
-    struct kevy_block *block = datagram->fill;
+    struct kevy_x_block *block = datagram->fill;
     uint8_t *piece;
 
     size = align8(size);
@@ -71,12 +71,12 @@ void datagram_fill_release(struct kevy_datagram *datagram)
     datagram->fill = NULL;
 }
 
-void datagram_entry_release(struct kevy_reactor *reactor, struct kevy_datagram_entry *entry)
+void datagram_entry_release(struct kevy_reactor *reactor, struct kevy_x_datagram_entry *entry)
 {
-    struct kevy_block *more = entry->more;
+    struct kevy_x_block *more = entry->more;
 
     while (more != NULL) {
-        struct kevy_block *next = more->next_free;
+        struct kevy_x_block *next = more->next_free;
 
         block_release(reactor, more);
         more = next;
@@ -85,16 +85,16 @@ void datagram_entry_release(struct kevy_reactor *reactor, struct kevy_datagram_e
 }
 
 /* Copies what does not fit into the entry's own block; false when memory is short. */
-static bool rest_copy(struct kevy_reactor *reactor, struct kevy_datagram_entry *entry,
+static bool rest_copy(struct kevy_reactor *reactor, struct kevy_x_datagram_entry *entry,
                       const uint8_t *data, size_t length)
 {
-    struct kevy_block **link = &entry->more;
+    struct kevy_x_block **link = &entry->more;
     uint32_t part = 1;
 
     while (length > 0) {
         size_t room = reactor->memory.block_size;
         uint32_t size = (uint32_t)(length < room ? length : room);
-        struct kevy_block *block = block_copy(reactor, data, size);
+        struct kevy_x_block *block = block_copy(reactor, data, size);
 
         if (block == NULL)
             return false;
@@ -129,7 +129,7 @@ static void control_write(uint8_t *place, const struct kevy_datagram_packet *pac
     memcpy(place + CMSG_LEN(0), &packet->segment_size, sizeof packet->segment_size);
 }
 
-static void message_fill(struct kevy_datagram_entry *entry, const struct datagram_layout *layout,
+static void message_fill(struct kevy_x_datagram_entry *entry, const struct datagram_layout *layout,
                          const struct kevy_datagram_packet *packet)
 {
     uint8_t *place = (uint8_t *)entry;
@@ -154,13 +154,13 @@ static void message_fill(struct kevy_datagram_entry *entry, const struct datagra
         memcpy(place + layout->payload, packet->data, layout->end - layout->payload);
 }
 
-struct kevy_datagram_entry *datagram_entry_make(struct kevy_datagram *datagram,
-                                                const struct datagram_layout *layout,
-                                                const struct kevy_datagram_packet *packet,
-                                                kevy_completion_done done)
+struct kevy_x_datagram_entry *datagram_entry_make(struct kevy_datagram *datagram,
+                                                  const struct datagram_layout *layout,
+                                                  const struct kevy_datagram_packet *packet,
+                                                  kevy_completion_done done)
 {
     struct kevy_reactor *reactor = datagram->object.reactor;
-    struct kevy_datagram_entry *entry = (void *)piece_take(datagram, layout->end);
+    struct kevy_x_datagram_entry *entry = (void *)piece_take(datagram, layout->end);
     uint32_t head = layout->end - layout->payload;
 
     if (entry == NULL)

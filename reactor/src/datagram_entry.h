@@ -16,12 +16,12 @@
 
 #include "datagram_internal.h"
 
-struct kevy_datagram_entry {
+struct kevy_x_datagram_entry {
     struct kevy_completion completion;
-    struct kevy_datagram_entry *next;
+    struct kevy_x_datagram_entry *next;
     struct kevy_datagram *datagram;
-    struct kevy_block *block; /* that it lies in, with a reference */
-    struct kevy_block *more;  /* the rest of the payload, linked by next_free */
+    struct kevy_x_block *block; /* that it lies in, with a reference */
+    struct kevy_x_block *more;  /* the rest of the payload, linked by next_free */
     struct msghdr message;
     uint32_t charge;
     struct iovec parts[];
@@ -42,12 +42,12 @@ bool datagram_layout_find(const struct kevy_datagram_packet *packet, uint32_t bl
                           struct datagram_layout *layout);
 
 /* A copy of the packet whose request will end in `done`, or NULL when memory is short. */
-struct kevy_datagram_entry *datagram_entry_make(struct kevy_datagram *datagram,
-                                                const struct datagram_layout *layout,
-                                                const struct kevy_datagram_packet *packet,
-                                                kevy_completion_done done);
+struct kevy_x_datagram_entry *datagram_entry_make(struct kevy_datagram *datagram,
+                                                  const struct datagram_layout *layout,
+                                                  const struct kevy_datagram_packet *packet,
+                                                  kevy_completion_done done);
 
-void datagram_entry_release(struct kevy_reactor *reactor, struct kevy_datagram_entry *entry);
+void datagram_entry_release(struct kevy_reactor *reactor, struct kevy_x_datagram_entry *entry);
 
 /* Lets go of the block that is being filled when nothing is queued: an idle socket holds none. */
 void datagram_fill_release(struct kevy_datagram *datagram);

@@ -25,7 +25,7 @@ enum datagram_state {
     DATAGRAM_CLOSED,  /* the descriptor is being closed */
 };
 
-/* For kevy_object.flags. */
+/* For kevy_x_object.flags. */
 #define DATAGRAM_PAUSED         (1U << 0) /* by the user */
 #define DATAGRAM_STARVED        (1U << 1) /* waiting for buffers */
 #define DATAGRAM_POLL_FIRST     (1U << 2) /* wait for data before taking a buffer */
@@ -39,7 +39,7 @@ enum datagram_state {
 #define DATAGRAM_TELL_DRAIN     (1U << 10) /* a send was answered -EAGAIN */
 #define DATAGRAM_DROP           (1U << 11) /* closing without sending any more */
 
-static inline struct kevy_datagram *datagram_of(struct kevy_object *object)
+static inline struct kevy_datagram *datagram_of(struct kevy_x_object *object)
 {
     return KEVY_CONTAINER_OF(object, struct kevy_datagram, object);
 }

@@ -88,14 +88,14 @@ static void message_fill(const struct kevy_datagram *datagram, const struct kevy
         message->segment_size = segment_size(&message->control);
 }
 
-static void drop(struct kevy_datagram *datagram, struct kevy_block *block)
+static void drop(struct kevy_datagram *datagram, struct kevy_x_block *block)
 {
-    datagram->counts.dropped++;
+    datagram->stats.dropped++;
     block_release(datagram->object.reactor, block);
 }
 
 /* Calls `read` with the datagram in a block, whose reference is passed on. */
-static void deliver(struct kevy_datagram *datagram, struct kevy_block *block)
+static void deliver(struct kevy_datagram *datagram, struct kevy_x_block *block)
 {
     struct kevy_reactor *reactor = datagram->object.reactor;
     struct kevy_datagram_message message;
@@ -113,8 +113,8 @@ static void deliver(struct kevy_datagram *datagram, struct kevy_block *block)
     message.buffer->length = parsed.payload_length;
     message.buffer->source = NULL;
     message_fill(datagram, &parsed, &message);
-    datagram->counts.received++;
-    datagram->counts.truncated += parsed.payload_whole > parsed.payload_length;
+    datagram->stats.received++;
+    datagram->stats.truncated += parsed.payload_whole > parsed.payload_length;
     datagram->read(datagram, &message);
     if (message.buffer == &copy)
         kevy_buffer_release(&copy);
@@ -123,13 +123,13 @@ static void deliver(struct kevy_datagram *datagram, struct kevy_block *block)
 }
 
 /* Keeps a datagram for later, as a copy when the pool is low. */
-static void hold_back(struct kevy_datagram *datagram, struct kevy_block *block)
+static void hold_back(struct kevy_datagram *datagram, struct kevy_x_block *block)
 {
     struct kevy_reactor *reactor = datagram->object.reactor;
     struct kevy_buffer *held;
 
     if (pool_low(reactor)) {
-        struct kevy_block *copy = block_copy(reactor, block->data, block->own.length);
+        struct kevy_x_block *copy = block_copy(reactor, block->data, block->own.length);
 
         if (copy == NULL) {
             drop(datagram, block);
@@ -151,7 +151,7 @@ static void hold_back(struct kevy_datagram *datagram, struct kevy_block *block)
     object_pend(&datagram->object);
 }
 
-static struct kevy_block *held_pop(struct kevy_datagram *datagram)
+static struct kevy_x_block *held_pop(struct kevy_datagram *datagram)
 {
     struct kevy_buffer *first = datagram->held_last->next;
 
@@ -166,7 +166,7 @@ static bool deliverable(const struct kevy_datagram *datagram)
     return datagram->object.state == DATAGRAM_OPEN && !datagram_has(datagram, DATAGRAM_PAUSED);
 }
 
-static void received(struct kevy_datagram *datagram, struct kevy_block *block)
+static void received(struct kevy_datagram *datagram, struct kevy_x_block *block)
 {
     if (likely(deliverable(datagram) && datagram->held_last == NULL))
         deliver(datagram, block);
@@ -260,7 +260,7 @@ static void receive_done(struct kevy_completion *completion, int result, uint32_
 
     /* The buffer follows the flag, whatever the result: errors carry none. */
     if (flags & KEVY_CQE_F_BUFFER) {
-        struct kevy_block *block = pool_take(completion->reactor, kevy_buffer_id(flags));
+        struct kevy_x_block *block = pool_take(completion->reactor, kevy_buffer_id(flags));
 
         assert(block->own.data == block->data && !block->descriptors);
         block->own.length = result > 0 ? (uint32_t)result : 0;

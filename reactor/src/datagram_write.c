@@ -49,7 +49,7 @@ int kevy_datagram_send_packet(struct kevy_datagram *datagram,
                               const struct kevy_datagram_packet *packet)
 {
     int error = packet_check(datagram, packet);
-    struct kevy_datagram_entry *entry;
+    struct kevy_x_datagram_entry *entry;
     struct datagram_layout layout;
 
     if (error < 0)
@@ -57,7 +57,7 @@ int kevy_datagram_send_packet(struct kevy_datagram *datagram,
     if (!datagram_layout_find(packet, (uint32_t)datagram->object.reactor->memory.block_size,
                               &layout))
         return -EMSGSIZE;
-    if (datagram->queued >= datagram->mark_high) {
+    if (datagram->queued >= datagram->high_watermark) {
         datagram->object.flags |= DATAGRAM_TELL_DRAIN;
         return -EAGAIN;
     }
@@ -83,11 +83,11 @@ int kevy_datagram_send(struct kevy_datagram *datagram, const void *data, size_t 
 }
 
 /* Takes an entry out of the queue. It is found soon: completions come in the order of the batch. */
-static void entry_unlink(struct kevy_datagram *datagram, struct kevy_datagram_entry *entry)
+static void entry_unlink(struct kevy_datagram *datagram, struct kevy_x_datagram_entry *entry)
 {
-    struct kevy_datagram_entry *before = NULL;
+    struct kevy_x_datagram_entry *before = NULL;
 
-    for (struct kevy_datagram_entry *at = datagram->queue_first; at != entry; at = at->next)
+    for (struct kevy_x_datagram_entry *at = datagram->queue_first; at != entry; at = at->next)
         before = at;
     if (before == NULL)
         datagram->queue_first = entry->next;
@@ -102,7 +102,7 @@ static void entry_unlink(struct kevy_datagram *datagram, struct kevy_datagram_en
 /* The queue went down: tell who waits for that. */
 static void queue_lowered(struct kevy_datagram *datagram)
 {
-    if (datagram->queued > datagram->mark_low || !datagram_has(datagram, DATAGRAM_TELL_DRAIN))
+    if (datagram->queued > datagram->low_watermark || !datagram_has(datagram, DATAGRAM_TELL_DRAIN))
         return;
     datagram->object.flags &= ~DATAGRAM_TELL_DRAIN;
     if (datagram->drain != NULL && datagram->object.state == DATAGRAM_OPEN)
@@ -110,14 +110,14 @@ static void queue_lowered(struct kevy_datagram *datagram)
 }
 
 /* The kernel has sent an entry (0), or has refused it. */
-static void entry_finish(struct kevy_datagram *datagram, struct kevy_datagram_entry *entry,
+static void entry_finish(struct kevy_datagram *datagram, struct kevy_x_datagram_entry *entry,
                          int error)
 {
     entry_unlink(datagram, entry);
     if (error == 0)
-        datagram->counts.sent++;
+        datagram->stats.sent++;
     else
-        datagram->counts.dropped++;
+        datagram->stats.dropped++;
     if (error != 0 && error != -ECANCELED)
         datagram_error_tell(datagram, error, entry->message.msg_name);
     datagram_entry_release(datagram->object.reactor, entry);
@@ -125,8 +125,8 @@ static void entry_finish(struct kevy_datagram *datagram, struct kevy_datagram_en
 
 static void entry_done(struct kevy_completion *completion, int result, uint32_t flags)
 {
-    struct kevy_datagram_entry *entry =
-        KEVY_CONTAINER_OF(completion, struct kevy_datagram_entry, completion);
+    struct kevy_x_datagram_entry *entry =
+        KEVY_CONTAINER_OF(completion, struct kevy_x_datagram_entry, completion);
     struct kevy_datagram *datagram = entry->datagram;
 
     (void)flags;
@@ -147,7 +147,7 @@ static void entry_done(struct kevy_completion *completion, int result, uint32_t 
 static void batch_start(struct kevy_datagram *datagram)
 {
     uint32_t limit = datagram_has(datagram, DATAGRAM_ORDERED) ? 1 : BATCH_MAX;
-    struct kevy_datagram_entry *entry = datagram->queue_first;
+    struct kevy_x_datagram_entry *entry = datagram->queue_first;
 
     for (; entry != NULL && datagram->flying < limit; entry = entry->next) {
         struct kevy_sqe *sqe = kevy_completion_sqe(&entry->completion);

@@ -27,12 +27,12 @@ enum file_state {
     FILE_CLOSED,  /* the descriptor is being closed */
 };
 
-/* For kevy_object.flags. */
+/* For kevy_x_object.flags. */
 #define FILE_TELL_OPEN (1U << 0)
 #define FILE_CANCEL    (1U << 1) /* whatever is in flight is to be cancelled */
 #define FILE_ABORTED   (1U << 2)
 
-static struct kevy_file *file_of(struct kevy_object *object)
+static struct kevy_file *file_of(struct kevy_x_object *object)
 {
     return KEVY_CONTAINER_OF(object, struct kevy_file, object);
 }
@@ -51,7 +51,7 @@ static void file_end(struct kevy_file *file)
         file->close(file, file->reason);
 }
 
-void file_object_closed(struct kevy_object *object)
+void file_object_closed(struct kevy_x_object *object)
 {
     file_end(file_of(object));
 }
@@ -256,7 +256,7 @@ static void flush_open(struct kevy_file *file)
     }
 }
 
-void file_flush(struct kevy_object *object)
+void file_flush(struct kevy_x_object *object)
 {
     if (object->state == FILE_OPEN)
         flush_open(file_of(object));
@@ -275,7 +275,7 @@ void kevy_file_close(struct kevy_file *file)
     object_pend(&file->object);
 }
 
-void file_object_abort(struct kevy_object *object)
+void file_object_abort(struct kevy_x_object *object)
 {
     struct kevy_file *file = file_of(object);
 

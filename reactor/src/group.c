@@ -199,7 +199,7 @@ static void drain_run(struct kevy_task *task, struct kevy_reactor *reactor)
     timeout_ns = member->drain_timeout_ns;
     member->drain_posted = false;
     pthread_mutex_unlock(&member->group->lock);
-    kevy_reactor_drain(reactor, timeout_ns);
+    kevy_reactor_finish(reactor, timeout_ns);
 }
 
 /* With the lock held. */
@@ -218,7 +218,7 @@ static void member_drain(struct member *member, uint64_t timeout_ns)
     kevy_reactor_post(member->reactor, &member->drain);
 }
 
-void kevy_group_drain(struct kevy_group *group, uint64_t timeout_ns)
+void kevy_group_finish(struct kevy_group *group, uint64_t timeout_ns)
 {
     pthread_mutex_lock(&group->lock);
     for (uint32_t index = 0; index < group->options.count; index++)

@@ -18,7 +18,7 @@
 #include <kevy/buffer_ring.h>
 #include <kevy/child.h>
 #include <kevy/completion.h>
-#include <kevy/connect.h>
+#include <kevy/connector.h>
 #include <kevy/datagram.h>
 #include <kevy/file.h>
 #include <kevy/listener.h>
@@ -68,9 +68,9 @@ enum operation {
 
 #define OPERATION_MASK 7U
 _Static_assert(OPERATION_COUNT <= OPERATION_MASK + 1, "the kinds fit into the low bits");
-_Static_assert(_Alignof(struct kevy_object) > OPERATION_MASK &&
+_Static_assert(_Alignof(struct kevy_x_object) > OPERATION_MASK &&
                    _Alignof(struct kevy_completion) > OPERATION_MASK &&
-                   _Alignof(struct kevy_write) > OPERATION_MASK,
+                   _Alignof(struct kevy_send) > OPERATION_MASK,
                "which are zero in every owner's address");
 
 /* The kinds of objects; each has a row in the table of object.c. */
@@ -86,7 +86,7 @@ enum object_kind {
     KIND_COUNT,
 };
 
-/* For kevy_object.flags, of every kind; the kinds' own flags use the bits below. */
+/* For kevy_x_object.flags, of every kind; the kinds' own flags use the bits below. */
 #define OBJECT_FINISH  (1U << 31) /* the reactor drains and the object has yet to be told */
 #define OBJECT_ABORTED (1U << 30) /* by the reactor, as were all that are older */
 
@@ -96,13 +96,13 @@ enum object_kind {
 struct kevy_reactor {
     struct kevy_ring ring;
     struct kevy_buffer_ring pool;
-    struct kevy_block *pool_blocks; /* one for each buffer of the pool, by id */
+    struct kevy_x_block *pool_blocks; /* one for each buffer of the pool, by id */
     struct memory memory;
 
     uint64_t now_ns;
-    uint64_t turn_ns;            /* of the turn's part up to its wait, where turns are measured */
-    struct kevy_object *pending; /* newest first, ended by pending_end */
-    struct kevy_object pending_end;          /* so that being in the list shows in pending_next */
+    uint64_t turn_ns;              /* of the turn's part up to its wait, where turns are measured */
+    struct kevy_x_object *pending; /* newest first, ended by pending_end */
+    struct kevy_x_object pending_end;        /* so that being in the list shows in pending_next */
     struct kevy_stream *starved_first;       /* waiting for buffers, oldest first */
     struct kevy_stream **starved_end;        /* what points at the next to come */
     struct kevy_datagram *starved_datagrams; /* the same, for datagram sockets */
@@ -127,7 +127,7 @@ struct kevy_reactor {
     struct kevy_reactor_options options;
     void *allocated; /* this, as it was allocated */
 
-    struct kevy_object *objects;     /* every live one, newest first */
+    struct kevy_x_object *objects;   /* every live one, newest first */
     struct kevy_listener *listeners; /* every live one */
     uint32_t listeners_stalled;      /* of these, stopped for lack of descriptors or memory */
     uint32_t timers_armed;
@@ -253,13 +253,13 @@ static inline uint64_t clock_now(struct kevy_reactor *reactor)
 
 /* object.c: the list of live objects and the list of pending ones. */
 
-void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind);
-void object_unlink(struct kevy_object *object);
+void object_link(struct kevy_x_object *object, struct kevy_reactor *reactor, enum object_kind kind);
+void object_unlink(struct kevy_x_object *object);
 
 /* As object_unlink(), from a flush: the turn must not sleep for what was alive before it. */
-void object_unlink_flushed(struct kevy_object *object);
-const char *object_kind_name(const struct kevy_object *object);
-void object_abort(struct kevy_object *object);
+void object_unlink_flushed(struct kevy_x_object *object);
+const char *object_kind_name(const struct kevy_x_object *object);
+void object_abort(struct kevy_x_object *object);
 void object_flush_all(struct kevy_reactor *reactor);
 void object_closed(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 
@@ -269,7 +269,7 @@ static inline bool objects_pending(const struct kevy_reactor *reactor)
 }
 
 /* Makes the object's flush come, at the end of this turn. */
-static inline void object_pend(struct kevy_object *object)
+static inline void object_pend(struct kevy_x_object *object)
 {
     thread_check(object->reactor);
     if (object->pending_next != NULL)
@@ -293,9 +293,9 @@ void pool_feed(struct kevy_reactor *reactor);
 bool pool_can_feed(const struct kevy_reactor *reactor);
 
 /* The same bytes in heap memory, with one reference, or NULL at the limit. */
-struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length);
+struct kevy_x_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length);
 
-static inline void block_release(struct kevy_reactor *reactor, struct kevy_block *block)
+static inline void block_release(struct kevy_reactor *reactor, struct kevy_x_block *block)
 {
     assert(block->refs > 0);
     if (block->refs != 1) {
@@ -309,7 +309,7 @@ static inline void block_release(struct kevy_reactor *reactor, struct kevy_block
 }
 
 /* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference. */
-static inline struct kevy_block *pool_take(struct kevy_reactor *reactor, uint16_t id)
+static inline struct kevy_x_block *pool_take(struct kevy_reactor *reactor, uint16_t id)
 {
     (void)kevy_buffer_ring_take(&reactor->pool, id);
     return &reactor->pool_blocks[id];
@@ -341,27 +341,27 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
 void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
-void stream_flush(struct kevy_object *object);
-void stream_object_abort(struct kevy_object *object);
-void stream_object_closed(struct kevy_object *object);
+void stream_flush(struct kevy_x_object *object);
+void stream_object_abort(struct kevy_x_object *object);
+void stream_object_closed(struct kevy_x_object *object);
 void stream_deadline_due(struct kevy_stream *stream);
 void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd,
                      bool local);
 
 void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
-void listener_flush(struct kevy_object *object);
-void listener_object_closed(struct kevy_object *object);
-void listener_object_abort(struct kevy_object *object);
+void listener_flush(struct kevy_x_object *object);
+void listener_object_closed(struct kevy_x_object *object);
+void listener_object_abort(struct kevy_x_object *object);
 void listener_connection_gone(struct kevy_listener *listener);
 void listeners_descriptor_free(struct kevy_reactor *reactor);
 
-void datagram_flush(struct kevy_object *object);
-void datagram_object_abort(struct kevy_object *object);
-void datagram_object_closed(struct kevy_object *object);
+void datagram_flush(struct kevy_x_object *object);
+void datagram_object_abort(struct kevy_x_object *object);
+void datagram_object_closed(struct kevy_x_object *object);
 
-void file_flush(struct kevy_object *object);
-void file_object_abort(struct kevy_object *object);
-void file_object_closed(struct kevy_object *object);
+void file_flush(struct kevy_x_object *object);
+void file_object_abort(struct kevy_x_object *object);
+void file_object_closed(struct kevy_x_object *object);
 
 void timers_run(struct kevy_reactor *reactor);
 
@@ -395,19 +395,19 @@ void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor);
 
 /* work.c, resolver.c, connect.c, child.c: their rows of the table. */
 
-void work_flush(struct kevy_object *object);
-void work_object_abort(struct kevy_object *object);
-void lookup_flush(struct kevy_object *object);
-void lookup_object_abort(struct kevy_object *object);
-void connect_flush(struct kevy_object *object);
-void connect_object_abort(struct kevy_object *object);
-void child_flush(struct kevy_object *object);
-void child_object_abort(struct kevy_object *object);
+void work_flush(struct kevy_x_object *object);
+void work_object_abort(struct kevy_x_object *object);
+void lookup_flush(struct kevy_x_object *object);
+void lookup_object_abort(struct kevy_x_object *object);
+void connect_flush(struct kevy_x_object *object);
+void connect_object_abort(struct kevy_x_object *object);
+void child_flush(struct kevy_x_object *object);
+void child_object_abort(struct kevy_x_object *object);
 
 /* The negative errno for a result of getaddrinfo(3); `system_error` is that of EAI_SYSTEM. */
 int resolver_error(int code, int system_error);
 
-/* As kevy_child_start(), with or without the ring's own waitid. */
+/* As kevy_child_watch(), with or without the ring's own waitid. */
 int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
                 kevy_child_done done, bool by_poll);
 

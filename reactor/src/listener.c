@@ -31,13 +31,13 @@ enum listener_state {
     LISTENER_CLOSED,  /* the descriptor is being closed */
 };
 
-/* For kevy_object.flags. */
+/* For kevy_x_object.flags. */
 #define LISTENER_ARMED     (1U << 0)
 #define LISTENER_CANCELLED (1U << 1)
 #define LISTENER_PAUSED    (1U << 2)
 #define LISTENER_LOCAL     (1U << 3) /* its connections are Unix sockets */
 
-static struct kevy_listener *listener_of(struct kevy_object *object)
+static struct kevy_listener *listener_of(struct kevy_x_object *object)
 {
     return KEVY_CONTAINER_OF(object, struct kevy_listener, object);
 }
@@ -63,7 +63,7 @@ int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reac
         return fd;
     memset(listener, 0, sizeof *listener);
     listener->accept = options->accept;
-    listener->state = options->state;
+    listener->stalled = options->stalled;
     listener->close = options->close;
     listener->connections_max = options->connections_max;
     listener->fd = fd;
@@ -122,7 +122,7 @@ static void descriptor_close(struct kevy_listener *listener)
     listener->object.state = LISTENER_CLOSED;
 }
 
-void listener_flush(struct kevy_object *object)
+void listener_flush(struct kevy_x_object *object)
 {
     struct kevy_listener *listener = listener_of(object);
     bool wanted;
@@ -158,8 +158,8 @@ static void retry_fire(struct kevy_timer *timer)
     struct kevy_listener *listener = KEVY_CONTAINER_OF(timer, struct kevy_listener, retry);
 
     shortage_end(listener);
-    if (listener->state != NULL)
-        listener->state(listener, 0);
+    if (listener->stalled != NULL)
+        listener->stalled(listener, 0);
 }
 
 static void shortage_begin(struct kevy_listener *listener, int error)
@@ -170,8 +170,8 @@ static void shortage_begin(struct kevy_listener *listener, int error)
     reactor->listeners_stalled++;
     reactor->stats.accept_pauses++;
     kevy_timer_start(&listener->retry, reactor, RETRY_NS, retry_fire);
-    if (listener->state != NULL)
-        listener->state(listener, error);
+    if (listener->stalled != NULL)
+        listener->stalled(listener, error);
 }
 
 /* A descriptor was closed: whoever stopped for want of one may go on. */
@@ -204,7 +204,7 @@ static void connection_open(struct kevy_listener *listener, int fd)
     if (listener->object.state == LISTENER_OPEN)
         stream = listener->accept(listener);
     if (stream == NULL) {
-        reactor->stats.sheds++;
+        reactor->stats.accepts_shed++;
         close(fd);
         return;
     }
@@ -260,7 +260,7 @@ void kevy_listener_close(struct kevy_listener *listener)
     object_pend(&listener->object);
 }
 
-void listener_object_abort(struct kevy_object *object)
+void listener_object_abort(struct kevy_x_object *object)
 {
     kevy_listener_close(listener_of(object));
 }
@@ -268,7 +268,7 @@ void listener_object_abort(struct kevy_object *object)
 /* Its streams outlive a listener: they must not name it any more. */
 static void connections_disown(struct kevy_listener *listener)
 {
-    struct kevy_object *object = listener->object.reactor->objects;
+    struct kevy_x_object *object = listener->object.reactor->objects;
 
     for (; object != NULL && listener->connections > 0; object = object->next) {
         struct kevy_stream *stream = KEVY_CONTAINER_OF(object, struct kevy_stream, object);
@@ -281,7 +281,7 @@ static void connections_disown(struct kevy_listener *listener)
     assert(listener->connections == 0);
 }
 
-void listener_object_closed(struct kevy_object *object)
+void listener_object_closed(struct kevy_x_object *object)
 {
     struct kevy_listener *listener = listener_of(object);
     struct kevy_listener **link = &object->reactor->listeners;

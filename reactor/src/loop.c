@@ -144,7 +144,7 @@ static void nap(void)
 
 static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
 {
-    struct kevy_ring_wait wait = {.timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait wait = {.timeout_ns = KEVY_FOREVER};
     int result;
 
     wait_prepare(reactor, limit_ns, &wait);
@@ -169,7 +169,8 @@ uint32_t reactor_operations(const struct kevy_reactor *reactor)
 {
     uint32_t count = reactor->completions_active + reactor->cancels_active;
 
-    for (const struct kevy_object *object = reactor->objects; object != NULL; object = object->next)
+    for (const struct kevy_x_object *object = reactor->objects; object != NULL;
+         object = object->next)
         count += object->in_flight;
     return count;
 }
@@ -233,7 +234,7 @@ static void complete(struct kevy_reactor *reactor)
     uint32_t count;
 
     while (left > 0) {
-        first = kevy_ring_run(ring, left, &count);
+        first = kevy_ring_peek_span(ring, left, &count);
         if (count == 0)
             break;
         if (likely(reactor->options.trace == NULL))

@@ -121,7 +121,7 @@ bool memory_buffers_grow(struct memory *memory)
 
 bool memory_blocks_grow(struct memory *memory)
 {
-    size_t header = align_up(sizeof(struct kevy_block));
+    size_t header = align_up(sizeof(struct kevy_x_block));
     size_t stride = header + memory->block_size;
     unsigned count = slab_pieces(memory, stride, SLAB_BLOCKS);
     uint8_t *place = slab_add(memory, count * stride);
@@ -129,7 +129,7 @@ bool memory_blocks_grow(struct memory *memory)
     if (place == NULL)
         return false;
     for (; count > 0; count--, place += stride) {
-        struct kevy_block *block = (void *)place;
+        struct kevy_x_block *block = (void *)place;
 
         memset(block, 0, sizeof *block);
         block->data = place + header;

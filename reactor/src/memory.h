@@ -36,7 +36,7 @@ enum buffer_use {
     BUFFER_FILE,       /* an entry of a queue that is part of a file range, without bytes here */
 };
 
-struct kevy_block {
+struct kevy_x_block {
     struct kevy_buffer own; /* the whole of what was received, of a buffer of the pool */
     uint8_t *data;
     uint32_t refs;
@@ -44,7 +44,7 @@ struct kevy_block {
     uint32_t capacity; /* of a heap block; 0 marks a buffer of the pool */
     uint16_t id;       /* of a buffer of the pool */
     bool descriptors;  /* received with the bytes, open, and nobody's yet */
-    struct kevy_block *next_free;
+    struct kevy_x_block *next_free;
 };
 
 struct slab {
@@ -56,7 +56,7 @@ struct slab {
 struct memory {
     const struct kevy_allocator *allocator;
     struct kevy_buffer *buffers_free;
-    struct kevy_block *blocks_free;
+    struct kevy_x_block *blocks_free;
     struct slab *slabs;
     size_t block_size; /* bytes that a heap block holds */
     size_t limit;
@@ -84,7 +84,7 @@ bool memory_blocks_grow(struct memory *memory);
 
 /* A queue entry for `length` bytes at `data`; takes over the reference to `block`. NULL at the
  * limit. */
-static inline struct kevy_buffer *buffer_make(struct memory *memory, struct kevy_block *block,
+static inline struct kevy_buffer *buffer_make(struct memory *memory, struct kevy_x_block *block,
                                               const uint8_t *data, uint32_t length)
 {
     struct kevy_buffer *buffer = memory->buffers_free;
@@ -114,9 +114,9 @@ static inline void buffer_give(struct memory *memory, struct kevy_buffer *buffer
 }
 
 /* A heap block with one reference, or NULL. */
-static inline struct kevy_block *block_take(struct memory *memory)
+static inline struct kevy_x_block *block_take(struct memory *memory)
 {
-    struct kevy_block *block = memory->blocks_free;
+    struct kevy_x_block *block = memory->blocks_free;
 
     if (block == NULL) {
         if (!memory_blocks_grow(memory))
@@ -129,7 +129,7 @@ static inline struct kevy_block *block_take(struct memory *memory)
     return block;
 }
 
-static inline void block_give(struct memory *memory, struct kevy_block *block)
+static inline void block_give(struct memory *memory, struct kevy_x_block *block)
 {
     block->next_free = memory->blocks_free;
     memory->blocks_free = block;

@@ -22,9 +22,9 @@
 
 static const struct {
     const char *name;
-    void (*flush)(struct kevy_object *object);
-    void (*abort)(struct kevy_object *object);
-    void (*closed)(struct kevy_object *object);
+    void (*flush)(struct kevy_x_object *object);
+    void (*abort)(struct kevy_x_object *object);
+    void (*closed)(struct kevy_x_object *object);
 } kinds[KIND_COUNT] = {
     [KIND_STREAM] = {"stream", stream_flush, stream_object_abort, stream_object_closed},
     [KIND_LISTENER] = {"listener", listener_flush, listener_object_abort, listener_object_closed},
@@ -36,7 +36,7 @@ static const struct {
     [KIND_FILE] = {"file", file_flush, file_object_abort, file_object_closed},
 };
 
-void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum object_kind kind)
+void object_link(struct kevy_x_object *object, struct kevy_reactor *reactor, enum object_kind kind)
 {
     thread_check(reactor);
     object->reactor = reactor;
@@ -53,10 +53,10 @@ void object_link(struct kevy_object *object, struct kevy_reactor *reactor, enum 
 }
 
 /* The pending list is linked one way: taking out is rare, and the list is short when it happens. */
-static void pending_remove(struct kevy_object *object)
+static void pending_remove(struct kevy_x_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
-    struct kevy_object **link = &reactor->pending;
+    struct kevy_x_object **link = &reactor->pending;
 
     while (*link != object)
         link = &(*link)->pending_next;
@@ -64,7 +64,7 @@ static void pending_remove(struct kevy_object *object)
     object->pending_next = NULL;
 }
 
-void object_unlink(struct kevy_object *object)
+void object_unlink(struct kevy_x_object *object)
 {
     assert(object->in_flight == 0);
     if (object->pending_next != NULL)
@@ -86,7 +86,7 @@ static void nudge_run(struct kevy_task *task, struct kevy_reactor *reactor)
     (void)reactor;
 }
 
-void object_unlink_flushed(struct kevy_object *object)
+void object_unlink_flushed(struct kevy_x_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
 
@@ -96,23 +96,23 @@ void object_unlink_flushed(struct kevy_object *object)
         kevy_reactor_defer(reactor, &reactor->nudge);
 }
 
-const char *object_kind_name(const struct kevy_object *object)
+const char *object_kind_name(const struct kevy_x_object *object)
 {
     return kinds[object->kind].name;
 }
 
-void object_abort(struct kevy_object *object)
+void object_abort(struct kevy_x_object *object)
 {
     kinds[object->kind].abort(object);
 }
 
 static void pending_flush(struct kevy_reactor *reactor)
 {
-    struct kevy_object *object = reactor->pending;
+    struct kevy_x_object *object = reactor->pending;
 
     reactor->pending = &reactor->pending_end;
     while (object != &reactor->pending_end) {
-        struct kevy_object *next = object->pending_next;
+        struct kevy_x_object *next = object->pending_next;
 
         object->pending_next = NULL;
         kinds[object->kind].flush(object);
@@ -128,7 +128,7 @@ void object_flush_all(struct kevy_reactor *reactor)
 
 void object_closed(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
 {
-    struct kevy_object *object = owner;
+    struct kevy_x_object *object = owner;
 
     /* The descriptor is gone whatever close(2) reports: Linux frees it before it can fail. */
     (void)reactor;

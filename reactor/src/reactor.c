@@ -169,7 +169,7 @@ int kevy_reactor_create(struct kevy_reactor **reactor_out,
  * turns to end. An abort calls nobody back, so the list stays as it is. */
 static void objects_abort(struct kevy_reactor *reactor)
 {
-    for (struct kevy_object *object = reactor->objects;
+    for (struct kevy_x_object *object = reactor->objects;
          object != NULL && (object->flags & OBJECT_ABORTED) == 0; object = object->next) {
         object->flags |= OBJECT_ABORTED;
         object_abort(object);
@@ -267,7 +267,7 @@ static void drain_expired(struct kevy_timer *timer)
         kevy_timer_start(timer, reactor, DRAIN_AGAIN_NS, drain_expired);
 }
 
-void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)
+void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns)
 {
     struct kevy_timer *timer = &reactor->drain_timer;
     uint64_t deadline_ns = add_saturated(clock_now(reactor), timeout_ns);
@@ -275,7 +275,8 @@ void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns)
     thread_check(reactor);
     if (!reactor->draining) {
         reactor->draining = true;
-        for (struct kevy_object *object = reactor->objects; object != NULL; object = object->next) {
+        for (struct kevy_x_object *object = reactor->objects; object != NULL;
+             object = object->next) {
             object->flags |= OBJECT_FINISH;
             object_pend(object);
         }
@@ -298,7 +299,7 @@ void kevy_reactor_unref(struct kevy_reactor *reactor)
     reactor->references--;
 }
 
-int kevy_reactor_descriptor(struct kevy_reactor *reactor)
+int kevy_reactor_fd(struct kevy_reactor *reactor)
 {
     int fd, error;
 
@@ -317,7 +318,7 @@ int kevy_reactor_descriptor(struct kevy_reactor *reactor)
     return fd;
 }
 
-bool kevy_reactor_draining(const struct kevy_reactor *reactor)
+bool kevy_reactor_finishing(const struct kevy_reactor *reactor)
 {
     return reactor->draining || reactor->destroying;
 }
@@ -327,20 +328,21 @@ uint64_t kevy_reactor_now(const struct kevy_reactor *reactor)
     return reactor->now_ns;
 }
 
-void kevy_reactor_each(struct kevy_reactor *reactor, kevy_reactor_visit visit, void *context)
+void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_visit visit,
+                                  void *context)
 {
-    struct kevy_object *object = reactor->objects;
+    struct kevy_x_object *object = reactor->objects;
 
     thread_check(reactor);
     while (object != NULL) {
-        struct kevy_object *next = object->next;
+        struct kevy_x_object *next = object->next;
 
         visit(object_kind_name(object), object, context);
         object = next;
     }
 }
 
-void kevy_reactor_stats_get(const struct kevy_reactor *reactor, struct kevy_reactor_stats *stats)
+void kevy_reactor_stats(const struct kevy_reactor *reactor, struct kevy_reactor_stats *stats)
 {
     thread_check(reactor);
     *stats = reactor->stats;

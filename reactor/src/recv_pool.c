@@ -57,7 +57,7 @@ static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
         result = kevy_ring_submit_and_wait(&reactor->ring, 1);
     cqe = kevy_ring_next(&reactor->ring);
     if (cqe == NULL) {
-        sqe = kevy_ring_reserved(&reactor->ring, number);
+        sqe = kevy_ring_sqe_at(&reactor->ring, number);
         if (sqe != NULL)
             kevy_prep_nop(sqe);
         return 0;
@@ -129,7 +129,7 @@ int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
         return -ENOMEM;
     }
     for (uint32_t id = 0; id < count; id++) {
-        struct kevy_block *block = &reactor->pool_blocks[id];
+        struct kevy_x_block *block = &reactor->pool_blocks[id];
 
         block->data = reactor->pool.buffers + (size_t)id * size;
         block->refs = 1;
@@ -161,9 +161,9 @@ void pool_publish(struct kevy_reactor *reactor)
     kevy_buffer_ring_publish(&reactor->pool);
 }
 
-struct kevy_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length)
+struct kevy_x_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length)
 {
-    struct kevy_block *block = block_take(&reactor->memory);
+    struct kevy_x_block *block = block_take(&reactor->memory);
 
     if (block == NULL)
         return NULL;
@@ -342,7 +342,7 @@ void pool_feed(struct kevy_reactor *reactor)
 int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)
 {
     struct kevy_reactor *reactor = buffer->reactor;
-    struct kevy_block *block = buffer->block;
+    struct kevy_x_block *block = buffer->block;
 
     assert(block != NULL && buffer->use != BUFFER_QUEUED);
     if (block->capacity != 0 || !pool_low(reactor)) {

@@ -29,8 +29,8 @@ enum lookup_state {
     LOOKUP_CANCELLED,
 };
 
-struct kevy_lookup_query {
-    struct kevy_job job;
+struct kevy_x_lookup_query {
+    struct kevy_x_job job;
     struct kevy_lookup *lookup; /* the loop's alone */
     struct kevy_address *addresses;
     uint32_t count;
@@ -81,7 +81,7 @@ static size_t list_count(const struct addrinfo *list)
 }
 
 /* One block: the table, and behind it a sockaddr_storage for each entry. */
-static int addresses_copy(struct kevy_lookup_query *query, const struct addrinfo *list)
+static int addresses_copy(struct kevy_x_lookup_query *query, const struct addrinfo *list)
 {
     size_t count = list_count(list);
     size_t table_size = (count * sizeof(struct kevy_address) + 15) & ~(size_t)15;
@@ -103,11 +103,11 @@ static int addresses_copy(struct kevy_lookup_query *query, const struct addrinfo
 
 /*
  * AI_ADDRCONFIG stays off: it hides the loopback addresses of hosts without a network, and
- * kevy_connect passes over an unreachable family in no time.
+ * kevy_connector passes over an unreachable family in no time.
  */
-static int query_run(struct kevy_job *job)
+static int query_run(struct kevy_x_job *job)
 {
-    struct kevy_lookup_query *query = KEVY_CONTAINER_OF(job, struct kevy_lookup_query, job);
+    struct kevy_x_lookup_query *query = KEVY_CONTAINER_OF(job, struct kevy_x_lookup_query, job);
     const struct addrinfo hints = {.ai_family = query->family, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     int error;
@@ -120,15 +120,15 @@ static int query_run(struct kevy_job *job)
     return error;
 }
 
-static void query_free(struct kevy_lookup_query *query)
+static void query_free(struct kevy_x_lookup_query *query)
 {
     free(query->addresses);
     free(query);
 }
 
-static void query_drop(struct kevy_job *job)
+static void query_drop(struct kevy_x_job *job)
 {
-    query_free(KEVY_CONTAINER_OF(job, struct kevy_lookup_query, job));
+    query_free(KEVY_CONTAINER_OF(job, struct kevy_x_lookup_query, job));
 }
 
 /* The last callback, of a look-up that is no longer among the live objects. */
@@ -138,9 +138,9 @@ static void lookup_end(struct kevy_lookup *lookup, int result)
     lookup->done(lookup, result);
 }
 
-static void query_deliver(struct kevy_job *job)
+static void query_deliver(struct kevy_x_job *job)
 {
-    struct kevy_lookup_query *query = KEVY_CONTAINER_OF(job, struct kevy_lookup_query, job);
+    struct kevy_x_lookup_query *query = KEVY_CONTAINER_OF(job, struct kevy_x_lookup_query, job);
     struct kevy_lookup *lookup = query->lookup;
     int result = job->result;
 
@@ -161,14 +161,14 @@ static void query_deliver(struct kevy_job *job)
     lookup_end(lookup, result);
 }
 
-static const struct kevy_job_events query_events = {
+static const struct kevy_x_job_events query_events = {
     .run = query_run, .deliver = query_deliver, .drop = query_drop};
 
-static struct kevy_lookup_query *query_make(const struct kevy_lookup_options *options)
+static struct kevy_x_lookup_query *query_make(const struct kevy_lookup_options *options)
 {
     size_t host_size = options->host != NULL ? strlen(options->host) + 1 : 0;
     size_t service_size = options->service != NULL ? strlen(options->service) + 1 : 0;
-    struct kevy_lookup_query *query = calloc(1, sizeof *query + host_size + service_size);
+    struct kevy_x_lookup_query *query = calloc(1, sizeof *query + host_size + service_size);
 
     if (query == NULL)
         return NULL;
@@ -183,7 +183,7 @@ static struct kevy_lookup_query *query_make(const struct kevy_lookup_options *op
 int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
                       const struct kevy_lookup_options *options)
 {
-    struct kevy_lookup_query *query;
+    struct kevy_x_lookup_query *query;
     int error;
 
     assert(options->done != NULL);
@@ -210,7 +210,7 @@ int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
 
 void kevy_lookup_cancel(struct kevy_lookup *lookup)
 {
-    struct kevy_lookup_query *query = lookup->query;
+    struct kevy_x_lookup_query *query = lookup->query;
 
     if (lookup->object.state != LOOKUP_RUNNING)
         return;
@@ -232,13 +232,13 @@ void kevy_lookup_release(struct kevy_lookup *lookup)
     lookup->count = 0;
 }
 
-void lookup_object_abort(struct kevy_object *object)
+void lookup_object_abort(struct kevy_x_object *object)
 {
     kevy_lookup_cancel(KEVY_CONTAINER_OF(object, struct kevy_lookup, object));
 }
 
 /* A drain lets a look-up come to its end. */
-void lookup_flush(struct kevy_object *object)
+void lookup_flush(struct kevy_x_object *object)
 {
     if (object->state != LOOKUP_CANCELLED)
         return;

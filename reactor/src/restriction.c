@@ -64,7 +64,7 @@ int restriction_apply(struct kevy_ring *ring, const struct kevy_reactor_options 
 
     if (options->operation_count > EXTRA_MAX)
         return -EINVAL;
-    error = kevy_ring_probe_get(ring, &probe);
+    error = kevy_ring_probe(ring, &probe);
     if (error < 0)
         return error;
     count = known_add(&probe, own_operations, sizeof own_operations, operations, 0);

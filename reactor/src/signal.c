@@ -125,7 +125,7 @@ static void signal_unblock(struct kevy_reactor *reactor, int number)
     (void)pthread_sigmask(SIG_UNBLOCK, &one, NULL);
 }
 
-int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
+int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
                       kevy_signal_fire fire)
 {
     sigset_t wanted;
@@ -156,7 +156,7 @@ int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, i
     return 0;
 }
 
-void kevy_signal_stop(struct kevy_signal *watch)
+void kevy_signal_unwatch(struct kevy_signal *watch)
 {
     struct kevy_reactor *reactor = watch->reactor;
     struct kevy_signal **link;
@@ -178,7 +178,7 @@ void kevy_signal_stop(struct kevy_signal *watch)
 void signals_close(struct kevy_reactor *reactor)
 {
     while (reactor->signals != NULL)
-        kevy_signal_stop(reactor->signals);
+        kevy_signal_unwatch(reactor->signals);
     if (reactor->signal_fd >= 0)
         close(reactor->signal_fd);
     reactor->signal_fd = -1;

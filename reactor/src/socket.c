@@ -77,20 +77,20 @@ int socket_option_set(int fd, int level, int name, int value)
 /* The options of TCP that accepted sockets inherit; 0 is "as the system has it". */
 static int tcp_options_set(int fd, const struct kevy_listener_options *options)
 {
-    uint32_t probe_s = options->keep_alive_s / 3;
+    uint32_t probe_s = options->tcp_keepidle_s / 3;
     const struct {
         int level, name;
         uint32_t value;
     } wanted[] = {
-        {IPPROTO_TCP, TCP_NODELAY, !options->delay},
-        {SOL_SOCKET, SO_KEEPALIVE, options->keep_alive_s != 0},
-        {IPPROTO_TCP, TCP_KEEPIDLE, options->keep_alive_s},
-        {IPPROTO_TCP, TCP_KEEPINTVL, options->keep_alive_s != 0 && probe_s == 0 ? 1 : probe_s},
-        {IPPROTO_TCP, TCP_KEEPCNT, options->keep_alive_s != 0 ? 3 : 0},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, options->user_timeout_ms},
-        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, options->not_sent_low},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept_s},
-        {IPPROTO_TCP, TCP_FASTOPEN, options->fast_open_backlog},
+        {IPPROTO_TCP, TCP_NODELAY, !options->nagle},
+        {SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepidle_s != 0},
+        {IPPROTO_TCP, TCP_KEEPIDLE, options->tcp_keepidle_s},
+        {IPPROTO_TCP, TCP_KEEPINTVL, options->tcp_keepidle_s != 0 && probe_s == 0 ? 1 : probe_s},
+        {IPPROTO_TCP, TCP_KEEPCNT, options->tcp_keepidle_s != 0 ? 3 : 0},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, options->tcp_user_timeout_ms},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, options->tcp_notsent_lowat},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, options->tcp_defer_accept_s},
+        {IPPROTO_TCP, TCP_FASTOPEN, options->tcp_fastopen},
     };
     int error = 0;
 

@@ -150,7 +150,7 @@ static void flush_terminating(struct kevy_stream *stream)
     descriptor_close(stream);
 }
 
-void stream_flush(struct kevy_object *object)
+void stream_flush(struct kevy_x_object *object)
 {
     static void (*const by_state[])(struct kevy_stream *) = {
         [STREAM_IDLE] = flush_nothing,        [STREAM_CONNECTING] = flush_nothing,
@@ -212,12 +212,12 @@ void kevy_stream_abort(struct kevy_stream *stream)
     stream_terminate(stream, -ECANCELED);
 }
 
-void stream_object_abort(struct kevy_object *object)
+void stream_object_abort(struct kevy_x_object *object)
 {
     kevy_stream_abort(stream_of(object));
 }
 
-void stream_object_closed(struct kevy_object *object)
+void stream_object_closed(struct kevy_x_object *object)
 {
     struct kevy_stream *stream = stream_of(object);
     struct kevy_reactor *reactor = object->reactor;
@@ -239,7 +239,7 @@ void stream_object_closed(struct kevy_object *object)
     stream->events->close(stream, stream->reason);
 }
 
-int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *peer)
+int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_credentials *peer)
 {
     struct ucred credentials;
     socklen_t length = sizeof credentials;
@@ -250,18 +250,19 @@ int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *
         return -EOPNOTSUPP; /* the kernel would answer with nobody */
     if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
         return -errno;
-    *peer = (struct kevy_peer){
+    *peer = (struct kevy_credentials){
         .process = credentials.pid, .user = credentials.uid, .group = credentials.gid};
     return 0;
 }
 
-void kevy_stream_counters(const struct kevy_stream *stream, struct kevy_traffic *traffic)
+void kevy_stream_stats(const struct kevy_stream *stream, struct kevy_stream_stats *traffic)
 {
     traffic->received = stream->received;
     traffic->sent = stream->accepted - stream->queued;
 }
 
-int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address, socklen_t *length)
+int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *address,
+                             socklen_t *length)
 {
     if (stream->fd < 0)
         return -ENOTCONN;

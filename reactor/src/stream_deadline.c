@@ -124,7 +124,7 @@ static bool undelivered(const struct kevy_stream *stream)
  * ours. */
 static void linger_passed(struct kevy_stream *stream, enum kevy_deadline which)
 {
-    if (which != KEVY_DEADLINE_PHASE || (stream->notices == 0 && !undelivered(stream))) {
+    if (which != KEVY_DEADLINE_TOTAL || (stream->notices == 0 && !undelivered(stream))) {
         stream_terminate(stream, stream->notices != 0 ? -ETIMEDOUT : 0);
         return;
     }
@@ -152,12 +152,12 @@ static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
         stream->idle_at = 0;
         stream->object.flags &= ~STREAM_IDLE_LIMITED;
         break;
-    case KEVY_DEADLINE_WRITE:
+    case KEVY_DEADLINE_SEND:
         stream->write_ticks = 0;
         stream->write_at = 0;
         stream->object.flags &= ~STREAM_WRITE_LIMITED;
         break;
-    case KEVY_DEADLINE_PHASE:
+    case KEVY_DEADLINE_TOTAL:
         stream->phase_at = 0;
         break;
     }
@@ -170,7 +170,7 @@ static enum kevy_deadline deadline_first(const struct kevy_stream *stream)
 
     if (stream->idle_at == earliest)
         return KEVY_DEADLINE_IDLE;
-    return stream->write_at == earliest ? KEVY_DEADLINE_WRITE : KEVY_DEADLINE_PHASE;
+    return stream->write_at == earliest ? KEVY_DEADLINE_SEND : KEVY_DEADLINE_TOTAL;
 }
 
 /* The node came up. The first limit is reported; another that is due as well comes right after. */
@@ -182,7 +182,7 @@ void stream_deadline_due(struct kevy_stream *stream)
     enum kevy_deadline which;
 
     if (earliest == 0 || deadline_before(now, earliest)) {
-        reactor->stats.deadlines_refiled++;
+        reactor->stats.deadlines_moved++;
         stream_deadline_file(stream);
         return;
     }
@@ -201,8 +201,8 @@ static void limit_set(struct kevy_stream *stream, uint32_t at)
         stream_deadline_file(stream);
 }
 
-void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
-                          uint64_t timeout_ns)
+void kevy_stream_set_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
+                              uint64_t timeout_ns)
 {
     uint32_t ticks = stream_ticks(timeout_ns);
 
@@ -217,7 +217,7 @@ void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadlin
         stream->idle_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
         limit_set(stream, stream->idle_at);
         break;
-    case KEVY_DEADLINE_WRITE:
+    case KEVY_DEADLINE_SEND:
         stream->write_ticks = ticks;
         stream->write_at = 0;
         stream->object.flags &= ~STREAM_WRITE_LIMITED;
@@ -226,7 +226,7 @@ void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadlin
         if (stream->queue_first != NULL)
             stream_write_expected(stream);
         break;
-    case KEVY_DEADLINE_PHASE:
+    case KEVY_DEADLINE_TOTAL:
         stream->phase_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
         limit_set(stream, stream->phase_at);
         break;

@@ -59,7 +59,7 @@ int stream_descriptors_received(struct kevy_buffer *buffer, int length)
 }
 
 /* Takes the descriptors out of a block. Returns their number; *lost says that there were more. */
-static uint32_t descriptors_take(struct kevy_block *block, int *fds, bool *lost)
+static uint32_t descriptors_take(struct kevy_x_block *block, int *fds, bool *lost)
 {
     uint32_t length = (uint32_t)(sizeof(struct kevy_recvmsg_out) + CONTROL_IN);
     struct kevy_recvmsg message;
@@ -85,7 +85,7 @@ static uint32_t descriptors_take(struct kevy_block *block, int *fds, bool *lost)
 }
 
 /* Tells the descriptors of a block. A callback that ends the stream is not told the rest. */
-void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_block *block)
+void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_x_block *block)
 {
     int fds[DESCRIPTORS_MAX];
     bool lost;
@@ -101,7 +101,7 @@ void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_block *bloc
         stream->events->descriptor(stream, -EMSGSIZE);
 }
 
-void stream_descriptors_drop(struct kevy_block *block)
+void stream_descriptors_drop(struct kevy_x_block *block)
 {
     int fds[DESCRIPTORS_MAX];
     bool lost;
@@ -133,7 +133,7 @@ void stream_descriptor_sent(struct kevy_buffer *entry)
 static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, int fd, const void *data,
                                       uint32_t length)
 {
-    struct kevy_block *block = block_take(&reactor->memory);
+    struct kevy_x_block *block = block_take(&reactor->memory);
     struct kevy_buffer *entry = NULL;
     struct cmsghdr *control;
 

@@ -74,7 +74,7 @@ static void blocks_free(struct kevy_reactor *reactor, struct kevy_buffer *first)
 
 static struct kevy_buffer *block_make(struct kevy_reactor *reactor, uint32_t length)
 {
-    struct kevy_block *block = block_take(&reactor->memory);
+    struct kevy_x_block *block = block_take(&reactor->memory);
     struct kevy_buffer *buffer = NULL;
 
     if (block != NULL)

@@ -35,7 +35,7 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     if (source->object.state != STREAM_OPEN || target->object.state != STREAM_OPEN)
         return;
     thread_check(source->object.reactor);
-    if (stream_has(source, STREAM_HELD) || target->queued <= target->mark_low)
+    if (stream_has(source, STREAM_HELD) || target->queued <= target->low_watermark)
         return;
     /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
     if (stream_has(source, STREAM_STARVED)) {

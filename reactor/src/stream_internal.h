@@ -34,7 +34,7 @@ enum stream_state {
     STREAM_CLOSED,      /* the descriptor is being closed */
 };
 
-/* For kevy_object.flags. */
+/* For kevy_x_object.flags. */
 #define STREAM_RECV_ARMED     (1U << 0) /* a multishot recv is in flight */
 #define STREAM_RECV_CANCELLED (1U << 1) /* ... and has been asked to end */
 #define STREAM_SENDING        (1U << 2) /* a send is in flight */
@@ -103,7 +103,7 @@ enum stream_state {
 
 #define POOL_GROUP 0
 
-static inline struct kevy_stream *stream_of(struct kevy_object *object)
+static inline struct kevy_stream *stream_of(struct kevy_x_object *object)
 {
     return KEVY_CONTAINER_OF(object, struct kevy_stream, object);
 }
@@ -145,16 +145,16 @@ struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count);
 /* stream_zero_copy.c */
 bool stream_zero_copy_next(const struct kevy_stream *stream);
 bool stream_zero_copy_send(struct kevy_stream *stream);
-struct kevy_write *stream_zero_copy_write(const struct kevy_stream *stream);
-void stream_write_finished(struct kevy_write *write);
+struct kevy_send *stream_zero_copy_write(const struct kevy_stream *stream);
+void stream_write_finished(struct kevy_send *write);
 
 /* stream_descriptor.c */
 bool stream_receives_descriptors(const struct kevy_stream *stream,
                                  const struct kevy_reactor *reactor);
 void stream_descriptors_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags);
 int stream_descriptors_received(struct kevy_buffer *buffer, int length);
-void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_block *block);
-void stream_descriptors_drop(struct kevy_block *block);
+void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_x_block *block);
+void stream_descriptors_drop(struct kevy_x_block *block);
 void stream_descriptor_attach(const struct kevy_buffer *entry, struct msghdr *message);
 void stream_descriptor_sent(struct kevy_buffer *entry);
 

@@ -45,10 +45,10 @@ static inline void deliver(struct kevy_stream *stream, struct kevy_buffer *buffe
  */
 static struct kevy_buffer *buffer_copy(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
 {
-    struct kevy_block *from = buffer->block;
+    struct kevy_x_block *from = buffer->block;
     const uint8_t *begin = from->descriptors ? from->data : buffer->data;
     uint32_t before = (uint32_t)(buffer->data - begin);
-    struct kevy_block *block = block_copy(reactor, begin, before + buffer->length);
+    struct kevy_x_block *block = block_copy(reactor, begin, before + buffer->length);
     struct kevy_buffer *copy = NULL;
 
     if (block != NULL)
@@ -117,7 +117,7 @@ void stream_held_drop(struct kevy_stream *stream)
 
     while (stream->held_last != NULL) {
         struct kevy_buffer *buffer = held_pop(stream);
-        struct kevy_block *block = buffer->block;
+        struct kevy_x_block *block = buffer->block;
 
         if (block->descriptors)
             stream_descriptors_drop(block);
@@ -299,7 +299,7 @@ static void recv_ended(struct kevy_stream *stream, int result)
 static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, uint16_t id,
                                               uint32_t length)
 {
-    struct kevy_block *block = pool_take(reactor, id);
+    struct kevy_x_block *block = pool_take(reactor, id);
 
     block->own.length = length;
     block->own.use = BUFFER_BORROWED;

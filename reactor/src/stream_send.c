@@ -150,7 +150,7 @@ static void fin_send(struct kevy_stream *stream)
 /* The queue went down: tell who waits for that. */
 static void queue_lowered(struct kevy_stream *stream)
 {
-    if (likely(stream->queued > stream->mark_low))
+    if (likely(stream->queued > stream->low_watermark))
         return;
     if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)))
         stream_release_held(stream);
@@ -181,7 +181,7 @@ void stream_write_continue(struct kevy_stream *stream)
 /* Lets go of a queue entry and of the bytes it names. */
 static inline void entry_release(struct kevy_reactor *reactor, struct kevy_buffer *entry)
 {
-    struct kevy_block *block = entry->block;
+    struct kevy_x_block *block = entry->block;
 
     if (likely(block != NULL && entry == &block->own)) {
         block_release(reactor, block);
@@ -192,7 +192,7 @@ static inline void entry_release(struct kevy_reactor *reactor, struct kevy_buffe
     buffer_give(&reactor->memory, entry);
 }
 
-static rare void write_report(struct kevy_write *write, struct kevy_stream *stream, int result)
+static rare void write_report(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     bool two_stages = write->released != NULL; /* if not, `done` may free the write */
 
@@ -206,7 +206,7 @@ static rare void write_report(struct kevy_write *write, struct kevy_stream *stre
 static void entry_finish(struct kevy_stream *stream, int result)
 {
     struct kevy_buffer *entry = stream->queue_first;
-    struct kevy_write *write = entry->write;
+    struct kevy_send *write = entry->write;
 
     if (unlikely(entry->use == BUFFER_FILE)) {
         stream_file_end(stream, result);
@@ -296,7 +296,7 @@ static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_st
                                     int result)
 {
     struct kevy_buffer *entry = stream->queue_first;
-    struct kevy_block *block = KEVY_CONTAINER_OF(entry, struct kevy_block, own);
+    struct kevy_x_block *block = KEVY_CONTAINER_OF(entry, struct kevy_x_block, own);
     uint32_t state = stream->object.flags & STREAM_SENT_MASK;
 
     if ((state & ~STREAM_LIMITED) != STREAM_SENT_PLAIN || entry->next != NULL ||

@@ -19,7 +19,7 @@
  */
 static inline struct kevy_sqe *send_reserved(const struct kevy_stream *stream)
 {
-    struct kevy_sqe *sqe = kevy_ring_reserved(&stream->object.reactor->ring, stream->send_slot);
+    struct kevy_sqe *sqe = kevy_ring_sqe_at(&stream->object.reactor->ring, stream->send_slot);
 
     return sqe != NULL && sqe->user_data == user_data_make(stream, OPERATION_SEND) ? sqe : NULL;
 }

@@ -29,8 +29,8 @@ struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
     assert(events->descriptor == NULL || events->read != NULL);
     memset(stream, 0, sizeof *stream);
     stream->events = events;
-    stream->mark_low = MARK_LOW_DEFAULT;
-    stream->mark_high = MARK_HIGH_DEFAULT;
+    stream->low_watermark = MARK_LOW_DEFAULT;
+    stream->high_watermark = MARK_HIGH_DEFAULT;
     stream->fd = -1;
     return stream;
 }

@@ -67,7 +67,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
 /* Above the high mark: nothing more for now, and `drain` is owed. */
 static bool queue_full(struct kevy_stream *stream)
 {
-    if (likely(stream->queued < stream->mark_high))
+    if (likely(stream->queued < stream->high_watermark))
         return false;
     stream->object.flags |= STREAM_TELL_DRAIN;
     return true;
@@ -80,7 +80,7 @@ static bool queue_full(struct kevy_stream *stream)
 static bool block_append(struct kevy_stream *stream, const void *data, size_t length)
 {
     struct kevy_buffer *last = queue_last_entry(stream);
-    struct kevy_block *block = last != NULL ? last->block : NULL;
+    struct kevy_x_block *block = last != NULL ? last->block : NULL;
 
     if (block == NULL || block->refs != 1 || last->write != NULL)
         return false;
@@ -128,7 +128,7 @@ static struct kevy_buffer *chain_copy(struct kevy_reactor *reactor, const uint8_
     while (length > 0) {
         size_t room = reactor->memory.block_size;
         uint32_t part = (uint32_t)(length < room ? length : room);
-        struct kevy_block *block = block_copy(reactor, data, part);
+        struct kevy_x_block *block = block_copy(reactor, data, part);
         struct kevy_buffer *buffer = NULL;
 
         if (block != NULL)
@@ -188,14 +188,14 @@ void stream_queue_append(struct kevy_stream *stream, struct kevy_buffer *entry)
     queue_append(stream, entry, entry, entry->length);
 }
 
-static void write_begin(struct kevy_stream *stream, struct kevy_write *write)
+static void write_begin(struct kevy_stream *stream, struct kevy_send *write)
 {
     write->stream = stream;
     write->notices = 0;
     write->finished = 0;
 }
 
-int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
+int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
     struct kevy_buffer *first = NULL, *last = NULL;
@@ -204,7 +204,7 @@ int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write)
     if (!writable(stream))
         return -EPIPE;
     thread_check(reactor);
-    if (write->count == 0 || write->count > PARTS_MAX || (write->flags & ~KEVY_WRITE_ZERO_COPY) ||
+    if (write->count == 0 || write->count > PARTS_MAX || (write->flags & ~KEVY_SEND_ZERO_COPY) ||
         (write->flags != 0 && write->released == NULL))
         return -EINVAL;
     if (queue_full(stream))
@@ -256,7 +256,7 @@ static void source_hold(struct kevy_stream *stream, struct kevy_stream *source)
 }
 
 /* Queues bytes of a block, whose reference is passed on; false when there is no entry for them. */
-static bool entry_queue(struct kevy_stream *stream, struct kevy_block *block, const uint8_t *data,
+static bool entry_queue(struct kevy_stream *stream, struct kevy_x_block *block, const uint8_t *data,
                         uint32_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
@@ -276,7 +276,7 @@ static bool entry_queue(struct kevy_stream *stream, struct kevy_block *block, co
  */
 static bool copy_queue(struct kevy_stream *stream, const uint8_t *data, uint32_t length)
 {
-    struct kevy_block *block;
+    struct kevy_x_block *block;
 
     if (copy_append(stream, data, length))
         return true;
@@ -305,7 +305,7 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
         stream_terminate(stream, -ENOBUFS);
         return -ENOBUFS;
     }
-    if (stream->queued > stream->mark_high)
+    if (stream->queued > stream->high_watermark)
         source_hold(stream, from->source);
     return 0;
 }
@@ -326,7 +326,7 @@ static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *b
         buffer->use = BUFFER_QUEUED;
         buffer->next = NULL;
         queue_append(stream, buffer, buffer, buffer->length);
-        if (stream->queued > stream->mark_high)
+        if (stream->queued > stream->high_watermark)
             source_hold(stream, source);
         return 0;
     } else {
@@ -348,7 +348,7 @@ static inline bool forward_simply(struct kevy_stream *stream, struct kevy_buffer
     if ((stream->object.flags & STREAM_FORWARD_MASK) != STREAM_FORWARD_PLAIN ||
         buffer->use != BUFFER_BORROWED || stream->queue_first != NULL)
         return false;
-    if (buffer->length > stream->mark_high || pool_low(reactor))
+    if (buffer->length > stream->high_watermark || pool_low(reactor))
         return false;
     if (!send_single(reactor, stream, buffer))
         return false;
@@ -391,11 +391,11 @@ int kevy_stream_shutdown(struct kevy_stream *stream)
     return 0;
 }
 
-void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32_t high)
+void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32_t high)
 {
     assert(low <= high && high > 0 && high <= LENGTH_MAX);
-    stream->mark_low = low;
-    stream->mark_high = high;
+    stream->low_watermark = low;
+    stream->high_watermark = high;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -2,7 +2,7 @@
 /*
  * Sends that the kernel makes from the user's memory.
  *
- * Model. A write with KEVY_WRITE_ZERO_COPY has a send of its own, so that the copies of other
+ * Model. A write with KEVY_SEND_ZERO_COPY has a send of its own, so that the copies of other
  * writes are not pinned with it; the queue keeps its order with what is before and behind. Such a
  * send is answered twice: first with the bytes taken, whereupon the queue goes on, and later with a
  * notice that the kernel has let go of the memory, which TCP does when the peer has acknowledged
@@ -48,7 +48,7 @@ bool stream_zero_copy_next(const struct kevy_stream *stream)
 }
 
 /* The write that the queue begins with. */
-struct kevy_write *stream_zero_copy_write(const struct kevy_stream *stream)
+struct kevy_send *stream_zero_copy_write(const struct kevy_stream *stream)
 {
     const struct kevy_buffer *entry = stream->queue_first;
 
@@ -88,10 +88,10 @@ static void zero_copy_end(struct kevy_stream *stream)
     if (stream_has(stream, STREAM_COPIES))
         return;
     stream->object.flags |= STREAM_COPIES;
-    stream->object.reactor->stats.zero_copy_ends++;
+    stream->object.reactor->stats.zero_copy_fallbacks++;
 }
 
-void stream_write_finished(struct kevy_write *write)
+void stream_write_finished(struct kevy_send *write)
 {
     write->finished = 1;
     if (write->notices == 0)
@@ -99,7 +99,7 @@ void stream_write_finished(struct kevy_write *write)
 }
 
 /* The kernel has let go of the memory of one send. */
-static void notice_came(struct kevy_stream *stream, struct kevy_write *write, uint32_t usage)
+static void notice_came(struct kevy_stream *stream, struct kevy_send *write, uint32_t usage)
 {
     if (usage & KEVY_NOTIF_USAGE_ZC_COPIED)
         zero_copy_end(stream);
@@ -122,7 +122,7 @@ static bool refused(int result)
 
 void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
 {
-    struct kevy_write *write = owner;
+    struct kevy_send *write = owner;
     struct kevy_stream *stream = write->stream;
 
     (void)reactor;

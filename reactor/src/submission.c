@@ -35,7 +35,7 @@ int submission_book(struct kevy_reactor *reactor, int result, uint32_t submitted
     if (result != -EBUSY && result != -EAGAIN && result != -ENOMEM)
         return result;
     reactor->refused = true;
-    reactor->stats.refusals++;
+    reactor->stats.submit_retries++;
     return 0;
 }
 

@@ -87,7 +87,7 @@ static void timer_due(struct kevy_reactor *reactor, struct kevy_timer *timer)
 
 static void timers_due(struct kevy_reactor *reactor)
 {
-    struct kevy_wheel_node *node;
+    struct kevy_x_wheel_node *node;
 
     if (!wheel_advance(&reactor->timers, reactor->now_ns))
         return;
@@ -101,7 +101,7 @@ static void timers_due(struct kevy_reactor *reactor)
 
 static void deadlines_due(struct kevy_reactor *reactor)
 {
-    struct kevy_wheel_node *node;
+    struct kevy_x_wheel_node *node;
 
     if (!wheel_advance(&reactor->deadlines, reactor->now_ns))
         return;

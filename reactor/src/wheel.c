@@ -27,18 +27,18 @@ static uint64_t tick_ns(uint64_t tick)
     return tick << WHEEL_TICK_SHIFT;
 }
 
-static void list_init(struct kevy_wheel_node *list)
+static void list_init(struct kevy_x_wheel_node *list)
 {
     list->next = list;
     list->previous = list;
 }
 
-static bool list_empty(const struct kevy_wheel_node *list)
+static bool list_empty(const struct kevy_x_wheel_node *list)
 {
     return list->next == list;
 }
 
-static void list_append(struct kevy_wheel_node *list, struct kevy_wheel_node *node)
+static void list_append(struct kevy_x_wheel_node *list, struct kevy_x_wheel_node *node)
 {
     node->next = list;
     node->previous = list->previous;
@@ -68,7 +68,7 @@ static unsigned slot_of(uint64_t tick, unsigned level)
     return (unsigned)(tick >> (level * WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
-void wheel_file(struct wheel *wheel, struct kevy_wheel_node *node)
+void wheel_file(struct wheel *wheel, struct kevy_x_wheel_node *node)
 {
     uint64_t tick = tick_round_up(node->deadline_ns);
     unsigned level, slot;
@@ -87,7 +87,7 @@ void wheel_file(struct wheel *wheel, struct kevy_wheel_node *node)
         wheel->next_ns = tick_ns(tick);
 }
 
-void wheel_unfile(struct kevy_wheel_node *node)
+void wheel_unfile(struct kevy_x_wheel_node *node)
 {
     if (!wheel_filed(node))
         return;
@@ -107,7 +107,7 @@ void wheel_empty(struct wheel *wheel)
 }
 
 /* Appends all of `from` to `to`, however many they are. */
-static void list_splice(struct kevy_wheel_node *to, struct kevy_wheel_node *from)
+static void list_splice(struct kevy_x_wheel_node *to, struct kevy_x_wheel_node *from)
 {
     if (list_empty(from))
         return;
@@ -121,10 +121,10 @@ static void list_splice(struct kevy_wheel_node *to, struct kevy_wheel_node *from
 /* Files nodes that move anew, *left of them at most: down a level or more, or among the due. */
 static void move(struct wheel *wheel, unsigned *left)
 {
-    struct kevy_wheel_node *moving = &wheel->lists[WHEEL_MOVE_LIST];
+    struct kevy_x_wheel_node *moving = &wheel->lists[WHEEL_MOVE_LIST];
 
     for (; *left > 0 && !list_empty(moving); --*left) {
-        struct kevy_wheel_node *node = moving->next;
+        struct kevy_x_wheel_node *node = moving->next;
 
         wheel_unfile(node);
         wheel_file(wheel, node);
@@ -211,10 +211,10 @@ bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
     return true;
 }
 
-struct kevy_wheel_node *wheel_due(struct wheel *wheel)
+struct kevy_x_wheel_node *wheel_due(struct wheel *wheel)
 {
-    struct kevy_wheel_node *due = &wheel->lists[WHEEL_DUE_LIST];
-    struct kevy_wheel_node *node = due->next;
+    struct kevy_x_wheel_node *due = &wheel->lists[WHEEL_DUE_LIST];
+    struct kevy_x_wheel_node *node = due->next;
     unsigned level;
 
     if (node == due) {

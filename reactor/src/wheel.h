@@ -48,17 +48,17 @@ struct wheel {
     uint64_t tick;    /* every filed node of this tick or before moves or is due */
     uint64_t next_ns; /* nothing is due before; UINT64_MAX when nothing is filed */
     uint64_t used[WHEEL_LEVELS];
-    struct kevy_wheel_node lists[WHEEL_LISTS]; /* circular, headed by themselves */
+    struct kevy_x_wheel_node lists[WHEEL_LISTS]; /* circular, headed by themselves */
 };
 
 /* Empties the wheel and sets its clock. */
 void wheel_init(struct wheel *wheel, uint64_t now_ns);
 
 /* Files `node`, which must not be filed, to be due at node->deadline_ns. */
-void wheel_file(struct wheel *wheel, struct kevy_wheel_node *node);
+void wheel_file(struct wheel *wheel, struct kevy_x_wheel_node *node);
 
 /* Takes `node` out, wherever it is. Idempotent. */
-void wheel_unfile(struct kevy_wheel_node *node);
+void wheel_unfile(struct kevy_x_wheel_node *node);
 
 /* Unfiles every node. */
 void wheel_empty(struct wheel *wheel);
@@ -70,9 +70,9 @@ void wheel_empty(struct wheel *wheel);
 bool wheel_advance(struct wheel *wheel, uint64_t now_ns);
 
 /* Takes out the next node that is due, or returns NULL. */
-struct kevy_wheel_node *wheel_due(struct wheel *wheel);
+struct kevy_x_wheel_node *wheel_due(struct wheel *wheel);
 
-static inline bool wheel_filed(const struct kevy_wheel_node *node)
+static inline bool wheel_filed(const struct kevy_x_wheel_node *node)
 {
     return node->next != NULL;
 }

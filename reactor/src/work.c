@@ -3,7 +3,8 @@
  * Work: a job that is an object of the reactor.
  *
  * Model. The object is live from submit to `done`: that keeps the loop running, shows the work to
- * kevy_reactor_each(), and makes kevy_reactor_destroy() wait for it. The job does the rest.
+ * kevy_reactor_for_each_object(), and makes kevy_reactor_destroy() wait for it. The job does the
+ * rest.
  *
  * Invariants. Work is out exactly while its object is live. Draining lets it come to its end;
  * aborting takes back what no worker has begun.
@@ -19,19 +20,19 @@ enum work_state {
     WORK_OUT,
 };
 
-static struct kevy_work *work_of(struct kevy_object *object)
+static struct kevy_work *work_of(struct kevy_x_object *object)
 {
     return KEVY_CONTAINER_OF(object, struct kevy_work, object);
 }
 
-static int work_run(struct kevy_job *job)
+static int work_run(struct kevy_x_job *job)
 {
     struct kevy_work *work = KEVY_CONTAINER_OF(job, struct kevy_work, job);
 
     return work->run(work);
 }
 
-static void work_deliver(struct kevy_job *job)
+static void work_deliver(struct kevy_x_job *job)
 {
     struct kevy_work *work = KEVY_CONTAINER_OF(job, struct kevy_work, job);
 
@@ -40,7 +41,7 @@ static void work_deliver(struct kevy_job *job)
     work->done(work, job->result);
 }
 
-static const struct kevy_job_events work_events = {.run = work_run, .deliver = work_deliver};
+static const struct kevy_x_job_events work_events = {.run = work_run, .deliver = work_deliver};
 
 int kevy_work_submit(struct kevy_work *work, struct kevy_workers *workers,
                      struct kevy_reactor *reactor)
@@ -69,13 +70,13 @@ int kevy_work_cancel(struct kevy_work *work)
     return job_cancel(&work->job);
 }
 
-void work_object_abort(struct kevy_object *object)
+void work_object_abort(struct kevy_x_object *object)
 {
     (void)job_cancel(&work_of(object)->job);
 }
 
 /* Nothing to do: not even for a drain, which waits for work. */
-void work_flush(struct kevy_object *object)
+void work_flush(struct kevy_x_object *object)
 {
     (void)object;
 }

@@ -32,8 +32,8 @@ enum job_state {
 struct kevy_workers {
     pthread_mutex_t lock;
     pthread_cond_t filled; /* a job more in the queue, or ending */
-    struct kevy_job *first;
-    struct kevy_job *last;
+    struct kevy_x_job *first;
+    struct kevy_x_job *last;
     uint32_t queued;
     uint32_t queue_limit;
     uint32_t out; /* jobs submitted and not yet delivered, taken back or dropped */
@@ -44,9 +44,9 @@ struct kevy_workers {
 };
 
 /* The oldest job, or NULL when there will be none. With the lock held. */
-static struct kevy_job *job_take(struct kevy_workers *workers)
+static struct kevy_x_job *job_take(struct kevy_workers *workers)
 {
-    struct kevy_job *job;
+    struct kevy_x_job *job;
 
     while (workers->first == NULL && !workers->ending)
         pthread_cond_wait(&workers->filled, &workers->lock);
@@ -59,11 +59,11 @@ static struct kevy_job *job_take(struct kevy_workers *workers)
     return job;
 }
 
-static void job_remove(struct kevy_workers *workers, struct kevy_job *job)
+static void job_remove(struct kevy_workers *workers, struct kevy_x_job *job)
 {
-    struct kevy_job *before = NULL;
+    struct kevy_x_job *before = NULL;
 
-    for (struct kevy_job *other = workers->first; other != job; other = other->next)
+    for (struct kevy_x_job *other = workers->first; other != job; other = other->next)
         before = other;
     if (before != NULL)
         before->next = job->next;
@@ -75,7 +75,7 @@ static void job_remove(struct kevy_workers *workers, struct kevy_job *job)
 }
 
 /* Sends the job home. With the lock held: see the invariants. */
-static void job_post(struct kevy_job *job, int result)
+static void job_post(struct kevy_x_job *job, int result)
 {
     job->result = result;
     job->state = JOB_STATE_DELIVERING;
@@ -99,7 +99,7 @@ static void workers_release(struct kevy_workers *workers)
 
 void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor)
 {
-    struct kevy_job *job = KEVY_CONTAINER_OF(task, struct kevy_job, delivery);
+    struct kevy_x_job *job = KEVY_CONTAINER_OF(task, struct kevy_x_job, delivery);
 
     (void)reactor;
     pthread_mutex_lock(&job->workers->lock);
@@ -109,7 +109,7 @@ void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor)
 }
 
 /* With the lock held, but not while the job runs. */
-static void job_run(struct kevy_workers *workers, struct kevy_job *job)
+static void job_run(struct kevy_workers *workers, struct kevy_x_job *job)
 {
     int result;
 
@@ -127,7 +127,7 @@ static void job_run(struct kevy_workers *workers, struct kevy_job *job)
 static void *worker_main(void *argument)
 {
     struct kevy_workers *workers = argument;
-    struct kevy_job *job;
+    struct kevy_x_job *job;
 
     pthread_mutex_lock(&workers->lock);
     while ((job = job_take(workers)) != NULL)
@@ -136,7 +136,7 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-int job_submit(struct kevy_job *job, const struct kevy_job_events *events,
+int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
                struct kevy_workers *workers, struct kevy_reactor *reactor)
 {
     int result = -EAGAIN;
@@ -144,11 +144,11 @@ int job_submit(struct kevy_job *job, const struct kevy_job_events *events,
     pthread_mutex_lock(&workers->lock);
     assert(!workers->ending);
     if (workers->queued < workers->queue_limit) {
-        *job = (struct kevy_job){.delivery = {.run = job_delivered},
-                                 .events = events,
-                                 .workers = workers,
-                                 .reactor = reactor,
-                                 .state = JOB_STATE_QUEUED};
+        *job = (struct kevy_x_job){.delivery = {.run = job_delivered},
+                                   .events = events,
+                                   .workers = workers,
+                                   .reactor = reactor,
+                                   .state = JOB_STATE_QUEUED};
         if (workers->first != NULL)
             workers->last->next = job;
         else
@@ -163,7 +163,7 @@ int job_submit(struct kevy_job *job, const struct kevy_job_events *events,
     return result;
 }
 
-int job_cancel(struct kevy_job *job)
+int job_cancel(struct kevy_x_job *job)
 {
     struct kevy_workers *workers = job->workers;
     int result = -EALREADY;
@@ -178,7 +178,7 @@ int job_cancel(struct kevy_job *job)
     return result;
 }
 
-enum job_fate job_abandon(struct kevy_job *job)
+enum job_fate job_abandon(struct kevy_x_job *job)
 {
     struct kevy_workers *workers = job->workers;
     enum job_fate fate = JOB_DELIVERING;
@@ -250,7 +250,7 @@ void kevy_workers_destroy(struct kevy_workers *workers)
     pthread_mutex_lock(&workers->lock);
     workers->ending = true;
     while (workers->first != NULL) {
-        struct kevy_job *job = workers->first;
+        struct kevy_x_job *job = workers->first;
 
         workers->first = job->next;
         workers->queued--;

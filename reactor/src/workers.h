@@ -14,18 +14,18 @@
 
 #include <kevy/work.h>
 
-struct kevy_job_events {
-    int (*run)(struct kevy_job *job);      /* on a worker */
-    void (*deliver)(struct kevy_job *job); /* from the loop; job->result is set */
-    void (*drop)(struct kevy_job *job);    /* on a worker, in place of `deliver`, once abandoned */
+struct kevy_x_job_events {
+    int (*run)(struct kevy_x_job *job);      /* on a worker */
+    void (*deliver)(struct kevy_x_job *job); /* from the loop; job->result is set */
+    void (*drop)(struct kevy_x_job *job); /* on a worker, in place of `deliver`, once abandoned */
 };
 
 /* 0, or -EAGAIN when the queue is full. */
-int job_submit(struct kevy_job *job, const struct kevy_job_events *events,
+int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
                struct kevy_workers *workers, struct kevy_reactor *reactor);
 
 /* 0: taken out of the queue, and will be delivered with -ECANCELED. -EALREADY: it has begun. */
-int job_cancel(struct kevy_job *job);
+int job_cancel(struct kevy_x_job *job);
 
 enum job_fate {
     JOB_TAKEN_BACK, /* out of the queue, the caller's again */
@@ -34,6 +34,6 @@ enum job_fate {
 };
 
 /* Nobody waits for the job any more. */
-enum job_fate job_abandon(struct kevy_job *job);
+enum job_fate job_abandon(struct kevy_x_job *job);
 
 #endif /* KEVY_REACTOR_WORKERS_H */

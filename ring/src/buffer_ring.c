@@ -62,7 +62,7 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     void *memory = NULL;
     int error;
 
-    error = kevy_syscall_mmap(&memory, total, -1, 0);
+    error = kevy_x_syscall_mmap(&memory, total, -1, 0);
     if (error < 0)
         return error;
     buffer_ring->memory = memory;
@@ -78,7 +78,7 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     next += offsets_size;
     buffer_ring->hands = (uint32_t *)(void *)next;
     /* The kernel writes into the buffers; a child must not see half of that. Best effort. */
-    (void)kevy_syscall_dontfork(memory, total);
+    (void)kevy_x_syscall_dontfork(memory, total);
     return 0;
 }
 
@@ -86,13 +86,14 @@ static int slots_map_kernel(struct kevy_buffer_ring *buffer_ring)
 {
     size_t size = buffer_ring->entries * sizeof(struct kevy_buf);
     uint64_t offset = KEVY_OFF_PBUF_RING | ((uint64_t)buffer_ring->group << KEVY_OFF_PBUF_SHIFT);
-    int error = kevy_syscall_mmap(&buffer_ring->kernel_memory, size, buffer_ring->ring->fd, offset);
+    int error =
+        kevy_x_syscall_mmap(&buffer_ring->kernel_memory, size, buffer_ring->ring->fd, offset);
 
     if (error < 0)
         return error;
     buffer_ring->kernel_size = size;
     buffer_ring->slots = buffer_ring->kernel_memory;
-    (void)kevy_syscall_dontfork(buffer_ring->kernel_memory, size);
+    (void)kevy_x_syscall_dontfork(buffer_ring->kernel_memory, size);
     return 0;
 }
 
@@ -138,7 +139,7 @@ static void buffers_give_all(struct kevy_buffer_ring *buffer_ring)
 {
     buffer_ring->lent_count = buffer_ring->entries;
     for (uint32_t id = 0; id < buffer_ring->entries; id++) {
-        buffer_ring->hands[id] = KEVY_BUFFER_LENT;
+        buffer_ring->hands[id] = KEVY_X_BUFFER_LENT;
         kevy_buffer_ring_give(buffer_ring, (uint16_t)id);
     }
     kevy_buffer_ring_publish(buffer_ring);
@@ -177,9 +178,9 @@ void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
     if (buffer_ring->ring != NULL)
         group_unregister(buffer_ring);
     if (buffer_ring->kernel_memory != NULL)
-        kevy_syscall_munmap(buffer_ring->kernel_memory, buffer_ring->kernel_size);
+        kevy_x_syscall_munmap(buffer_ring->kernel_memory, buffer_ring->kernel_size);
     if (buffer_ring->memory != NULL)
-        kevy_syscall_munmap(buffer_ring->memory, buffer_ring->memory_size);
+        kevy_x_syscall_munmap(buffer_ring->memory, buffer_ring->memory_size);
     memset(buffer_ring, 0, sizeof *buffer_ring);
 }
 

@@ -80,8 +80,8 @@ static uint64_t limit_read(int resource)
     return (uint64_t)limit.rlim_cur;
 }
 
-void kevy_explain_facts_read(struct explain_facts *facts, const char *disabled_path,
-                             const char *status_path)
+void kevy_x_explain_facts_read(struct explain_facts *facts, const char *disabled_path,
+                               const char *status_path)
 {
     static const char seccomp_key[] = "\nSeccomp:";
     char content[FILE_MAX_BYTES];
@@ -279,7 +279,7 @@ static const struct {
     {EEXIST, thread_explain},
 };
 
-int kevy_explain_text(int error, const struct explain_facts *facts, char *text, size_t size)
+int kevy_x_explain_text(int error, const struct explain_facts *facts, char *text, size_t size)
 {
     /* The kernel's errors end at 4095; what lies beyond must not overflow on its way. */
     struct sentence sentence = {text, size, error < -4095 ? 4095 : error < 0 ? -error : 0, facts};
@@ -296,8 +296,8 @@ int kevy_ring_explain(int error, char *text, size_t size)
     int saved = errno;
     int length;
 
-    kevy_explain_facts_read(&facts, "/proc/sys/kernel/io_uring_disabled", "/proc/self/status");
-    length = kevy_explain_text(error, &facts, text, size);
+    kevy_x_explain_facts_read(&facts, "/proc/sys/kernel/io_uring_disabled", "/proc/self/status");
+    length = kevy_x_explain_text(error, &facts, text, size);
     errno = saved;
     return length;
 }

@@ -22,10 +22,10 @@ struct explain_facts {
 };
 
 /* Fills *facts from the two files (those of /proc for the product) and the process's limits. */
-void kevy_explain_facts_read(struct explain_facts *facts, const char *disabled_path,
-                             const char *status_path);
+void kevy_x_explain_facts_read(struct explain_facts *facts, const char *disabled_path,
+                               const char *status_path);
 
 /* Writes the sentence as kevy_ring_explain() does. Reads nothing but its arguments. */
-int kevy_explain_text(int error, const struct explain_facts *facts, char *text, size_t size);
+int kevy_x_explain_text(int error, const struct explain_facts *facts, char *text, size_t size);
 
 #endif

@@ -93,7 +93,7 @@ size_t kevy_ring_memory_size(uint32_t entries, const struct kevy_ring_options *o
     return rings_room(entries, cq_entries, flags) + sqes_room(entries, flags);
 }
 
-int kevy_memory_lend(struct kevy_params *params, void *memory, size_t size)
+int kevy_x_memory_lend(struct kevy_params *params, void *memory, size_t size)
 {
     uint32_t sq_entries, cq_entries;
     size_t rings;
@@ -116,13 +116,13 @@ int kevy_memory_lend(struct kevy_params *params, void *memory, size_t size)
 static int area_map(struct kevy_ring *ring, void **memory, size_t *size, size_t wanted,
                     uint64_t offset)
 {
-    int error = kevy_syscall_mmap(memory, wanted, ring->fd, offset);
+    int error = kevy_x_syscall_mmap(memory, wanted, ring->fd, offset);
 
     if (error < 0)
         return error;
     *size = wanted;
     /* A child that inherited the mapping would move cursors under us. Best effort by design. */
-    (void)kevy_syscall_dontfork(*memory, wanted);
+    (void)kevy_x_syscall_dontfork(*memory, wanted);
     return 0;
 }
 
@@ -178,7 +178,7 @@ static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *par
     assert((ring->cq_entries & ring->cq_mask) == 0);
 }
 
-int kevy_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
+int kevy_x_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
 {
     int error;
 
@@ -197,34 +197,34 @@ int kevy_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
     return 0;
 }
 
-void kevy_memory_unmap(struct kevy_ring *ring)
+void kevy_x_memory_unmap(struct kevy_ring *ring)
 {
     if (ring->memory_lent) {
         /*
          * The kernel tears a ring down behind our back, and writes the CQ's tail meanwhile: into
          * what is then perhaps the heap again, or the next ring. Into pages of its own it may.
          */
-        (void)kevy_syscall_discard(ring->ring_memory, ring->ring_size);
+        (void)kevy_x_syscall_discard(ring->ring_memory, ring->ring_size);
         return;
     }
     if (ring->sqes != NULL)
-        kevy_syscall_munmap(ring->sqes, ring->sqe_size);
+        kevy_x_syscall_munmap(ring->sqes, ring->sqe_size);
     if (ring->cq_memory != NULL)
-        kevy_syscall_munmap(ring->cq_memory, ring->cq_size);
+        kevy_x_syscall_munmap(ring->cq_memory, ring->cq_size);
     if (ring->ring_memory != NULL)
-        kevy_syscall_munmap(ring->ring_memory, ring->ring_size);
+        kevy_x_syscall_munmap(ring->ring_memory, ring->ring_size);
 }
 
-void kevy_wait_region_open(struct kevy_ring *ring)
+void kevy_x_wait_region_open(struct kevy_ring *ring)
 {
     struct kevy_region_desc region;
     struct kevy_mem_region_reg registration;
     size_t size = page_align(sizeof *ring->wait_region);
     void *memory = NULL;
 
-    if (kevy_syscall_mmap(&memory, size, -1, 0) < 0)
+    if (kevy_x_syscall_mmap(&memory, size, -1, 0) < 0)
         return;
-    (void)kevy_syscall_dontfork(memory, size);
+    (void)kevy_x_syscall_dontfork(memory, size);
     memset(&region, 0, sizeof region);
     region.user_addr = (uint64_t)(uintptr_t)memory;
     region.size = size;
@@ -233,17 +233,17 @@ void kevy_wait_region_open(struct kevy_ring *ring)
     registration.region_uptr = (uint64_t)(uintptr_t)&region;
     registration.flags = KEVY_MEM_REGION_REG_WAIT_ARG;
     if (kevy_ring_register(ring, KEVY_REGISTER_MEM_REGION, &registration, 1) < 0) {
-        kevy_syscall_munmap(memory, size);
+        kevy_x_syscall_munmap(memory, size);
         return;
     }
     ring->wait_region = memory;
     ring->wait_region_size = size;
 }
 
-void kevy_wait_region_close(struct kevy_ring *ring)
+void kevy_x_wait_region_close(struct kevy_ring *ring)
 {
     if (ring->wait_region != NULL)
-        kevy_syscall_munmap(ring->wait_region, ring->wait_region_size);
+        kevy_x_syscall_munmap(ring->wait_region, ring->wait_region_size);
 }
 
 int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entries, void *memory,
@@ -258,7 +258,7 @@ int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entri
     params.cq_entries = cq_entries;
     if (ring->memory_lent) {
         params.flags = ring->setup_flags;
-        error = kevy_memory_lend(&params, memory, memory_size);
+        error = kevy_x_memory_lend(&params, memory, memory_size);
         if (error < 0)
             return error;
     }
@@ -272,13 +272,13 @@ int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entri
     params.features = ring->features;
     ring->ring_memory = ring->cq_memory = NULL;
     ring->sqes = NULL;
-    if (kevy_memory_map(ring, &params) < 0) {
+    if (kevy_x_memory_map(ring, &params) < 0) {
         /* The kernel has let go of the old queues; they stay mapped, so that nothing crashes. */
-        kevy_memory_unmap(ring);
+        kevy_x_memory_unmap(ring);
         *ring = old;
         return -ENOTRECOVERABLE;
     }
-    kevy_memory_unmap(&old);
+    kevy_x_memory_unmap(&old);
     return 0;
 }
 

@@ -95,7 +95,7 @@ static int probe_through(const struct kevy_ring *ring, struct kevy_ring_probe *p
     return 0;
 }
 
-int kevy_ring_probe_get(const struct kevy_ring *ring, struct kevy_ring_probe *probe)
+int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_probe *probe)
 {
     static const struct kevy_ring_options plain = {.plain = true};
     struct kevy_ring own;

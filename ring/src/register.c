@@ -22,12 +22,12 @@ int kevy_ring_register(const struct kevy_ring *ring, uint32_t opcode, void *argu
                        uint32_t count)
 {
     if (ring == NULL)
-        return kevy_syscall_register(-1, opcode, argument, count);
+        return kevy_x_syscall_register(-1, opcode, argument, count);
     /* A ring set up with REGISTERED_FD_ONLY has an index and no descriptor. */
     if (ring->fd < 0)
-        return kevy_syscall_register(ring->enter_fd, opcode | KEVY_REGISTER_USE_REGISTERED_RING,
-                                     argument, count);
-    return kevy_syscall_register(ring->fd, opcode, argument, count);
+        return kevy_x_syscall_register(ring->enter_fd, opcode | KEVY_REGISTER_USE_REGISTERED_RING,
+                                       argument, count);
+    return kevy_x_syscall_register(ring->fd, opcode, argument, count);
 }
 
 int kevy_ring_eventfd_register(struct kevy_ring *ring, int fd, bool async_only)
@@ -240,7 +240,7 @@ int kevy_ring_cancel_sync(struct kevy_ring *ring, const struct kevy_ring_cancel 
     reg.opcode = cancel->opcode;
     reg.timeout.tv_sec = (int64_t)(cancel->timeout_ns / NS_PER_SECOND);
     reg.timeout.tv_nsec = (int64_t)(cancel->timeout_ns % NS_PER_SECOND);
-    if (cancel->timeout_ns == KEVY_RING_FOREVER)
+    if (cancel->timeout_ns == KEVY_FOREVER)
         reg.timeout.tv_sec = reg.timeout.tv_nsec = -1;
     return kevy_ring_register(ring, KEVY_REGISTER_SYNC_CANCEL, &reg, 1);
 }

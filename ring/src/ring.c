@@ -116,11 +116,11 @@ static int descriptor_open(uint32_t entries, const struct kevy_ring_options *opt
         *params = attempt; /* the kernel writes into it, also when it fails */
         params->sq_entries = entries;
         if (lent != 0) {
-            result = kevy_memory_lend(params, options->memory, options->memory_size);
+            result = kevy_x_memory_lend(params, options->memory, options->memory_size);
             if (result < 0)
                 return result;
         }
-        result = kevy_syscall_setup(entries, params);
+        result = kevy_x_syscall_setup(entries, params);
         if (result != -EINVAL || !flags_drop(&attempt.flags, options->required_flags, &next))
             return result;
     }
@@ -138,7 +138,7 @@ int kevy_ring_fd_register(struct kevy_ring *ring)
         return result < 0 ? result : -EBUSY;
     ring->enter_fd = (int32_t)update.offset;
     ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
-    ring->registered_by = kevy_syscall_thread();
+    ring->registered_by = kevy_x_syscall_thread();
     return 0;
 }
 
@@ -152,7 +152,7 @@ void kevy_ring_fd_unregister(struct kevy_ring *ring)
 
     if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
         return;
-    if (ring->registered_by != kevy_syscall_thread())
+    if (ring->registered_by != kevy_x_syscall_thread())
         return;
     (void)kevy_ring_register(ring, KEVY_UNREGISTER_RING_FDS, &update, 1);
     ring->enter_flags &= ~KEVY_ENTER_REGISTERED_RING;
@@ -172,7 +172,7 @@ static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, 
     ring->enter_fd = result;
     if (params->flags & KEVY_SETUP_REGISTERED_FD_ONLY) {
         ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
-        ring->registered_by = kevy_syscall_thread();
+        ring->registered_by = kevy_x_syscall_thread();
     } else {
         ring->fd = result;
     }
@@ -188,7 +188,7 @@ static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *o
         ring->enter_flags |= KEVY_ENTER_NO_IOWAIT;
     /* The kernel takes a region for waits only while the ring is disabled. */
     if (options->registered_wait && disabled)
-        kevy_wait_region_open(ring);
+        kevy_x_wait_region_open(ring);
     if (disabled && ((options->required_flags | options->preferred_flags) & KEVY_SETUP_R_DISABLED))
         return 0; /* the registration is the thread's: it waits for the owner, in enable */
     if (disabled)
@@ -215,7 +215,7 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
     if (result < 0)
         return result;
     ring_note(ring, &params, result);
-    result = kevy_memory_map(ring, &params);
+    result = kevy_x_memory_map(ring, &params);
     if (result == 0)
         result = ring_finish(ring, options);
     if (result < 0)
@@ -241,10 +241,10 @@ void kevy_ring_deinit(struct kevy_ring *ring)
     if (ring->sq_entries != 0) {
         /* Before the close: the registration holds a reference that would keep the ring alive. */
         kevy_ring_fd_unregister(ring);
-        kevy_wait_region_close(ring);
-        kevy_memory_unmap(ring);
+        kevy_x_wait_region_close(ring);
+        kevy_x_memory_unmap(ring);
         if (ring->fd >= 0)
-            kevy_syscall_close(ring->fd);
+            kevy_x_syscall_close(ring->fd);
     }
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;

@@ -54,8 +54,8 @@ static int enter(struct kevy_ring *ring, uint32_t to_submit, uint32_t minimum, u
     if ((flags & KEVY_ENTER_GETEVENTS) != 0 && kevy_ring_overflowed(ring))
         ring->overflows++;
     kevy_ring_release(ring);
-    return kevy_syscall_enter(ring->enter_fd, to_submit, minimum, flags | ring->enter_flags,
-                              argument, argument_size);
+    return kevy_x_syscall_enter(ring->enter_fd, to_submit, minimum, flags | ring->enter_flags,
+                                argument, argument_size);
 }
 
 /* Submits, and asks for completions where `flags` or the state of the queues say so. */
@@ -118,10 +118,10 @@ static int wait_check(const struct kevy_ring *ring, const struct kevy_ring_wait 
 static uint64_t wait_deadline(const struct kevy_ring *ring, const struct kevy_ring_wait *wait)
 {
     if (!wait_limited(wait))
-        return KEVY_RING_FOREVER;
+        return KEVY_FOREVER;
     if (wait->timeout_ns == 0 || (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0)
         return wait->timeout_ns;
-    return kevy_syscall_now_ns(ring->clock) + wait->timeout_ns;
+    return kevy_x_syscall_now_ns(ring->clock) + wait->timeout_ns;
 }
 
 static struct kevy_timespec wait_limit(const struct kevy_ring_wait *wait)
@@ -191,7 +191,7 @@ static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wai
 {
     if (wait->minimum == 0)
         return 0;
-    if (deadline_ns != KEVY_RING_FOREVER && kevy_syscall_now_ns(ring->clock) >= deadline_ns)
+    if (deadline_ns != KEVY_FOREVER && kevy_x_syscall_now_ns(ring->clock) >= deadline_ns)
         return -ETIME;
     return -EINTR;
 }
@@ -206,7 +206,7 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     if (result < 0)
         return result;
     queued = tail_publish(ring);
-    deadline_ns = queued != 0 ? wait_deadline(ring, wait) : KEVY_RING_FOREVER;
+    deadline_ns = queued != 0 ? wait_deadline(ring, wait) : KEVY_FOREVER;
     result = wait_enter(ring, wait, queued);
     if (result > 0)
         wait->submitted = (uint32_t)result;
@@ -221,7 +221,7 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     return wait_outcome(ring, wait, deadline_ns);
 }
 
-void kevy_ring_phantom_note(struct kevy_ring *ring)
+void kevy_x_ring_phantom_note(struct kevy_ring *ring)
 {
     uint32_t head = *ring->cq_head, tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
 

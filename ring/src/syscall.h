@@ -23,20 +23,20 @@
 #include <time.h>
 #include <unistd.h>
 
-static inline int kevy_syscall_setup(uint32_t entries, struct kevy_params *params)
+static inline int kevy_x_syscall_setup(uint32_t entries, struct kevy_params *params)
 {
     long result = syscall(KEVY_NR_SETUP, entries, params);
     return result < 0 ? -errno : (int)result;
 }
 
-static inline int kevy_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
-                                     const void *argument, size_t argument_size)
+static inline int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                                       const void *argument, size_t argument_size)
 {
     long result = syscall(KEVY_NR_ENTER, fd, to_submit, minimum, flags, argument, argument_size);
     return result < 0 ? -errno : (int)result;
 }
 
-static inline int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
+static inline int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     long result = syscall(KEVY_NR_REGISTER, fd, opcode, argument, count);
     return result < 0 ? -errno : (int)result;
@@ -46,7 +46,7 @@ static inline int kevy_syscall_register(int fd, uint32_t opcode, void *argument,
 _Static_assert(sizeof(off_t) == 8, "compile with -D_FILE_OFFSET_BITS=64");
 
 /* Shared, populated mapping of `fd` at `offset`; anonymous and private where `fd` is -1. */
-static inline int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
+static inline int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
 {
     int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE;
     void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
@@ -57,36 +57,36 @@ static inline int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t
     return 0;
 }
 
-static inline int kevy_syscall_munmap(void *memory, size_t size)
+static inline int kevy_x_syscall_munmap(void *memory, size_t size)
 {
     return munmap(memory, size) < 0 ? -errno : 0;
 }
 
 /* Keeps a forked child from inheriting the mapping. */
-static inline int kevy_syscall_dontfork(void *memory, size_t size)
+static inline int kevy_x_syscall_dontfork(void *memory, size_t size)
 {
     return madvise(memory, size, MADV_DONTFORK) < 0 ? -errno : 0;
 }
 
 /* Puts zero pages in the place of private memory; who has pinned the old ones keeps them. */
-static inline int kevy_syscall_discard(void *memory, size_t size)
+static inline int kevy_x_syscall_discard(void *memory, size_t size)
 {
     return madvise(memory, size, MADV_DONTNEED) < 0 ? -errno : 0;
 }
 
-static inline int kevy_syscall_close(int fd)
+static inline int kevy_x_syscall_close(int fd)
 {
     return close(fd) < 0 ? -errno : 0;
 }
 
 /* The calling thread as the kernel names it: whose table of registered rings this is. */
-static inline int32_t kevy_syscall_thread(void)
+static inline int32_t kevy_x_syscall_thread(void)
 {
     return (int32_t)syscall(SYS_gettid);
 }
 
 /* The time of `clock`, CLOCK_MONOTONIC for 0, in nanoseconds. */
-static inline uint64_t kevy_syscall_now_ns(int32_t clock)
+static inline uint64_t kevy_x_syscall_now_ns(int32_t clock)
 {
     struct timespec now;
 

@@ -26,11 +26,11 @@ static int queue_map(struct kevy_zcrx *zcrx, uint32_t entries)
     int error;
 
     size = (size + page - 1) & ~(page - 1);
-    error = kevy_syscall_mmap(&zcrx->memory, size, -1, 0);
+    error = kevy_x_syscall_mmap(&zcrx->memory, size, -1, 0);
     if (error < 0)
         return error;
     zcrx->memory_size = size;
-    (void)kevy_syscall_dontfork(zcrx->memory, size);
+    (void)kevy_x_syscall_dontfork(zcrx->memory, size);
     return 0;
 }
 
@@ -99,7 +99,7 @@ int kevy_zcrx_init(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
 void kevy_zcrx_deinit(struct kevy_zcrx *zcrx)
 {
     if (zcrx->memory != NULL)
-        kevy_syscall_munmap(zcrx->memory, zcrx->memory_size);
+        kevy_x_syscall_munmap(zcrx->memory, zcrx->memory_size);
     memset(zcrx, 0, sizeof *zcrx);
 }
 

@@ -202,7 +202,7 @@ static unsigned long growth_allowed_kib(void)
 {
     struct kevy_ring_probe kernel;
 
-    ck_assert_int_eq(kevy_ring_probe_get(NULL, &kernel), 0);
+    ck_assert_int_eq(kevy_ring_probe(NULL, &kernel), 0);
     return kernel.queried ? 16 << 10 : (64 + 4) << 10;
 }
 

@@ -86,7 +86,7 @@ static inline uint32_t drive_objects(const struct drive *drive)
 {
     struct kevy_reactor_stats stats;
 
-    kevy_reactor_stats_get(drive->reactor, &stats);
+    kevy_reactor_stats(drive->reactor, &stats);
     MUST(stats.objects != 0 || stats.buffers_lent == 0);
     return stats.objects;
 }

@@ -37,7 +37,7 @@ static void sentence_check(int error, const struct explain_facts *facts, size_t 
 
     MUST(text != NULL);
     memset(text, 'x', room + 1);
-    length = kevy_explain_text(error, facts, text, room);
+    length = kevy_x_explain_text(error, facts, text, room);
     MUST(length > 0 && length < 1000);
     MUST(text[room] == 'x');
     if (room != 0)
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     half = half < left ? half : left;
     fds[0] = file_of(choices.at, half, disabled);
     fds[1] = file_of(choices.at + half, left - half, status);
-    kevy_explain_facts_read(&facts, disabled, status);
+    kevy_x_explain_facts_read(&facts, disabled, status);
     close(fds[0]);
     close(fds[1]);
     MUST(facts.io_uring_disabled >= EXPLAIN_UNKNOWN && facts.seccomp >= EXPLAIN_UNKNOWN);

@@ -24,7 +24,7 @@ enum way { WAY_UNIX, WAY_TCP, WAY_PIPE, WAY_CONNECTED, WAY_ACCEPTED };
 
 struct end {
     struct kevy_stream stream;
-    struct kevy_connect connect;
+    struct kevy_connector connect;
     struct kevy_address address;
     unsigned number;
     struct end *partner;
@@ -32,7 +32,7 @@ struct end {
     uint64_t accepted; /* bytes */
     unsigned owed;     /* writes and ranges not reported in full */
     enum way way;
-    bool connecting; /* by a kevy_connect: the stream has not begun */
+    bool connecting; /* by a kevy_connector: the stream has not begun */
     bool opened, ended, closing, paused;
 };
 
@@ -43,7 +43,7 @@ struct meeting {
 };
 
 struct piece {
-    struct kevy_write write;
+    struct kevy_send write;
     struct iovec parts[3];
     struct end *owner;
     bool done;
@@ -63,7 +63,7 @@ static struct kevy_timer timers[SMALL];
 static struct kevy_task tasks[SMALL];
 static bool tasks_out[SMALL];
 static struct kevy_completion completions[SMALL];
-static struct kevy_completion_limit limits[SMALL];
+static struct kevy_completion_timeout limits[SMALL];
 static struct kevy_listener listeners[LISTENERS];
 static bool listening[LISTENERS];
 static struct sockaddr_in addresses[LISTENERS];
@@ -135,7 +135,7 @@ static void piece_free(struct piece *piece)
     free(piece);
 }
 
-static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void piece_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
     struct end *end = piece->owner;
@@ -152,7 +152,7 @@ static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int
     monkey(end);
 }
 
-static void piece_released(struct kevy_write *write, struct kevy_stream *stream)
+static void piece_released(struct kevy_send *write, struct kevy_stream *stream)
 {
     struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
 
@@ -174,13 +174,13 @@ static void write_piece(struct end *end, size_t length, uint32_t flags)
     piece->parts[0] = (struct iovec){piece->bytes, first};
     piece->parts[1] = (struct iovec){piece->bytes + first, 0};
     piece->parts[2] = (struct iovec){piece->bytes + first, length - first};
-    piece->write = (struct kevy_write){.parts = piece->parts,
-                                       .count = 3,
-                                       .flags = flags,
-                                       .done = piece_done,
-                                       .released = flags || below(2) ? piece_released : NULL};
+    piece->write = (struct kevy_send){.parts = piece->parts,
+                                      .count = 3,
+                                      .flags = flags,
+                                      .done = piece_done,
+                                      .released = flags || below(2) ? piece_released : NULL};
     end->owed++;
-    QUIETLY(error = kevy_stream_write(&end->stream, &piece->write));
+    QUIETLY(error = kevy_stream_send_pinned(&end->stream, &piece->write));
     if (write_check(error))
         accepted(end, bytes, length);
     else
@@ -194,7 +194,7 @@ static void do_write(struct end *end)
 
 static void do_write_zero_copy(struct end *end)
 {
-    write_piece(end, 20000 + below(sizeof bytes - 20000), KEVY_WRITE_ZERO_COPY);
+    write_piece(end, 20000 + below(sizeof bytes - 20000), KEVY_SEND_ZERO_COPY);
 }
 
 static void range_done(struct kevy_file_range *done, struct kevy_stream *stream, int result,
@@ -335,15 +335,15 @@ static void do_hold(struct end *end)
 static void do_deadline(struct end *end)
 {
     if (!peaceful)
-        QUIETLY(kevy_stream_deadline(&end->stream, (enum kevy_deadline)below(3),
-                                     below(KEVY_MILLISECONDS(40))));
+        QUIETLY(kevy_stream_set_deadline(&end->stream, (enum kevy_deadline)below(3),
+                                         below(KEVY_MILLISECONDS(40))));
 }
 
 static void do_marks(struct end *end)
 {
     uint32_t low = (uint32_t)below(20000);
 
-    QUIETLY(kevy_stream_marks(&end->stream, low, low + 1 + (uint32_t)below(60000)));
+    QUIETLY(kevy_stream_set_watermarks(&end->stream, low, low + 1 + (uint32_t)below(60000)));
 }
 
 static void do_shutdown(struct end *end)
@@ -373,19 +373,19 @@ static void do_look(struct end *end)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    struct kevy_traffic traffic;
-    struct kevy_peer peer;
+    struct kevy_stream_stats traffic;
+    struct kevy_credentials peer;
 
-    QUIETLY((void)kevy_stream_peer(&end->stream, (struct sockaddr *)&address, &length));
+    QUIETLY((void)kevy_stream_peer_address(&end->stream, (struct sockaddr *)&address, &length));
     QUIETLY((void)kevy_stream_credentials(&end->stream, &peer));
-    QUIETLY(kevy_stream_counters(&end->stream, &traffic));
+    QUIETLY(kevy_stream_stats(&end->stream, &traffic));
     ck_assert_uint_le(traffic.sent, end->accepted);
 }
 
 static void do_connect_cancel(struct end *end)
 {
     if (!peaceful && end->connecting && below(8) == 0)
-        QUIETLY(kevy_connect_cancel(&end->connect));
+        QUIETLY(kevy_connector_cancel(&end->connect));
 }
 
 /* Calls on one stream. What is there more than once is called more often. */

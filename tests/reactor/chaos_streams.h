@@ -61,7 +61,7 @@ static void meet(struct end *end)
         return; /* reset already: no byte will come */
     meeting = &meetings[(ntohl(from.sin_addr.s_addr) - INADDR_LOOPBACK) / 256];
     if (meeting->out == NULL)
-        return; /* by a kevy_connect: what comes is not compared */
+        return; /* by a kevy_connector: what comes is not compared */
     end->out = meeting->out;
     end->in = meeting->in;
     end->partner = ends[meeting->number];
@@ -153,7 +153,7 @@ static void on_finish(struct kevy_stream *stream)
 {
     struct end *end = told(stream);
 
-    ck_assert(kevy_reactor_draining(reactor));
+    ck_assert(kevy_reactor_finishing(reactor));
     if (below(4) == 0) {
         end->closing = true;
         QUIETLY(kevy_stream_close(stream));
@@ -164,13 +164,13 @@ static void on_finish(struct kevy_stream *stream)
 static void on_close(struct kevy_stream *stream, int reason)
 {
     struct end *end = end_of(stream);
-    struct kevy_traffic traffic;
+    struct kevy_stream_stats traffic;
 
     ck_assert_uint_eq(quiet_depth, 0);
     ck_assert_int_le(reason, 0);
     if (reason != 0)
         cut(end);
-    kevy_stream_counters(stream, &traffic);
+    kevy_stream_stats(stream, &traffic);
     if (reason == 0 && end->out != NULL && !end->out->cut)
         ck_assert_uint_eq(traffic.sent, end->accepted);
     end_free(end);
@@ -238,7 +238,7 @@ static void pair_make(unsigned one, unsigned other)
     adopt(ends[other], fds[1]);
 }
 
-static void connect_done(struct kevy_connect *connect, int result)
+static void connect_done(struct kevy_connector *connect, int result)
 {
     struct end *end = KEVY_CONTAINER_OF(connect, struct end, connect);
 
@@ -258,10 +258,10 @@ static void connect_make(unsigned number)
 
     end->address = (struct kevy_address){(const struct sockaddr *)to, sizeof *to};
     if (below(2) || connects + 1 == CONNECTS) {
-        struct kevy_connect_options options = {
+        struct kevy_connector_options options = {
             .stream = &end->stream, .addresses = &end->address, .count = 1, .done = connect_done};
 
-        QUIETLY(error = kevy_connect_start(&end->connect, reactor, &options));
+        QUIETLY(error = kevy_connector_start(&end->connect, reactor, &options));
         end->connecting = error == 0;
     } else {
         QUIETLY(error = kevy_stream_connect(&end->stream, reactor, (const struct sockaddr *)to,

@@ -33,8 +33,8 @@ struct attempt {
 static struct place places[ADDRESSES];
 static struct kevy_address list[ADDRESSES];
 static uint32_t count;
-static struct kevy_connect connecting;
-static struct kevy_connect_options options;
+static struct kevy_connector connecting;
+static struct kevy_connector_options options;
 static struct probe probe;
 static unsigned reports;
 static int result;
@@ -43,7 +43,7 @@ static unsigned failure_count;
 static void (*then)(void);          /* in `done` */
 static void (*then_on_error)(void); /* in `attempt` */
 
-static inline void done(struct kevy_connect *connect, int outcome)
+static inline void done(struct kevy_connector *connect, int outcome)
 {
     ck_assert_ptr_eq(connect, &connecting);
     ck_assert_uint_eq(quiet_depth, 0);
@@ -54,7 +54,7 @@ static inline void done(struct kevy_connect *connect, int outcome)
         then();
 }
 
-static inline void failed(struct kevy_connect *connect, uint32_t index, int error)
+static inline void failed(struct kevy_connector *connect, uint32_t index, int error)
 {
     ck_assert_ptr_eq(connect, &connecting);
     ck_assert_uint_eq(quiet_depth, 0);
@@ -74,7 +74,7 @@ static inline void setup(void)
         for (unsigned client = 0; client < HOLE_CLIENTS; client++)
             places[index].clients[client] = -1;
     }
-    options = (struct kevy_connect_options){
+    options = (struct kevy_connector_options){
         .stream = &probe.stream,
         .addresses = list,
         .attempt_delay_ns = KEVY_SECONDS(3600),
@@ -178,7 +178,7 @@ static inline int try_start(void)
     int outcome;
 
     options.count = count;
-    QUIETLY(outcome = kevy_connect_start(&connecting, reactor, &options));
+    QUIETLY(outcome = kevy_connector_start(&connecting, reactor, &options));
     return outcome;
 }
 
@@ -189,7 +189,7 @@ static inline void start(void)
 
 static inline void cancel(void)
 {
-    QUIETLY(kevy_connect_cancel(&connecting));
+    QUIETLY(kevy_connector_cancel(&connecting));
 }
 
 static inline void check_end(int outcome)
@@ -219,7 +219,7 @@ static inline void check_connected_to(const struct place *place)
 
     TURN_UNTIL(probe.log_end > probe.log);
     ck_assert_str_eq(probe.log, "o");
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&peer, &length), 0);
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&peer, &length), 0);
     ck_assert_mem_eq(&peer, &place->storage, length);
     ck_assert_int_eq(
         getsockopt(kevy_stream_fd(&probe.stream), IPPROTO_TCP, TCP_NODELAY, &on, &on_length), 0);

@@ -36,6 +36,15 @@ struct post {
     void (*on_drain)(struct post *post);
 };
 
+/* The counters of a socket. */
+static inline struct kevy_datagram_stats stats_of(const struct post *at)
+{
+    struct kevy_datagram_stats stats;
+
+    kevy_datagram_stats(&at->datagram, &stats);
+    return stats;
+}
+
 static inline struct post *post_of(struct kevy_datagram *datagram)
 {
     return KEVY_CONTAINER_OF(datagram, struct post, datagram);

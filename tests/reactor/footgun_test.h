@@ -40,7 +40,7 @@ static inline void traffic_requests(struct kevy_reactor *from, void *context)
 
     (void)context;
     for (uint32_t number = *ring->sq_head; number != ring->sqe_tail; number++) {
-        const struct kevy_sqe *sqe = kevy_ring_reserved(ring, number);
+        const struct kevy_sqe *sqe = kevy_ring_sqe_at(ring, number);
 
         traffic.requests[sqe->opcode]++;
         if (traffic.on_request != NULL)

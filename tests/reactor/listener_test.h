@@ -51,8 +51,10 @@ static inline void closed_note(struct kevy_listener *from)
 
 static inline struct kevy_listener_options options_here(void)
 {
-    return (struct kevy_listener_options){
-        .address = "127.0.0.1", .accept = accept_probe, .state = state_note, .close = closed_note};
+    return (struct kevy_listener_options){.address = "127.0.0.1",
+                                          .accept = accept_probe,
+                                          .stalled = state_note,
+                                          .close = closed_note};
 }
 
 static inline void open_with(const struct kevy_listener_options *options)

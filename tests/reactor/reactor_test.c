@@ -92,7 +92,7 @@ struct kevy_reactor_stats stats_now(void)
 {
     struct kevy_reactor_stats stats;
 
-    kevy_reactor_stats_get(reactor, &stats);
+    kevy_reactor_stats(reactor, &stats);
     return stats;
 }
 

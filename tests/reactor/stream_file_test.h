@@ -86,7 +86,7 @@ static inline void send_copy(uint64_t offset, size_t length)
 static inline void open_tcp(void)
 {
     probe_tcp(&probe, &probe_events);
-    kevy_stream_marks(&probe.stream, 1 << 20, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 64 << 20);
     turn_now();
 }
 

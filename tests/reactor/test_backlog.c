@@ -21,7 +21,7 @@ enum {
 };
 
 static struct kevy_completion filler;
-static struct kevy_connect connecting;
+static struct kevy_connector connecting;
 static struct kevy_child child;
 static struct probe probe;
 static struct sockaddr_in address;
@@ -69,7 +69,7 @@ static void slots_give(void)
     fault_reset();
 }
 
-static void connect_done(struct kevy_connect *connect, int outcome)
+static void connect_done(struct kevy_connector *connect, int outcome)
 {
     (void)connect;
     ck_assert_uint_eq(quiet_depth, 0);
@@ -77,7 +77,7 @@ static void connect_done(struct kevy_connect *connect, int outcome)
     result = outcome;
 }
 
-static void connect_failed(struct kevy_connect *connect, uint32_t index, int error)
+static void connect_failed(struct kevy_connector *connect, uint32_t index, int error)
 {
     (void)connect;
     ck_abort_msg("address %u failed with %d", index, error);
@@ -85,7 +85,7 @@ static void connect_failed(struct kevy_connect *connect, uint32_t index, int err
 
 static void connect_start(void)
 {
-    const struct kevy_connect_options options = {
+    const struct kevy_connector_options options = {
         .stream = &probe.stream,
         .addresses = &list,
         .count = 1,
@@ -93,7 +93,7 @@ static void connect_start(void)
         .done = connect_done,
     };
 
-    QUIETLY(ck_assert_int_eq(kevy_connect_start(&connecting, reactor, &options), 0));
+    QUIETLY(ck_assert_int_eq(kevy_connector_start(&connecting, reactor, &options), 0));
 }
 
 START_TEST(a_connect_waits_for_a_slot)
@@ -122,7 +122,7 @@ START_TEST(a_cancel_of_a_connect_waits_for_a_slot)
     turns(2);
     ck_assert_uint_eq(connecting.racing, 1);
     slots_take();
-    QUIETLY(kevy_connect_cancel(&connecting));
+    QUIETLY(kevy_connector_cancel(&connecting));
     slots_give();
     TURN_UNTIL(reports);
     ck_assert_int_eq(result, -ECANCELED);
@@ -132,7 +132,7 @@ START_TEST(a_cancel_of_a_connect_waits_for_a_slot)
 }
 END_TEST
 
-static void oldest_given_up(struct kevy_connect *connect, uint32_t index, int error)
+static void oldest_given_up(struct kevy_connector *connect, uint32_t index, int error)
 {
     (void)connect;
     ck_assert_uint_eq(index, 0);
@@ -141,7 +141,7 @@ static void oldest_given_up(struct kevy_connect *connect, uint32_t index, int er
 
 START_TEST(giving_up_the_oldest_attempt_waits_for_a_slot)
 {
-    struct kevy_address addresses[KEVY_CONNECT_ATTEMPTS + 1];
+    struct kevy_address addresses[KEVY_CONNECTOR_ATTEMPTS + 1];
     struct sockaddr_in answering;
     int clients[HOLE_CLIENTS], last = plain_listen(&answering);
 
@@ -149,20 +149,20 @@ START_TEST(giving_up_the_oldest_attempt_waits_for_a_slot)
     ck_assert_int_eq(listen(listener, 0), 0);
     for (int index = 0; index < HOLE_CLIENTS; index++)
         clients[index] = plain_connect(ntohs(address.sin_port));
-    for (unsigned index = 0; index < KEVY_CONNECT_ATTEMPTS; index++)
+    for (unsigned index = 0; index < KEVY_CONNECTOR_ATTEMPTS; index++)
         addresses[index] = list;
-    addresses[KEVY_CONNECT_ATTEMPTS] =
+    addresses[KEVY_CONNECTOR_ATTEMPTS] =
         (struct kevy_address){(struct sockaddr *)&answering, sizeof answering};
-    QUIETLY(ck_assert_int_eq(
-        kevy_connect_start(&connecting, reactor,
-                           &(struct kevy_connect_options){.stream = &probe.stream,
-                                                          .addresses = addresses,
-                                                          .count = KEVY_CONNECT_ATTEMPTS + 1,
-                                                          .attempt_delay_ns = KEVY_MILLISECONDS(1),
-                                                          .attempt = oldest_given_up,
-                                                          .done = connect_done}),
-        0));
-    TURN_UNTIL(connecting.racing == KEVY_CONNECT_ATTEMPTS);
+    QUIETLY(ck_assert_int_eq(kevy_connector_start(&connecting, reactor,
+                                                  &(struct kevy_connector_options){
+                                                      .stream = &probe.stream,
+                                                      .addresses = addresses,
+                                                      .count = KEVY_CONNECTOR_ATTEMPTS + 1,
+                                                      .attempt_delay_ns = KEVY_MILLISECONDS(1),
+                                                      .attempt = oldest_given_up,
+                                                      .done = connect_done}),
+                             0));
+    TURN_UNTIL(connecting.racing == KEVY_CONNECTOR_ATTEMPTS);
     slots_take();
     TURN_UNTIL(!kevy_timer_armed(&connecting.delay));
     slots_give();
@@ -223,7 +223,7 @@ START_TEST(a_stop_of_a_watch_waits_for_a_slot)
     watch_start(pid, _i);
     turns(2);
     slots_take();
-    QUIETLY(kevy_child_stop(&child));
+    QUIETLY(kevy_child_unwatch(&child));
     slots_give();
     TURN_UNTIL(reports);
     ck_assert_int_eq(result, -ECANCELED);
@@ -237,7 +237,7 @@ START_TEST(a_kernel_that_cannot_be_asked_gets_a_poll)
     pid_t pid = child_fork();
 
     fault_kernel_set(&(struct fault_kernel){UINT32_MAX, UINT32_MAX, KEVY_REGISTER_PROBE});
-    QUIETLY(ck_assert_int_eq(kevy_child_start(&child, reactor, pid, child_done), 0));
+    QUIETLY(ck_assert_int_eq(kevy_child_watch(&child, reactor, pid, child_done), 0));
     fault_reset();
     kill(pid, SIGKILL);
     TURN_UNTIL(reports);
@@ -251,8 +251,8 @@ Suite *test_suite(void)
     Suite *suite = suite_create("backlog");
     TCase *full = tcase_create("full");
     struct kevy_ring_probe offered;
-    bool waitid_offered = kevy_ring_probe_get(NULL, &offered) == 0 &&
-                          kevy_ring_probe_opcode(&offered, KEVY_OP_WAITID);
+    bool waitid_offered =
+        kevy_ring_probe(NULL, &offered) == 0 && kevy_ring_probe_opcode(&offered, KEVY_OP_WAITID);
 
     if (!waitid_offered)
         support_skip("watches by waitid", "the kernel has no IORING_OP_WAITID (6.7)");

@@ -180,7 +180,7 @@ START_TEST(a_limit_of_a_few_buffers_is_used_up)
 
     reactor_setup_with(&options);
     probe_small(&first, &probe_events);
-    kevy_stream_marks(&first.stream, 0, 1 << 30);
+    kevy_stream_set_watermarks(&first.stream, 0, 1 << 30);
     while (kevy_stream_send(&first.stream, data, sizeof data) == 0)
         taken++;
     ck_assert_uint_ge(taken, 3);

@@ -38,7 +38,7 @@ static void some_look(unsigned index)
 {
     (void)index;
     visited = 0;
-    kevy_reactor_each(reactor, visit, NULL);
+    kevy_reactor_for_each_object(reactor, visit, NULL);
     ck_assert_uint_eq(visited, stats_now().objects);
 }
 
@@ -90,7 +90,7 @@ static void completed(struct kevy_completion *completion, int result, uint32_t f
     (void)flags;
     ck_assert_uint_eq(quiet_depth, 0);
     ck_assert(result == 0 || result == -ECANCELED || result == -ETIMEDOUT);
-    QUIETLY(kevy_completion_limit_stop(&limits[index]));
+    QUIETLY(kevy_completion_timeout_stop(&limits[index]));
     monkey(NULL);
 }
 
@@ -108,7 +108,7 @@ static void some_completion(unsigned index)
     if (sqe == NULL || below(2))
         return; /* a NOP */
     kevy_prep_poll(sqe, silent[0], 1);
-    QUIETLY(kevy_completion_limit_start(&limits[index], completion, below(KEVY_MILLISECONDS(9))));
+    QUIETLY(kevy_completion_timeout_start(&limits[index], completion, below(KEVY_MILLISECONDS(9))));
 }
 
 static unsigned number_free(void)
@@ -126,7 +126,7 @@ static void some_spawn(unsigned index)
     unsigned one = number_free(), other;
 
     (void)index;
-    if (peaceful || one == ENDS || alive >= ENDS - 20 || kevy_reactor_draining(reactor))
+    if (peaceful || one == ENDS || alive >= ENDS - 20 || kevy_reactor_finishing(reactor))
         return;
     if (below(3) == 0) {
         connect_make(one);
@@ -172,7 +172,7 @@ static void listener_open(unsigned index)
                                             .port = ntohs(addresses[index].sin_port),
                                             .connections_max = below(2) ? 0 : 3,
                                             .accept = on_accept,
-                                            .state = on_state,
+                                            .stalled = on_state,
                                             .close = on_listener_close};
     int error;
 
@@ -189,7 +189,7 @@ static void listener_open(unsigned index)
 static void some_listener(unsigned index)
 {
     index %= LISTENERS;
-    if (!listening[index] && !kevy_reactor_draining(reactor))
+    if (!listening[index] && !kevy_reactor_finishing(reactor))
         listener_open(index);
     else if (listening[index] && below(20) == 0)
         QUIETLY(kevy_listener_close(&listeners[index]));
@@ -326,8 +326,8 @@ static void peace(void)
         if (end == NULL || end->connecting)
             continue;
         do_resume(end);
-        for (int deadline = KEVY_DEADLINE_IDLE; deadline <= KEVY_DEADLINE_PHASE; deadline++)
-            QUIETLY(kevy_stream_deadline(&end->stream, (enum kevy_deadline)deadline, 0));
+        for (int deadline = KEVY_DEADLINE_IDLE; deadline <= KEVY_DEADLINE_TOTAL; deadline++)
+            QUIETLY(kevy_stream_set_deadline(&end->stream, (enum kevy_deadline)deadline, 0));
     }
     small_end();
     kept_release();
@@ -342,7 +342,7 @@ static void everything_close(bool patiently)
         if (end == NULL)
             continue;
         if (end->connecting) {
-            QUIETLY(kevy_connect_cancel(&end->connect));
+            QUIETLY(kevy_connector_cancel(&end->connect));
             continue;
         }
         end->closing = true;
@@ -388,7 +388,7 @@ static void end_by_abort(void)
 
 static void end_by_drain(void)
 {
-    QUIETLY(kevy_reactor_drain(reactor, below(KEVY_MILLISECONDS(50))));
+    QUIETLY(kevy_reactor_finish(reactor, below(KEVY_MILLISECONDS(50))));
     for (unsigned number = 0; number < ENDS; number++)
         if (ends[number] != NULL)
             cut(ends[number]);

@@ -76,7 +76,7 @@ static void start(struct watch *watch, pid_t pid)
 
 static void stop(struct watch *watch)
 {
-    QUIETLY(kevy_child_stop(&watch->child));
+    QUIETLY(kevy_child_unwatch(&watch->child));
 }
 
 static void check_exit(struct watch *watch, int code, int status)
@@ -296,10 +296,10 @@ START_TEST(a_drain_waits_for_a_child_and_its_end_does_not)
 
     start(&watches[0], pid);
     start(&watches[1], child_fork(0, false));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     check_exit(&watches[1], CLD_EXITED, 0);
     ck_assert_uint_eq(watches[0].reports, 0);
-    QUIETLY(kevy_reactor_drain(reactor, 1));
+    QUIETLY(kevy_reactor_finish(reactor, 1));
     check_end(&watches[0], -ECANCELED);
     let_go();
     ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
@@ -318,7 +318,7 @@ START_TEST(a_walk_finds_a_watch_by_its_name)
     unsigned visits = 0;
 
     start(&watches[0], child_fork(0, false));
-    kevy_reactor_each(reactor, visit, &visits);
+    kevy_reactor_for_each_object(reactor, visit, &visits);
     ck_assert_uint_eq(visits, 1);
     TURN_UNTIL(watches[0].reports);
 }
@@ -327,7 +327,7 @@ END_TEST
 START_TEST(a_restricted_reactor_watches)
 {
     reactor_setup_with(&(struct kevy_reactor_options){.restricted = true});
-    ck_assert_int_eq(kevy_child_start(&watches[0].child, reactor, child_fork(7, false), done), 0);
+    ck_assert_int_eq(kevy_child_watch(&watches[0].child, reactor, child_fork(7, false), done), 0);
     check_exit(&watches[0], CLD_EXITED, 7);
 }
 END_TEST
@@ -335,10 +335,10 @@ END_TEST
 START_TEST(the_public_start_chooses_by_what_the_kernel_offers)
 {
     struct kevy_ring_probe probe;
-    bool offered = kevy_ring_probe_get(&reactor->ring, &probe) == 0 &&
+    bool offered = kevy_ring_probe(&reactor->ring, &probe) == 0 &&
                    kevy_ring_probe_opcode(&probe, KEVY_OP_WAITID);
 
-    ck_assert_int_eq(kevy_child_start(&watches[0].child, reactor, child_fork(6, false), done), 0);
+    ck_assert_int_eq(kevy_child_watch(&watches[0].child, reactor, child_fork(6, false), done), 0);
     ck_assert_uint_eq(watches[0].child.object.flags, !offered);
     check_exit(&watches[0], CLD_EXITED, 6);
 }
@@ -395,7 +395,7 @@ static bool waitid_offered(void)
 {
     struct kevy_ring_probe probe;
 
-    return kevy_ring_probe_get(NULL, &probe) == 0 && kevy_ring_probe_opcode(&probe, KEVY_OP_WAITID);
+    return kevy_ring_probe(NULL, &probe) == 0 && kevy_ring_probe_opcode(&probe, KEVY_OP_WAITID);
 }
 
 Suite *test_suite(void)

@@ -186,12 +186,12 @@ END_TEST
 
 START_TEST(a_limit_that_interrupts_a_worker_reports_a_timeout)
 {
-    struct kevy_completion_limit limit;
+    struct kevy_completion_timeout limit;
     struct request request;
 
     memset(&limit, 0, sizeof limit);
     worker_start(&request);
-    QUIETLY(kevy_completion_limit_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_completion_timeout_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
     TURN_UNTIL(request.calls);
     worker_end(&request, -ETIMEDOUT);
 }
@@ -411,7 +411,7 @@ END_TEST
 
 START_TEST(a_limit_that_passes_cancels_and_reports_a_timeout)
 {
-    struct kevy_completion_limit limit = {0};
+    struct kevy_completion_timeout limit = {0};
     struct request request;
     int ends[2];
     char byte;
@@ -419,7 +419,7 @@ START_TEST(a_limit_that_passes_cancels_and_reports_a_timeout)
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     request_init(&request);
     kevy_prep_read(slot(&request), ends[0], &byte, 1, UINT64_MAX);
-    QUIETLY(kevy_completion_limit_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_completion_timeout_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
     TURN_UNTIL(request.calls);
     ck_assert_int_eq(request.result, -ETIMEDOUT);
     ck_assert_uint_eq(request.finals, 1);
@@ -435,15 +435,15 @@ END_TEST
 
 START_TEST(a_limit_that_is_stopped_does_not_pass)
 {
-    struct kevy_completion_limit limit = {0};
+    struct kevy_completion_timeout limit = {0};
     struct request request;
 
     request_init(&request);
     kevy_prep_nop(slot(&request));
-    QUIETLY(kevy_completion_limit_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_completion_timeout_start(&limit, &request.completion, KEVY_MILLISECONDS(1)));
     TURN_UNTIL(request.calls);
-    QUIETLY(kevy_completion_limit_stop(&limit));
-    QUIETLY(kevy_completion_limit_stop(&limit));
+    QUIETLY(kevy_completion_timeout_stop(&limit));
+    QUIETLY(kevy_completion_timeout_stop(&limit));
     ck_assert_int_eq(request.result, 0);
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
 }

@@ -159,7 +159,7 @@ START_TEST(with_too_many_attempts_out_the_oldest_is_given_up)
 {
     struct place *place;
 
-    for (unsigned index = 0; index < KEVY_CONNECT_ATTEMPTS + 1; index++)
+    for (unsigned index = 0; index < KEVY_CONNECTOR_ATTEMPTS + 1; index++)
         add_hole();
     place = add_listening();
     options.attempt_delay_ns = KEVY_MILLISECONDS(1);

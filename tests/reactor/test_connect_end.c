@@ -84,7 +84,7 @@ static void restart(void)
     reports = 0;
     options.addresses = list + 1;
     options.count = 1;
-    ck_assert_int_eq(kevy_connect_start(&connecting, reactor, &options), 0);
+    ck_assert_int_eq(kevy_connector_start(&connecting, reactor, &options), 0);
 }
 
 START_TEST(it_can_be_started_again_from_done)
@@ -95,7 +95,7 @@ START_TEST(it_can_be_started_again_from_done)
     place = add_listening();
     then = restart;
     options.count = 1;
-    QUIETLY(ck_assert_int_eq(kevy_connect_start(&connecting, reactor, &options), 0));
+    QUIETLY(ck_assert_int_eq(kevy_connector_start(&connecting, reactor, &options), 0));
     TURN_UNTIL(reports);
     ck_assert_int_eq(result, 0);
     check_connected_to(place);
@@ -193,10 +193,10 @@ START_TEST(a_drain_lets_it_connect_and_its_end_does_not)
     add_hole();
     start();
     turns(2);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     turns(3);
     ck_assert_uint_eq(reports, 0);
-    QUIETLY(kevy_reactor_drain(reactor, 1));
+    QUIETLY(kevy_reactor_finish(reactor, 1));
     check_end(-ECANCELED);
 }
 END_TEST
@@ -223,7 +223,7 @@ START_TEST(a_walk_finds_it_by_its_name)
 
     add_refusing();
     start();
-    kevy_reactor_each(reactor, visit, &visits);
+    kevy_reactor_for_each_object(reactor, visit, &visits);
     ck_assert_uint_eq(visits, 1);
     check_end(-ECONNREFUSED);
 }

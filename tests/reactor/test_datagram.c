@@ -25,8 +25,8 @@ START_TEST(a_datagram_comes_whole_with_the_address_of_its_sender)
     ck_assert_uint_eq(post.segment_size, 0);
     ck_assert_uint_eq(post.peer_length, sizeof peer);
     ck_assert_mem_eq(&post.peer, &peer, sizeof peer);
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->received, 1);
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->sent, 1);
+    ck_assert_uint_eq(stats_of(&post).received, 1);
+    ck_assert_uint_eq(stats_of(&post).sent, 1);
     ck_assert_ptr_eq(kevy_datagram_reactor(&post.datagram), reactor);
     post_end(&post);
     close(fd);
@@ -106,7 +106,7 @@ START_TEST(what_does_not_fit_into_a_buffer_is_cut_off_and_reported)
     plain_send(fd, &post, "next", 4);
     TURN_UNTIL(post.reads == 2);
     ck_assert_str_eq(post.text, "next");
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->truncated, 1);
+    ck_assert_uint_eq(stats_of(&post).truncated, 1);
     post_end(&post);
     close(fd);
 }
@@ -168,7 +168,7 @@ START_TEST(without_a_read_callback_datagrams_are_dropped_and_counted)
     options.read = NULL;
     post_open_with(&post, &options);
     plain_send_numbers(fd, &post, 0, 10);
-    TURN_UNTIL(kevy_datagram_counted(&post.datagram)->dropped == 10);
+    TURN_UNTIL(stats_of(&post).dropped == 10);
     post_end(&post);
     close(fd);
 }
@@ -196,7 +196,7 @@ START_TEST(pausing_loses_and_reorders_nothing)
         QUIETLY(kevy_datagram_resume(&post.datagram));
         TURN_UNTIL(post.reads == sent);
     }
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->dropped, 0);
+    ck_assert_uint_eq(stats_of(&post).dropped, 0);
     post_end(&post);
     close(fd);
 }

@@ -67,7 +67,7 @@ START_TEST(a_refused_peer_is_told_every_time_and_never_closes_the_socket)
         TURN_UNTIL(post.errors == count);
         ck_assert_int_eq(post.error, -ECONNREFUSED);
     }
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->errors, 20);
+    ck_assert_uint_eq(stats_of(&post).errors, 20);
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&peer, sizeof peer), 0);
     ck_assert_int_eq(send_to(&post, "there", 5, NULL), 0);
@@ -343,7 +343,7 @@ START_TEST(closing_in_an_error_or_a_drain_is_allowed)
     struct sockaddr_in peer;
     int fd = plain_socket(&peer);
 
-    options.mark_high = 1;
+    options.high_watermark = 1;
     post_open_with(&post, &options);
     post.close_on_event = true;
     ck_assert_int_eq(send_to(&post, "x", 1, &peer), 0);
@@ -368,7 +368,7 @@ START_TEST(draining_closes_a_socket_or_asks_it_to_finish)
     post_open(&post);
     options.finish = post_finish;
     post_open_with(&other, &options);
-    kevy_reactor_drain(reactor, KEVY_FOREVER);
+    kevy_reactor_finish(reactor, KEVY_FOREVER);
     TURN_UNTIL(post.closes);
     ck_assert_uint_eq(other.finishes, 1);
     ck_assert_uint_eq(other.closes, 0);

@@ -30,7 +30,7 @@ START_TEST(what_a_turn_sends_leaves_in_one_enter_and_in_order)
         ck_assert_uint_eq((unsigned)atoi(text), number);
     }
     ck_assert_uint_eq(kevy_datagram_queued(&post.datagram), 0);
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->sent, 64);
+    ck_assert_uint_eq(stats_of(&post).sent, 64);
     post_end(&post);
     close(fd);
 }
@@ -135,8 +135,8 @@ START_TEST(above_the_high_mark_a_send_is_refused_and_drain_follows_once)
     struct kevy_datagram_options options = local_options();
     unsigned sent = 0;
 
-    options.mark_low = 1000;
-    options.mark_high = 10000;
+    options.low_watermark = 1000;
+    options.high_watermark = 10000;
     post_open_with(&post, &options);
     post_open(&other);
     post.on_drain = send_in_drain;
@@ -161,7 +161,7 @@ START_TEST(the_memory_limit_refuses_a_send_and_leaks_nothing)
     unsigned refused = 0;
 
     reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 200000});
-    options.mark_high = 1U << 30;
+    options.high_watermark = 1U << 30;
     post_open_with(&post, &options);
     post_open(&other);
     for (unsigned round = 0; round < 50; round++) {
@@ -194,8 +194,8 @@ START_TEST(an_error_of_a_send_is_told_with_its_peer_and_the_socket_goes_on)
     TURN_UNTIL(post.errors == 1);
     ck_assert_int_eq(post.error, -EINVAL);
     ck_assert(post.error_has_peer);
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->errors, 1);
-    ck_assert_uint_eq(kevy_datagram_counted(&post.datagram)->dropped, 1);
+    ck_assert_uint_eq(stats_of(&post).errors, 1);
+    ck_assert_uint_eq(stats_of(&post).dropped, 1);
     post_end(&post);
     close(fd);
 }
@@ -293,7 +293,7 @@ START_TEST(a_full_unix_receiver_delays_the_queue_and_keeps_its_order)
         ck_assert_int_eq(
             send_to(&post, text, (size_t)snprintf(text, sizeof text, "%u", number), NULL), 0);
     turns(50);
-    ck_assert_uint_lt(kevy_datagram_counted(&post.datagram)->sent, 500);
+    ck_assert_uint_lt(stats_of(&post).sent, 500);
     for (unsigned number = 0; number < 500; number++) {
         text[plain_receive(fd, text, sizeof text - 1)] = 0;
         ck_assert_uint_eq((unsigned)atoi(text), number);

@@ -147,7 +147,7 @@ START_TEST(destroying_sleeps_while_it_waits_whatever_deadlines_there_were)
     ck_assert_int_eq(kevy_workers_create(&workers, NULL), 0);
     probe_tcp(&probes[0], &probe_events);
     turn_now();
-    kevy_stream_deadline(&probes[0].stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(1));
+    kevy_stream_set_deadline(&probes[0].stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(1));
     work = (struct kevy_work){.run = work_long, .done = work_done};
     ck_assert_int_eq(kevy_work_submit(&work, workers, reactor), 0);
     while (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))

@@ -34,9 +34,9 @@ static void listener_start(void)
 
 START_TEST(an_empty_reactor_drains_at_once)
 {
-    ck_assert(!kevy_reactor_draining(reactor));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
-    ck_assert(kevy_reactor_draining(reactor));
+    ck_assert(!kevy_reactor_finishing(reactor));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
+    ck_assert(kevy_reactor_finishing(reactor));
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
 }
 END_TEST
@@ -46,7 +46,7 @@ START_TEST(drain_closes_listeners_and_streams_without_finish)
     listener_start();
     probe_tcp(&probes[0], &probe_events_close_only);
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     probe_peer_close(&probes[0]);
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     ck_assert(listener_gone);
@@ -68,8 +68,8 @@ START_TEST(drain_calls_finish_once_and_lets_the_stream_come_to_its_end)
     probe_tcp(&probes[0], &probe_events);
     probes[0].on_finish = finish_with_goodbye;
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
     ck_assert_int_eq(peer_drain(probes[0].peer, &count), 0);
     ck_assert_uint_eq(count, 7);
     probe_peer_close(&probes[0]);
@@ -83,7 +83,7 @@ START_TEST(what_does_not_finish_is_aborted_at_the_deadline)
 {
     probe_tcp(&probes[0], &probe_events);
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(2)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_MILLISECONDS(2)));
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     ck_assert_str_eq(probes[0].log, "ofc");
     ck_assert_int_eq(probes[0].reason, -ECANCELED);
@@ -93,7 +93,7 @@ END_TEST
 
 START_TEST(a_stream_adopted_while_draining_is_told_to_finish)
 {
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     probe_tcp(&probes[0], &probe_events);
     probes[0].on_finish = finish_with_goodbye;
     turns(3);
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(a_listener_opened_while_draining_does_not_keep_the_loop)
 {
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     listener_start();
     TURN_UNTIL(listener_gone);
 }
@@ -115,9 +115,9 @@ START_TEST(a_later_drain_does_not_move_the_deadline_back)
 {
     probe_tcp(&probes[0], &probe_events);
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(2)));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_MILLISECONDS(2)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     probe_finish(&probes[0]);
 }
 END_TEST
@@ -126,9 +126,9 @@ START_TEST(an_earlier_drain_moves_the_deadline_forward)
 {
     probe_tcp(&probes[0], &probe_events);
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(2)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_MILLISECONDS(2)));
     probe_finish(&probes[0]);
 }
 END_TEST
@@ -137,16 +137,16 @@ START_TEST(a_drain_after_the_deadline_has_passed_does_not_lose_it)
 {
     probe_tcp(&probes[0], &probe_events);
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_MILLISECONDS(1)));
     clock_pass(clock_ns() + KEVY_MILLISECONDS(5));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
     probe_finish(&probes[0]);
 }
 END_TEST
 
 static void finish_drains_again(struct probe *probe)
 {
-    kevy_reactor_drain(reactor, KEVY_SECONDS(1));
+    kevy_reactor_finish(reactor, KEVY_SECONDS(1));
     kevy_stream_close(&probe->stream);
 }
 
@@ -157,7 +157,7 @@ START_TEST(drain_may_be_called_from_finish)
         probes[index].on_finish = finish_drains_again;
     }
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     for (unsigned index = 0; index < 4; index++)
         probe_peer_close(&probes[index]);
     turns(3);
@@ -172,7 +172,7 @@ START_TEST(a_stream_that_closes_already_is_not_told)
     probe_tcp(&probes[0], &probe_events);
     turns(3);
     QUIETLY(kevy_stream_close(&probes[0].stream));
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
     turns(3);
     probe_peer_close(&probes[0]);
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
@@ -197,7 +197,7 @@ START_TEST(a_timer_goes_on_but_does_not_keep_a_draining_loop)
     kevy_reactor_unref(reactor);
     probe_tcp(&probes[0], &probe_events);
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(20)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_MILLISECONDS(20)));
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     ck_assert(probes[0].closed);
     ck_assert_uint_gt(ticks, 0);
@@ -239,7 +239,7 @@ START_TEST(completions_in_flight_are_cancelled_at_the_deadline_even_those_starte
     probes[0].tag = pair[0];
     probes[0].on_close = close_starts_a_poll;
     turns(3);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_MILLISECONDS(1)));
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     ck_assert_int_eq(completion_result, -ECANCELED);
     probe_peer_close(&probes[0]);

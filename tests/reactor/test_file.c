@@ -482,7 +482,7 @@ START_TEST(a_draining_reactor_asks_for_the_end_and_aborts_at_its_deadline)
     fd = document_pipe(&second);
     read_pipe(&second, &work, &byte);
     TURN_UNTIL(document.opens);
-    kevy_reactor_drain(reactor, KEVY_MILLISECONDS(20));
+    kevy_reactor_finish(reactor, KEVY_MILLISECONDS(20));
     TURN_UNTIL(document.closes);
     ck_assert_uint_eq(document.finishes, 1);
     ck_assert_uint_eq(second.closes, 0);

@@ -217,7 +217,7 @@ START_TEST(footgun_2_signals_are_heard_though_an_overflow_ended_their_poll)
 
     traffic_open((struct kevy_reactor_options){.sq_entries = 2, .cq_entries = 2});
     traffic.on_completion = signal_poll_ended;
-    ck_assert_int_eq(kevy_signal_start(&watch, reactor, SIGRTMIN + 1, signal_heard), 0);
+    ck_assert_int_eq(kevy_signal_watch(&watch, reactor, SIGRTMIN + 1, signal_heard), 0);
     for (unsigned index = 0; index < 8; index++)
         probe_tcp(&probes[index], &probe_events);
     turns(10);
@@ -232,7 +232,7 @@ START_TEST(footgun_2_signals_are_heard_though_an_overflow_ended_their_poll)
     ck_assert_uint_gt(signal_polls_ended, 0);
     TURN_UNTIL(all_have(8, 200));
     abort_all(8);
-    kevy_signal_stop(&watch);
+    kevy_signal_unwatch(&watch);
 }
 END_TEST
 
@@ -382,7 +382,7 @@ START_TEST(footgun_29_a_round_leaves_the_descriptor_of_an_embedded_reactor_quiet
 {
     struct pollfd polled = {.events = POLLIN};
 
-    polled.fd = kevy_reactor_descriptor(reactor);
+    polled.fd = kevy_reactor_fd(reactor);
     for (unsigned index = 0; index < 100; index++)
         probe_tcp(&probes[index], &probe_events);
     for (unsigned round = 1; round <= 20; round++) {

@@ -186,7 +186,7 @@ static void three_accepted(uint16_t port, int *clients)
     for (unsigned index = 0; index < 3; index++)
         clients[index] = plain_connect(port);
     TURN_UNTIL(accepted == 3);
-    kevy_stream_marks(&probes[1].stream, 0, 64 << 20);
+    kevy_stream_set_watermarks(&probes[1].stream, 0, 64 << 20);
     for (unsigned count = 0; count < 40; count++)
         QUIETLY(ck_assert_int_eq(kevy_stream_send(&probes[1].stream, data, sizeof data), 0));
     QUIETLY(kevy_stream_pause(&probes[2].stream));

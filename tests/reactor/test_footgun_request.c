@@ -54,7 +54,7 @@ static void timer_fired(struct kevy_timer *fired)
     fired->fire = NULL;
 }
 
-static void write_released(struct kevy_write *write, struct kevy_stream *stream)
+static void write_released(struct kevy_send *write, struct kevy_stream *stream)
 {
     (void)write;
     (void)stream;
@@ -68,8 +68,8 @@ static void connections_work(void)
         .address = "127.0.0.1", .accept = accept_first, .close = listener_closed};
     struct sockaddr_in address = {.sin_family = AF_INET};
     struct iovec part = {data, PART};
-    struct kevy_write write = {
-        .parts = &part, .count = 1, .flags = KEVY_WRITE_ZERO_COPY, .released = write_released};
+    struct kevy_send write = {
+        .parts = &part, .count = 1, .flags = KEVY_SEND_ZERO_COPY, .released = write_released};
     struct probe *client = &probes[1];
 
     QUIETLY(ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), 0));
@@ -81,13 +81,13 @@ static void connections_work(void)
                                              sizeof address, KEVY_SECONDS(100)),
                          0));
     TURN_UNTIL(client->log[0] == 'o');
-    kevy_stream_marks(&client->stream, 0, 4 * PART);
-    for (enum kevy_deadline deadline = 0; deadline <= KEVY_DEADLINE_PHASE; deadline++)
-        kevy_stream_deadline(&client->stream, deadline, KEVY_SECONDS(100));
+    kevy_stream_set_watermarks(&client->stream, 0, 4 * PART);
+    for (enum kevy_deadline deadline = 0; deadline <= KEVY_DEADLINE_TOTAL; deadline++)
+        kevy_stream_set_deadline(&client->stream, deadline, KEVY_SECONDS(100));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&client->stream, data, 2), 0));
     TURN_UNTIL(client->count == 2);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&client->stream, data, PART), 0));
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&client->stream, &write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&client->stream, &write), 0));
     TURN_UNTIL(client->count == 2 + 2 * PART && released == 1);
     QUIETLY(kevy_listener_pause(&listener));
     turns(3);

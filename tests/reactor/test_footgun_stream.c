@@ -194,7 +194,7 @@ START_TEST(footgun_20_a_short_send_goes_on_where_it_stopped)
     if (_i != 0)
         ck_assert_int_eq(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
     QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, fd), 0));
-    kevy_stream_marks(&probe.stream, 0, 64 * MEGABYTE);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 * MEGABYTE);
     turn_now();
     pattern_fill(big, sizeof big, 1, 0);
     for (unsigned count = 0; count < 8; count++)
@@ -225,10 +225,10 @@ static void send_discounted(const struct seen *seen)
     sends_in_flight -= seen->operation == OPERATION_SEND;
 }
 
-static struct kevy_write writes[2];
+static struct kevy_send writes[2];
 static unsigned done[2];
 
-static void write_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void write_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     (void)stream;
     ck_assert_int_eq(result, 0);
@@ -271,7 +271,7 @@ START_TEST(footgun_21_two_writes_never_interleave_a_megabyte_each_a_slow_reader_
     /* A size of its own keeps TCP from giving the socket as much as a round needs. */
     ck_assert_int_eq(
         setsockopt(kevy_stream_fd(&probe.stream), SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    kevy_stream_marks(&probe.stream, 0, 4 * MEGABYTE);
+    kevy_stream_set_watermarks(&probe.stream, 0, 4 * MEGABYTE);
     turns(3);
     traffic.on_request = send_counted;
     traffic.on_completion = send_discounted;
@@ -279,8 +279,8 @@ START_TEST(footgun_21_two_writes_never_interleave_a_megabyte_each_a_slow_reader_
         traffic.seen_count = 0;
         for (unsigned index = 0; index < 2; index++) {
             writes[index] =
-                (struct kevy_write){.parts = &parts[index], .count = 1, .done = write_done};
-            QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &writes[index]), 0));
+                (struct kevy_send){.parts = &parts[index], .count = 1, .done = write_done};
+            QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &writes[index]), 0));
             turns(round % 5);
         }
         two_megabytes_read(&probe);
@@ -366,7 +366,7 @@ START_TEST(a_send_that_waits_through_two_to_the_32_requests_touches_nobodys_slot
     pattern_fill(big, sizeof big, 1, 0);
     probe_small(&probe, &probe_events);
     probe_tcp(&other, &probe_events);
-    kevy_stream_marks(&probe.stream, 0, 4 * MEGABYTE);
+    kevy_stream_set_watermarks(&probe.stream, 0, 4 * MEGABYTE);
     turn_now();
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, MEGABYTE - 4), 0));
     turns(5);

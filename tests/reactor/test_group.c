@@ -291,8 +291,8 @@ START_TEST(a_group_shares_a_port_serves_and_drains)
         ck_assert_int_eq(connect(clients[index], (struct sockaddr *)&address, sizeof address), 0);
         echo_once(clients[index], "hello");
     }
-    kevy_group_drain(group, KEVY_SECONDS(3600));
-    kevy_group_drain(group, KEVY_SECONDS(3600));
+    kevy_group_finish(group, KEVY_SECONDS(3600));
+    kevy_group_finish(group, KEVY_SECONDS(3600));
     for (unsigned index = 0; index < CLIENTS; index++) {
         char byte;
 
@@ -318,7 +318,7 @@ START_TEST(a_drain_after_the_loops_have_ended_is_harmless)
     ck_assert_int_eq(kevy_group_start(&group, &options), 0);
     while (__atomic_load_n(&teardowns, __ATOMIC_RELAXED) < MEMBERS)
         sched_yield();
-    kevy_group_drain(group, 0);
+    kevy_group_finish(group, 0);
     ck_assert_int_eq(kevy_group_join(group), 0);
 }
 END_TEST
@@ -361,11 +361,11 @@ START_TEST(a_later_drain_with_less_time_brings_the_end_nearer)
     peer_write_text(client, "hello");
     while (poll(&(struct pollfd){.fd = client, .events = POLLIN}, 1, -1) != 1)
         ;
-    kevy_group_drain(group, KEVY_FOREVER);
+    kevy_group_finish(group, KEVY_FOREVER);
     while (__atomic_load_n(&servers[0].finishes, __ATOMIC_RELAXED) == 0)
         sched_yield();
-    kevy_group_drain(group, KEVY_SECONDS(3600));
-    kevy_group_drain(group, 0);
+    kevy_group_finish(group, KEVY_SECONDS(3600));
+    kevy_group_finish(group, 0);
     ck_assert_int_eq(kevy_group_join(group), 0);
     ck_assert_uint_eq(servers[0].closed, 1);
     close(client);

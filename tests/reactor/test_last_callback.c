@@ -52,7 +52,7 @@ START_TEST(a_stream_is_started_again_with_the_marks_it_had_and_freed)
     int fd;
 
     stream = kevy_stream_init(make(sizeof *stream), &events);
-    kevy_stream_marks(stream, 1, 2);
+    kevy_stream_set_watermarks(stream, 1, 2);
     tcp_pair(&fd, &peers[0]);
     ck_assert_int_eq(kevy_stream_adopt(stream, reactor, fd), 0);
     kevy_stream_abort(stream);
@@ -186,8 +186,8 @@ static void child_again(struct kevy_child *child, int result)
 {
     ended++;
     ck_assert_int_eq(result, -ECANCELED);
-    ck_assert_int_eq(kevy_child_start(child, reactor, child->pid, child_scrap), 0);
-    kevy_child_stop(child);
+    ck_assert_int_eq(kevy_child_watch(child, reactor, child->pid, child_scrap), 0);
+    kevy_child_unwatch(child);
 }
 
 START_TEST(a_watch_of_a_child_is_started_again_and_freed)
@@ -202,9 +202,9 @@ START_TEST(a_watch_of_a_child_is_started_again_and_freed)
         close(pipes[1]);
         _exit((int)read(pipes[0], &(char){0}, 1));
     }
-    ck_assert_int_eq(kevy_child_start(child, reactor, pid, child_again), 0);
+    ck_assert_int_eq(kevy_child_watch(child, reactor, pid, child_again), 0);
     turn_now();
-    QUIETLY(kevy_child_stop(child));
+    QUIETLY(kevy_child_unwatch(child));
     TURN_UNTIL(ended == 2);
     close(pipes[0]);
     close(pipes[1]);
@@ -252,14 +252,14 @@ START_TEST(a_periodic_timer_is_stopped_and_freed)
 }
 END_TEST
 
-static void write_scrap(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void write_scrap(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     ck_assert_ptr_eq(stream, &probe.stream);
     ck_assert_int_eq(result, 0);
     scrap(write, sizeof *write);
 }
 
-static void write_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void write_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     (void)stream;
     ck_assert_int_eq(write->finished, 0);
@@ -267,7 +267,7 @@ static void write_done(struct kevy_write *write, struct kevy_stream *stream, int
     ended++;
 }
 
-static void write_released(struct kevy_write *write, struct kevy_stream *stream)
+static void write_released(struct kevy_send *write, struct kevy_stream *stream)
 {
     write_scrap(write, stream, 0);
 }
@@ -276,15 +276,15 @@ START_TEST(a_write_is_freed_in_done_or_where_there_is_one_in_released)
 {
     static char text[] = "hello";
     static const struct iovec part = {.iov_base = text, .iov_len = 5};
-    struct kevy_write *one = make(sizeof *one), *two = make(sizeof *two);
+    struct kevy_send *one = make(sizeof *one), *two = make(sizeof *two);
 
-    *one = (struct kevy_write){.parts = &part, .count = 1, .done = write_scrap};
-    *two = (struct kevy_write){
+    *one = (struct kevy_send){.parts = &part, .count = 1, .done = write_scrap};
+    *two = (struct kevy_send){
         .parts = &part, .count = 1, .done = write_done, .released = write_released};
     probe_tcp(&probe, &probe_events);
     turn_now();
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, one), 0));
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, two), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, one), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, two), 0));
     TURN_UNTIL(ended == 3);
     peer_expect_text(probe.peer, "hellohello");
     QUIETLY(kevy_stream_abort(&probe.stream));

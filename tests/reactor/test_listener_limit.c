@@ -64,7 +64,7 @@ START_TEST(a_connection_without_memory_is_shed_and_counted)
     shed = true;
     connect_clients(1);
     (void)peer_drain(clients[0], &count);
-    ck_assert_uint_eq(stats_now().sheds, 1);
+    ck_assert_uint_eq(stats_now().accepts_shed, 1);
     ck_assert_uint_eq(stats_now().accepts, 1);
     ck_assert_uint_eq(kevy_listener_connections(&listener), 0);
     shed = false;
@@ -374,7 +374,7 @@ START_TEST(footgun_37_a_full_descriptor_table_loses_no_client)
     ck_assert_int_eq(last_state, 0);
     ck_assert_uint_ge(stats_now().accept_pauses, CLIENTS / ROOM - 1);
     ck_assert_uint_eq(stats_now().accepts, CLIENTS);
-    ck_assert_uint_eq(stats_now().sheds, 0);
+    ck_assert_uint_eq(stats_now().accepts_shed, 0);
     descriptors_restore();
     end_all(0, CLIENTS);
     listener_end();
@@ -403,7 +403,7 @@ START_TEST(the_listener_may_be_closed_from_state)
 {
     struct kevy_listener_options options = options_here();
 
-    options.state = state_closes;
+    options.stalled = state_closes;
     open_with(&options);
     connect_clients(2);
     descriptors_leave(1);

@@ -38,7 +38,7 @@ START_TEST(accepted_sockets_inherit_the_options_of_the_listener)
 {
     struct kevy_listener_options options = options_here();
 
-    options.delay = _i;
+    options.nagle = _i;
     open_with(&options);
     connect_clients(1);
     TURN_UNTIL(accepted == 1);
@@ -63,9 +63,9 @@ START_TEST(every_option_of_the_listener_reaches_the_accepted_socket)
     struct kevy_listener_options options = options_here();
     int fd;
 
-    options.keep_alive_s = 90;
-    options.user_timeout_ms = 12345;
-    options.not_sent_low = 16384;
+    options.tcp_keepidle_s = 90;
+    options.tcp_user_timeout_ms = 12345;
+    options.tcp_notsent_lowat = 16384;
     open_with(&options);
     connect_clients(1);
     TURN_UNTIL(accepted == 1);
@@ -85,7 +85,7 @@ START_TEST(with_defer_accept_a_silent_client_is_not_accepted)
 {
     struct kevy_listener_options options = options_here();
 
-    options.defer_accept_s = 5;
+    options.tcp_defer_accept_s = 5;
     open_with(&options);
     connect_clients(2);
     turns(20);
@@ -102,7 +102,7 @@ START_TEST(fast_open_is_offered_where_asked_for)
 {
     struct kevy_listener_options options = options_here();
 
-    options.fast_open_backlog = (uint32_t)_i * 16;
+    options.tcp_fastopen = (uint32_t)_i * 16;
     open_with(&options);
     ck_assert_int_eq(option_of(listener.fd, IPPROTO_TCP, TCP_FASTOPEN), _i * 16);
     listener_end();

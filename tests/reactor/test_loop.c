@@ -216,17 +216,17 @@ START_TEST(each_names_every_live_object_and_may_close_it)
                      0);
     for (unsigned index = 0; index < 5; index++)
         probe_tcp(&probes[index], &probe_events);
-    QUIETLY(kevy_reactor_each(reactor, walk_visit, &walk));
+    QUIETLY(kevy_reactor_for_each_object(reactor, walk_visit, &walk));
     ck_assert_uint_eq(walk.streams, 5);
     ck_assert_uint_eq(walk.listeners, 1);
     ck_assert_uint_eq(stats_now().objects, 6);
     walk = (struct walk){.close = true};
-    QUIETLY(kevy_reactor_each(reactor, walk_visit, &walk));
+    QUIETLY(kevy_reactor_for_each_object(reactor, walk_visit, &walk));
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     for (unsigned index = 0; index < 5; index++)
         probe_finish(&probes[index]);
     walk = (struct walk){.close = false};
-    kevy_reactor_each(reactor, walk_visit, &walk);
+    kevy_reactor_for_each_object(reactor, walk_visit, &walk);
     ck_assert_uint_eq(walk.streams + walk.listeners, 0);
 }
 END_TEST

@@ -34,9 +34,10 @@ START_TEST(a_listener_says_what_is_wrong_with_its_options)
     int fds[2];
 
     ck_assert_int_eq(pipe(fds), 0);
-    ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.keep_alive_s = 32768}), -EINVAL);
-    ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.user_timeout_ms = UINT32_MAX}),
+    ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.tcp_keepidle_s = 32768}),
                      -EINVAL);
+    ck_assert_int_eq(
+        listen_with(&(struct kevy_listener_options){.tcp_user_timeout_ms = UINT32_MAX}), -EINVAL);
     ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.fd = fds[0]}), -ENOTSOCK);
     close(fds[0]);
     ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.fd = fds[0]}), -EBADF);
@@ -206,7 +207,7 @@ static struct kevy_timer drain_timers[2];
 static void drain_whole(struct kevy_timer *timer)
 {
     (void)timer;
-    kevy_group_drain(whole, KEVY_FOREVER);
+    kevy_group_finish(whole, KEVY_FOREVER);
 }
 
 static int drain_setup(struct kevy_reactor *owner, uint32_t index, void *context)
@@ -251,7 +252,7 @@ static int hear_setup(struct kevy_reactor *owner, uint32_t index, void *context)
     (void)context;
     listening[index] = owner;
     kevy_reactor_ref(owner);
-    return kevy_signal_start(&watches[index], owner, SIGRTMIN + 1, hear);
+    return kevy_signal_watch(&watches[index], owner, SIGRTMIN + 1, hear);
 }
 
 START_TEST(of_two_reactors_that_watch_a_signal_one_gets_each)

@@ -30,7 +30,7 @@ static struct kevy_listener listener;
 static struct kevy_datagram datagram;
 static struct kevy_file file;
 static struct kevy_file_operation reading;
-static struct kevy_connect connecting;
+static struct kevy_connector connecting;
 static struct kevy_stream connected;
 static struct kevy_child child;
 static struct kevy_work work;
@@ -62,7 +62,7 @@ static pid_t pid;
 /* The last callback of each: it is the only one, and the kernel has nothing of the object. */
 static void ended(enum kind kind)
 {
-    const struct kevy_object *object = all[kind].object;
+    const struct kevy_x_object *object = all[kind].object;
 
     ck_assert_uint_eq(quiet_depth, 0);
     ck_assert_uint_eq(object->in_flight, 0);
@@ -103,7 +103,7 @@ static void read_ended(struct kevy_file_operation *operation, int result)
     ck_assert_uint_eq(all[OPEN_FILE].ends, 0);
 }
 
-static void connect_ended(struct kevy_connect *done, int result)
+static void connect_ended(struct kevy_connector *done, int result)
 {
     (void)done;
     ck_assert_int_eq(result, -ECANCELED);
@@ -211,9 +211,9 @@ static void start_connect(int server, struct sockaddr_un *name)
     address = (struct kevy_address){(struct sockaddr *)name, length};
     kevy_stream_init(&connected, &events);
     QUIETLY(ck_assert_int_eq(
-        kevy_connect_start(
+        kevy_connector_start(
             &connecting, reactor,
-            &(struct kevy_connect_options){
+            &(struct kevy_connector_options){
                 .stream = &connected, .addresses = &address, .count = 1, .done = connect_ended}),
         0));
 }
@@ -234,7 +234,7 @@ static void start_off_the_loop(void)
     ck_assert_int_ge(pid, 0);
     while (pid == 0)
         pause();
-    QUIETLY(ck_assert_int_eq(kevy_child_start(&child, reactor, pid, child_ended), 0));
+    QUIETLY(ck_assert_int_eq(kevy_child_watch(&child, reactor, pid, child_ended), 0));
 }
 
 static void visit(const char *kind, void *object, void *context)
@@ -288,8 +288,8 @@ static void end_all(void)
     QUIETLY(kevy_datagram_close(&datagram));
     QUIETLY(ck_assert_int_eq(kevy_file_cancel(&reading), 0));
     QUIETLY(kevy_file_close(&file));
-    QUIETLY(kevy_connect_cancel(&connecting));
-    QUIETLY(kevy_child_stop(&child));
+    QUIETLY(kevy_connector_cancel(&connecting));
+    QUIETLY(kevy_child_unwatch(&child));
     QUIETLY(kevy_lookup_cancel(&lookup));
     sem_post(&gate);
 }
@@ -298,7 +298,7 @@ START_TEST(a_walk_finds_every_kind_of_object_by_its_name)
 {
     unsigned found = 0;
 
-    QUIETLY(kevy_reactor_each(reactor, visit, &found));
+    QUIETLY(kevy_reactor_for_each_object(reactor, visit, &found));
     ck_assert_uint_eq(found, KINDS);
     ck_assert_uint_eq(stats_now().objects, KINDS);
     for (unsigned kind = 0; kind < KINDS; kind++)
@@ -306,7 +306,7 @@ START_TEST(a_walk_finds_every_kind_of_object_by_its_name)
     end_all();
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     found = 0;
-    QUIETLY(kevy_reactor_each(reactor, visit, &found));
+    QUIETLY(kevy_reactor_for_each_object(reactor, visit, &found));
     ck_assert_uint_eq(found, 0);
 }
 END_TEST

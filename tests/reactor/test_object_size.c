@@ -33,7 +33,7 @@ START_TEST(zeroed_objects_are_valid_and_idle)
     memset(&kept, 0, sizeof kept);
     ck_assert(!kevy_timer_armed(&timer));
     kevy_timer_stop(&timer);
-    kevy_signal_stop(&watch);
+    kevy_signal_unwatch(&watch);
     kevy_buffer_release(&kept);
     ck_assert_uint_eq(kevy_reactor_destroy(NULL), 0);
     ck_assert_int_eq(kevy_group_join(NULL), 0);

@@ -114,7 +114,7 @@ END_TEST
 /* The foreign loop's side of a round; true when the descriptor became readable. */
 static bool foreign_poll(int limit_ms)
 {
-    struct pollfd polled = {.fd = kevy_reactor_descriptor(reactor), .events = POLLIN};
+    struct pollfd polled = {.fd = kevy_reactor_fd(reactor), .events = POLLIN};
 
     ck_assert_int_ge(polled.fd, 0);
     return poll(&polled, 1, limit_ms) == 1;
@@ -134,7 +134,7 @@ START_TEST(footgun_28_what_arrives_makes_the_descriptor_readable)
 {
     struct probe probe;
 
-    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+    ck_assert_int_ge(kevy_reactor_fd(reactor), 0);
     probe_tcp(&probe, &probe_events);
     ck_assert_uint_eq(settle(), KEVY_FOREVER);
     ck_assert(!foreign_poll(0));
@@ -164,7 +164,7 @@ START_TEST(a_post_from_another_thread_wakes_the_foreign_loop)
     struct kevy_task task = {.run = task_mark};
     pthread_t thread;
 
-    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+    ck_assert_int_ge(kevy_reactor_fd(reactor), 0);
     ck_assert_uint_eq(settle(), KEVY_FOREVER);
     ck_assert_int_eq(pthread_create(&thread, NULL, post_from_thread, &task), 0);
     ck_assert(foreign_poll(10000));
@@ -181,7 +181,7 @@ START_TEST(a_post_wakes_the_foreign_loop_though_the_poll_for_it_has_ended)
     struct kevy_task task = {.run = task_mark};
     pthread_t thread;
 
-    ck_assert_int_ge(kevy_reactor_descriptor(reactor), 0);
+    ck_assert_int_ge(kevy_reactor_fd(reactor), 0);
     ck_assert_int_eq(kevy_completion_cancel(&reactor->wake), 0);
     ck_assert_uint_eq(settle(), KEVY_FOREVER);
     ck_assert(kevy_completion_active(&reactor->wake));

@@ -17,7 +17,7 @@ static struct kevy_listener listener;
 static struct kevy_datagram datagram;
 static struct kevy_signal watch;
 static struct kevy_completion completion;
-static struct kevy_completion_limit limit;
+static struct kevy_completion_timeout limit;
 static struct kevy_child child;
 static struct kevy_file file;
 static struct kevy_buffer kept;
@@ -97,7 +97,7 @@ static void setup(void)
     kevy_prep_nop(kevy_completion_sqe(&completion));
     ck_assert_int_eq(listen_here(&listener), 0);
     ck_assert_int_eq(bind_here(&datagram), 0);
-    ck_assert_int_eq(kevy_signal_start(&watch, reactor, SIGUSR1, never_signalled), 0);
+    ck_assert_int_eq(kevy_signal_watch(&watch, reactor, SIGUSR1, never_signalled), 0);
     task.run = never_run;
 }
 
@@ -113,7 +113,7 @@ static void call_run_once(void)
 
 static void call_drain(void)
 {
-    kevy_reactor_drain(reactor, 0);
+    kevy_reactor_finish(reactor, 0);
 }
 
 static void call_destroy(void)
@@ -133,7 +133,7 @@ static void call_unref(void)
 
 static void call_descriptor(void)
 {
-    (void)kevy_reactor_descriptor(reactor);
+    (void)kevy_reactor_fd(reactor);
 }
 
 static void call_next_timeout(void)
@@ -143,12 +143,12 @@ static void call_next_timeout(void)
 
 static void call_each(void)
 {
-    kevy_reactor_each(reactor, never_visited, NULL);
+    kevy_reactor_for_each_object(reactor, never_visited, NULL);
 }
 
 static void call_stats(void)
 {
-    kevy_reactor_stats_get(reactor, &stats);
+    kevy_reactor_stats(reactor, &stats);
 }
 
 static void call_defer(void)
@@ -181,9 +181,9 @@ static void call_send(void)
 static void call_write(void)
 {
     struct iovec part = {.iov_base = "x", .iov_len = 1};
-    struct kevy_write write = {.parts = &part, .count = 1};
+    struct kevy_send write = {.parts = &part, .count = 1};
 
-    (void)kevy_stream_write(&probe.stream, &write);
+    (void)kevy_stream_send_pinned(&probe.stream, &write);
 }
 
 static void call_forward_kept(void)
@@ -223,7 +223,7 @@ static void call_abort(void)
 
 static void call_deadline(void)
 {
-    kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_PHASE, KEVY_SECONDS(1));
+    kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_TOTAL, KEVY_SECONDS(1));
 }
 
 static void call_listen(void)
@@ -272,24 +272,24 @@ static void call_completion_cancel(void)
 
 static void call_limit(void)
 {
-    kevy_completion_limit_start(&limit, &completion, 1);
+    kevy_completion_timeout_start(&limit, &completion, 1);
 }
 
 static void call_signal_start(void)
 {
     struct kevy_signal second = {0};
 
-    (void)kevy_signal_start(&second, reactor, SIGUSR2, never_signalled);
+    (void)kevy_signal_watch(&second, reactor, SIGUSR2, never_signalled);
 }
 
 static void call_signal_stop(void)
 {
-    kevy_signal_stop(&watch);
+    kevy_signal_unwatch(&watch);
 }
 
 static void call_child(void)
 {
-    (void)kevy_child_start(&child, reactor, getpid(), never_reaped);
+    (void)kevy_child_watch(&child, reactor, getpid(), never_reaped);
 }
 
 static void call_file(void)

@@ -209,7 +209,7 @@ START_TEST(an_abort_reaches_operations_that_the_kernel_has_not_seen)
     TURN_UNTIL(document.opens);
     refuse(SLOTS + 5);
     ck_assert_int_eq(document_read(&document), 0);
-    kevy_reactor_drain(reactor, 0);
+    kevy_reactor_finish(reactor, 0);
     turns(3);
     fault_reset();
     TURN_UNTIL(document.closes);
@@ -224,7 +224,7 @@ static unsigned signals_seen;
 static void signal_seen(struct kevy_signal *watch)
 {
     signals_seen++;
-    kevy_signal_stop(watch);
+    kevy_signal_unwatch(watch);
 }
 
 START_TEST(a_signal_watched_while_nothing_is_taken_is_heard_later)
@@ -234,7 +234,7 @@ START_TEST(a_signal_watched_while_nothing_is_taken_is_heard_later)
     memset(&watch, 0, sizeof watch);
     refuse(SLOTS + BACKLOG_ENTRIES);
     ck_assert_ptr_null(kevy_completion_sqe(&filler));
-    QUIETLY(ck_assert_int_eq(kevy_signal_start(&watch, reactor, SIGUSR1, signal_seen), 0));
+    QUIETLY(ck_assert_int_eq(kevy_signal_watch(&watch, reactor, SIGUSR1, signal_seen), 0));
     kill(getpid(), SIGUSR1);
     fault_reset();
     TURN_UNTIL(signals_seen == 1);

@@ -427,7 +427,7 @@ START_TEST(a_walk_finds_a_lookup_by_its_name)
     unsigned visits = 0;
 
     start(&searches[0], "127.0.0.1");
-    kevy_reactor_each(reactor, visit, &visits);
+    kevy_reactor_for_each_object(reactor, visit, &visits);
     ck_assert_uint_eq(visits, 1);
     TURN_UNTIL(reports);
 }
@@ -436,10 +436,10 @@ END_TEST
 START_TEST(a_drain_lets_a_lookup_end_and_its_limit_does_not)
 {
     occupy(&searches[0]);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     turns(3);
     ck_assert_uint_eq(reports, 0);
-    QUIETLY(kevy_reactor_drain(reactor, 1));
+    QUIETLY(kevy_reactor_finish(reactor, 1));
     TURN_UNTIL(reports);
     check(&searches[0], -ECANCELED);
     sem_post(&gate);
@@ -447,9 +447,9 @@ START_TEST(a_drain_lets_a_lookup_end_and_its_limit_does_not)
 END_TEST
 
 static struct probe probe;
-static struct kevy_connect connecting;
+static struct kevy_connector connecting;
 
-static void connected(struct kevy_connect *connect, int result)
+static void connected(struct kevy_connector *connect, int result)
 {
     (void)connect;
     ck_assert_int_eq(result, 0);
@@ -458,14 +458,14 @@ static void connected(struct kevy_connect *connect, int result)
 
 static void found(struct search *search)
 {
-    const struct kevy_connect_options connect = {
+    const struct kevy_connector_options connect = {
         .stream = &probe.stream,
         .addresses = search->lookup.addresses,
         .count = search->lookup.count,
         .done = connected,
     };
 
-    ck_assert_int_eq(kevy_connect_start(&connecting, reactor, &connect), 0);
+    ck_assert_int_eq(kevy_connector_start(&connecting, reactor, &connect), 0);
 }
 
 START_TEST(what_is_found_can_be_connected_to)

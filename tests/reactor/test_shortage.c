@@ -82,7 +82,7 @@ END_TEST
 
 static unsigned writes_done;
 
-static void write_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void write_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     (void)write;
     (void)stream;
@@ -93,11 +93,11 @@ static void write_done(struct kevy_write *write, struct kevy_stream *stream, int
 START_TEST(a_write_that_is_refused_is_never_reported)
 {
     struct iovec parts[2] = {{data, 10}, {data + 10, 20}};
-    struct kevy_write write = {.parts = parts, .count = 2, .done = write_done};
+    struct kevy_send write = {.parts = parts, .count = 2, .done = write_done};
     int error;
 
     open_unix(_i);
-    QUIETLY(error = kevy_stream_write(&probe.stream, &write));
+    QUIETLY(error = kevy_stream_send_pinned(&probe.stream, &write));
     outcome_check(error);
     arrives(error == 0, 30);
     ck_assert_uint_eq(writes_done, error == 0);
@@ -108,7 +108,7 @@ END_TEST
 START_TEST(a_write_whose_last_parts_find_no_memory_gives_the_first_ones_back)
 {
     struct iovec parts[64];
-    struct kevy_write write = {.parts = parts, .count = 64, .done = write_done};
+    struct kevy_send write = {.parts = parts, .count = 64, .done = write_done};
     int error;
 
     reactor_setup_with(
@@ -118,7 +118,7 @@ START_TEST(a_write_whose_last_parts_find_no_memory_gives_the_first_ones_back)
     probe_unix(&probe, &probe_events);
     turn_now();
     do {
-        QUIETLY(error = kevy_stream_write(&probe.stream, &write));
+        QUIETLY(error = kevy_stream_send_pinned(&probe.stream, &write));
         write.count -= error != 0;
     } while (error == -ENOBUFS && write.count > 0);
     ck_assert_int_eq(error, 0);

@@ -97,16 +97,16 @@ static int datagram_try(void)
 static int signal_try(void)
 {
     static struct kevy_signal watch;
-    int error = kevy_signal_start(&watch, reactor, SIGUSR1, fire_never);
+    int error = kevy_signal_watch(&watch, reactor, SIGUSR1, fire_never);
 
     if (error == 0)
-        kevy_signal_stop(&watch);
+        kevy_signal_unwatch(&watch);
     return error;
 }
 
 static int descriptor_try(void)
 {
-    int fd = kevy_reactor_descriptor(reactor);
+    int fd = kevy_reactor_fd(reactor);
 
     return fd < 0 ? fd : 0;
 }

@@ -29,12 +29,12 @@ static void watch_fire(struct kevy_signal *signal)
 
 static void start(struct watch *watch, int number)
 {
-    QUIETLY(ck_assert_int_eq(kevy_signal_start(&watch->signal, reactor, number, watch_fire), 0));
+    QUIETLY(ck_assert_int_eq(kevy_signal_watch(&watch->signal, reactor, number, watch_fire), 0));
 }
 
 static void stop(struct watch *watch)
 {
-    QUIETLY(kevy_signal_stop(&watch->signal));
+    QUIETLY(kevy_signal_unwatch(&watch->signal));
 }
 
 static bool blocked(int number)
@@ -126,7 +126,7 @@ START_TEST(stopping_is_idempotent_and_a_stopped_watch_can_start_again)
 {
     stop(&watches[0]);
     start(&watches[0], SIGUSR1);
-    ck_assert_int_eq(kevy_signal_start(&watches[0].signal, reactor, SIGUSR1, watch_fire), -EINVAL);
+    ck_assert_int_eq(kevy_signal_watch(&watches[0].signal, reactor, SIGUSR1, watch_fire), -EINVAL);
     stop(&watches[0]);
     stop(&watches[0]);
     start(&watches[0], SIGUSR2);
@@ -141,7 +141,7 @@ START_TEST(what_cannot_be_watched_is_refused)
     static const int numbers[] = {0, -1, SIGKILL, SIGSTOP, 65, 1000};
 
     for (unsigned index = 0; index < sizeof numbers / sizeof numbers[0]; index++)
-        ck_assert_int_eq(kevy_signal_start(&watches[0].signal, reactor, numbers[index], watch_fire),
+        ck_assert_int_eq(kevy_signal_watch(&watches[0].signal, reactor, numbers[index], watch_fire),
                          -EINVAL);
 }
 END_TEST
@@ -150,14 +150,14 @@ END_TEST
 START_TEST(the_signals_of_the_c_library_are_refused)
 {
     for (int number = 32; number < SIGRTMIN; number++)
-        ck_assert_int_eq(kevy_signal_start(&watches[0].signal, reactor, number, watch_fire),
+        ck_assert_int_eq(kevy_signal_watch(&watches[0].signal, reactor, number, watch_fire),
                          -EINVAL);
 }
 END_TEST
 
 static void stop_other(struct watch *watch)
 {
-    kevy_signal_stop(&watch->other->signal);
+    kevy_signal_unwatch(&watch->other->signal);
 }
 
 START_TEST(a_watch_stopped_from_another_callback_is_not_called)
@@ -179,7 +179,7 @@ static void stop_those_called(struct watch *watch)
 {
     for (unsigned index = 0; index < 4; index++)
         if (&watches[index] != watch && watches[index].fired != 0)
-            kevy_signal_stop(&watches[index].signal);
+            kevy_signal_unwatch(&watches[index].signal);
 }
 
 START_TEST(stopping_a_watch_that_was_called_skips_no_other)
@@ -200,7 +200,7 @@ END_TEST
 static void start_other(struct watch *watch)
 {
     if (watch->other->signal.reactor == NULL)
-        ck_assert_int_eq(kevy_signal_start(&watch->other->signal, reactor, SIGUSR1, watch_fire), 0);
+        ck_assert_int_eq(kevy_signal_watch(&watch->other->signal, reactor, SIGUSR1, watch_fire), 0);
 }
 
 START_TEST(a_watch_started_in_a_callback_does_not_call_another_twice)
@@ -221,7 +221,7 @@ END_TEST
 
 static void free_self(struct watch *watch)
 {
-    kevy_signal_stop(&watch->signal);
+    kevy_signal_unwatch(&watch->signal);
     *(unsigned *)(void *)watch->other += 1;
     free(watch);
 }
@@ -294,7 +294,7 @@ static void *other_main(void *argument)
 
     (void)argument;
     ck_assert_int_eq(kevy_reactor_create(&own, NULL), 0);
-    ck_assert_int_eq(kevy_signal_start(&watch, own, SIGUSR2, other_fire), 0);
+    ck_assert_int_eq(kevy_signal_watch(&watch, own, SIGUSR2, other_fire), 0);
     kevy_timer_start(&timer, own, KEVY_FOREVER, never);
     pthread_barrier_wait(&ready);
     ck_assert_int_eq(kevy_reactor_run(own), 0);

@@ -65,7 +65,7 @@ START_TEST(the_counters_count_what_happened_and_no_more)
     ck_assert_uint_eq(after.completions - before.completions, 2); /* and what it answers */
     ck_assert_uint_eq(after.timers_fired - before.timers_fired, 1);
     ck_assert_uint_eq(after.tasks_run - before.tasks_run, 2);
-    ck_assert_uint_eq(after.overflows + after.refusals + after.starvations + after.copies, 0);
+    ck_assert_uint_eq(after.overflows + after.submit_retries + after.starvations + after.copies, 0);
     ck_assert_uint_eq(after.wakes, 0);
     abort_all(1);
     ck_assert_uint_eq(stats_now().objects, 0);
@@ -377,7 +377,7 @@ START_TEST(growth_ends_at_the_limit_and_is_told)
     tally_setup(limit);
     bytes = tally.bytes;
     probe_small(&probes[0], &probe_events);
-    kevy_stream_marks(&probes[0].stream, 1, 1 << 30);
+    kevy_stream_set_watermarks(&probes[0].stream, 1, 1 << 30);
     turn_now();
     ck_assert_uint_eq(stats_now().memory, 0);
     for (unsigned count = 0; error == 0 && count < 1000; count++)

@@ -9,7 +9,7 @@
 static struct probe probe, other;
 static unsigned writes_done;
 
-static void count_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void count_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     (void)write;
     (void)stream;
@@ -38,7 +38,7 @@ START_TEST(no_callback_comes_inside_a_call)
 {
     static uint8_t big[1 << 20];
     struct iovec part = {.iov_base = big, .iov_len = sizeof big};
-    struct kevy_write write = {.parts = &part, .count = 1, .done = count_done};
+    struct kevy_send write = {.parts = &part, .count = 1, .done = count_done};
 
     probe_tcp(&probe, &probe_events);
     ck_assert_str_eq(probe.log, "");
@@ -48,10 +48,10 @@ START_TEST(no_callback_comes_inside_a_call)
     peer_write_text(probe.peer, "held back");
     turns(5);
     QUIETLY(kevy_stream_resume(&probe.stream));
-    QUIETLY(kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_PHASE, 1));
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), 0));
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_TOTAL, 1));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 1), -EAGAIN));
-    QUIETLY(kevy_reactor_drain(reactor, 0));
+    QUIETLY(kevy_reactor_finish(reactor, 0));
     QUIETLY(kevy_stream_abort(&probe.stream));
     QUIETLY(kevy_stream_close(&probe.stream));
     ck_assert_str_eq(probe.log, "o");
@@ -201,7 +201,7 @@ static void end_on_timeout(struct probe *ended, enum kevy_deadline deadline)
     end_stream(ended);
 }
 
-static void end_on_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void end_on_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     (void)write;
     ck_assert_int_eq(result, 0);
@@ -296,12 +296,12 @@ END_TEST
 START_TEST(closing_however_often_from_done_calls_back_once)
 {
     struct iovec part = {.iov_base = "abc", .iov_len = 3};
-    struct kevy_write write = {.parts = &part, .count = 1, .done = end_on_done};
+    struct kevy_send write = {.parts = &part, .count = 1, .done = end_on_done};
 
     probe_tcp(&probe, &probe_events);
     probe.tag = _i;
     turn_now();
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "def", 3), 0));
     turns(3);
     expect_ended("oc");
@@ -314,7 +314,7 @@ START_TEST(closing_however_often_from_timeout_calls_back_once)
     probe.tag = _i;
     probe.on_timeout = end_on_timeout;
     turn_now();
-    QUIETLY(kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_PHASE, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_TOTAL, KEVY_MILLISECONDS(1)));
     TURN_UNTIL(probe.timeouts);
     expect_ended("otc");
 }
@@ -326,7 +326,7 @@ START_TEST(closing_however_often_from_finish_calls_back_once)
     probe.tag = _i;
     probe.on_finish = end_stream;
     turn_now();
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_SECONDS(3600)));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_SECONDS(3600)));
     turn_now();
     expect_ended("ofc");
 }
@@ -428,22 +428,23 @@ END_TEST
 START_TEST(calls_after_close_are_refused_until_the_last_callback)
 {
     struct iovec part = {.iov_base = "abc", .iov_len = 3};
-    struct kevy_write write = {.parts = &part, .count = 1};
+    struct kevy_send write = {.parts = &part, .count = 1};
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
 
     probe_tcp(&probe, &probe_events);
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&address, &length), 0);
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length),
+                     0);
     ck_assert_int_eq(address.ss_family, AF_INET);
     turn_now();
     QUIETLY(kevy_stream_close(&probe.stream));
     ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), -EPIPE);
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), -EPIPE);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), -EPIPE);
     ck_assert_int_eq(kevy_stream_shutdown(&probe.stream), -EPIPE);
     kevy_stream_pause(&probe.stream);
     kevy_stream_resume(&probe.stream);
     kevy_stream_hold(&probe.stream, &probe.stream);
-    kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(1));
+    kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(1));
     probe_peer_close(&probe);
     probe_finish(&probe);
     ck_assert_str_eq(probe.log, "oc");
@@ -462,12 +463,12 @@ static void range_never(struct kevy_file_range *range, struct kevy_stream *strea
 START_TEST(an_initialised_stream_accepts_every_call)
 {
     struct iovec part = {.iov_base = (char[]){"x"}, .iov_len = 1};
-    struct kevy_write write = {.parts = &part, .count = 1};
+    struct kevy_send write = {.parts = &part, .count = 1};
     struct kevy_file_range range = {.done = range_never};
-    struct kevy_traffic traffic = {.received = 7};
+    struct kevy_stream_stats traffic = {.received = 7};
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    struct kevy_peer peer;
+    struct kevy_credentials peer;
 
     probe_init(&probe, &probe_events);
     QUIETLY(kevy_stream_close(&probe.stream));
@@ -475,16 +476,16 @@ START_TEST(an_initialised_stream_accepts_every_call)
     kevy_stream_pause(&probe.stream);
     kevy_stream_resume(&probe.stream);
     kevy_stream_hold(&probe.stream, &probe.stream);
-    kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_IDLE, 1);
-    kevy_stream_counters(&probe.stream, &traffic);
+    kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_IDLE, 1);
+    kevy_stream_stats(&probe.stream, &traffic);
     ck_assert_uint_eq(traffic.received, 0);
     ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), -EPIPE);
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), -EPIPE);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), -EPIPE);
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, 0, "x", 1), -EPIPE);
     ck_assert_int_eq(kevy_stream_send_file(&probe.stream, &range), -EPIPE);
     ck_assert_int_eq(kevy_stream_credentials(&probe.stream, &peer), -ENOTCONN);
     ck_assert_int_eq(kevy_stream_shutdown(&probe.stream), -EPIPE);
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&address, &length),
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length),
                      -ENOTCONN);
     ck_assert_int_eq(kevy_stream_fd(&probe.stream), -1);
     ck_assert_ptr_null(kevy_stream_reactor(&probe.stream));

@@ -280,7 +280,7 @@ END_TEST
 static unsigned reported;
 static int reported_result;
 
-static void write_reports(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void write_reports(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     ck_assert_uint_eq(quiet_depth, 0);
     ck_assert(!probe_of(stream)->closed);
@@ -292,14 +292,14 @@ static void write_reports(struct kevy_write *write, struct kevy_stream *stream, 
 START_TEST(a_reset_in_the_middle_of_a_write_reports_the_write_then_closes)
 {
     struct iovec part = {.iov_base = big, .iov_len = sizeof big};
-    struct kevy_write writes[8];
+    struct kevy_send writes[8];
 
     probe_tcp(&probe, &probe_events);
-    kevy_stream_marks(&probe.stream, 1 << 20, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 64 << 20);
     turn_now();
     for (unsigned index = 0; index < 8; index++) {
-        writes[index] = (struct kevy_write){.parts = &part, .count = 1, .done = write_reports};
-        QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &writes[index]), 0));
+        writes[index] = (struct kevy_send){.parts = &part, .count = 1, .done = write_reports};
+        QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &writes[index]), 0));
     }
     turns(5);
     ck_assert_uint_lt(reported, 8);
@@ -365,7 +365,7 @@ START_TEST(a_stream_cut_short_by_a_deadline_ends_with_rst_not_fin)
         (void)kevy_stream_send(&probe.stream, big, sizeof big);
         turn_now();
     }
-    QUIETLY(kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_PHASE, KEVY_MILLISECONDS(1)));
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_TOTAL, KEVY_MILLISECONDS(1)));
     TURN_UNTIL(probe.closed);
     ck_assert_int_eq(probe.reason, -ETIMEDOUT);
     ck_assert_int_eq(peer_drain(probe.peer, &count), -ECONNRESET);
@@ -376,11 +376,11 @@ END_TEST
 START_TEST(closing_waits_for_no_more_than_the_write_deadline)
 {
     probe_tcp(&probe, &probe_events);
-    kevy_stream_marks(&probe.stream, 1, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 1, 64 << 20);
     turn_now();
     for (unsigned round = 0; round < 8; round++)
         QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, sizeof big), 0));
-    QUIETLY(kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_WRITE, KEVY_MILLISECONDS(2)));
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_SEND, KEVY_MILLISECONDS(2)));
     QUIETLY(kevy_stream_close(&probe.stream));
     TURN_UNTIL(probe.closed);
     ck_assert_int_eq(probe.reason, -ETIMEDOUT);

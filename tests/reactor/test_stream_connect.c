@@ -61,7 +61,7 @@ START_TEST(a_connected_stream_opens_and_talks)
     start(KEVY_FOREVER);
     TURN_UNTIL(probe.log[0] == 'o');
     accept_peer();
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&peer, &length), 0);
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&peer, &length), 0);
     ck_assert_uint_eq(peer.sin_port, address.sin_port);
     probe.echo = true;
     peer_write_text(probe.peer, "hello");
@@ -110,12 +110,12 @@ END_TEST
 START_TEST(writes_before_open_are_refused)
 {
     struct iovec part = {.iov_base = "x", .iov_len = 1};
-    struct kevy_write write = {.parts = &part, .count = 1};
+    struct kevy_send write = {.parts = &part, .count = 1};
 
     listen_here();
     start(KEVY_FOREVER);
     ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), -EPIPE);
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), -EPIPE);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), -EPIPE);
     ck_assert_int_eq(kevy_stream_shutdown(&probe.stream), -EPIPE);
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
@@ -342,8 +342,8 @@ START_TEST(footgun_16_many_connects_of_one_turn_each_reach_their_own_address)
         socklen_t length = sizeof peer;
 
         TURN_UNTIL(probes[index].log[0] == 'o');
-        ck_assert_int_eq(kevy_stream_peer(&probes[index].stream, (struct sockaddr *)&peer, &length),
-                         0);
+        ck_assert_int_eq(
+            kevy_stream_peer_address(&probes[index].stream, (struct sockaddr *)&peer, &length), 0);
         ck_assert_uint_eq(peer.sin_port, addresses[index].sin_port);
         QUIETLY(kevy_stream_abort(&probes[index].stream));
         close(listeners[index]);

@@ -5,13 +5,13 @@
 #include "reactor_test.h"
 
 static struct probe probe;
-static struct kevy_traffic at_close;
+static struct kevy_stream_stats at_close;
 
-static struct kevy_traffic traffic_now(void)
+static struct kevy_stream_stats traffic_now(void)
 {
-    struct kevy_traffic traffic;
+    struct kevy_stream_stats traffic;
 
-    kevy_stream_counters(&probe.stream, &traffic);
+    kevy_stream_stats(&probe.stream, &traffic);
     return traffic;
 }
 
@@ -58,12 +58,12 @@ END_TEST
 START_TEST(every_way_to_write_is_counted)
 {
     struct iovec part = {.iov_base = (char[]){"12345"}, .iov_len = 5};
-    struct kevy_write write = {.parts = &part, .count = 1};
+    struct kevy_send write = {.parts = &part, .count = 1};
 
     open_tcp();
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "123", 3), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "1234", 4), 0));
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), 0));
     ck_assert_uint_eq(traffic_now().sent, 0); /* queued is not sent */
     peer_expect_text(probe.peer, "123123412345");
     TURN_UNTIL(kevy_stream_queued(&probe.stream) == 0);
@@ -89,7 +89,7 @@ END_TEST
 static void closed(struct kevy_stream *stream, int reason)
 {
     (void)reason;
-    kevy_stream_counters(stream, &at_close);
+    kevy_stream_stats(stream, &at_close);
     probe_events.close(stream, reason);
 }
 
@@ -101,7 +101,7 @@ START_TEST(what_is_dropped_does_not_count_as_sent)
 
     events.close = closed;
     probe_small(&probe, &events);
-    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 22);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 1 << 22);
     turn_now();
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, sizeof big), 0));
     turns(20);

@@ -17,7 +17,7 @@ static uint64_t not_before_ns;
 static void limit(enum kevy_deadline deadline, uint64_t timeout_ns)
 {
     not_before_ns = clock_ns() + timeout_ns;
-    QUIETLY(kevy_stream_deadline(&probe.stream, deadline, timeout_ns));
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, deadline, timeout_ns));
 }
 
 static void not_early(struct probe *passed, enum kevy_deadline deadline)
@@ -53,12 +53,12 @@ END_TEST
 START_TEST(phase_passes_whatever_happens)
 {
     open_with(&probe_events);
-    limit(KEVY_DEADLINE_PHASE, MS(5));
+    limit(KEVY_DEADLINE_TOTAL, MS(5));
     while (probe.timeouts == 0) {
         peer_write_text(probe.peer, "x");
         turn_now();
     }
-    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_PHASE], 1);
+    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_TOTAL], 1);
     probe_abort();
 }
 END_TEST
@@ -119,7 +119,7 @@ START_TEST(activity_costs_no_more_than_a_look_once_a_period)
         peer_expect_text(probe.peer, "x");
     }
     stats = stats_now();
-    ck_assert_uint_le(stats.deadlines_refiled, 2);
+    ck_assert_uint_le(stats.deadlines_moved, 2);
     ck_assert_uint_eq(stats.timers_fired, 0);
     probe_abort();
 }
@@ -133,14 +133,14 @@ START_TEST(a_deadline_that_moved_on_is_refiled_and_does_not_fire)
     clock_pass(clock_ns() + MS(6));
     turns(3);
     ck_assert_uint_eq(probe.timeouts, 0);
-    ck_assert_uint_eq(stats_now().deadlines_refiled, 1);
+    ck_assert_uint_eq(stats_now().deadlines_moved, 1);
     probe_abort();
 }
 END_TEST
 
 static void fill_queue(void)
 {
-    kevy_stream_marks(&probe.stream, 0, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 << 20);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, data, sizeof data), 0));
     turns(5);
     ck_assert_uint_gt(kevy_stream_queued(&probe.stream), 0);
@@ -150,9 +150,9 @@ START_TEST(write_passes_when_the_peer_takes_nothing)
 {
     open_with(&probe_events);
     fill_queue();
-    limit(KEVY_DEADLINE_WRITE, MS(3));
+    limit(KEVY_DEADLINE_SEND, MS(3));
     TURN_UNTIL(probe.timeouts);
-    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_WRITE], 1);
+    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_SEND], 1);
     probe_abort();
 }
 END_TEST
@@ -160,14 +160,14 @@ END_TEST
 START_TEST(write_set_before_the_queue_fills_passes_too)
 {
     open_with(&probe_events);
-    limit(KEVY_DEADLINE_WRITE, MS(3));
+    limit(KEVY_DEADLINE_SEND, MS(3));
     clock_pass(clock_ns() + MS(8));
     turns(5);
     ck_assert_uint_eq(probe.timeouts, 0);
     not_before_ns = clock_ns() + MS(3);
     fill_queue();
     TURN_UNTIL(probe.timeouts);
-    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_WRITE], 1);
+    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_SEND], 1);
     probe_abort();
 }
 END_TEST
@@ -175,7 +175,7 @@ END_TEST
 START_TEST(write_is_off_while_the_queue_is_empty)
 {
     open_with(&probe_events);
-    limit(KEVY_DEADLINE_WRITE, MS(2));
+    limit(KEVY_DEADLINE_SEND, MS(2));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), 0));
     turns(3);
     clock_pass(clock_ns() + MS(6));
@@ -190,7 +190,7 @@ START_TEST(progress_puts_write_off)
     unsigned reads = 0;
 
     open_with(&probe_events);
-    limit(KEVY_DEADLINE_WRITE, MS(200));
+    limit(KEVY_DEADLINE_SEND, MS(200));
     fill_queue();
     while (kevy_stream_queued(&probe.stream) > 0) {
         ck_assert_uint_lt(reads++, TURNS_MAX);
@@ -210,7 +210,7 @@ START_TEST(a_deadline_that_passed_is_off_until_it_is_set_again)
     peer_write_text(probe.peer, "active again");
     TURN_UNTIL(probe.count == 12);
     /* Filing another one looks at all three. */
-    limit(KEVY_DEADLINE_PHASE, HOUR);
+    limit(KEVY_DEADLINE_TOTAL, HOUR);
     clock_pass(clock_ns() + MS(5));
     turns(5);
     ck_assert_uint_eq(probe.timeouts, 1);
@@ -224,7 +224,7 @@ START_TEST(a_write_deadline_that_passed_is_off_until_it_is_set_again)
 {
     open_with(&probe_events);
     fill_queue();
-    limit(KEVY_DEADLINE_WRITE, MS(1));
+    limit(KEVY_DEADLINE_SEND, MS(1));
     TURN_UNTIL(probe.timeouts == 1);
     for (unsigned round = 0; round < 5; round++) {
         (void)peer_read(probe.peer, data, 16384);
@@ -266,15 +266,15 @@ START_TEST(all_three_pass_each_once_in_the_order_of_their_times)
     open_with(&probe_events);
     probe.on_timeout = note_order;
     fill_queue();
-    limit(KEVY_DEADLINE_PHASE, MS(2));
-    limit(KEVY_DEADLINE_WRITE, MS(12));
+    limit(KEVY_DEADLINE_TOTAL, MS(2));
+    limit(KEVY_DEADLINE_SEND, MS(12));
     limit(KEVY_DEADLINE_IDLE, MS(7));
     TURN_UNTIL(order_count == 3);
     turns(5);
     ck_assert_uint_eq(order_count, 3);
-    ck_assert_int_eq(order[0], KEVY_DEADLINE_PHASE);
+    ck_assert_int_eq(order[0], KEVY_DEADLINE_TOTAL);
     ck_assert_int_eq(order[1], KEVY_DEADLINE_IDLE);
-    ck_assert_int_eq(order[2], KEVY_DEADLINE_WRITE);
+    ck_assert_int_eq(order[2], KEVY_DEADLINE_SEND);
     probe_abort();
 }
 END_TEST
@@ -295,14 +295,14 @@ END_TEST
 
 static void set_again(struct probe *passed, enum kevy_deadline deadline)
 {
-    kevy_stream_deadline(&passed->stream, deadline, passed->timeouts < 5 ? MS(1) : 0);
+    kevy_stream_set_deadline(&passed->stream, deadline, passed->timeouts < 5 ? MS(1) : 0);
 }
 
 START_TEST(a_deadline_may_be_set_again_from_its_own_callback)
 {
     open_with(&probe_events);
     probe.on_timeout = set_again;
-    limit(KEVY_DEADLINE_PHASE, MS(1));
+    limit(KEVY_DEADLINE_TOTAL, MS(1));
     TURN_UNTIL(probe.timeouts == 5);
     clock_pass(clock_ns() + MS(4));
     turns(5);
@@ -316,9 +316,9 @@ static void without_handler(enum kevy_deadline deadline)
     uint64_t count;
 
     probe_tcp(&probe, &probe_events_close_only);
-    kevy_stream_marks(&probe.stream, 0, 1 << 30);
+    kevy_stream_set_watermarks(&probe.stream, 0, 1 << 30);
     turns(2);
-    while (deadline == KEVY_DEADLINE_WRITE && kevy_stream_queued(&probe.stream) < sizeof data) {
+    while (deadline == KEVY_DEADLINE_SEND && kevy_stream_queued(&probe.stream) < sizeof data) {
         QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, data, sizeof data), 0));
         turns(5);
     }
@@ -339,7 +339,7 @@ START_TEST(a_deadline_set_after_an_absence_counts_from_now)
 {
     open_with(&probe_events);
     clock_pass(clock_ns() + MS(30));
-    limit(KEVY_DEADLINE_PHASE, MS(10));
+    limit(KEVY_DEADLINE_TOTAL, MS(10));
     TURN_UNTIL(probe.timeouts);
     probe_abort();
 }
@@ -348,8 +348,8 @@ END_TEST
 START_TEST(a_write_deadline_counts_from_the_write_even_after_an_absence)
 {
     open_with(&probe_events);
-    kevy_stream_marks(&probe.stream, 0, 64 << 20);
-    limit(KEVY_DEADLINE_WRITE, MS(10));
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 << 20);
+    limit(KEVY_DEADLINE_SEND, MS(10));
     turns(2);
     clock_pass(clock_ns() + MS(30));
     not_before_ns = clock_ns() + MS(10);
@@ -363,7 +363,7 @@ START_TEST(a_closed_stream_has_no_deadlines)
 {
     open_with(&probe_events);
     limit(KEVY_DEADLINE_IDLE, MS(1));
-    limit(KEVY_DEADLINE_PHASE, MS(1));
+    limit(KEVY_DEADLINE_TOTAL, MS(1));
     QUIETLY(kevy_stream_close(&probe.stream));
     clock_pass(clock_ns() + MS(5));
     turns(5);
@@ -394,8 +394,8 @@ START_TEST(deadlines_of_many_streams_pass_one_by_one)
     for (unsigned index = 0; index < 200; index++) {
         probe_unix(&probes[index], &probe_events_close_only);
         turn_now();
-        QUIETLY(
-            kevy_stream_deadline(&probes[index].stream, KEVY_DEADLINE_IDLE, MS(1 + index % 10)));
+        QUIETLY(kevy_stream_set_deadline(&probes[index].stream, KEVY_DEADLINE_IDLE,
+                                         MS(1 + index % 10)));
     }
     for (unsigned index = 0; index < 200; index++) {
         probe_finish(&probes[index]);
@@ -415,7 +415,7 @@ START_TEST(limits_are_set_moved_and_passed_without_a_request_to_the_kernel)
         for (unsigned deadline = 0; deadline < 3; deadline++)
             limit((enum kevy_deadline)deadline, MS(round % 7 + 1));
     limit(KEVY_DEADLINE_IDLE, MS(3));
-    limit(KEVY_DEADLINE_PHASE, MS(3));
+    limit(KEVY_DEADLINE_TOTAL, MS(3));
     TURN_UNTIL(probe.timeouts == 2);
     ck_assert_uint_eq(stats_now().submissions, submissions);
     probe_abort();

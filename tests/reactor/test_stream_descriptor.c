@@ -442,7 +442,7 @@ START_TEST(a_descriptor_waits_for_a_peer_that_reads)
     uint64_t total = 0;
 
     probe_small(&probe, &events);
-    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 21);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 1 << 21);
     turn_now();
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, filler, sizeof filler), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, marked('w'), "end", 3), 0));
@@ -487,7 +487,7 @@ START_TEST(what_cannot_be_sent_is_refused)
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, -1, "x", 1), -EINVAL);
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, 0, "", 0), -EINVAL);
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, 0, big, sizeof big), -EINVAL);
-    kevy_stream_marks(&probe.stream, 1, 1);
+    kevy_stream_set_watermarks(&probe.stream, 1, 1);
     ck_assert_int_eq(kevy_stream_send(&probe.stream, "x", 1), 0);
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, 0, "x", 1), -EAGAIN);
     QUIETLY(kevy_stream_close(&probe.stream));

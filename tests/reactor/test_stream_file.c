@@ -152,7 +152,7 @@ END_TEST
 START_TEST(ranges_respect_the_marks)
 {
     open_tcp();
-    kevy_stream_marks(&probe.stream, 10, 20);
+    kevy_stream_set_watermarks(&probe.stream, 10, 20);
     send_copy(0, 20);
     sendings[0].range = (struct kevy_file_range){.fd = file, .length = 1, .done = sending_done};
     ck_assert_int_eq(kevy_stream_send_file(&probe.stream, &sendings[0].range), -EAGAIN);

@@ -58,9 +58,9 @@ static uint64_t sent_counted;
 
 static void close_counts(struct kevy_stream *stream, int reason)
 {
-    struct kevy_traffic traffic;
+    struct kevy_stream_stats traffic;
 
-    kevy_stream_counters(stream, &traffic);
+    kevy_stream_stats(stream, &traffic);
     sent_counted = traffic.sent;
     probe_events.close(stream, reason);
 }
@@ -142,10 +142,10 @@ START_TEST(the_write_deadline_bounds_a_range)
 {
     open_tcp();
     way_set(_i);
-    kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_WRITE, KEVY_MILLISECONDS(30));
+    kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_SEND, KEVY_MILLISECONDS(30));
     range_send(0, file, 0, BIG);
     TURN_UNTIL(probe.timeouts == 1);
-    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_WRITE], 1);
+    ck_assert_uint_eq(probe.deadlines[KEVY_DEADLINE_SEND], 1);
     ck_assert_uint_eq(sendings[0].done, 0);
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(a_range_that_is_gone_leaves_no_deadline)
 {
     open_tcp();
-    kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_WRITE, KEVY_SECONDS(100));
+    kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_SEND, KEVY_SECONDS(100));
     range_send(0, file, 0, (uint64_t)_i * 100000);
     peer_expect_pattern(0, (size_t)_i * 100000, SIZE_MAX);
     sending_check(&sendings[0], 0, (uint64_t)_i * 100000);

@@ -166,7 +166,7 @@ START_TEST(a_range_that_ends_without_memory_frees_whom_its_queue_held_back)
 
     reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
     open_tcp();
-    kevy_stream_marks(&probe.stream, 1000, 100000);
+    kevy_stream_set_watermarks(&probe.stream, 1000, 100000);
     range_send(0, file, 0, BIG);
     TURN_UNTIL(sendings[0].range.full);
     probe_unix(&source, &probe_events);

@@ -338,7 +338,7 @@ START_TEST(memory_limit_reached_while_forwarding_closes_with_enobufs_and_rst)
         .memory_limit = 70000, .buffer_count = 4, .buffer_size = 1024});
     probe_tcp(&probe, &probe_events);
     turn_now();
-    kevy_stream_marks(&probe.stream, 1 << 20, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 64 << 20);
     probe.on_read = forward_may_fail;
     while (!probe.closed && count < (UINT64_C(256) << 20)) {
         ssize_t result = send(probe.peer, source, 100000, MSG_NOSIGNAL);

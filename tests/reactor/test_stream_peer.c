@@ -15,7 +15,8 @@ START_TEST(the_address_of_the_peer_is_its_own)
     socklen_t length = sizeof address, own_length = sizeof own;
 
     probe_tcp(&probe, &probe_events);
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&address, &length), 0);
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length),
+                     0);
     ck_assert_uint_eq(length, sizeof address);
     ck_assert_int_eq(getsockname(probe.peer, (struct sockaddr *)&own, &own_length), 0);
     ck_assert_uint_eq(address.sin_port, own.sin_port);
@@ -31,7 +32,8 @@ START_TEST(an_address_without_room_is_cut_and_its_length_told)
     socklen_t length = sizeof(sa_family_t);
 
     probe_tcp(&probe, &probe_events);
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&address, &length), 0);
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length),
+                     0);
     ck_assert_int_eq(address.ss_family, AF_INET);
     ck_assert_uint_eq(length, sizeof(struct sockaddr_in));
     QUIETLY(kevy_stream_abort(&probe.stream));
@@ -48,7 +50,8 @@ static void ask_in_close(struct probe *asked, int reason)
     socklen_t length = sizeof address;
 
     (void)reason;
-    reset_errors[1] = kevy_stream_peer(&asked->stream, (struct sockaddr *)&address, &length);
+    reset_errors[1] =
+        kevy_stream_peer_address(&asked->stream, (struct sockaddr *)&address, &length);
 }
 
 START_TEST(what_has_no_peer_says_why)
@@ -56,13 +59,13 @@ START_TEST(what_has_no_peer_says_why)
     struct sockaddr_storage address;
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     socklen_t length = sizeof address;
-    struct kevy_peer peer;
+    struct kevy_credentials peer;
     int fds[2];
 
     probe_init(&probe, &probe_events);
     ck_assert_int_eq(pipe(fds), 0);
     ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, fds[0]), 0);
-    ck_assert_int_eq(kevy_stream_peer(&probe.stream, (struct sockaddr *)&address, &length),
+    ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length),
                      -ENOTSOCK);
     ck_assert_int_eq(kevy_stream_credentials(&probe.stream, &peer), -EOPNOTSUPP);
     QUIETLY(kevy_stream_abort(&probe.stream));
@@ -72,7 +75,7 @@ START_TEST(what_has_no_peer_says_why)
     probe.on_close = ask_in_close;
     setsockopt(probe.peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     probe_peer_close(&probe);
-    reset_errors[0] = kevy_stream_peer(&probe.stream, (struct sockaddr *)&address, &length);
+    reset_errors[0] = kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length);
     probe_finish(&probe);
     ck_assert_int_eq(reset_errors[0], -ENOTCONN);
     ck_assert_int_eq(reset_errors[1], -ENOTCONN);
@@ -81,7 +84,7 @@ END_TEST
 
 START_TEST(credentials_tell_who_is_at_the_other_end_of_a_unix_stream)
 {
-    struct kevy_peer peer = {.process = -7};
+    struct kevy_credentials peer = {.process = -7};
 
     probe_init(&probe, &probe_events);
     ck_assert_int_eq(kevy_stream_credentials(&probe.stream, &peer), -ENOTCONN);
@@ -104,7 +107,7 @@ END_TEST
 /* In a process that does not see the one at the other end: 0 when it is told so. */
 static int credentials_elsewhere(int fd)
 {
-    struct kevy_peer peer = {.process = -7};
+    struct kevy_credentials peer = {.process = -7};
     int error;
 
     reactor_setup();

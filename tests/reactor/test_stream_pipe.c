@@ -156,7 +156,7 @@ END_TEST
 START_TEST(a_pipe_is_written_in_order_though_it_fills)
 {
     open_pipe(false, _i != 0 ? O_NONBLOCK : 0);
-    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 22);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 1 << 22);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 10), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big + 10, MEGABYTE - 10), 0));
     far_expect_pattern(MEGABYTE);
@@ -169,7 +169,7 @@ START_TEST(a_full_pipe_does_not_spin)
     uint64_t before;
 
     open_pipe(false, _i != 0 ? O_NONBLOCK : 0);
-    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 22);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 1 << 22);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, MEGABYTE), 0));
     turns(30);
     before = stats_now().completions;
@@ -197,7 +197,7 @@ START_TEST(close_flushes_and_then_the_reader_sees_the_end)
     char rest;
 
     open_pipe(false, 0);
-    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 22);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 1 << 22);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 300000), 0));
     QUIETLY(kevy_stream_close(&probe.stream));
     turns(10);
@@ -237,7 +237,7 @@ START_TEST(a_reader_that_leaves_a_full_pipe_ends_the_stream)
         open_named_pipe(false, _i % 2 != 0 ? O_NONBLOCK : 0);
     else
         open_pipe(false, _i % 2 != 0 ? O_NONBLOCK : 0);
-    kevy_stream_marks(&probe.stream, 1 << 20, 1 << 22);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 1 << 22);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, MEGABYTE), 0));
     turns(20);
     close(far_end);

@@ -182,8 +182,8 @@ static void probe_start(struct chain *chain, enum role role, int fd)
     probe->on_end = proxy ? proxy_end : end_end;
     probe->on_close = any_close;
     QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe->stream, reactor, fd), 0));
-    kevy_stream_marks(&probe->stream, (uint32_t)random_below(5000),
-                      5000 + (uint32_t)random_below(60000));
+    kevy_stream_set_watermarks(&probe->stream, (uint32_t)random_below(5000),
+                               5000 + (uint32_t)random_below(60000));
 }
 
 static void pair_start(struct chain *chain, enum role one, enum role other)

@@ -49,7 +49,7 @@ struct keepsake {
 };
 
 struct letter {
-    struct kevy_write write;
+    struct kevy_send write;
     struct iovec parts[3];
     struct end *owner;
     uint8_t bytes[];
@@ -106,7 +106,7 @@ static void report_check(struct end *end, struct kevy_stream *stream, int result
     end->outstanding--;
 }
 
-static void letter_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void letter_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     struct letter *letter = KEVY_CONTAINER_OF(write, struct letter, write);
 
@@ -129,8 +129,8 @@ static void do_write(struct end *end)
     letter->parts[0] = (struct iovec){letter->bytes, first};
     letter->parts[1] = (struct iovec){letter->bytes + first, 0};
     letter->parts[2] = (struct iovec){letter->bytes + first, length - first};
-    letter->write = (struct kevy_write){.parts = letter->parts, .count = 3, .done = letter_done};
-    QUIETLY(error = kevy_stream_write(&end->probe.stream, &letter->write));
+    letter->write = (struct kevy_send){.parts = letter->parts, .count = 3, .done = letter_done};
+    QUIETLY(error = kevy_stream_send_pinned(&end->probe.stream, &letter->write));
     if (error == 0) {
         own_accept(end, length);
         end->outstanding++;
@@ -272,8 +272,8 @@ static void do_something(struct end *end)
         QUIETLY(kevy_stream_hold(stream, &ends[random_below(STREAMS)].probe.stream));
         break;
     case 11:
-        QUIETLY(kevy_stream_deadline(stream, (enum kevy_deadline)random_below(3),
-                                     random_below(KEVY_MILLISECONDS(30))));
+        QUIETLY(kevy_stream_set_deadline(stream, (enum kevy_deadline)random_below(3),
+                                         random_below(KEVY_MILLISECONDS(30))));
         break;
     case 12:
     case 13:
@@ -372,8 +372,8 @@ static void end_init(struct end *end, unsigned number, int fd)
     end->probe.on_close = on_close;
     end->started = true;
     QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&end->probe.stream, reactor, fd), 0));
-    kevy_stream_marks(&end->probe.stream, (uint32_t)random_below(10000),
-                      10000 + (uint32_t)random_below(60000));
+    kevy_stream_set_watermarks(&end->probe.stream, (uint32_t)random_below(10000),
+                               10000 + (uint32_t)random_below(60000));
 }
 
 static void pair_init(unsigned number)

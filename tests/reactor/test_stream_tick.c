@@ -57,7 +57,7 @@ static void open_at(uint64_t now_ns)
     probe_small(&probe, &probe_events);
     probe.on_timeout = order_note;
     turns(2);
-    kevy_stream_marks(&probe.stream, 0, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 << 20);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, data, sizeof data), 0));
     turns(5);
     ck_assert_uint_gt(kevy_stream_queued(&probe.stream), 0);
@@ -79,7 +79,7 @@ static void finish(void)
 
 static void limit(enum kevy_deadline deadline, uint64_t timeout_ns)
 {
-    QUIETLY(kevy_stream_deadline(&probe.stream, deadline, timeout_ns));
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, deadline, timeout_ns));
 }
 
 /* Nothing passes up to the instant; the wheel takes as many turns as it likes to get there. */
@@ -146,9 +146,9 @@ END_TEST
 START_TEST(limits_on_both_sides_of_the_wrap_pass_in_the_order_of_their_times)
 {
     static const enum kevy_deadline places[][3] = {
-        {KEVY_DEADLINE_IDLE, KEVY_DEADLINE_WRITE, KEVY_DEADLINE_PHASE},
-        {KEVY_DEADLINE_WRITE, KEVY_DEADLINE_PHASE, KEVY_DEADLINE_IDLE},
-        {KEVY_DEADLINE_PHASE, KEVY_DEADLINE_IDLE, KEVY_DEADLINE_WRITE},
+        {KEVY_DEADLINE_IDLE, KEVY_DEADLINE_SEND, KEVY_DEADLINE_TOTAL},
+        {KEVY_DEADLINE_SEND, KEVY_DEADLINE_TOTAL, KEVY_DEADLINE_IDLE},
+        {KEVY_DEADLINE_TOTAL, KEVY_DEADLINE_IDLE, KEVY_DEADLINE_SEND},
     };
     uint64_t now_ns = WRAP_NS - KEVY_SECONDS(10);
 
@@ -183,7 +183,7 @@ END_TEST
 START_TEST(progress_puts_write_off_across_the_wrap)
 {
     open_at(WRAP_NS - KEVY_SECONDS(3));
-    limit(KEVY_DEADLINE_WRITE, KEVY_SECONDS(2));
+    limit(KEVY_DEADLINE_SEND, KEVY_SECONDS(2));
     for (unsigned count = 0; count < 6; count++) {
         virtual_ns += KEVY_SECONDS(1);
         for (unsigned reads = 0; reads < 20; reads++)
@@ -193,7 +193,7 @@ START_TEST(progress_puts_write_off_across_the_wrap)
     }
     ck_assert_uint_gt(kevy_stream_queued(&probe.stream), 0);
     quiet_until(virtual_ns + KEVY_SECONDS(2) - 1);
-    passes_at(virtual_ns + LATE_NS, KEVY_DEADLINE_WRITE);
+    passes_at(virtual_ns + LATE_NS, KEVY_DEADLINE_SEND);
     finish();
 }
 END_TEST
@@ -205,9 +205,9 @@ START_TEST(a_limit_longer_than_24_days_is_one_of_24_days)
 
     for (size_t index = 0; index < sizeof longer / sizeof *longer; index++) {
         open_at(instants[_i]);
-        limit(KEVY_DEADLINE_PHASE, longer[index]);
+        limit(KEVY_DEADLINE_TOTAL, longer[index]);
         quiet_until(instants[_i] + 24 * DAY_NS);
-        passes_at(instants[_i] + 25 * DAY_NS, KEVY_DEADLINE_PHASE);
+        passes_at(instants[_i] + 25 * DAY_NS, KEVY_DEADLINE_TOTAL);
         finish();
     }
 }
@@ -217,15 +217,15 @@ END_TEST
 START_TEST(limits_that_passed_a_day_ago_are_all_reported_once_and_in_order)
 {
     open_at(instants[_i]);
-    limit(KEVY_DEADLINE_WRITE, KEVY_SECONDS(30));
+    limit(KEVY_DEADLINE_SEND, KEVY_SECONDS(30));
     limit(KEVY_DEADLINE_IDLE, KEVY_SECONDS(20));
-    limit(KEVY_DEADLINE_PHASE, KEVY_SECONDS(10));
+    limit(KEVY_DEADLINE_TOTAL, KEVY_SECONDS(10));
     virtual_ns += DAY_NS;
     turns(5);
     ck_assert_uint_eq(order_count, 3);
-    ck_assert_int_eq(order[0], KEVY_DEADLINE_PHASE);
+    ck_assert_int_eq(order[0], KEVY_DEADLINE_TOTAL);
     ck_assert_int_eq(order[1], KEVY_DEADLINE_IDLE);
-    ck_assert_int_eq(order[2], KEVY_DEADLINE_WRITE);
+    ck_assert_int_eq(order[2], KEVY_DEADLINE_SEND);
     finish();
 }
 END_TEST
@@ -242,7 +242,7 @@ static void open_lingering(void)
     ck_assert_int_eq(
         setsockopt(kevy_stream_fd(&probe.stream), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
     turns(2);
-    kevy_stream_marks(&probe.stream, 0, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 << 20);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, data, UNREAD), 0));
     QUIETLY(kevy_stream_close(&probe.stream));
     turns(5);
@@ -325,10 +325,10 @@ START_TEST(three_years_of_limits_pass_each_at_its_time)
         uint64_t timeout_ns = 1 + random_next(&seed) % (12 * DAY_NS);
 
         order_count = 0;
-        limit(KEVY_DEADLINE_PHASE, timeout_ns);
+        limit(KEVY_DEADLINE_TOTAL, timeout_ns);
         quiet_until(now_ns + timeout_ns / 2);
         quiet_until(now_ns + timeout_ns - 1);
-        passes_at(now_ns + timeout_ns + LATE_NS, KEVY_DEADLINE_PHASE);
+        passes_at(now_ns + timeout_ns + LATE_NS, KEVY_DEADLINE_TOTAL);
     }
     ck_assert_uint_gt(virtual_ns, 3 * 365 * DAY_NS);
     finish();

@@ -18,7 +18,7 @@ static struct probe probe;
 static uint8_t big[MEGABYTE];
 
 struct report {
-    struct kevy_write write;
+    struct kevy_send write;
     struct iovec parts[64];
     unsigned calls;
     unsigned order;
@@ -30,7 +30,7 @@ struct report {
 static struct report reports[64];
 static unsigned reported;
 
-static void report_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void report_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     struct report *report = KEVY_CONTAINER_OF(write, struct report, write);
 
@@ -52,7 +52,7 @@ static int write_part(struct report *report, struct kevy_stream *stream, const v
     report->write.parts = report->parts;
     report->write.count = 1;
     report->write.done = report_done;
-    QUIETLY(result = kevy_stream_write(stream, &report->write));
+    QUIETLY(result = kevy_stream_send_pinned(stream, &report->write));
     return result;
 }
 
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(one_send_is_in_flight_however_much_is_queued)
 {
     probe_small(&probe, &probe_events);
-    kevy_stream_marks(&probe.stream, 0, 64 * MEGABYTE);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 * MEGABYTE);
     turns(3);
     for (unsigned index = 0; index < 16; index++) {
         ck_assert_int_eq(write_part(&reports[index], &probe.stream, big, MEGABYTE), 0);
@@ -127,17 +127,17 @@ END_TEST
 START_TEST(writes_out_of_range_are_refused)
 {
     struct iovec parts[65];
-    struct kevy_write write = {.parts = parts, .count = 0};
+    struct kevy_send write = {.parts = parts, .count = 0};
 
     for (unsigned index = 0; index < 65; index++)
         parts[index] = (struct iovec){.iov_base = big, .iov_len = 1};
     probe_open_now();
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), -EINVAL);
     write.count = 65;
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), -EINVAL);
     write.count = 2;
     parts[1].iov_len = (size_t)1 << 30;
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), -EINVAL);
     ck_assert_uint_eq(kevy_stream_queued(&probe.stream), 0);
     probe_abort();
 }
@@ -154,8 +154,8 @@ START_TEST(a_write_of_64_parts_with_empty_ones_arrives_whole)
             (struct iovec){.iov_base = big + index * 100, .iov_len = index % 2 ? 200 : 0};
     for (unsigned index = 1; index < 64; index += 2)
         report->parts[index].iov_base = big + (index - 1) * 100;
-    report->write = (struct kevy_write){.parts = report->parts, .count = 64, .done = report_done};
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &report->write), 0));
+    report->write = (struct kevy_send){.parts = report->parts, .count = 64, .done = report_done};
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &report->write), 0));
     peer_expect(probe.peer, big, 6400);
     TURN_UNTIL(report->calls);
     ck_assert_int_eq(report->result, 0);
@@ -185,7 +185,7 @@ START_TEST(footgun_20_copies_references_and_more_copies_keep_their_order_through
 
     pattern_fill(source, sizeof source, 2, 0);
     probe_open_now();
-    kevy_stream_marks(&probe.stream, 1000, 100000);
+    kevy_stream_set_watermarks(&probe.stream, 1000, 100000);
     for (unsigned count = 0; have < sizeof source; count++) {
         uint64_t length = 1 + random_next(&seed) % 20000;
         int result;
@@ -263,7 +263,7 @@ START_TEST(drain_may_fill_the_queue_again)
     uint64_t count;
 
     probe_open_now();
-    kevy_stream_marks(&probe.stream, 10, 500);
+    kevy_stream_set_watermarks(&probe.stream, 10, 500);
     probe.on_drain = refill;
     QUIETLY(refill(&probe));
     TURN_UNTIL(probe.drains == 20);
@@ -278,11 +278,11 @@ END_TEST
 START_TEST(marks_that_are_equal_or_zero_drain_too)
 {
     probe_open_now();
-    kevy_stream_marks(&probe.stream, 100, 100);
+    kevy_stream_set_watermarks(&probe.stream, 100, 100);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 100), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 1), -EAGAIN));
     TURN_UNTIL(probe.drains == 1);
-    kevy_stream_marks(&probe.stream, 0, 1);
+    kevy_stream_set_watermarks(&probe.stream, 0, 1);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 3000), 0));
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, 1), -EAGAIN));
     TURN_UNTIL(probe.drains == 2);
@@ -293,7 +293,7 @@ END_TEST
 START_TEST(writes_report_ecanceled_on_abort_before_close_and_in_order)
 {
     probe_open_now();
-    kevy_stream_marks(&probe.stream, 0, 64 * MEGABYTE);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 * MEGABYTE);
     for (unsigned index = 0; index < 16; index++)
         ck_assert_int_eq(write_part(&reports[index], &probe.stream, big, MEGABYTE), 0);
     turns(3);
@@ -327,7 +327,7 @@ static int again_expected;
 static void write_once_more(struct report *report, struct kevy_stream *stream)
 {
     if (report->again++ < 5)
-        ck_assert_int_eq(kevy_stream_write(stream, &report->write), again_expected);
+        ck_assert_int_eq(kevy_stream_send_pinned(stream, &report->write), again_expected);
 }
 
 START_TEST(a_write_may_be_queued_again_from_its_done)
@@ -375,10 +375,10 @@ END_TEST
 START_TEST(a_write_without_done_is_fine)
 {
     struct iovec part = {.iov_base = "quiet", .iov_len = 5};
-    struct kevy_write write = {.parts = &part, .count = 1};
+    struct kevy_send write = {.parts = &part, .count = 1};
 
     probe_open_now();
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &write), 0));
     peer_expect_text(probe.peer, "quiet");
     probe_abort();
 }
@@ -405,8 +405,9 @@ static void many_vectored_sends(uint32_t sq_entries)
             own[index].parts[part] = (struct iovec){.iov_base = text[index][part], .iov_len = 7};
         }
         own[index].write =
-            (struct kevy_write){.parts = own[index].parts, .count = 3, .done = report_done};
-        QUIETLY(ck_assert_int_eq(kevy_stream_write(&probes[index].stream, &own[index].write), 0));
+            (struct kevy_send){.parts = own[index].parts, .count = 3, .done = report_done};
+        QUIETLY(
+            ck_assert_int_eq(kevy_stream_send_pinned(&probes[index].stream, &own[index].write), 0));
     }
     for (unsigned index = 0; index < STREAMS; index++) {
         char expected[32];
@@ -431,7 +432,7 @@ START_TEST(memory_limit_refuses_a_copy_whole_and_leaves_the_stream_alone)
 
     reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 200000});
     probe_open_now();
-    kevy_stream_marks(&probe.stream, 0, 64 * MEGABYTE);
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 * MEGABYTE);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, big, MEGABYTE), -ENOBUFS));
     ck_assert_uint_eq(kevy_stream_queued(&probe.stream), 0);
     QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "small", 5), 0));
@@ -483,7 +484,7 @@ START_TEST(the_longest_queue_does_not_wrap)
 
     ck_assert_ptr_ne(zeros, MAP_FAILED);
     probe_open_now();
-    kevy_stream_marks(&probe.stream, 0, 1U << 30);
+    kevy_stream_set_watermarks(&probe.stream, 0, 1U << 30);
     ck_assert_int_eq(write_part(&reports[0], &probe.stream, zeros, length - 1), 0);
     for (unsigned index = 1; index < 6; index++)
         accepted += write_part(&reports[index], &probe.stream, zeros, length) == 0;

@@ -19,7 +19,7 @@ enum {
 };
 
 struct report {
-    struct kevy_write write;
+    struct kevy_send write;
     struct iovec parts[3];
     unsigned done, released;
     int result;
@@ -30,7 +30,7 @@ static struct probe probe;
 static struct report reports[8];
 static uint8_t big[MEGABYTE];
 
-static void report_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void report_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     struct report *report = KEVY_CONTAINER_OF(write, struct report, write);
 
@@ -41,7 +41,7 @@ static void report_done(struct kevy_write *write, struct kevy_stream *stream, in
     report->result = result;
 }
 
-static void report_released(struct kevy_write *write, struct kevy_stream *stream)
+static void report_released(struct kevy_send *write, struct kevy_stream *stream)
 {
     struct report *report = KEVY_CONTAINER_OF(write, struct report, write);
 
@@ -54,23 +54,23 @@ static void report_released(struct kevy_write *write, struct kevy_stream *stream
 static void report_begin(struct report *report, uint32_t flags)
 {
     memset(report, 0, sizeof *report);
-    report->write = (struct kevy_write){.parts = report->parts,
-                                        .count = 1,
-                                        .flags = flags,
-                                        .done = report_done,
-                                        .released = report_released};
+    report->write = (struct kevy_send){.parts = report->parts,
+                                       .count = 1,
+                                       .flags = flags,
+                                       .done = report_done,
+                                       .released = report_released};
 }
 
 static void write_flagged(struct report *report, uint32_t flags, const uint8_t *data, size_t length)
 {
     report_begin(report, flags);
     report->parts[0] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = length};
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &report->write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &report->write), 0));
 }
 
 static void write_zero_copy(struct report *report, const uint8_t *data, size_t length)
 {
-    write_flagged(report, KEVY_WRITE_ZERO_COPY, data, length);
+    write_flagged(report, KEVY_SEND_ZERO_COPY, data, length);
 }
 
 static void setup(void)
@@ -85,7 +85,7 @@ static void open_tcp(void)
 
     probe_tcp(&probe, &probe_events);
     (void)setsockopt(kevy_stream_fd(&probe.stream), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    kevy_stream_marks(&probe.stream, 1 << 20, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 64 << 20);
     turn_now();
 }
 
@@ -184,12 +184,12 @@ START_TEST(several_parts_leave_in_one_zero_copy_send)
     struct report *report = &reports[0];
 
     open_tcp();
-    report_begin(report, KEVY_WRITE_ZERO_COPY);
+    report_begin(report, KEVY_SEND_ZERO_COPY);
     report->parts[0] = (struct iovec){.iov_base = big, .iov_len = 100};
     report->parts[1] = (struct iovec){.iov_base = NULL, .iov_len = 0};
     report->parts[2] = (struct iovec){.iov_base = big + 100, .iov_len = 40000};
     report->write.count = 3;
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &report->write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &report->write), 0));
     peer_expect_pattern(40100);
     TURN_UNTIL(report->released == 1);
     ck_assert_uint_eq(stats_now().zero_copy_sends, 1);
@@ -204,12 +204,12 @@ START_TEST(short_sends_are_resumed)
 
     open_tcp();
     (void)setsockopt(kevy_stream_fd(&probe.stream), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    report_begin(report, KEVY_WRITE_ZERO_COPY);
+    report_begin(report, KEVY_SEND_ZERO_COPY);
     report->parts[0] = (struct iovec){.iov_base = big, .iov_len = 70001};
     report->parts[1] = (struct iovec){.iov_base = big + 70001, .iov_len = 299999};
     report->parts[2] = (struct iovec){.iov_base = big + 370000, .iov_len = MEGABYTE - 370000};
     report->write.count = 3;
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &report->write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &report->write), 0));
     turns(20);
     ck_assert_uint_eq(report->done, 0);
     peer_expect_pattern(MEGABYTE);
@@ -263,7 +263,7 @@ START_TEST(footgun_23_a_report_that_the_kernel_copied_ends_zero_copy)
         TURN_UNTIL(reports[index].released == 1);
     }
     ck_assert_uint_eq(stats_now().zero_copy_sends, 1);
-    ck_assert_uint_eq(stats_now().zero_copy_ends, 1);
+    ck_assert_uint_eq(stats_now().zero_copy_fallbacks, 1);
     abort_and_finish();
 }
 END_TEST
@@ -271,7 +271,7 @@ END_TEST
 START_TEST(footgun_23_a_unix_stream_falls_back_to_copying)
 {
     probe_unix(&probe, &probe_events);
-    kevy_stream_marks(&probe.stream, 1 << 20, 64 << 20);
+    kevy_stream_set_watermarks(&probe.stream, 1 << 20, 64 << 20);
     turn_now();
     write_zero_copy(&reports[0], big, 100000);
     write_zero_copy(&reports[1], big + 100000, 50000);
@@ -280,7 +280,7 @@ START_TEST(footgun_23_a_unix_stream_falls_back_to_copying)
         ck_assert_int_eq(reports[index].result, 0);
     TURN_UNTIL(reports[0].released == 1 && reports[1].released == 1);
     ck_assert_uint_eq(stats_now().zero_copy_sends, 1);
-    ck_assert_uint_eq(stats_now().zero_copy_ends, 1);
+    ck_assert_uint_eq(stats_now().zero_copy_fallbacks, 1);
     abort_and_finish();
 }
 END_TEST
@@ -310,7 +310,7 @@ START_TEST(footgun_24_too_little_locked_memory_falls_back_to_copying)
     TURN_UNTIL(reports[0].done == 1);
     ck_assert_int_eq(reports[0].result, 0);
     ck_assert_uint_eq(reports[0].released, 1); /* nobody has read it: it was a copy */
-    ck_assert_uint_eq(stats_now().zero_copy_ends, 1);
+    ck_assert_uint_eq(stats_now().zero_copy_fallbacks, 1);
     abort_and_finish();
     /* A leak checker traces this process at its end, which changed users may not. */
     ck_assert_int_eq(seteuid(getuid()), 0);
@@ -321,12 +321,12 @@ END_TEST
 START_TEST(writes_that_cannot_report_a_release_are_refused)
 {
     open_tcp();
-    report_begin(&reports[0], KEVY_WRITE_ZERO_COPY);
+    report_begin(&reports[0], KEVY_SEND_ZERO_COPY);
     reports[0].parts[0] = (struct iovec){.iov_base = big, .iov_len = 1};
     reports[0].write.released = NULL;
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &reports[0].write), -EINVAL);
-    report_begin(&reports[0], KEVY_WRITE_ZERO_COPY << 1);
-    ck_assert_int_eq(kevy_stream_write(&probe.stream, &reports[0].write), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &reports[0].write), -EINVAL);
+    report_begin(&reports[0], KEVY_SEND_ZERO_COPY << 1);
+    ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &reports[0].write), -EINVAL);
     abort_and_finish();
 }
 END_TEST
@@ -350,7 +350,7 @@ END_TEST
 START_TEST(a_peer_that_never_acknowledges_is_bounded_by_the_write_deadline)
 {
     open_tcp();
-    kevy_stream_deadline(&probe.stream, KEVY_DEADLINE_WRITE, KEVY_MILLISECONDS(20));
+    kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_SEND, KEVY_MILLISECONDS(20));
     write_unread(&reports[0]);
     QUIETLY(kevy_stream_close(&probe.stream));
     TURN_UNTIL(probe.closed);
@@ -424,7 +424,7 @@ START_TEST(destroy_releases_what_is_unread)
 }
 END_TEST
 
-static void released_writes_again(struct kevy_write *write, struct kevy_stream *stream)
+static void released_writes_again(struct kevy_send *write, struct kevy_stream *stream)
 {
     struct report *report = KEVY_CONTAINER_OF(write, struct report, write);
 
@@ -432,7 +432,7 @@ static void released_writes_again(struct kevy_write *write, struct kevy_stream *
     if (report->probe->tag-- > 0) {
         report->done = 0;
         report->released = 0;
-        QUIETLY(ck_assert_int_eq(kevy_stream_write(stream, write), 0));
+        QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(stream, write), 0));
     }
 }
 
@@ -440,11 +440,11 @@ START_TEST(a_write_may_be_queued_again_from_its_released)
 {
     open_tcp();
     probe.tag = 20;
-    report_begin(&reports[0], KEVY_WRITE_ZERO_COPY);
+    report_begin(&reports[0], KEVY_SEND_ZERO_COPY);
     reports[0].probe = &probe;
     reports[0].parts[0] = (struct iovec){.iov_base = big, .iov_len = 40000};
     reports[0].write.released = released_writes_again;
-    QUIETLY(ck_assert_int_eq(kevy_stream_write(&probe.stream, &reports[0].write), 0));
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &reports[0].write), 0));
     for (unsigned round = 0; round <= 20; round++)
         peer_expect_pattern(40000);
     TURN_UNTIL(reports[0].released == 1);

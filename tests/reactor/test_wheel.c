@@ -17,7 +17,7 @@ enum {
 };
 
 static struct wheel wheel;
-static struct kevy_wheel_node nodes[NODES];
+static struct kevy_x_wheel_node nodes[NODES];
 
 /* The first instant at which the wheel may hand out a deadline: its tick, rounded up. */
 static uint64_t due_from(uint64_t deadline_ns)
@@ -29,16 +29,16 @@ static uint64_t due_from(uint64_t deadline_ns)
     return deadline_ns > UINT64_MAX - TICK_NS ? deadline_ns - part : deadline_ns - part + TICK_NS;
 }
 
-static void file(struct kevy_wheel_node *node, uint64_t deadline_ns)
+static void file(struct kevy_x_wheel_node *node, uint64_t deadline_ns)
 {
     node->deadline_ns = deadline_ns;
     wheel_file(&wheel, node);
     ck_assert(wheel_filed(node));
 }
 
-static struct kevy_wheel_node *only_due(void)
+static struct kevy_x_wheel_node *only_due(void)
 {
-    struct kevy_wheel_node *node = wheel_due(&wheel);
+    struct kevy_x_wheel_node *node = wheel_due(&wheel);
 
     ck_assert_ptr_nonnull(node);
     ck_assert(!wheel_filed(node));
@@ -59,7 +59,7 @@ static uint64_t model_next(void)
 /* Moves the clock, takes out all that is due, and asks the model whether it was right. */
 static unsigned advance_checked(uint64_t now_ns)
 {
-    struct kevy_wheel_node *node;
+    struct kevy_x_wheel_node *node;
     unsigned fired = 0;
 
     if (wheel_advance(&wheel, now_ns)) {
@@ -81,7 +81,7 @@ static uint64_t random_span(uint64_t *seed)
 
 static void random_step(uint64_t *seed, uint64_t *now_ns, unsigned span_bits)
 {
-    struct kevy_wheel_node *node = &nodes[random_next(seed) % NODES];
+    struct kevy_x_wheel_node *node = &nodes[random_next(seed) % NODES];
     uint64_t span = random_next(seed) >> (64 - span_bits) >> random_next(seed) % span_bits;
 
     switch (random_next(seed) % 8) {
@@ -213,7 +213,7 @@ START_TEST(every_boundary_between_levels_is_crossed_in_order)
             file(&nodes[5 - index], boundary + index * TICK_NS / 2);
         for (uint64_t now_ns = boundary - TICK_NS; now_ns <= boundary + 4 * TICK_NS;
              now_ns += TICK_NS / 4) {
-            struct kevy_wheel_node *node;
+            struct kevy_x_wheel_node *node;
 
             (void)wheel_advance(&wheel, now_ns);
             while ((node = wheel_due(&wheel)) != NULL) {
@@ -291,7 +291,7 @@ END_TEST
 /* A clock that runs on by itself: a thousand nodes, each filed anew as soon as it was due. */
 START_TEST(ten_million_expiries_none_early_and_none_later_than_a_tick_and_a_step)
 {
-    static struct kevy_wheel_node crowd[1000];
+    static struct kevy_x_wheel_node crowd[1000];
     static struct wheel crowded;
     const uint64_t tick_ns = 1ULL << WHEEL_TICK_SHIFT;
     uint64_t now_ns = 12345678901234567ULL, step_ns = 0, state = 42;
@@ -304,7 +304,7 @@ START_TEST(ten_million_expiries_none_early_and_none_later_than_a_tick_and_a_step
         wheel_file(&crowded, &crowd[i]);
     }
     while (expiries < 10000000) {
-        struct kevy_wheel_node *node;
+        struct kevy_x_wheel_node *node;
 
         step_ns = random_next(&state) % (8 * tick_ns);
         now_ns += step_ns;
@@ -327,7 +327,7 @@ END_TEST
 START_TEST(a_slot_with_a_hundred_thousand_nodes_moves_down_a_bounded_number_a_step)
 {
     enum { CROWD = 100000 };
-    static struct kevy_wheel_node crowd[CROWD];
+    static struct kevy_x_wheel_node crowd[CROWD];
     const uint64_t block_ns = TICK_NS << (2 * WHEEL_SLOT_BITS);
     uint64_t now_ns = block_ns;
     unsigned due = 0, steps = 0;
@@ -353,7 +353,7 @@ END_TEST
 
 START_TEST(a_node_that_waits_to_move_can_be_taken_out_and_new_ones_come_first)
 {
-    static struct kevy_wheel_node crowd[2 * WHEEL_MOVES];
+    static struct kevy_x_wheel_node crowd[2 * WHEEL_MOVES];
     const uint64_t block_ns = TICK_NS << (2 * WHEEL_SLOT_BITS);
 
     memset(nodes, 0, sizeof nodes);

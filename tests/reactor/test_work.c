@@ -363,7 +363,7 @@ START_TEST(a_drain_lets_work_come_to_its_end)
 {
     occupy(&pieces[0]);
     submit(&pieces[1], run_plain);
-    QUIETLY(kevy_reactor_drain(reactor, KEVY_FOREVER));
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
     sem_post(&gate);
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     check(&pieces[0], 1, 0);
@@ -375,7 +375,7 @@ START_TEST(the_end_of_a_drain_cancels_what_has_not_begun)
 {
     occupy(&pieces[0]);
     submit(&pieces[1], run_plain);
-    QUIETLY(kevy_reactor_drain(reactor, 1));
+    QUIETLY(kevy_reactor_finish(reactor, 1));
     TURN_UNTIL(reports == 1);
     check(&pieces[1], 0, -ECANCELED);
     sem_post(&gate);
@@ -396,7 +396,7 @@ START_TEST(a_walk_finds_work_by_its_name)
     unsigned visits = 0;
 
     occupy(&pieces[0]);
-    kevy_reactor_each(reactor, visit, &visits);
+    kevy_reactor_for_each_object(reactor, visit, &visits);
     ck_assert_uint_eq(visits, 1);
     sem_post(&gate);
     TURN_UNTIL(reports);

@@ -91,7 +91,7 @@ static inline struct kevy_ring_probe kernel_probe(void)
     struct kevy_ring_probe probe;
 
     memset(&probe, 0, sizeof probe);
-    (void)kevy_ring_probe_get(NULL, &probe);
+    (void)kevy_ring_probe(NULL, &probe);
     return probe;
 }
 

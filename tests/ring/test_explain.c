@@ -33,7 +33,7 @@ static void facts_reset(void)
 /* The sentence for `error` holds `part`, whole. */
 static void sentence_has(int error, const char *part)
 {
-    int length = kevy_explain_text(error, &facts, text, sizeof text);
+    int length = kevy_x_explain_text(error, &facts, text, sizeof text);
 
     ck_assert_int_gt(length, 0);
     ck_assert_uint_lt((size_t)length, sizeof text);
@@ -175,7 +175,7 @@ static void facts_from(const char *disabled, const char *status)
 
     file_make(disabled_path, disabled);
     file_make(status_path, status);
-    kevy_explain_facts_read(&facts, disabled_path, status_path);
+    kevy_x_explain_facts_read(&facts, disabled_path, status_path);
     unlink(disabled_path);
     unlink(status_path);
 }
@@ -194,7 +194,7 @@ START_TEST(facts_come_from_the_files)
     facts_from("-1", "\nSeccomp: 99999999999999999999\n");
     ck_assert_int_eq(facts.io_uring_disabled, EXPLAIN_UNKNOWN);
     ck_assert_int_eq(facts.seccomp, EXPLAIN_UNKNOWN);
-    kevy_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
+    kevy_x_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
     ck_assert_int_eq(facts.io_uring_disabled, EXPLAIN_UNKNOWN);
     ck_assert_int_eq(facts.seccomp, EXPLAIN_UNKNOWN);
     ck_assert_uint_ne(facts.release[0], '\0');
@@ -218,12 +218,12 @@ START_TEST(limits_are_those_in_force)
     struct rlimit limit = {1000, 1000};
 
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    kevy_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
+    kevy_x_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
     ck_assert_uint_eq(facts.open_files, 1000);
     limit.rlim_cur = 4096;
     limit.rlim_max = 4096;
     ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
-    kevy_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
+    kevy_x_explain_facts_read(&facts, "/nonexistent/a", "/nonexistent/b");
     ck_assert_uint_eq(facts.memlock_bytes, 4096);
 }
 END_TEST

@@ -178,7 +178,7 @@ static int probe_attempt(void)
     struct kevy_ring_probe probe;
 
     memset(&probe, 0xa5, sizeof probe);
-    return kevy_ring_probe_get(NULL, &probe);
+    return kevy_ring_probe(NULL, &probe);
 }
 
 START_TEST(the_probe_fails_cleanly_at_every_call)
@@ -248,7 +248,7 @@ END_TEST
 START_TEST(completions_at_hand_outweigh_a_refused_wait)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = KEVY_FOREVER};
 
     ring_open(&ring, 4, NULL);
     nop_queue(&ring, 1, 0);
@@ -262,7 +262,7 @@ END_TEST
 START_TEST(a_batch_cut_short_is_not_mistaken_for_a_signal)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     uint64_t values[3];
 

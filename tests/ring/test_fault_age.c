@@ -192,13 +192,13 @@ START_TEST(older_kernels_cannot_be_asked_everything)
     struct kevy_ring_probe probe;
 
     fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_probe_get(NULL, &probe), 0);
+    ck_assert_int_eq(kevy_ring_probe(NULL, &probe), 0);
     ck_assert(!probe.queried);
     ck_assert_uint_eq(probe.setup_flags, 0);
     ck_assert(kevy_ring_probe_opcode(&probe, KEVY_OP_NOP));
     kernel.register_ops = KEVY_REGISTER_PROBE;
     fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_probe_get(NULL, &probe), -EOPNOTSUPP);
+    ck_assert_int_eq(kevy_ring_probe(NULL, &probe), -EOPNOTSUPP);
     leak_check();
 }
 END_TEST

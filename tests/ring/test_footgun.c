@@ -270,7 +270,7 @@ static void *message_send(void *target)
 /* 30: another thread can wake a wait without a descriptor in between. */
 START_TEST(footgun_30_a_message_wakes_a_waiting_ring)
 {
-    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     pthread_t thread;
 
     ck_assert_int_eq(pthread_create(&thread, NULL, message_send, &ring), 0);
@@ -299,7 +299,7 @@ static int listener_open(in_port_t *port)
 START_TEST(footgun_36_what_was_cancelled_and_reaped_is_free_at_once)
 {
     struct kevy_ring_cancel everything = {.flags = KEVY_ASYNC_CANCEL_ANY | KEVY_ASYNC_CANCEL_ALL,
-                                          .timeout_ns = KEVY_RING_FOREVER};
+                                          .timeout_ns = KEVY_FOREVER};
     in_port_t port = 0;
 
     for (int i = 0; i < 20; i++) {

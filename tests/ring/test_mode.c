@@ -194,12 +194,11 @@ START_TEST(a_registered_wait_takes_every_argument)
 {
     struct kevy_ring_options options = {.required_flags = DEFER, .registered_wait = true};
     struct kevy_ring_wait timed = {.minimum = 1, .timeout_ns = MILLISECOND_NS};
-    struct kevy_ring_wait batched = {
-        .minimum = 4, .timeout_ns = KEVY_RING_FOREVER, .min_wait_us = 1000};
+    struct kevy_ring_wait batched = {.minimum = 4, .timeout_ns = KEVY_FOREVER, .min_wait_us = 1000};
     struct sigaction action = {.sa_handler = signal_note};
     sigset_t none, blocked;
     struct kevy_ring_wait masked = {
-        .minimum = 1, .timeout_ns = KEVY_RING_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
+        .minimum = 1, .timeout_ns = KEVY_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
     struct timespec now;
     struct kevy_ring ring;
 

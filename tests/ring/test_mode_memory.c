@@ -107,7 +107,7 @@ START_TEST(a_ring_may_be_an_index_and_no_descriptor)
         ring_open(&ring, 8, &options);
         ck_assert_int_eq(ring.fd, -1);
         ck_assert_int_eq(support_fd_count(), descriptors);
-        ck_assert_int_eq(kevy_ring_probe_get(&ring, &probe), 0);
+        ck_assert_int_eq(kevy_ring_probe(&ring, &probe), 0);
         nops_run(&ring, 20);
         kevy_ring_deinit(&ring);
     }

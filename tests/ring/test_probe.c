@@ -14,10 +14,10 @@ START_TEST(with_a_ring_or_without_the_answer_is_the_same)
 
     memset(&alone, 0xa5, sizeof alone);
     memset(&through, 0x5a, sizeof through);
-    ck_assert_int_eq(kevy_ring_probe_get(NULL, &alone), 0);
+    ck_assert_int_eq(kevy_ring_probe(NULL, &alone), 0);
     ck_assert_int_eq(support_fd_count(), descriptors);
     ring_open(&ring, 4, NULL);
-    ck_assert_int_eq(kevy_ring_probe_get(&ring, &through), 0);
+    ck_assert_int_eq(kevy_ring_probe(&ring, &through), 0);
     ck_assert_mem_eq(alone.opcodes, through.opcodes, sizeof alone.opcodes);
     ck_assert_uint_eq(alone.opcode_count, through.opcode_count);
     ck_assert_uint_eq(alone.features, through.features);
@@ -82,10 +82,10 @@ START_TEST(a_restricted_ring_must_be_probed_before)
     struct kevy_ring ring;
 
     ring_open(&ring, 4, &options);
-    ck_assert_int_eq(kevy_ring_probe_get(&ring, &probe), 0);
+    ck_assert_int_eq(kevy_ring_probe(&ring, &probe), 0);
     ck_assert_int_eq(kevy_ring_restrict(&ring, &restrictions), 0);
     ck_assert_int_eq(kevy_ring_enable(&ring), 0);
-    ck_assert_int_eq(kevy_ring_probe_get(&ring, &probe), -EACCES);
+    ck_assert_int_eq(kevy_ring_probe(&ring, &probe), -EACCES);
     kevy_ring_deinit(&ring);
 }
 END_TEST

@@ -227,7 +227,7 @@ static int endless_queue(uint64_t user_data, uint64_t *value)
 
 START_TEST(cancelling_waits_until_it_is_done)
 {
-    struct kevy_ring_cancel cancel = {.user_data = 9, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_cancel cancel = {.user_data = 9, .timeout_ns = KEVY_FOREVER};
     uint64_t value;
     int fd = endless_queue(9, &value);
 
@@ -246,7 +246,7 @@ START_TEST(cancelling_goes_by_descriptor_and_by_opcode)
     uint64_t values[4];
     int first = endless_queue(1, &values[0]), second = endless_queue(2, &values[1]);
     struct kevy_ring_cancel cancel = {.flags = KEVY_ASYNC_CANCEL_FD | KEVY_ASYNC_CANCEL_ALL,
-                                      .timeout_ns = KEVY_RING_FOREVER};
+                                      .timeout_ns = KEVY_FOREVER};
 
     cancel.fd = first;
     ck_assert_int_ge(kevy_ring_cancel_sync(&ring, &cancel), 0);

@@ -235,7 +235,7 @@ START_TEST(bundles_over_incremental_buffers_keep_their_offsets)
         }
         ck_assert_mem_eq(received, sent, length);
         for (uint16_t id = 0; id < 8; id++)
-            if (pool.hands[id] & KEVY_BUFFER_LENT)
+            if (pool.hands[id] & KEVY_X_BUFFER_LENT)
                 kevy_buffer_ring_give(&pool, id);
         kevy_buffer_ring_publish(&pool);
     }

@@ -66,7 +66,7 @@ END_TEST
 START_TEST(a_wait_goes_on_after_a_batch_cut_short)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {.timeout_ns = KEVY_RING_FOREVER, .minimum = 1};
+    struct kevy_ring_wait wait = {.timeout_ns = KEVY_FOREVER, .minimum = 1};
 
     plain_open(&ring, 8, 0);
     refused_queue(&ring, 1);
@@ -125,7 +125,7 @@ END_TEST
 START_TEST(h5_wait_hands_out_what_overflowed)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {.timeout_ns = KEVY_RING_FOREVER, .minimum = 1};
+    struct kevy_ring_wait wait = {.timeout_ns = KEVY_FOREVER, .minimum = 1};
     uint64_t next = 0;
 
     plain_open(&ring, 4, 4);
@@ -248,7 +248,7 @@ END_TEST
 START_TEST(a_very_long_time_is_not_over_at_once)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_RING_FOREVER - 1};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER - 1};
     struct itimerspec soon = {.it_value.tv_nsec = MILLISECOND_NS};
     uint64_t value;
     int fd;
@@ -266,8 +266,7 @@ END_TEST
 START_TEST(min_wait_collects_and_then_settles_for_one)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {
-        .minimum = 4, .min_wait_us = 1000, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait wait = {.minimum = 4, .min_wait_us = 1000, .timeout_ns = KEVY_FOREVER};
 
     ring_open(&ring, 4, NULL);
     nop_queue(&ring, 1, 0);
@@ -321,7 +320,7 @@ static timer_t alarm_start(void)
 START_TEST(h4_a_signal_is_told_apart_from_a_count)
 {
     struct kevy_ring ring;
-    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     timer_t timer = alarm_start();
     uint64_t value;
     int fd;
@@ -346,7 +345,7 @@ START_TEST(a_signal_mask_is_in_force_while_waiting)
     struct kevy_ring ring;
     sigset_t blocked, none;
     struct kevy_ring_wait wait = {
-        .minimum = 1, .timeout_ns = KEVY_RING_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
+        .minimum = 1, .timeout_ns = KEVY_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
     struct sigaction action = {.sa_handler = signal_note};
 
     ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
@@ -379,7 +378,7 @@ START_TEST(a_deferring_ring_can_be_drained_beyond_twenty)
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SINGLE_ISSUER |
                                                           KEVY_SETUP_DEFER_TASKRUN |
                                                           KEVY_SETUP_TASKRUN_FLAG};
-    struct kevy_ring_wait one = {.minimum = 1, .timeout_ns = KEVY_RING_FOREVER};
+    struct kevy_ring_wait one = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     struct kevy_ring_wait all = {.minimum = 256, .timeout_ns = 0};
 
     ring_open(&ring, 256, &options);
@@ -433,7 +432,7 @@ static void reserved_check(const struct kevy_ring *ring, uint32_t head)
         for (uint32_t step = 0; step < 100; step++) {
             uint32_t number = head + far[part] + step;
             bool waiting = far[part] + step < ring->sqe_tail - head;
-            const struct kevy_sqe *sqe = kevy_ring_reserved(ring, number);
+            const struct kevy_sqe *sqe = kevy_ring_sqe_at(ring, number);
 
             ck_assert_msg((sqe != NULL) == waiting, "%u with head %u", number, head);
             if (waiting)

@@ -324,8 +324,8 @@ static void idle_check(uint64_t posted, uint64_t since_ns, uint32_t submitted)
     }
 }
 
-int kevy_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
-                       const void *argument, size_t argument_size)
+int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                         const void *argument, size_t argument_size)
 {
     uint64_t posted = kernel.posted, since_ns;
     uint32_t submitted;
@@ -395,7 +395,7 @@ static uint32_t rounded(uint32_t entries)
     return power;
 }
 
-int kevy_syscall_setup(uint32_t entries, struct kevy_params *params)
+int kevy_x_syscall_setup(uint32_t entries, struct kevy_params *params)
 {
     static const uint32_t needed = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN;
     int fd;
@@ -443,7 +443,7 @@ static void ring_release(struct file *file)
 }
 
 /* Memory of the ring goes with the ring, which is closed after it was unmapped. */
-int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
+int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
 {
     if (chance(CHANCE_ALLOCATION))
         return -ENOMEM;
@@ -459,7 +459,7 @@ int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
     return 0;
 }
 
-int kevy_syscall_munmap(void *memory, size_t size)
+int kevy_x_syscall_munmap(void *memory, size_t size)
 {
     (void)size;
     EXPECT(kernel.mappings > 0, "a mapping is given back twice");
@@ -471,31 +471,31 @@ int kevy_syscall_munmap(void *memory, size_t size)
     return 0;
 }
 
-int kevy_syscall_dontfork(void *memory, size_t size)
+int kevy_x_syscall_dontfork(void *memory, size_t size)
 {
     (void)memory;
     (void)size;
     return 0;
 }
 
-int kevy_syscall_discard(void *memory, size_t size)
+int kevy_x_syscall_discard(void *memory, size_t size)
 {
     memset(memory, 0, size);
     return 0;
 }
 
-int kevy_syscall_close(int fd)
+int kevy_x_syscall_close(int fd)
 {
     file_close(fd);
     return 0;
 }
 
-int32_t kevy_syscall_thread(void)
+int32_t kevy_x_syscall_thread(void)
 {
     return 1;
 }
 
-uint64_t kevy_syscall_now_ns(int32_t clock)
+uint64_t kevy_x_syscall_now_ns(int32_t clock)
 {
     (void)clock;
     return clock_now();

@@ -116,9 +116,9 @@ static int turn(struct kevy_reactor *reactor, uint64_t timeout_ns)
     int result;
 
     turns++;
-    kevy_reactor_stats_get(reactor, &before);
+    kevy_reactor_stats(reactor, &before);
     result = kevy_reactor_run_once(reactor, timeout_ns);
-    kevy_reactor_stats_get(reactor, &after);
+    kevy_reactor_stats(reactor, &after);
     EXPECT(result >= 0, "a turn answers %d", result);
     EXPECT(after.completions - before.completions <= options.turn_completions,
            "a turn handles %" PRIu64 " completions", after.completions - before.completions);
@@ -173,7 +173,7 @@ static void drain_phase(struct kevy_reactor *reactor, const struct scenario *sce
         scenario->abandon();
     links_limit();
     clients_warn();
-    QUIETLY(kevy_reactor_drain(reactor, timeout_ns));
+    QUIETLY(kevy_reactor_finish(reactor, timeout_ns));
     while (turn(reactor, KEVY_FOREVER) != 0) {
         if (clock_now() < limit_ns)
             continue;
@@ -191,7 +191,7 @@ static void end_check(struct kevy_reactor *reactor)
     /* A cancel is nothing to wait for, and may still be out. */
     for (int count = 0; count < LATE_TURNS; count++) {
         (void)turn(reactor, KEVY_MILLISECONDS(1));
-        kevy_reactor_stats_get(reactor, &stats);
+        kevy_reactor_stats(reactor, &stats);
         if (stats.operations == 0)
             break;
     }

@@ -110,7 +110,7 @@ static const struct {
     [KEVY_REGISTER_MEM_REGION] = {13, region_add},
 };
 
-int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
+int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     if (fd >= 0)
         (void)file_at(fd, "register");

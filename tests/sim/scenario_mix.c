@@ -53,7 +53,7 @@ struct mix_link {
 };
 
 struct piece {
-    struct kevy_write write;
+    struct kevy_send write;
     struct iovec parts[PARTS_MAX];
     struct mix_link *owner;
     size_t length;
@@ -71,7 +71,7 @@ struct kept {
 static struct {
     struct kevy_listener listener;
     struct kept kept[KEPT_MAX];
-    uint32_t mark_high;
+    uint32_t high_watermark;
     bool quiet;
 } mix;
 
@@ -101,7 +101,7 @@ static void refusal_check(struct mix_link *mine, int error)
 {
     EXPECT(error == -EAGAIN || error == -EPIPE || error == -ENOBUFS, "a write answers %d", error);
     if (error == -EAGAIN) {
-        EXPECT(kevy_stream_queued(&mine->link.stream) >= mine->link.stream.mark_high,
+        EXPECT(kevy_stream_queued(&mine->link.stream) >= mine->link.stream.high_watermark,
                "-EAGAIN below the high mark");
         mine->drains = true;
     }
@@ -128,7 +128,7 @@ static void piece_free(struct piece *piece)
     free(piece);
 }
 
-static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int result)
+static void piece_done(struct kevy_send *write, struct kevy_stream *stream, int result)
 {
     struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
     struct mix_link *mine = piece->owner;
@@ -144,7 +144,7 @@ static void piece_done(struct kevy_write *write, struct kevy_stream *stream, int
         piece_free(piece);
 }
 
-static void piece_released(struct kevy_write *write, struct kevy_stream *stream)
+static void piece_released(struct kevy_send *write, struct kevy_stream *stream)
 {
     struct piece *piece = KEVY_CONTAINER_OF(write, struct piece, write);
     struct mix_link *mine = piece->owner;
@@ -186,10 +186,10 @@ static void do_write(struct mix_link *mine)
     piece->length = length;
     piece->write.done = piece_done;
     if (chance_one_in(2)) {
-        piece->write.flags = chance_one_in(4) ? 0 : KEVY_WRITE_ZERO_COPY;
+        piece->write.flags = chance_one_in(4) ? 0 : KEVY_SEND_ZERO_COPY;
         piece->write.released = piece_released;
     }
-    QUIETLY(error = kevy_stream_write(&mine->link.stream, &piece->write));
+    QUIETLY(error = kevy_stream_send_pinned(&mine->link.stream, &piece->write));
     if (error == 0) {
         promise(mine, length);
         mine->writes++;
@@ -268,10 +268,10 @@ static void do_deadline(struct mix_link *mine)
     enum kevy_deadline which = (enum kevy_deadline)chance_below(3);
     uint64_t limit_ns = chance_one_in(3) ? 0 : chance_magnitude(1, KEVY_SECONDS(20));
 
-    QUIETLY(kevy_stream_deadline(&mine->link.stream, which, limit_ns));
+    QUIETLY(kevy_stream_set_deadline(&mine->link.stream, which, limit_ns));
     mine->set_ns[which] = clock_now();
     mine->limit_ns[which] = limit_ns;
-    if (which == KEVY_DEADLINE_PHASE)
+    if (which == KEVY_DEADLINE_TOTAL)
         mine->phase_busy_ns = kernel_busy_ns();
 }
 
@@ -279,7 +279,7 @@ static void do_marks(struct mix_link *mine)
 {
     uint32_t high = (uint32_t)chance_magnitude(1, 100000);
 
-    QUIETLY(kevy_stream_marks(&mine->link.stream, (uint32_t)chance_below(high + 1), high));
+    QUIETLY(kevy_stream_set_watermarks(&mine->link.stream, (uint32_t)chance_below(high + 1), high));
 }
 
 static void action(struct mix_link *mine)
@@ -357,7 +357,7 @@ static void deadline_check(const struct mix_link *mine, enum kevy_deadline which
     EXPECT(clock_now() >= since_ns + limit_ns, "a deadline is early by %llu ns",
            (unsigned long long)(since_ns + limit_ns - clock_now()));
     /* Of the others the last activity is the library's to know. */
-    if (which == KEVY_DEADLINE_PHASE)
+    if (which == KEVY_DEADLINE_TOTAL)
         EXPECT(clock_now() - since_ns - limit_ns <=
                    2 * TICK_NS + kernel_busy_ns() - mine->phase_busy_ns,
                "a deadline is late by %llu ns",
@@ -370,7 +370,7 @@ static void timed_out(struct link *link, enum kevy_deadline which)
 
     deadline_check(mine, which);
     mine->limit_ns[which] = 0;
-    if (which == KEVY_DEADLINE_WRITE || chance_one_in(3))
+    if (which == KEVY_DEADLINE_SEND || chance_one_in(3))
         do_abort(mine);
     else if (chance_one_in(2))
         do_close(mine);
@@ -396,7 +396,7 @@ static struct kevy_stream *accepted(struct kevy_listener *listener)
     (void)listener;
     mix_of(link_of(stream))->moved_ns = clock_now();
     if (chance_one_in(4))
-        kevy_stream_marks(stream, mix.mark_high / 2, mix.mark_high);
+        kevy_stream_set_watermarks(stream, mix.high_watermark / 2, mix.high_watermark);
     return stream;
 }
 
@@ -407,7 +407,7 @@ static void start(struct kevy_reactor *reactor)
     uint32_t count;
 
     memset(&mix, 0, sizeof mix);
-    mix.mark_high = (uint32_t)chance_magnitude(1, 100000);
+    mix.high_watermark = (uint32_t)chance_magnitude(1, 100000);
     while (kevy_listener_open(&mix.listener, reactor, &options) < 0)
         continue;
     count = (uint32_t)chance_magnitude(1, 60);

@@ -27,7 +27,7 @@ struct side {
 };
 
 struct pair {
-    struct kevy_connect connect;
+    struct kevy_connector connect;
     struct kevy_address addresses[HOSTS];
     struct sockaddr_in sockets[HOSTS];
     struct side *client;
@@ -114,7 +114,7 @@ static void closed(struct link *link, int reason)
     if (side == pair->client) {
         pair->client = NULL;
         if (pair->connecting)
-            QUIETLY(kevy_connect_cancel(&pair->connect));
+            QUIETLY(kevy_connector_cancel(&pair->connect));
     } else {
         pair->server = NULL;
     }
@@ -123,7 +123,7 @@ static void closed(struct link *link, int reason)
 
 static const struct link_manner server_manner = {.read = forward, .end = ended, .close = closed};
 
-static void attempted(struct kevy_connect *connect, uint32_t index, int error)
+static void attempted(struct kevy_connector *connect, uint32_t index, int error)
 {
     struct pair *pair = KEVY_CONTAINER_OF(connect, struct pair, connect);
 
@@ -132,7 +132,7 @@ static void attempted(struct kevy_connect *connect, uint32_t index, int error)
     pair->failures++;
 }
 
-static void connected(struct kevy_connect *connect, int result)
+static void connected(struct kevy_connector *connect, int result)
 {
     struct pair *pair = KEVY_CONTAINER_OF(connect, struct pair, connect);
 
@@ -169,7 +169,8 @@ static void addresses_write(struct pair *pair)
 static void opened(struct link *link)
 {
     struct pair *pair = calloc(1, sizeof *pair);
-    struct kevy_connect_options options = {.count = HOSTS, .attempt = attempted, .done = connected};
+    struct kevy_connector_options options = {
+        .count = HOSTS, .attempt = attempted, .done = connected};
     int error;
 
     EXPECT(pair != NULL, "no memory");
@@ -189,7 +190,7 @@ static void opened(struct link *link)
     pair->connecting = true;
     QUIETLY(kevy_stream_pause(&link->stream));
     QUIETLY(error =
-                kevy_connect_start(&pair->connect, kevy_stream_reactor(&link->stream), &options));
+                kevy_connector_start(&pair->connect, kevy_stream_reactor(&link->stream), &options));
     EXPECT(error == 0, "connect answers %d", error);
 }
 

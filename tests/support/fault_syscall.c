@@ -4,27 +4,27 @@
 
 /* The real calls come from the product's own header, under other names. */
 #undef KEVY_SYSCALL_HEADER
-#define kevy_syscall_setup    real_setup
-#define kevy_syscall_enter    real_enter
-#define kevy_syscall_register real_register
-#define kevy_syscall_mmap     real_mmap
-#define kevy_syscall_munmap   real_munmap
-#define kevy_syscall_dontfork real_dontfork
-#define kevy_syscall_discard  real_discard
-#define kevy_syscall_close    real_close
-#define kevy_syscall_thread   real_thread
-#define kevy_syscall_now_ns   real_now_ns
+#define kevy_x_syscall_setup    real_setup
+#define kevy_x_syscall_enter    real_enter
+#define kevy_x_syscall_register real_register
+#define kevy_x_syscall_mmap     real_mmap
+#define kevy_x_syscall_munmap   real_munmap
+#define kevy_x_syscall_dontfork real_dontfork
+#define kevy_x_syscall_discard  real_discard
+#define kevy_x_syscall_close    real_close
+#define kevy_x_syscall_thread   real_thread
+#define kevy_x_syscall_now_ns   real_now_ns
 #include "../../ring/src/syscall.h"
-#undef kevy_syscall_setup
-#undef kevy_syscall_enter
-#undef kevy_syscall_register
-#undef kevy_syscall_mmap
-#undef kevy_syscall_munmap
-#undef kevy_syscall_dontfork
-#undef kevy_syscall_discard
-#undef kevy_syscall_close
-#undef kevy_syscall_thread
-#undef kevy_syscall_now_ns
+#undef kevy_x_syscall_setup
+#undef kevy_x_syscall_enter
+#undef kevy_x_syscall_register
+#undef kevy_x_syscall_mmap
+#undef kevy_x_syscall_munmap
+#undef kevy_x_syscall_dontfork
+#undef kevy_x_syscall_discard
+#undef kevy_x_syscall_close
+#undef kevy_x_syscall_thread
+#undef kevy_x_syscall_now_ns
 
 #include "fault_syscall.h"
 
@@ -120,7 +120,7 @@ static int fault_draw(enum fault_call call)
     return 0;
 }
 
-int kevy_syscall_setup(uint32_t entries, struct kevy_params *params)
+int kevy_x_syscall_setup(uint32_t entries, struct kevy_params *params)
 {
     int result = fault_draw(FAULT_SETUP);
 
@@ -133,8 +133,8 @@ int kevy_syscall_setup(uint32_t entries, struct kevy_params *params)
     return result;
 }
 
-int kevy_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
-                       const void *argument, size_t argument_size)
+int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                         const void *argument, size_t argument_size)
 {
     int result = fault_draw(FAULT_ENTER);
 
@@ -179,7 +179,7 @@ static int register_aged(int fd, uint32_t opcode, void *argument, uint32_t count
     return result;
 }
 
-int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
+int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     int result = fault_draw(FAULT_REGISTER);
 
@@ -194,7 +194,7 @@ int kevy_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t coun
     return real_register(fd, opcode, argument, count);
 }
 
-int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
+int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
 {
     int result = fault_draw(FAULT_MMAP);
 
@@ -205,7 +205,7 @@ int kevy_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
     return result;
 }
 
-int kevy_syscall_munmap(void *memory, size_t size)
+int kevy_x_syscall_munmap(void *memory, size_t size)
 {
     int result = real_munmap(memory, size);
 
@@ -213,29 +213,29 @@ int kevy_syscall_munmap(void *memory, size_t size)
     return result;
 }
 
-int kevy_syscall_dontfork(void *memory, size_t size)
+int kevy_x_syscall_dontfork(void *memory, size_t size)
 {
     int result = fault_draw(FAULT_DONTFORK);
 
     return result < 0 ? result : real_dontfork(memory, size);
 }
 
-int kevy_syscall_discard(void *memory, size_t size)
+int kevy_x_syscall_discard(void *memory, size_t size)
 {
     return real_discard(memory, size);
 }
 
-int kevy_syscall_close(int fd)
+int kevy_x_syscall_close(int fd)
 {
     return real_close(fd);
 }
 
-int32_t kevy_syscall_thread(void)
+int32_t kevy_x_syscall_thread(void)
 {
     return real_thread();
 }
 
-uint64_t kevy_syscall_now_ns(int32_t clock)
+uint64_t kevy_x_syscall_now_ns(int32_t clock)
 {
     return real_now_ns(clock);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* kevy/address.h - one socket address of a list, as kevy_lookup finds and kevy_connect tries them.
+/* kevy/address.h - one socket address of a list: kevy_lookup finds them, kevy_connector tries them.
  */
 #ifndef KEVY_ADDRESS_H
 #define KEVY_ADDRESS_H

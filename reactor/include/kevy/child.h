@@ -43,11 +43,11 @@ typedef void (*kevy_child_done)(struct kevy_child *child, int result);
 
 /* A watch. All zero is valid and not started, and has to be there at first. */
 struct kevy_child {
-    struct kevy_object object; /* private */
-    pid_t pid;                 /* readable from start on */
-    int code;                  /* CLD_EXITED, CLD_KILLED or CLD_DUMPED; readable in done(0) */
-    int status;                /* the exit status, or the signal's number */
-    int fd;                    /* private from here on */
+    struct kevy_x_object object; /* private */
+    pid_t pid;                   /* readable from start on */
+    int code;                    /* CLD_EXITED, CLD_KILLED or CLD_DUMPED; readable in done(0) */
+    int status;                  /* the exit status, or the signal's number */
+    int fd;                      /* private from here on */
     kevy_child_done done;
     struct kevy_completion completion;
     uint64_t information[16]; /* a siginfo_t, which strict C does not know */
@@ -58,12 +58,12 @@ struct kevy_child {
  * -EINVAL for a pid below 1 or a watch that is started; or what pidfd_open(2) fails with: -ESRCH
  * when there is no such process, -EMFILE, -ENFILE, -ENOMEM. No callback comes then.
  */
-KEVY_API int kevy_child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
+KEVY_API int kevy_child_watch(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
                               kevy_child_done done);
 
 /* Stops watching: `done` comes with -ECANCELED, or with 0 when the child has just been reaped.
  * Idempotent. */
-KEVY_API void kevy_child_stop(struct kevy_child *child);
+KEVY_API void kevy_child_unwatch(struct kevy_child *child);
 
 KEVY_END_DECLS
 

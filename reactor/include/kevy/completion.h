@@ -49,11 +49,11 @@ struct kevy_completion {
     struct kevy_reactor *reactor;
     uint32_t in_flight; /* requests without their last callback */
     uint32_t cancelled; /* they have been asked to end: ECANCELED or ETIMEDOUT */
-} KEVY_OWNER_ALIGNED;
+} KEVY_X_OWNER_ALIGNED;
 
 /* A time limit for a completion. All zero is valid and off, and has to be there at first. PINNED
  * while it is on, and so is its completion. */
-struct kevy_completion_limit {
+struct kevy_completion_timeout {
     struct kevy_timer timer;
     struct kevy_completion *completion;
 };
@@ -83,13 +83,14 @@ KEVY_API int kevy_completion_cancel(struct kevy_completion *completion);
 /*
  * Cancels whatever is in flight on the completion `timeout_ns` from now (KEVY_FOREVER: never); what
  * that ends reports -ETIMEDOUT instead of -ECANCELED. A limit that is on is set anew. It is off
- * once it passed, or with kevy_completion_limit_stop(): stop it when the callback came in time.
+ * once it passed, or with kevy_completion_timeout_stop(): stop it when the callback came in time.
  */
-KEVY_API void kevy_completion_limit_start(struct kevy_completion_limit *limit,
-                                          struct kevy_completion *completion, uint64_t timeout_ns);
+KEVY_API void kevy_completion_timeout_start(struct kevy_completion_timeout *limit,
+                                            struct kevy_completion *completion,
+                                            uint64_t timeout_ns);
 
 /* Turns the limit off. Idempotent. */
-KEVY_API void kevy_completion_limit_stop(struct kevy_completion_limit *limit);
+KEVY_API void kevy_completion_timeout_stop(struct kevy_completion_timeout *limit);
 
 /* True from the slot on to the last callback of the last request; false within that one. */
 static inline bool kevy_completion_active(const struct kevy_completion *completion)

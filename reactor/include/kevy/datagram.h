@@ -48,7 +48,7 @@
 KEVY_BEGIN_DECLS
 
 struct kevy_datagram;
-struct kevy_datagram_entry;
+struct kevy_x_datagram_entry;
 
 /* A datagram received. All that it points at is BORROWED until the read callback returns. */
 struct kevy_datagram_message {
@@ -63,7 +63,7 @@ struct kevy_datagram_message {
 };
 
 /* Counts since the socket was opened. */
-struct kevy_datagram_counts {
+struct kevy_datagram_stats {
     uint64_t received;  /* handed to `read` */
     uint64_t truncated; /* of these, longer than a receive buffer */
     uint64_t sent;      /* taken by the kernel */
@@ -93,10 +93,10 @@ struct kevy_datagram_options {
     bool ordered;       /* strict order on the way out; see above */
     bool gro; /* UDP: the kernel may merge what one peer sent (5.0), up to 64 KiB; the reactor's
                * buffer_size has to hold that: 65,608 bytes and control_size at least */
-    uint16_t control_size; /* room for control data in each buffer, for CMSG_SPACE() of what was
+    uint16_t control_size;   /* room for control data in each buffer, for CMSG_SPACE() of what was
                             * asked for with setsockopt(2): IP_PKTINFO, IP_RECVTOS... [0] */
-    uint32_t mark_low;     /* of the queue, in bytes [64 KiB] */
-    uint32_t mark_high;    /* ... low <= high <= 1 GiB, asserted [256 KiB] */
+    uint32_t low_watermark;  /* of the queue, in bytes [64 KiB] */
+    uint32_t high_watermark; /* ... low <= high <= 1 GiB, asserted [256 KiB] */
 
     /* A datagram came. NULL: discarded. */
     void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
@@ -105,7 +105,7 @@ struct kevy_datagram_options {
     void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
     /* The queue is down to the low mark, after -EAGAIN. */
     void (*drain)(struct kevy_datagram *datagram);
-    /* kevy_reactor_drain() was called: come to an end. Without this callback the socket is closed.
+    /* kevy_reactor_finish() was called: come to an end. Without this callback the socket is closed.
      */
     void (*finish)(struct kevy_datagram *datagram);
     /* Last callback. */
@@ -114,7 +114,7 @@ struct kevy_datagram_options {
 
 /* A datagram socket. Its fields are private. */
 struct kevy_datagram {
-    struct kevy_object object;
+    struct kevy_x_object object;
     void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
     void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
     void (*drain)(struct kevy_datagram *datagram);
@@ -124,18 +124,18 @@ struct kevy_datagram {
     struct msghdr request;         /* of the recvmsg: how its buffers are divided */
     struct kevy_buffer *held_last; /* received, not yet delivered: circular, first is next */
     struct kevy_datagram *starved_next;
-    struct kevy_datagram_entry *queue_first;
-    struct kevy_datagram_entry *queue_last;
-    struct kevy_block *fill;         /* the block that the next entry goes into, if it fits */
+    struct kevy_x_datagram_entry *queue_first;
+    struct kevy_x_datagram_entry *queue_last;
+    struct kevy_x_block *fill;       /* the block that the next entry goes into, if it fits */
     struct kevy_timer retry;         /* of receiving, after an error that is not the network's */
     struct kevy_completion writable; /* the poll of a socket whose buffer is full */
     struct kevy_timer resend;        /* ... where a poll does not help */
     uint32_t flying;                 /* entries that the kernel has */
     uint32_t queued;                 /* bytes */
-    uint32_t mark_low;
-    uint32_t mark_high;
+    uint32_t low_watermark;
+    uint32_t high_watermark;
     int32_t fd;
-    struct kevy_datagram_counts counts;
+    struct kevy_datagram_stats stats;
 };
 
 /*
@@ -209,11 +209,11 @@ static inline size_t kevy_datagram_queued(const struct kevy_datagram *datagram)
     return datagram->queued;
 }
 
-/* The counts, BORROWED; in `close` they are final. */
-static inline const struct kevy_datagram_counts *kevy_datagram_counted(
-    const struct kevy_datagram *datagram)
+/* Writes the counters into *stats; in `close` they are final. */
+static inline void kevy_datagram_stats(const struct kevy_datagram *datagram,
+                                       struct kevy_datagram_stats *stats)
 {
-    return &datagram->counts;
+    *stats = datagram->stats;
 }
 
 /* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */

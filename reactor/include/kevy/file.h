@@ -56,7 +56,7 @@ struct kevy_file_options {
 
     /* The file is open and takes operations. */
     void (*open)(struct kevy_file *file);
-    /* kevy_reactor_drain() was called: close the file when it is no longer needed. Without this
+    /* kevy_reactor_finish() was called: close the file when it is no longer needed. Without this
      * callback an open file stays open, and keeps the reactor draining up to its deadline. */
     void (*finish)(struct kevy_file *file);
     /* Last callback. `reason`: 0 after kevy_file_close(), else what openat(2) failed with (-ENOENT,
@@ -66,7 +66,7 @@ struct kevy_file_options {
 
 /* A file. Its fields are private. */
 struct kevy_file {
-    struct kevy_object object;
+    struct kevy_x_object object;
     void (*open)(struct kevy_file *file);
     void (*finish)(struct kevy_file *file);
     void (*close)(struct kevy_file *file, int reason);

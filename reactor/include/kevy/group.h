@@ -54,9 +54,9 @@ struct kevy_group_options {
  */
 KEVY_API int kevy_group_start(struct kevy_group **group, const struct kevy_group_options *options);
 
-/* Drains every reactor, as kevy_reactor_drain(), and does not wait for that. A later call may bring
- * the end nearer, never move it off. From any thread, but not from a signal handler. */
-KEVY_API void kevy_group_drain(struct kevy_group *group, uint64_t timeout_ns);
+/* Calls kevy_reactor_finish() for every reactor, and does not wait. A later call may bring the end
+ * nearer, never move it off. From any thread, but not from a signal handler. */
+KEVY_API void kevy_group_finish(struct kevy_group *group, uint64_t timeout_ns);
 
 /*
  * Waits until every loop has ended, destroys the reactors and the group. Returns how many objects

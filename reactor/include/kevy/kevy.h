@@ -23,7 +23,7 @@
 #include <kevy/address.h>
 #include <kevy/child.h>
 #include <kevy/completion.h>
-#include <kevy/connect.h>
+#include <kevy/connector.h>
 #include <kevy/datagram.h>
 #include <kevy/file.h>
 #include <kevy/group.h>

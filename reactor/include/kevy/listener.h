@@ -65,34 +65,34 @@ struct kevy_listener_options {
     /* What accepted sockets inherit, TCP only: tcp(7). Where not said otherwise 0 leaves the
      * system's default. */
 
-    bool delay; /* leaves Nagle's algorithm on [off: a turn sends at once what it has] */
+    bool nagle; /* leaves Nagle's algorithm on [off: a turn sends at once what it has] */
     /* SO_KEEPALIVE [off]: seconds of silence before the first probe, up to 32,767; three go out, a
      * third of that apart. */
-    uint32_t keep_alive_s;
+    uint32_t tcp_keepidle_s;
     /* TCP_USER_TIMEOUT: milliseconds that sent bytes may stay unacknowledged. */
-    uint32_t user_timeout_ms;
+    uint32_t tcp_user_timeout_ms;
     /* TCP_NOTSENT_LOWAT: bytes that the kernel queues beyond what it sends. */
-    uint32_t not_sent_low;
+    uint32_t tcp_notsent_lowat;
     /* TCP_DEFER_ACCEPT: accept once bytes came, or after so many seconds. */
-    uint32_t defer_accept_s;
+    uint32_t tcp_defer_accept_s;
     /* TCP_FASTOPEN: connections at a time whose first bytes came with the SYN. */
-    uint32_t fast_open_backlog;
+    uint32_t tcp_fastopen;
 
     /* Memory for a connection: an initialised stream that is not in use (asserted), or NULL to shed
      * it. Required. */
     struct kevy_stream *(*accept)(struct kevy_listener *listener);
     /* Accepting stopped for `error` (-EMFILE and its like, or another that accept(2) would only
      * repeat), or goes on again (0). */
-    void (*state)(struct kevy_listener *listener, int error);
+    void (*stalled)(struct kevy_listener *listener, int error);
     /* Last callback. */
     void (*close)(struct kevy_listener *listener);
 };
 
 /* A listener. Its fields are private. */
 struct kevy_listener {
-    struct kevy_object object;
+    struct kevy_x_object object;
     struct kevy_stream *(*accept)(struct kevy_listener *listener);
-    void (*state)(struct kevy_listener *listener, int error);
+    void (*stalled)(struct kevy_listener *listener, int error);
     void (*close)(struct kevy_listener *listener);
     struct kevy_listener *next; /* in the reactor's list of listeners */
     struct kevy_timer retry;

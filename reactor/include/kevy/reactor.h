@@ -63,9 +63,6 @@ struct kevy_reactor;
 #define KEVY_CONTAINER_OF(pointer, type, member) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* No time limit, where a function takes one in nanoseconds. */
-#define KEVY_FOREVER UINT64_MAX
-
 /* Nanoseconds, for readable time limits. */
 #define KEVY_MILLISECONDS(n) ((uint64_t)(n)*1000000U)
 #define KEVY_SECONDS(n)      ((uint64_t)(n)*1000000000U)
@@ -74,19 +71,19 @@ struct kevy_reactor;
  * Private: of everything whose address goes into a request with three bits of our own in it. On
  * 32-bit x86 not even a uint64_t would see to that.
  */
-#define KEVY_OWNER_ALIGNED __attribute__((aligned(8)))
+#define KEVY_X_OWNER_ALIGNED __attribute__((aligned(8)))
 
 /* Private: what every object that the reactor counts and walks begins with. */
-struct kevy_object {
-    struct kevy_object *next; /* in the list of live objects */
-    struct kevy_object *previous;
-    struct kevy_object *pending_next; /* in the list of objects with something to flush */
+struct kevy_x_object {
+    struct kevy_x_object *next; /* in the list of live objects */
+    struct kevy_x_object *previous;
+    struct kevy_x_object *pending_next; /* in the list of objects with something to flush */
     struct kevy_reactor *reactor;
     uint16_t in_flight; /* requests the kernel has not finished */
     uint8_t kind;       /* which table of operations */
     uint8_t state;      /* the kind's own states */
     uint32_t flags;     /* the kind's own flags */
-} KEVY_OWNER_ALIGNED;
+} KEVY_X_OWNER_ALIGNED;
 
 /*
  * Where a reactor's memory comes from, but for its queues and receive buffers: these are mapped,
@@ -119,7 +116,7 @@ struct kevy_reactor_options {
     uint32_t buffer_size;       /* bytes of one receive buffer, up to 1 GiB [4096] */
     uint32_t buffer_count;      /* receive buffers, a power of two up to 32,768 [1024] */
     size_t memory_limit;        /* bytes that copies and queue entries may grow to [64 MiB] */
-    uint32_t zero_copy_minimum; /* bytes of a write for KEVY_WRITE_ZERO_COPY to count [32768] */
+    uint32_t zero_copy_minimum; /* bytes of a write for KEVY_SEND_ZERO_COPY to count [32768] */
     const struct kevy_allocator *allocator; /* PINNED until destroy [malloc(3)] */
     /* Hooks, with `context`: right before and after each wait, and for each completion before it is
      * handled. They are callbacks like any other, but `trace` only looks on. */
@@ -139,23 +136,24 @@ struct kevy_reactor_options {
 
 /* Counters since creation. They are exact, and cost a plain increment each at most. */
 struct kevy_reactor_stats {
-    uint64_t turns;         /* turns of the loop */
-    uint64_t enters;        /* io_uring_enter calls */
-    uint64_t submissions;   /* requests handed to the kernel */
-    uint64_t completions;   /* completions handled */
-    uint64_t overflows;     /* times an overflowed completion queue was flushed */
-    uint64_t refusals;      /* enters refused with -EBUSY, -EAGAIN or -ENOMEM, and repeated */
-    uint64_t starvations;   /* times somebody found the receive pool empty and had to queue */
-    uint64_t copies;        /* buffers kept, held back or queued as copies: the pool ran low */
-    uint64_t accepts;       /* connections accepted */
-    uint64_t sheds;         /* connections accepted and closed, because `accept` returned NULL */
-    uint64_t accept_pauses; /* times a listener stopped for lack of descriptors or memory */
-    uint64_t timers_fired;  /* timers and deadlines that fired */
-    uint64_t deadlines_refiled; /* deadlines found to have moved on when their slot came up */
-    uint64_t tasks_run;         /* tasks posted or deferred that ran */
-    uint64_t wakes;             /* times another thread woke the loop */
-    uint64_t zero_copy_sends;   /* sends tried without a copy */
-    uint64_t zero_copy_ends;    /* streams that went back to copying: the kernel did, or refused */
+    uint64_t turns;           /* turns of the loop */
+    uint64_t enters;          /* io_uring_enter calls */
+    uint64_t submissions;     /* requests handed to the kernel */
+    uint64_t completions;     /* completions handled */
+    uint64_t overflows;       /* times an overflowed completion queue was flushed */
+    uint64_t submit_retries;  /* enters refused with -EBUSY, -EAGAIN or -ENOMEM, and repeated */
+    uint64_t starvations;     /* times somebody found the receive pool empty and had to queue */
+    uint64_t copies;          /* buffers kept, held back or queued as copies: the pool ran low */
+    uint64_t accepts;         /* connections accepted */
+    uint64_t accepts_shed;    /* connections accepted and closed, because `accept` returned NULL */
+    uint64_t accept_pauses;   /* times a listener stopped for lack of descriptors or memory */
+    uint64_t timers_fired;    /* timers and deadlines that fired */
+    uint64_t deadlines_moved; /* deadlines found to have moved on when their slot came up */
+    uint64_t tasks_run;       /* tasks posted or deferred that ran */
+    uint64_t wakes;           /* times another thread woke the loop */
+    uint64_t zero_copy_sends; /* sends tried without a copy */
+    uint64_t
+        zero_copy_fallbacks;    /* streams that went back to copying: the kernel did, or refused */
     uint64_t memory;            /* bytes in use of memory_limit, now */
     uint64_t memory_peak;       /* the most there was at once */
     uint64_t memory_failures;   /* allocations refused by the limit or the system */
@@ -223,11 +221,11 @@ KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
  * longer waited for. Closes nothing and calls nobody before the next flush. Idempotent: the
  * earliest deadline counts.
  */
-KEVY_API void kevy_reactor_drain(struct kevy_reactor *reactor, uint64_t timeout_ns);
+KEVY_API void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns);
 
-/* True from kevy_reactor_drain() on, and in the callbacks of kevy_reactor_destroy(): who starts
+/* True from kevy_reactor_finish() on, and in the callbacks of kevy_reactor_destroy(): who starts
  * anew what has ended asks first, or neither comes to an end. */
-KEVY_API bool kevy_reactor_draining(const struct kevy_reactor *reactor);
+KEVY_API bool kevy_reactor_finishing(const struct kevy_reactor *reactor);
 
 /*
  * A reference more, or less, that keeps kevy_reactor_run() running: for something outside that will
@@ -245,7 +243,7 @@ KEVY_API void kevy_reactor_unref(struct kevy_reactor *reactor);
  * reading with that limit; again. Nobody else reads the descriptor. It is made by the first call.
  * Returns it, or -EMFILE, -ENFILE or -ENOMEM.
  */
-KEVY_API int kevy_reactor_descriptor(struct kevy_reactor *reactor);
+KEVY_API int kevy_reactor_fd(struct kevy_reactor *reactor);
 
 /*
  * Hands what was asked for to the kernel, and says how long the foreign loop may sleep:
@@ -264,12 +262,12 @@ KEVY_API uint64_t kevy_reactor_now(const struct kevy_reactor *reactor);
  * struct of that name. `visit` may close the object, and must not start new ones.
  */
 typedef void (*kevy_reactor_visit)(const char *kind, void *object, void *context);
-KEVY_API void kevy_reactor_each(struct kevy_reactor *reactor, kevy_reactor_visit visit,
-                                void *context);
+KEVY_API void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_visit visit,
+                                           void *context);
 
 /* Writes a snapshot of the counters into *stats. Looks at every live object, for `operations`. */
-KEVY_API void kevy_reactor_stats_get(const struct kevy_reactor *reactor,
-                                     struct kevy_reactor_stats *stats);
+KEVY_API void kevy_reactor_stats(const struct kevy_reactor *reactor,
+                                 struct kevy_reactor_stats *stats);
 
 KEVY_END_DECLS
 

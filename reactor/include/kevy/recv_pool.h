@@ -29,18 +29,18 @@
 
 KEVY_BEGIN_DECLS
 
-struct kevy_block;
+struct kevy_x_block;
 struct kevy_stream;
-struct kevy_write;
+struct kevy_send;
 
 /* Some received bytes. Read `data` and `length`; the rest is private. */
 struct kevy_buffer {
     const uint8_t *data;
     uint32_t length;
-    uint32_t use;             /* who has it: enum buffer_use */
-    struct kevy_block *block; /* that `data` lies in, with a reference; NULL for a user's write */
+    uint32_t use;               /* who has it: enum buffer_use */
+    struct kevy_x_block *block; /* that `data` lies in, with a reference; NULL for a user's write */
     struct kevy_reactor *reactor;
-    struct kevy_write *write; /* in a queue: to report when these bytes are gone */
+    struct kevy_send *write; /* in a queue: to report when these bytes are gone */
     union {
         struct kevy_buffer *next;   /* in a queue */
         struct kevy_stream *source; /* not in a queue: whose read callback runs, or NULL */

@@ -5,7 +5,7 @@
  * Model. getaddrinfo(3) blocks, for many seconds when a name server is away, and it alone knows all
  * of a host's rules (files, DNS, mDNS, containers). So it runs on threads of the resolver's own,
  * apart from the user's blocking work; the loop gets the list, in the order of RFC 6724, fit for
- * kevy_connect_start():
+ * kevy_connector_start():
  *
  *     kevy_lookup_start(&lookup, reactor, &(struct kevy_lookup_options){
  *         .resolver = &resolver, .host = "example.org", .service = "443", .done = found});
@@ -86,12 +86,12 @@ typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
 
 /* A look-up. All zero is valid and not started, and has to be there at first. */
 struct kevy_lookup {
-    struct kevy_object object;            /* private */
+    struct kevy_x_object object;          /* private */
     const struct kevy_address *addresses; /* readable from `done` on */
     uint32_t count;                       /* of the addresses */
     int code;                             /* EAI_*, 0 after success or a cancel */
     kevy_lookup_done done;                /* private */
-    struct kevy_lookup_query *query;      /* private: what the thread works on */
+    struct kevy_x_lookup_query *query;    /* private: what the thread works on */
 };
 
 /* What to look up. Everything is BORROWED for the start alone. */

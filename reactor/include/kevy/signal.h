@@ -50,12 +50,12 @@ struct kevy_signal {
  * is started, or for a number that cannot be watched (none, SIGKILL, SIGSTOP, or one that the C
  * library keeps for itself); or what signalfd(2) fails with: -EMFILE, -ENFILE, -ENOMEM.
  */
-KEVY_API int kevy_signal_start(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
+KEVY_API int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
                                kevy_signal_fire fire);
 
 /* Stops watching. With the last watch of a signal its earlier blocking is restored, so that one
  * which waits in the kernel then takes its usual effect. Idempotent. */
-KEVY_API void kevy_signal_stop(struct kevy_signal *watch);
+KEVY_API void kevy_signal_unwatch(struct kevy_signal *watch);
 
 KEVY_END_DECLS
 

@@ -3,13 +3,13 @@
  * kevy/stream.h - a connected byte stream: TCP or Unix.
  *
  * Model. A stream reads by itself, into the reactor's pool, and writes through a queue of its own.
- * It comes from a listener, from kevy_stream_connect(), from <kevy/connect.h> or from an adopted
+ * It comes from a listener, from kevy_stream_connect(), from <kevy/connector.h> or from an adopted
  * descriptor.
  *
  * - One send is in flight at a time. What a turn queues leaves as one vectored send at its end, in
  *   order; a short send is resumed. Two writes never interleave.
- * - Above the high mark kevy_stream_send() and kevy_stream_write() answer -EAGAIN, and `drain`
- *   follows once the queue is down to the low mark. kevy_stream_forward() always takes the bytes
+ * - Above the high mark kevy_stream_send() and kevy_stream_send_pinned() answer -EAGAIN, and
+ *   `drain` follows once the queue is down to the low mark. kevy_stream_forward() always takes the bytes
  *   and holds the source back instead.
  * - Pausing loses and reorders nothing: what had been received already is delivered after
  *   resuming.
@@ -50,13 +50,13 @@ KEVY_BEGIN_DECLS
 
 struct kevy_listener;
 struct kevy_stream;
-struct kevy_write;
+struct kevy_send;
 
 /* The three time limits a stream may have, each off until set. */
 enum kevy_deadline {
     KEVY_DEADLINE_IDLE,  /* nothing received and nothing sent for so long */
-    KEVY_DEADLINE_WRITE, /* bytes queued, and none accepted by the kernel for so long */
-    KEVY_DEADLINE_PHASE, /* so long since it was set, whatever happens */
+    KEVY_DEADLINE_SEND,  /* bytes queued, and none accepted by the kernel for so long */
+    KEVY_DEADLINE_TOTAL, /* so long since it was set, whatever happens */
 };
 
 /* The callbacks of one kind of stream; `close` alone is required. */
@@ -81,7 +81,7 @@ struct kevy_stream_events {
     /* A deadline passed; it is off until set again. Without this callback the stream is aborted
      * with -ETIMEDOUT. */
     void (*timeout)(struct kevy_stream *stream, enum kevy_deadline deadline);
-    /* kevy_reactor_drain() was called: come to an end. Without this callback the stream is closed.
+    /* kevy_reactor_finish() was called: come to an end. Without this callback the stream is closed.
      */
     void (*finish)(struct kevy_stream *stream);
     /*
@@ -100,26 +100,26 @@ struct kevy_stream_events {
 
 /* A stream. Its fields are private; 192 bytes at most. */
 struct kevy_stream {
-    struct kevy_object object;
+    struct kevy_x_object object;
     const struct kevy_stream_events *events;
     struct kevy_listener *listener;  /* that accepted it and counts it, or NULL */
     struct kevy_buffer *queue_first; /* the write queue */
     struct kevy_buffer *queue_last;
-    struct kevy_buffer *held_last;   /* received, not yet delivered: circular, first is next */
-    struct kevy_stream *holding;     /* first of the streams held back by this one's queue */
-    struct kevy_stream *wait_next;   /* among those held back, or those starved of buffers */
-    struct kevy_stream **wait_link;  /* what points at this one there */
-    struct kevy_wheel_node deadline; /* filed at or before the earliest of the three */
-    uint64_t received;               /* bytes */
-    uint64_t accepted;               /* bytes queued and not dropped */
-    uint32_t idle_at;                /* in ticks, the low half of them; 0: off */
+    struct kevy_buffer *held_last;     /* received, not yet delivered: circular, first is next */
+    struct kevy_stream *holding;       /* first of the streams held back by this one's queue */
+    struct kevy_stream *wait_next;     /* among those held back, or those starved of buffers */
+    struct kevy_stream **wait_link;    /* what points at this one there */
+    struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
+    uint64_t received;                 /* bytes */
+    uint64_t accepted;                 /* bytes queued and not dropped */
+    uint32_t idle_at;                  /* in ticks, the low half of them; 0: off */
     uint32_t write_at;
     uint32_t phase_at;
     uint32_t idle_ticks; /* how long each lasts; 0: off */
     uint32_t write_ticks;
     uint32_t queued; /* bytes */
-    uint32_t mark_low;
-    uint32_t mark_high;
+    uint32_t low_watermark;
+    uint32_t high_watermark;
     int32_t fd;
     int16_t reason;
     uint16_t notices;   /* zero-copy sends whose memory the kernel has yet to let go of */
@@ -175,38 +175,38 @@ KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor
 KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length);
 
 /*
- * For kevy_write.flags: send without a copy (Linux 6.2, TCP), which pays off for large writes to a
+ * For kevy_send.flags: send without a copy (Linux 6.2, TCP), which pays off for large writes to a
  * network. Falls back to an ordinary send for writes below the reactor's zero_copy_minimum, where
  * the kernel cannot (Unix sockets, locked-memory limit), and for the rest of the stream's life
  * once the kernel reports that it had to copy after all, as on loopback.
  */
-#define KEVY_WRITE_ZERO_COPY 1U
+#define KEVY_SEND_ZERO_COPY 1U
 
 /*
  * A write by reference. The struct, `parts` and the bytes they point at are PINNED until `done`:
  * `result` is 0 when the kernel has all bytes, else the -errno that ended the stream. In `done`,
  * which may be NULL, the write may be queued again, or freed.
  *
- * With `released`, which KEVY_WRITE_ZERO_COPY needs, all this holds for that callback instead. It
+ * With `released`, which KEVY_SEND_ZERO_COPY needs, all this holds for that callback instead. It
  * comes once, after `done` and before the stream's `close`: at once where the bytes were copied,
  * when the peer has acknowledged them where they were not. The next writes do not wait for it.
  * kevy_stream_close() does, as long as the write deadline lets it.
  */
-struct kevy_write {
+struct kevy_send {
     const struct iovec *parts;
     uint32_t count; /* 1 to 64; 1 GiB in all at most */
-    uint32_t flags; /* KEVY_WRITE_ZERO_COPY, or 0 */
-    void (*done)(struct kevy_write *write, struct kevy_stream *stream, int result);
-    void (*released)(struct kevy_write *write, struct kevy_stream *stream);
+    uint32_t flags; /* KEVY_SEND_ZERO_COPY, or 0 */
+    void (*done)(struct kevy_send *write, struct kevy_stream *stream, int result);
+    void (*released)(struct kevy_send *write, struct kevy_stream *stream);
     struct kevy_stream *stream; /* private */
     uint32_t notices;           /* private: sends of it that the kernel has yet to let go of */
     uint32_t finished;          /* private: `done` has been called */
-} KEVY_OWNER_ALIGNED;
+} KEVY_X_OWNER_ALIGNED;
 
 /* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
  * many of them, a count out of range, an unknown flag, or zero-copy without `released`. Neither
  * `done` nor `released` comes then. */
-KEVY_API int kevy_stream_write(struct kevy_stream *stream, struct kevy_write *write);
+KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write);
 
 /*
  * Queues a copy of `length` bytes, 1 to buffer_size - 32, with a descriptor that the peer of a Unix
@@ -310,24 +310,24 @@ KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
  * late by two ticks of 1.05 ms at most and the turn it falls into. A stream that is not open has
  * none, and ignores this.
  */
-KEVY_API void kevy_stream_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
-                                   uint64_t timeout_ns);
+KEVY_API void kevy_stream_set_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
+                                       uint64_t timeout_ns);
 
 /* Sets the marks of the write queue in bytes, low <= high, 1 <= high <= 1 GiB (asserted). Default
  * 16 KiB and 64 KiB. */
-KEVY_API void kevy_stream_marks(struct kevy_stream *stream, uint32_t low, uint32_t high);
+KEVY_API void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32_t high);
 
 /*
  * The peer's address, asked from the kernel: *length is the room in bytes; then the size, which is
  * above the room where the address was cut. Returns 0; -ENOTCONN before the stream is connected and
  * once the peer has reset it or it is closed; -ENOTSOCK for a pipe or terminal.
  */
-KEVY_API int kevy_stream_peer(const struct kevy_stream *stream, struct sockaddr *address,
-                              socklen_t *length);
+KEVY_API int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *address,
+                                      socklen_t *length);
 
 /* Who is at the other end of a Unix stream, as the kernel knows it since the connect (SO_PEERCRED
  * of unix(7)). */
-struct kevy_peer {
+struct kevy_credentials {
     int32_t process; /* pid, 0 for one that this process cannot see: another pid namespace's */
     uint32_t user;   /* effective uid */
     uint32_t group;  /* effective gid */
@@ -335,16 +335,18 @@ struct kevy_peer {
 
 /* Writes the peer's credentials into *peer. Returns 0, -ENOTCONN when the stream is not started or
  * closed, or -EOPNOTSUPP for what is not a Unix socket. */
-KEVY_API int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_peer *peer);
+KEVY_API int kevy_stream_credentials(const struct kevy_stream *stream,
+                                     struct kevy_credentials *peer);
 
 /* What went through a stream since it started. */
-struct kevy_traffic {
+struct kevy_stream_stats {
     uint64_t received; /* bytes the kernel gave, told or not */
     uint64_t sent;     /* bytes the kernel took */
 };
 
 /* Writes the counters into *traffic; in `close` too, where they are final. */
-KEVY_API void kevy_stream_counters(const struct kevy_stream *stream, struct kevy_traffic *traffic);
+KEVY_API void kevy_stream_stats(const struct kevy_stream *stream,
+                                struct kevy_stream_stats *traffic);
 
 /* Bytes queued and not yet accepted by the kernel. */
 static inline size_t kevy_stream_queued(const struct kevy_stream *stream)

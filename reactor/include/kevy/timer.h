@@ -37,16 +37,16 @@ struct kevy_timer;
 typedef void (*kevy_timer_fire)(struct kevy_timer *timer);
 
 /* Private: an entry of a wheel. Zeroed is a valid entry that is in none. */
-struct kevy_wheel_node {
-    struct kevy_wheel_node *next;
-    struct kevy_wheel_node *previous;
+struct kevy_x_wheel_node {
+    struct kevy_x_wheel_node *next;
+    struct kevy_x_wheel_node *previous;
     uint64_t deadline_ns;
 };
 
 /* A timer. Its fields are private; all zero is valid and not armed, and has to be there at first.
  * 48 bytes at most. */
 struct kevy_timer {
-    struct kevy_wheel_node node;
+    struct kevy_x_wheel_node node;
     uint64_t period_ns; /* 0 for a one-shot */
     struct kevy_reactor *reactor;
     kevy_timer_fire fire;

@@ -47,10 +47,10 @@ typedef int (*kevy_work_run)(struct kevy_work *work);
 typedef void (*kevy_work_done)(struct kevy_work *work, int result);
 
 /* Private: what a worker runs, whichever object it is a part of. */
-struct kevy_job {
+struct kevy_x_job {
     struct kevy_task delivery;
-    struct kevy_job *next; /* in the queue */
-    const struct kevy_job_events *events;
+    struct kevy_x_job *next; /* in the queue */
+    const struct kevy_x_job_events *events;
     struct kevy_workers *workers;
     struct kevy_reactor *reactor;
     int result;
@@ -60,10 +60,10 @@ struct kevy_job {
 /* Work. `run` and `done` are set by the user, both required; the rest is private, and has to be
  * zero at first. */
 struct kevy_work {
-    struct kevy_object object;
+    struct kevy_x_object object;
     kevy_work_run run;
     kevy_work_done done;
-    struct kevy_job job;
+    struct kevy_x_job job;
 };
 
 /* Zero is the good default for each; the value in force is in brackets. */

@@ -54,8 +54,8 @@ struct kevy_buffer_ring_options {
 
 /* Private: in kevy_buffer_ring.hands, whose hand a buffer is in. Neither: it is no buffer of the
  * group. */
-#define KEVY_BUFFER_LENT   0x10000U
-#define KEVY_BUFFER_KERNEL 0x20000U
+#define KEVY_X_BUFFER_LENT   0x10000U
+#define KEVY_X_BUFFER_KERNEL 0x20000U
 
 struct kevy_buffer_ring {
     struct kevy_buf *slots; /* shared with the kernel; the tail overlays slot 0 */
@@ -111,8 +111,8 @@ static inline uint16_t kevy_buffer_id(uint32_t cqe_flags)
  */
 static inline uint8_t *kevy_buffer_ring_take(struct kevy_buffer_ring *buffer_ring, uint16_t id)
 {
-    assert((buffer_ring->hands[id] & KEVY_BUFFER_KERNEL) != 0);
-    buffer_ring->hands[id] ^= KEVY_BUFFER_KERNEL | KEVY_BUFFER_LENT;
+    assert((buffer_ring->hands[id] & KEVY_X_BUFFER_KERNEL) != 0);
+    buffer_ring->hands[id] ^= KEVY_X_BUFFER_KERNEL | KEVY_X_BUFFER_LENT;
     buffer_ring->lent_count++;
     return buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size;
 }
@@ -129,13 +129,13 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
     uint8_t *piece;
 
     assert(buffer_ring->offsets != NULL);
-    assert((buffer_ring->hands[id] & KEVY_BUFFER_KERNEL) != 0);
+    assert((buffer_ring->hands[id] & KEVY_X_BUFFER_KERNEL) != 0);
     piece = buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size + buffer_ring->offsets[id];
     buffer_ring->offsets[id] += length;
     assert(buffer_ring->offsets[id] <= buffer_ring->buffer_size);
     if ((cqe_flags & KEVY_CQE_F_BUF_MORE) == 0) {
         buffer_ring->offsets[id] = 0; /* for when it is given anew */
-        buffer_ring->hands[id] ^= KEVY_BUFFER_KERNEL | KEVY_BUFFER_LENT;
+        buffer_ring->hands[id] ^= KEVY_X_BUFFER_KERNEL | KEVY_X_BUFFER_LENT;
         buffer_ring->lent_count++;
     }
     return piece;
@@ -163,9 +163,9 @@ static inline void kevy_buffer_ring_give_at(struct kevy_buffer_ring *buffer_ring
 {
     struct kevy_buf *slot = &buffer_ring->slots[buffer_ring->tail & buffer_ring->mask];
 
-    assert((buffer_ring->hands[id] & KEVY_BUFFER_LENT) != 0);
+    assert((buffer_ring->hands[id] & KEVY_X_BUFFER_LENT) != 0);
     buffer_ring->lent_count--;
-    buffer_ring->hands[id] = KEVY_BUFFER_KERNEL | (uint16_t)buffer_ring->tail;
+    buffer_ring->hands[id] = KEVY_X_BUFFER_KERNEL | (uint16_t)buffer_ring->tail;
     slot->addr = (uint64_t)(uintptr_t)memory;
     slot->len = buffer_ring->buffer_size; /* the kernel shortens it where a bundle ends (6.10) */
     slot->bid = id;

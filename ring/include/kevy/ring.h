@@ -88,7 +88,7 @@ struct kevy_ring {
     int32_t registered_by; /* the thread whose table holds enter_fd, 0 for none */
     int32_t clock;         /* of kevy_ring_wait(), 0 for CLOCK_MONOTONIC */
     uint32_t phantom;      /* CQ position that holds no CQE, where has_phantom */
-    bool has_phantom;      /* see kevy_ring_phantom_note() */
+    bool has_phantom;      /* see kevy_x_ring_phantom_note() */
     bool plain;            /* as in the options */
     bool memory_lent;      /* the queues are in the caller's memory */
 };
@@ -187,15 +187,12 @@ KEVY_API int kevy_ring_submit(struct kevy_ring *ring);
  */
 KEVY_API int kevy_ring_submit_and_wait(struct kevy_ring *ring, uint32_t minimum);
 
-/* For kevy_ring_wait.timeout_ns: no time limit. */
-#define KEVY_RING_FOREVER UINT64_MAX
-
 /* For kevy_ring_wait.flags. */
 #define KEVY_RING_WAIT_ABSOLUTE 1U /* timeout_ns is an instant of the ring's clock (6.12) */
 
 /* What to wait for, and how the wait went. */
 struct kevy_ring_wait {
-    uint64_t timeout_ns;       /* KEVY_RING_FOREVER, 0 (do not sleep), or a limit (5.11) */
+    uint64_t timeout_ns;       /* KEVY_FOREVER, 0 (do not sleep), or a limit (5.11) */
     uint32_t minimum;          /* completions to wait for; more of them are welcome */
     uint32_t min_wait_us;      /* collect completions this long before settling for one (6.12) */
     const void *signal_mask;   /* BORROWED sigset_t in force while waiting, or NULL */
@@ -240,7 +237,7 @@ static inline uint32_t kevy_ring_space(const struct kevy_ring *ring)
  * Private: makes a slot a NOP with `user_data`. Word by word, so that the compiler drops the words
  * that the prep which follows writes again; a memset it would only trim at its ends.
  */
-static inline void kevy_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
+static inline void kevy_x_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
 {
     unsigned char *bytes = (unsigned char *)sqe;
     const uint64_t zero = 0;
@@ -274,7 +271,7 @@ static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t us
     sqe = (struct kevy_sqe *)(void *)((char *)ring->sqes + ((size_t)(ring->sqe_tail & ring->sq_mask)
                                                             << ring->sqe_shift));
     ring->sqe_tail++;
-    kevy_sqe_clear(sqe, user_data);
+    kevy_x_sqe_clear(sqe, user_data);
     return sqe;
 }
 
@@ -284,7 +281,7 @@ static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t us
  * the kernel has it. Not with SQPOLL, whose thread reads at any time. Numbers come again after 2^32
  * requests: who may ask so late looks at user_data as well.
  */
-static inline struct kevy_sqe *kevy_ring_reserved(const struct kevy_ring *ring, uint32_t number)
+static inline struct kevy_sqe *kevy_ring_sqe_at(const struct kevy_ring *ring, uint32_t number)
 {
     /* Relaxed: outside of an enter, which is on this thread, the kernel does not move its head. */
     uint32_t head = __atomic_load_n(ring->sq_head, __ATOMIC_RELAXED);
@@ -321,7 +318,7 @@ static inline uint32_t kevy_ring_ready(const struct kevy_ring *ring)
  * the tail comes to lie a whole lap and one before the head, and the first CQE seems to be there
  * twice. Notes that position before the head moves, when it can still be told.
  */
-KEVY_API void kevy_ring_phantom_note(struct kevy_ring *ring);
+KEVY_API void kevy_x_ring_phantom_note(struct kevy_ring *ring);
 
 /*
  * Hands out the next completion, NULL when there is none. The CQE is BORROWED until
@@ -340,7 +337,7 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
             if (ring->cqe_head == ring->cqe_tail)
                 return NULL;
             if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0))
-                kevy_ring_phantom_note(ring);
+                kevy_x_ring_phantom_note(ring);
         }
         cqe = (const struct kevy_cqe *)(const void *)((const char *)ring->cqes +
                                                       ((size_t)(ring->cqe_head & ring->cq_mask)
@@ -367,8 +364,8 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
  * CQE is BORROWED as by kevy_ring_next(). Not for rings with CQE32 or CQE_MIXED, whose slots are
  * not CQEs one by one.
  */
-static inline const struct kevy_cqe *kevy_ring_run(const struct kevy_ring *ring, uint32_t limit,
-                                                   uint32_t *count)
+static inline const struct kevy_cqe *kevy_ring_peek_span(const struct kevy_ring *ring,
+                                                         uint32_t limit, uint32_t *count)
 {
     uint32_t first = ring->cqe_head & ring->cq_mask;
     uint32_t ready = kevy_ring_ready(ring);
@@ -390,7 +387,7 @@ static inline void kevy_ring_advance(struct kevy_ring *ring, uint32_t count)
 static inline void kevy_ring_release(struct kevy_ring *ring)
 {
     if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0))
-        kevy_ring_phantom_note(ring);
+        kevy_x_ring_phantom_note(ring);
     /* Release: our reads of the CQEs come before; the kernel overwrites only what lies before. */
     __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
 }

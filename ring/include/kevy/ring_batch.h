@@ -61,7 +61,7 @@ static inline struct kevy_sqe *kevy_sqe_batch_next(struct kevy_sqe_batch *batch,
         return NULL;
     sqe = (struct kevy_sqe *)(void *)(batch->slots + (batch->position & batch->mask));
     batch->position += batch->slot_size;
-    kevy_sqe_clear(sqe, user_data);
+    kevy_x_sqe_clear(sqe, user_data);
     return sqe;
 }
 
@@ -89,7 +89,7 @@ static inline struct kevy_cqe_batch kevy_cqe_batch_begin(struct kevy_ring *ring)
     batch.special = 0;
     if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0)) {
         batch.special = KEVY_CQE_F_SKIP | KEVY_CQE_F_32;
-        kevy_ring_phantom_note(ring);
+        kevy_x_ring_phantom_note(ring);
         if (ring->has_phantom && ring->phantom == ring->cqe_head) {
             ring->has_phantom = false;
             ring->cqe_head++;

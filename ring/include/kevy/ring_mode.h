@@ -69,7 +69,7 @@ static inline struct kevy_sqe128 *kevy_ring_sqe128(struct kevy_ring *ring, uint6
             sqe->flags = KEVY_SQE_CQE_SKIP_SUCCESS;
         }
         sqe = kevy_ring_sqe(ring, user_data);
-        kevy_sqe_clear(kevy_ring_sqe(ring, 0), 0);
+        kevy_x_sqe_clear(kevy_ring_sqe(ring, 0), 0);
     } else {
         sqe = (ring->setup_flags & KEVY_SETUP_SQE128) ? kevy_ring_sqe(ring, user_data) : NULL;
         if (sqe == NULL)

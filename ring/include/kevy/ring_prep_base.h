@@ -26,7 +26,7 @@ KEVY_BEGIN_DECLS
 #define KEVY_OFFSET_CURRENT UINT64_MAX
 
 /* Private: two 32-bit fields as the word they make, the one at the lower address first. */
-static inline uint64_t kevy_word_32_32(uint32_t first, uint32_t second)
+static inline uint64_t kevy_x_word_32_32(uint32_t first, uint32_t second)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return (uint64_t)first << 32 | second;
@@ -36,28 +36,29 @@ static inline uint64_t kevy_word_32_32(uint32_t first, uint32_t second)
 }
 
 /* Private: opcode, KEVY_SQE_* flags, ioprio and fd: the first word. */
-static inline uint64_t kevy_word_head(enum kevy_op opcode, uint32_t flags, uint32_t ioprio, int fd)
+static inline uint64_t kevy_x_word_head(enum kevy_op opcode, uint32_t flags, uint32_t ioprio,
+                                        int fd)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return kevy_word_32_32((uint32_t)opcode << 24 | flags << 16 | ioprio, (uint32_t)fd);
+    return kevy_x_word_32_32((uint32_t)opcode << 24 | flags << 16 | ioprio, (uint32_t)fd);
 #else
-    return kevy_word_32_32((uint32_t)opcode | flags << 8 | ioprio << 16, (uint32_t)fd);
+    return kevy_x_word_32_32((uint32_t)opcode | flags << 8 | ioprio << 16, (uint32_t)fd);
 #endif
 }
 
 /* Private: buf_index or buf_group, personality 0, and one of the 32-bit fields that share
  * file_index. */
-static inline uint64_t kevy_word_buffer(uint16_t buffer, uint32_t file_index)
+static inline uint64_t kevy_x_word_buffer(uint16_t buffer, uint32_t file_index)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return kevy_word_32_32((uint32_t)buffer << 16, file_index);
+    return kevy_x_word_32_32((uint32_t)buffer << 16, file_index);
 #else
-    return kevy_word_32_32(buffer, file_index);
+    return kevy_x_word_32_32(buffer, file_index);
 #endif
 }
 
 /* Private: addr_len in front of its padding, as the 32-bit field that the two make. */
-static inline uint32_t kevy_word_addr_len(uint16_t addr_len)
+static inline uint32_t kevy_x_word_addr_len(uint16_t addr_len)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return (uint32_t)addr_len << 16;
@@ -67,7 +68,7 @@ static inline uint32_t kevy_word_addr_len(uint16_t addr_len)
 }
 
 /* Private: the kernel reads poll32_events with its 16-bit halves swapped on big-endian machines. */
-static inline uint32_t kevy_word_poll_events(uint32_t events)
+static inline uint32_t kevy_x_word_poll_events(uint32_t events)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return events << 16 | events >> 16;
@@ -80,18 +81,18 @@ static inline uint32_t kevy_word_poll_events(uint32_t events)
  * Private: file_index counts from 1, because 0 means a plain descriptor. KEVY_FILE_INDEX_ALLOC
  * stays what it is instead of wrapping round to 0, which would quietly open a plain descriptor.
  */
-static inline uint32_t kevy_word_slot(uint32_t slot)
+static inline uint32_t kevy_x_word_slot(uint32_t slot)
 {
     return slot == KEVY_FILE_INDEX_ALLOC ? slot : slot + 1;
 }
 
-static inline uint64_t kevy_word_pointer(const void *pointer)
+static inline uint64_t kevy_x_word_pointer(const void *pointer)
 {
     return (uint64_t)(uintptr_t)pointer;
 }
 
 /* Private: stores the last two words, mostly zeros, as one. */
-static inline void kevy_sqe_store_tail(unsigned char *bytes, uint64_t addr3)
+static inline void kevy_x_sqe_store_tail(unsigned char *bytes, uint64_t addr3)
 {
     __builtin_memset(bytes, 0, 16);
     if (!__builtin_constant_p(addr3) || addr3 != 0)
@@ -103,11 +104,11 @@ static inline void kevy_sqe_store_tail(unsigned char *bytes, uint64_t addr3)
  * and filling a slot takes a fifth less time with fewer stores (AMD EPYC, gcc 12). Words that are
  * constants are left to the compiler. Targets without such registers get two stores.
  */
-typedef uint64_t kevy_sqe_pair __attribute__((vector_size(16)));
+typedef uint64_t kevy_x_sqe_pair __attribute__((vector_size(16)));
 
-static inline void kevy_sqe_store_pair(unsigned char *bytes, uint64_t first, uint64_t second)
+static inline void kevy_x_sqe_store_pair(unsigned char *bytes, uint64_t first, uint64_t second)
 {
-    kevy_sqe_pair pair = {first, second};
+    kevy_x_sqe_pair pair = {first, second};
 
     __builtin_memcpy(bytes, &pair, sizeof pair);
 }
@@ -116,20 +117,20 @@ static inline void kevy_sqe_store_pair(unsigned char *bytes, uint64_t first, uin
  * Private: writes every byte of *sqe but user_data. memcpy, because the words overlay fields of
  * other types; each becomes one store.
  */
-static inline void kevy_sqe_store(struct kevy_sqe *sqe, uint64_t head, uint64_t off, uint64_t addr,
-                                  uint64_t len, uint64_t buffer, uint64_t addr3)
+static inline void kevy_x_sqe_store(struct kevy_sqe *sqe, uint64_t head, uint64_t off,
+                                    uint64_t addr, uint64_t len, uint64_t buffer, uint64_t addr3)
 {
     unsigned char *bytes = (unsigned char *)sqe;
 
-    kevy_sqe_store_pair(bytes, head, off);
+    kevy_x_sqe_store_pair(bytes, head, off);
     if (__builtin_constant_p(addr) && __builtin_constant_p(len)) {
         __builtin_memcpy(bytes + 16, &addr, 8);
         __builtin_memcpy(bytes + 24, &len, 8);
     } else {
-        kevy_sqe_store_pair(bytes + 16, addr, len);
+        kevy_x_sqe_store_pair(bytes + 16, addr, len);
     }
     __builtin_memcpy(bytes + 40, &buffer, 8);
-    kevy_sqe_store_tail(bytes + 48, addr3);
+    kevy_x_sqe_store_tail(bytes + 48, addr3);
 }
 
 /*

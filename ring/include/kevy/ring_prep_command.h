@@ -23,15 +23,16 @@ KEVY_BEGIN_DECLS
 #define KEVY_COMMAND128_BYTES 80U /* in one of 128 */
 
 /* Private: a command without its bytes. */
-static inline void kevy_prep_command_at(struct kevy_sqe *sqe, uint64_t head, uint32_t command,
-                                        uint32_t uring_cmd_flags, uint16_t buffer)
+static inline void kevy_x_prep_command_at(struct kevy_sqe *sqe, uint64_t head, uint32_t command,
+                                          uint32_t uring_cmd_flags, uint16_t buffer)
 {
-    kevy_sqe_store(sqe, head, kevy_word_32_32(command, 0), 0, kevy_word_32_32(0, uring_cmd_flags),
-                   kevy_word_buffer(buffer, 0), 0);
+    kevy_x_sqe_store(sqe, head, kevy_x_word_32_32(command, 0), 0,
+                     kevy_x_word_32_32(0, uring_cmd_flags), kevy_x_word_buffer(buffer, 0), 0);
 }
 
 /* Private: the bytes of a command, or zeroes. */
-static inline void kevy_prep_command_bytes(struct kevy_sqe *sqe, const void *bytes, uint32_t count)
+static inline void kevy_x_prep_command_bytes(struct kevy_sqe *sqe, const void *bytes,
+                                             uint32_t count)
 {
     unsigned char *to = (unsigned char *)sqe + offsetof(struct kevy_sqe, cmd);
 
@@ -48,40 +49,40 @@ static inline void kevy_prep_command_bytes(struct kevy_sqe *sqe, const void *byt
 static inline void kevy_prep_uring_cmd(struct kevy_sqe *sqe, int fd, uint32_t command,
                                        const void *bytes)
 {
-    kevy_prep_command_at(sqe, kevy_word_head(KEVY_OP_URING_CMD, 0, 0, fd), command, 0, 0);
-    kevy_prep_command_bytes(sqe, bytes, KEVY_COMMAND_BYTES);
+    kevy_x_prep_command_at(sqe, kevy_x_word_head(KEVY_OP_URING_CMD, 0, 0, fd), command, 0, 0);
+    kevy_x_prep_command_bytes(sqe, bytes, KEVY_COMMAND_BYTES);
 }
 
 /* The same with buffers of `buffer_group` (6.18). Multishot. */
 static inline void kevy_prep_uring_cmd_multishot(struct kevy_sqe *sqe, int fd, uint32_t command,
                                                  const void *bytes, uint16_t buffer_group)
 {
-    kevy_prep_command_at(sqe, kevy_word_head(KEVY_OP_URING_CMD, KEVY_SQE_BUFFER_SELECT, 0, fd),
-                         command, KEVY_URING_CMD_MULTISHOT, buffer_group);
-    kevy_prep_command_bytes(sqe, bytes, KEVY_COMMAND_BYTES);
+    kevy_x_prep_command_at(sqe, kevy_x_word_head(KEVY_OP_URING_CMD, KEVY_SQE_BUFFER_SELECT, 0, fd),
+                           command, KEVY_URING_CMD_MULTISHOT, buffer_group);
+    kevy_x_prep_command_bytes(sqe, bytes, KEVY_COMMAND_BYTES);
 }
 
 /* The same with the 80 bytes at `bytes`, or zeroes for NULL, on a KEVY_SETUP_SQE128 ring (5.19). */
 static inline void kevy_prep_uring_cmd80(struct kevy_sqe *sqe, int fd, uint32_t command,
                                          const void *bytes)
 {
-    kevy_prep_command_at(sqe, kevy_word_head(KEVY_OP_URING_CMD, 0, 0, fd), command, 0, 0);
-    kevy_prep_command_bytes(sqe, bytes, KEVY_COMMAND128_BYTES);
+    kevy_x_prep_command_at(sqe, kevy_x_word_head(KEVY_OP_URING_CMD, 0, 0, fd), command, 0, 0);
+    kevy_x_prep_command_bytes(sqe, bytes, KEVY_COMMAND128_BYTES);
 }
 
 /* The same in two slots of a KEVY_SETUP_SQE_MIXED ring (newer: 6.19). */
 static inline void kevy_prep_uring_cmd128(struct kevy_sqe *sqe, int fd, uint32_t command,
                                           const void *bytes)
 {
-    kevy_prep_command_at(sqe, kevy_word_head(KEVY_OP_URING_CMD128, 0, 0, fd), command, 0, 0);
-    kevy_prep_command_bytes(sqe, bytes, KEVY_COMMAND128_BYTES);
+    kevy_x_prep_command_at(sqe, kevy_x_word_head(KEVY_OP_URING_CMD128, 0, 0, fd), command, 0, 0);
+    kevy_x_prep_command_bytes(sqe, bytes, KEVY_COMMAND128_BYTES);
 }
 
 /* NOP in two slots of a KEVY_SETUP_SQE_MIXED ring (newer: 6.19). res: 0. Writes 128 bytes. */
 static inline void kevy_prep_nop128(struct kevy_sqe *sqe)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP128, 0, 0, -1), 0, 0, 0, 0, 0);
-    kevy_prep_command_bytes(sqe, 0, KEVY_COMMAND128_BYTES);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP128, 0, 0, -1), 0, 0, 0, 0, 0);
+    kevy_x_prep_command_bytes(sqe, 0, KEVY_COMMAND128_BYTES);
 }
 
 /* Driver commands only: lets the driver use registered buffer `buffer_index` (6.1). */
@@ -95,8 +96,8 @@ static inline void kevy_sqe_set_command_buffer(struct kevy_sqe *sqe, uint16_t bu
  * size. */
 static inline void kevy_prep_discard(struct kevy_sqe *sqe, int fd, uint64_t offset, uint64_t length)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_URING_CMD, 0, 0, fd),
-                   kevy_word_32_32(KEVY_BLOCK_URING_CMD_DISCARD, 0), offset, 0, 0, length);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_URING_CMD, 0, 0, fd),
+                     kevy_x_word_32_32(KEVY_BLOCK_URING_CMD_DISCARD, 0), offset, 0, 0, length);
 }
 
 /*
@@ -106,8 +107,9 @@ static inline void kevy_prep_discard(struct kevy_sqe *sqe, int fd, uint64_t offs
 static inline void kevy_prep_fixed_fd_install(struct kevy_sqe *sqe, uint32_t slot,
                                               uint32_t install_fd_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_FIXED_FD_INSTALL, KEVY_SQE_FIXED_FILE, 0, (int)slot),
-                   0, 0, kevy_word_32_32(0, install_fd_flags), 0, 0);
+    kevy_x_sqe_store(sqe,
+                     kevy_x_word_head(KEVY_OP_FIXED_FD_INSTALL, KEVY_SQE_FIXED_FILE, 0, (int)slot),
+                     0, 0, kevy_x_word_32_32(0, install_fd_flags), 0, 0);
 }
 
 /*
@@ -118,8 +120,8 @@ static inline void kevy_prep_fixed_fd_install(struct kevy_sqe *sqe, uint32_t slo
 static inline void kevy_prep_files_update(struct kevy_sqe *sqe, const int *fds, uint32_t count,
                                           uint32_t first_slot)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_FILES_UPDATE, 0, 0, -1), first_slot,
-                   kevy_word_pointer(fds), kevy_word_32_32(count, 0), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_FILES_UPDATE, 0, 0, -1), first_slot,
+                     kevy_x_word_pointer(fds), kevy_x_word_32_32(count, 0), 0, 0);
 }
 
 /* The same into slots that the kernel chooses and writes over `fds` (6.0). -ENFILE: the table is
@@ -138,9 +140,9 @@ static inline void kevy_prep_provide_buffers(struct kevy_sqe *sqe, void *memory,
                                              uint16_t count, uint16_t buffer_group,
                                              uint16_t first_buffer)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_PROVIDE_BUFFERS, 0, 0, count), first_buffer,
-                   kevy_word_pointer(memory), kevy_word_32_32(length, 0),
-                   kevy_word_buffer(buffer_group, 0), 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_PROVIDE_BUFFERS, 0, 0, count), first_buffer,
+                     kevy_x_word_pointer(memory), kevy_x_word_32_32(length, 0),
+                     kevy_x_word_buffer(buffer_group, 0), 0);
 }
 
 /* Legacy: takes up to `count` buffers back from `buffer_group` (5.7). res: how many; -ENOENT when
@@ -148,8 +150,8 @@ static inline void kevy_prep_provide_buffers(struct kevy_sqe *sqe, void *memory,
 static inline void kevy_prep_remove_buffers(struct kevy_sqe *sqe, uint16_t count,
                                             uint16_t buffer_group)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_REMOVE_BUFFERS, 0, 0, count), 0, 0, 0,
-                   kevy_word_buffer(buffer_group, 0), 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_REMOVE_BUFFERS, 0, 0, count), 0, 0, 0,
+                     kevy_x_word_buffer(buffer_group, 0), 0);
 }
 
 KEVY_END_DECLS

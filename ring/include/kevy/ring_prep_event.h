@@ -23,14 +23,14 @@ KEVY_BEGIN_DECLS
 /* Does nothing (5.1). res: 0. */
 static inline void kevy_prep_nop(struct kevy_sqe *sqe)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0, 0, 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0, 0, 0, 0);
 }
 
 /* Does nothing but answer `result` (6.10). res: `result`. */
 static inline void kevy_prep_nop_result(struct kevy_sqe *sqe, int32_t result)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0,
-                   kevy_word_32_32((uint32_t)result, KEVY_NOP_INJECT_RESULT), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0,
+                     kevy_x_word_32_32((uint32_t)result, KEVY_NOP_INJECT_RESULT), 0, 0);
 }
 
 /*
@@ -41,24 +41,24 @@ static inline void kevy_prep_nop_result(struct kevy_sqe *sqe, int32_t result)
 static inline void kevy_prep_nop_lookup(struct kevy_sqe *sqe, uint32_t nop_flags, int fd,
                                         uint16_t buffer_index)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, fd), 0, 0, kevy_word_32_32(0, nop_flags),
-                   kevy_word_buffer(buffer_index, 0), 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, fd), 0, 0,
+                     kevy_x_word_32_32(0, nop_flags), kevy_x_word_buffer(buffer_index, 0), 0);
 }
 
 /* Posts a 32-byte CQE that carries `first` and `second` (6.18). -EINVAL on a ring without such
  * CQEs. */
 static inline void kevy_prep_nop_cqe32(struct kevy_sqe *sqe, uint64_t first, uint64_t second)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_NOP, 0, 0, -1), first, second,
-                   kevy_word_32_32(0, KEVY_NOP_CQE32), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, -1), first, second,
+                     kevy_x_word_32_32(0, KEVY_NOP_CQE32), 0, 0);
 }
 
 /* Private: a time-out. addr points to a timespec or, with IMMEDIATE_ARG, holds nanoseconds. */
-static inline void kevy_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opcode, uint64_t addr,
-                                        uint32_t count, uint32_t timeout_flags)
+static inline void kevy_x_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opcode, uint64_t addr,
+                                          uint32_t count, uint32_t timeout_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(opcode, 0, 0, -1), count, addr,
-                   kevy_word_32_32(1, timeout_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(opcode, 0, 0, -1), count, addr,
+                     kevy_x_word_32_32(1, timeout_flags), 0, 0);
 }
 
 /*
@@ -69,7 +69,7 @@ static inline void kevy_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opcod
 static inline void kevy_prep_timeout(struct kevy_sqe *sqe, const struct kevy_timespec *time,
                                      uint32_t count, uint32_t timeout_flags)
 {
-    kevy_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, kevy_word_pointer(time), count, timeout_flags);
+    kevy_x_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, kevy_x_word_pointer(time), count, timeout_flags);
 }
 
 /*
@@ -80,32 +80,32 @@ static inline void kevy_prep_timeout_multishot(struct kevy_sqe *sqe,
                                                const struct kevy_timespec *time, uint32_t repeats,
                                                uint32_t clock_flags)
 {
-    kevy_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, kevy_word_pointer(time), repeats,
-                         clock_flags | KEVY_TIMEOUT_MULTISHOT);
+    kevy_x_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, kevy_x_word_pointer(time), repeats,
+                           clock_flags | KEVY_TIMEOUT_MULTISHOT);
 }
 
 /* As kevy_prep_timeout(), the time standing in the SQE itself (newer: 7.1, before it -EINVAL). */
 static inline void kevy_prep_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns, uint32_t count,
                                         uint32_t timeout_flags)
 {
-    kevy_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, time_ns, count,
-                         timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
+    kevy_x_prep_timeout_at(sqe, KEVY_OP_TIMEOUT, time_ns, count,
+                           timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
 }
 
 /* Removes a time-out (5.5). res: 0, -ENOENT, -EBUSY (it is firing). The time-out's is -ECANCELED.
  */
 static inline void kevy_prep_timeout_remove(struct kevy_sqe *sqe, uint64_t target_user_data)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_TIMEOUT_REMOVE, 0, 0, -1), 0, target_user_data, 0, 0,
-                   0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_TIMEOUT_REMOVE, 0, 0, -1), 0, target_user_data,
+                     0, 0, 0);
 }
 
 /* Private: new time for a time-out. */
-static inline void kevy_prep_timeout_change(struct kevy_sqe *sqe, uint64_t target_user_data,
-                                            uint64_t addr2, uint32_t timeout_flags)
+static inline void kevy_x_prep_timeout_change(struct kevy_sqe *sqe, uint64_t target_user_data,
+                                              uint64_t addr2, uint32_t timeout_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_TIMEOUT_REMOVE, 0, 0, -1), addr2, target_user_data,
-                   kevy_word_32_32(0, timeout_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_TIMEOUT_REMOVE, 0, 0, -1), addr2,
+                     target_user_data, kevy_x_word_32_32(0, timeout_flags), 0, 0);
 }
 
 /*
@@ -116,16 +116,16 @@ static inline void kevy_prep_timeout_update(struct kevy_sqe *sqe, uint64_t targe
                                             const struct kevy_timespec *time,
                                             uint32_t timeout_flags)
 {
-    kevy_prep_timeout_change(sqe, target_user_data, kevy_word_pointer(time),
-                             timeout_flags | KEVY_TIMEOUT_UPDATE);
+    kevy_x_prep_timeout_change(sqe, target_user_data, kevy_x_word_pointer(time),
+                               timeout_flags | KEVY_TIMEOUT_UPDATE);
 }
 
 /* The same, the time standing in the SQE itself (newer: 7.1). */
 static inline void kevy_prep_timeout_update_ns(struct kevy_sqe *sqe, uint64_t target_user_data,
                                                uint64_t time_ns, uint32_t timeout_flags)
 {
-    kevy_prep_timeout_change(sqe, target_user_data, time_ns,
-                             timeout_flags | KEVY_TIMEOUT_UPDATE | KEVY_TIMEOUT_IMMEDIATE_ARG);
+    kevy_x_prep_timeout_change(sqe, target_user_data, time_ns,
+                               timeout_flags | KEVY_TIMEOUT_UPDATE | KEVY_TIMEOUT_IMMEDIATE_ARG);
 }
 
 /*
@@ -136,15 +136,15 @@ static inline void kevy_prep_timeout_update_ns(struct kevy_sqe *sqe, uint64_t ta
 static inline void kevy_prep_link_timeout(struct kevy_sqe *sqe, const struct kevy_timespec *time,
                                           uint32_t timeout_flags)
 {
-    kevy_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, kevy_word_pointer(time), 0, timeout_flags);
+    kevy_x_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, kevy_x_word_pointer(time), 0, timeout_flags);
 }
 
 /* The same, the time standing in the SQE itself (newer: 7.1). */
 static inline void kevy_prep_link_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns,
                                              uint32_t timeout_flags)
 {
-    kevy_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, time_ns, 0,
-                         timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
+    kevy_x_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, time_ns, 0,
+                           timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
 }
 
 /*
@@ -155,23 +155,23 @@ static inline void kevy_prep_link_timeout_update(struct kevy_sqe *sqe, uint64_t 
                                                  const struct kevy_timespec *time,
                                                  uint32_t timeout_flags)
 {
-    kevy_prep_timeout_change(sqe, target_user_data, kevy_word_pointer(time),
-                             timeout_flags | KEVY_TIMEOUT_UPDATE_MASK);
+    kevy_x_prep_timeout_change(sqe, target_user_data, kevy_x_word_pointer(time),
+                               timeout_flags | KEVY_TIMEOUT_UPDATE_MASK);
 }
 
 /* Private: poll_add and its updates. */
-static inline void kevy_prep_poll_at(struct kevy_sqe *sqe, uint64_t head, uint64_t new_user_data,
-                                     uint64_t target_user_data, uint32_t poll_flags,
-                                     uint32_t events)
+static inline void kevy_x_prep_poll_at(struct kevy_sqe *sqe, uint64_t head, uint64_t new_user_data,
+                                       uint64_t target_user_data, uint32_t poll_flags,
+                                       uint32_t events)
 {
-    kevy_sqe_store(sqe, head, new_user_data, target_user_data,
-                   kevy_word_32_32(poll_flags, kevy_word_poll_events(events)), 0, 0);
+    kevy_x_sqe_store(sqe, head, new_user_data, target_user_data,
+                     kevy_x_word_32_32(poll_flags, kevy_x_word_poll_events(events)), 0, 0);
 }
 
 /* Waits for POLL* `events` once (5.1). res: the events. What cannot be polled is always ready. */
 static inline void kevy_prep_poll(struct kevy_sqe *sqe, int fd, uint32_t events)
 {
-    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0, 0, events);
+    kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0, 0, events);
 }
 
 /*
@@ -181,15 +181,15 @@ static inline void kevy_prep_poll(struct kevy_sqe *sqe, int fd, uint32_t events)
  */
 static inline void kevy_prep_poll_multishot(struct kevy_sqe *sqe, int fd, uint32_t events)
 {
-    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0, KEVY_POLL_ADD_MULTI,
-                      events);
+    kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0,
+                        KEVY_POLL_ADD_MULTI, events);
 }
 
 /* Removes a poll (5.1). res: 0, -ENOENT, -EALREADY. The poll's own is -ECANCELED. */
 static inline void kevy_prep_poll_remove(struct kevy_sqe *sqe, uint64_t target_user_data)
 {
-    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data, 0,
-                      0);
+    kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data,
+                        0, 0);
 }
 
 /*
@@ -199,16 +199,16 @@ static inline void kevy_prep_poll_remove(struct kevy_sqe *sqe, uint64_t target_u
 static inline void kevy_prep_poll_update(struct kevy_sqe *sqe, uint64_t target_user_data,
                                          uint32_t events, uint32_t poll_flags)
 {
-    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data,
-                      poll_flags | KEVY_POLL_UPDATE_EVENTS, events);
+    kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data,
+                        poll_flags | KEVY_POLL_UPDATE_EVENTS, events);
 }
 
 /* Gives a poll a new user_data (5.13). res: 0, -ENOENT, -EALREADY. */
 static inline void kevy_prep_poll_update_user_data(struct kevy_sqe *sqe, uint64_t target_user_data,
                                                    uint64_t new_user_data)
 {
-    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), new_user_data,
-                      target_user_data, KEVY_POLL_UPDATE_USER_DATA, 0);
+    kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), new_user_data,
+                        target_user_data, KEVY_POLL_UPDATE_USER_DATA, 0);
 }
 
 /* Both at once (5.13). */
@@ -216,9 +216,9 @@ static inline void kevy_prep_poll_replace(struct kevy_sqe *sqe, uint64_t target_
                                           uint64_t new_user_data, uint32_t events,
                                           uint32_t poll_flags)
 {
-    kevy_prep_poll_at(sqe, kevy_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), new_user_data,
-                      target_user_data,
-                      poll_flags | KEVY_POLL_UPDATE_EVENTS | KEVY_POLL_UPDATE_USER_DATA, events);
+    kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), new_user_data,
+                        target_user_data,
+                        poll_flags | KEVY_POLL_UPDATE_EVENTS | KEVY_POLL_UPDATE_USER_DATA, events);
 }
 
 /*
@@ -228,8 +228,8 @@ static inline void kevy_prep_poll_replace(struct kevy_sqe *sqe, uint64_t target_
 static inline void kevy_prep_cancel_matching(struct kevy_sqe *sqe, uint64_t target_user_data,
                                              int fd, uint32_t opcode, uint32_t cancel_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_ASYNC_CANCEL, 0, 0, fd), 0, target_user_data,
-                   kevy_word_32_32(opcode, cancel_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_ASYNC_CANCEL, 0, 0, fd), 0, target_user_data,
+                     kevy_x_word_32_32(opcode, cancel_flags), 0, 0);
 }
 
 /*
@@ -272,14 +272,14 @@ static inline void kevy_prep_cancel_any(struct kevy_sqe *sqe)
 }
 
 /* Private: every message to a ring. */
-static inline void kevy_prep_msg_ring_at(struct kevy_sqe *sqe, int ring_fd,
-                                         enum kevy_msg_ring_command command,
-                                         uint64_t target_user_data, uint64_t length_and_flags,
-                                         uint32_t file_index, uint32_t source_slot)
+static inline void kevy_x_prep_msg_ring_at(struct kevy_sqe *sqe, int ring_fd,
+                                           enum kevy_msg_ring_command command,
+                                           uint64_t target_user_data, uint64_t length_and_flags,
+                                           uint32_t file_index, uint32_t source_slot)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_MSG_RING, 0, 0, ring_fd), target_user_data,
-                   (uint64_t)command, length_and_flags, kevy_word_buffer(0, file_index),
-                   source_slot);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_MSG_RING, 0, 0, ring_fd), target_user_data,
+                     (uint64_t)command, length_and_flags, kevy_x_word_buffer(0, file_index),
+                     source_slot);
 }
 
 /*
@@ -290,8 +290,8 @@ static inline void kevy_prep_msg_ring_at(struct kevy_sqe *sqe, int ring_fd,
 static inline void kevy_prep_msg_ring(struct kevy_sqe *sqe, int ring_fd, uint32_t result,
                                       uint64_t target_user_data, uint32_t msg_ring_flags)
 {
-    kevy_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_DATA, target_user_data,
-                          kevy_word_32_32(result, msg_ring_flags), 0, 0);
+    kevy_x_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_DATA, target_user_data,
+                            kevy_x_word_32_32(result, msg_ring_flags), 0, 0);
 }
 
 /*
@@ -301,8 +301,8 @@ static inline void kevy_prep_msg_ring(struct kevy_sqe *sqe, int ring_fd, uint32_
 static inline void kevy_prep_msg_ring_cqe_flags(struct kevy_sqe *sqe, int ring_fd, uint32_t result,
                                                 uint64_t target_user_data, uint32_t cqe_flags)
 {
-    kevy_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_DATA, target_user_data,
-                          kevy_word_32_32(result, KEVY_MSG_RING_FLAGS_PASS), cqe_flags, 0);
+    kevy_x_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_DATA, target_user_data,
+                            kevy_x_word_32_32(result, KEVY_MSG_RING_FLAGS_PASS), cqe_flags, 0);
 }
 
 /*
@@ -314,9 +314,9 @@ static inline void kevy_prep_msg_ring_fd(struct kevy_sqe *sqe, int ring_fd, uint
                                          uint32_t target_slot, uint64_t target_user_data,
                                          uint32_t msg_ring_flags)
 {
-    kevy_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_SEND_FD, target_user_data,
-                          kevy_word_32_32(0, msg_ring_flags), kevy_word_slot(target_slot),
-                          source_slot);
+    kevy_x_prep_msg_ring_at(sqe, ring_fd, KEVY_MSG_SEND_FD, target_user_data,
+                            kevy_x_word_32_32(0, msg_ring_flags), kevy_x_word_slot(target_slot),
+                            source_slot);
 }
 
 /* The same into a slot that the target's kernel chooses (6.0). res, in both CQEs: the slot;
@@ -330,12 +330,12 @@ static inline void kevy_prep_msg_ring_fd_alloc(struct kevy_sqe *sqe, int ring_fd
 }
 
 /* Private: futex wait and wake. */
-static inline void kevy_prep_futex_at(struct kevy_sqe *sqe, enum kevy_op opcode,
-                                      const uint32_t *futex, uint64_t value, uint64_t mask,
-                                      uint32_t futex2_flags)
+static inline void kevy_x_prep_futex_at(struct kevy_sqe *sqe, enum kevy_op opcode,
+                                        const uint32_t *futex, uint64_t value, uint64_t mask,
+                                        uint32_t futex2_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(opcode, 0, 0, (int)futex2_flags), value,
-                   kevy_word_pointer(futex), 0, 0, mask);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(opcode, 0, 0, (int)futex2_flags), value,
+                     kevy_x_word_pointer(futex), 0, 0, mask);
 }
 
 /*
@@ -346,14 +346,14 @@ static inline void kevy_prep_futex_at(struct kevy_sqe *sqe, enum kevy_op opcode,
 static inline void kevy_prep_futex_wait(struct kevy_sqe *sqe, const uint32_t *futex, uint64_t value,
                                         uint64_t mask, uint32_t futex2_flags)
 {
-    kevy_prep_futex_at(sqe, KEVY_OP_FUTEX_WAIT, futex, value, mask, futex2_flags);
+    kevy_x_prep_futex_at(sqe, KEVY_OP_FUTEX_WAIT, futex, value, mask, futex2_flags);
 }
 
 /* Wakes up to `count` waiters on `futex` (6.7). res: how many. As kevy_prep_futex_wait(). */
 static inline void kevy_prep_futex_wake(struct kevy_sqe *sqe, const uint32_t *futex, uint64_t count,
                                         uint64_t mask, uint32_t futex2_flags)
 {
-    kevy_prep_futex_at(sqe, KEVY_OP_FUTEX_WAKE, futex, count, mask, futex2_flags);
+    kevy_x_prep_futex_at(sqe, KEVY_OP_FUTEX_WAKE, futex, count, mask, futex2_flags);
 }
 
 /*
@@ -363,8 +363,8 @@ static inline void kevy_prep_futex_wake(struct kevy_sqe *sqe, const uint32_t *fu
 static inline void kevy_prep_futex_waitv(struct kevy_sqe *sqe,
                                          const struct kevy_futex_waitv *futexes, uint32_t count)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_FUTEX_WAITV, 0, 0, 0), 0, kevy_word_pointer(futexes),
-                   kevy_word_32_32(count, 0), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_FUTEX_WAITV, 0, 0, 0), 0,
+                     kevy_x_word_pointer(futexes), kevy_x_word_32_32(count, 0), 0, 0);
 }
 
 /*
@@ -374,25 +374,25 @@ static inline void kevy_prep_futex_waitv(struct kevy_sqe *sqe,
 static inline void kevy_prep_waitid(struct kevy_sqe *sqe, uint32_t id_type, uint32_t id,
                                     void *information, uint32_t options)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_WAITID, 0, 0, (int)id),
-                   kevy_word_pointer(information), 0, kevy_word_32_32(id_type, 0),
-                   kevy_word_buffer(0, options), 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_WAITID, 0, 0, (int)id),
+                     kevy_x_word_pointer(information), 0, kevy_x_word_32_32(id_type, 0),
+                     kevy_x_word_buffer(0, options), 0);
 }
 
 /* epoll_ctl(2) (5.6). res: 0. `event` is BORROWED. */
 static inline void kevy_prep_epoll_ctl(struct kevy_sqe *sqe, int epoll_fd, int fd,
                                        uint32_t operation, const struct epoll_event *event)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_EPOLL_CTL, 0, 0, epoll_fd), (uint32_t)fd,
-                   kevy_word_pointer(event), kevy_word_32_32(operation, 0), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_EPOLL_CTL, 0, 0, epoll_fd), (uint32_t)fd,
+                     kevy_x_word_pointer(event), kevy_x_word_32_32(operation, 0), 0, 0);
 }
 
 /* epoll_wait(2), with no time-out (6.15). res: the number of events. `events` is PINNED. */
 static inline void kevy_prep_epoll_wait(struct kevy_sqe *sqe, int epoll_fd,
                                         struct epoll_event *events, uint32_t max_events)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_EPOLL_WAIT, 0, 0, epoll_fd), 0,
-                   kevy_word_pointer(events), kevy_word_32_32(max_events, 0), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_EPOLL_WAIT, 0, 0, epoll_fd), 0,
+                     kevy_x_word_pointer(events), kevy_x_word_32_32(max_events, 0), 0, 0);
 }
 
 KEVY_END_DECLS

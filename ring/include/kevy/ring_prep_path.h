@@ -23,67 +23,68 @@ KEVY_BEGIN_DECLS
 static inline void kevy_prep_statx(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                    uint32_t statx_flags, uint32_t mask, struct statx *result)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_STATX, 0, 0, dir_fd), kevy_word_pointer(result),
-                   kevy_word_pointer(path), kevy_word_32_32(mask, statx_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_STATX, 0, 0, dir_fd),
+                     kevy_x_word_pointer(result), kevy_x_word_pointer(path),
+                     kevy_x_word_32_32(mask, statx_flags), 0, 0);
 }
 
 /* renameat2(2) (5.11). */
 static inline void kevy_prep_renameat(struct kevy_sqe *sqe, int old_dir_fd, const char *old_path,
                                       int new_dir_fd, const char *new_path, uint32_t rename_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_RENAMEAT, 0, 0, old_dir_fd),
-                   kevy_word_pointer(new_path), kevy_word_pointer(old_path),
-                   kevy_word_32_32((uint32_t)new_dir_fd, rename_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_RENAMEAT, 0, 0, old_dir_fd),
+                     kevy_x_word_pointer(new_path), kevy_x_word_pointer(old_path),
+                     kevy_x_word_32_32((uint32_t)new_dir_fd, rename_flags), 0, 0);
 }
 
 /* unlinkat(2) (5.11); with AT_REMOVEDIR rmdir(2). */
 static inline void kevy_prep_unlinkat(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                       uint32_t unlink_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_UNLINKAT, 0, 0, dir_fd), 0, kevy_word_pointer(path),
-                   kevy_word_32_32(0, unlink_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_UNLINKAT, 0, 0, dir_fd), 0,
+                     kevy_x_word_pointer(path), kevy_x_word_32_32(0, unlink_flags), 0, 0);
 }
 
 /* mkdirat(2) (5.15). */
 static inline void kevy_prep_mkdirat(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                      uint32_t mode)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_MKDIRAT, 0, 0, dir_fd), 0, kevy_word_pointer(path),
-                   kevy_word_32_32(mode, 0), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_MKDIRAT, 0, 0, dir_fd), 0,
+                     kevy_x_word_pointer(path), kevy_x_word_32_32(mode, 0), 0, 0);
 }
 
 /* symlinkat(2) (5.15). */
 static inline void kevy_prep_symlinkat(struct kevy_sqe *sqe, const char *target, int dir_fd,
                                        const char *path)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_SYMLINKAT, 0, 0, dir_fd), kevy_word_pointer(path),
-                   kevy_word_pointer(target), 0, 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_SYMLINKAT, 0, 0, dir_fd),
+                     kevy_x_word_pointer(path), kevy_x_word_pointer(target), 0, 0, 0);
 }
 
 /* linkat(2) (5.15). */
 static inline void kevy_prep_linkat(struct kevy_sqe *sqe, int old_dir_fd, const char *old_path,
                                     int new_dir_fd, const char *new_path, uint32_t hardlink_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_LINKAT, 0, 0, old_dir_fd),
-                   kevy_word_pointer(new_path), kevy_word_pointer(old_path),
-                   kevy_word_32_32((uint32_t)new_dir_fd, hardlink_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_LINKAT, 0, 0, old_dir_fd),
+                     kevy_x_word_pointer(new_path), kevy_x_word_pointer(old_path),
+                     kevy_x_word_32_32((uint32_t)new_dir_fd, hardlink_flags), 0, 0);
 }
 
 /* fsetxattr(2) (5.19). `name` and `value` are BORROWED. */
 static inline void kevy_prep_fsetxattr(struct kevy_sqe *sqe, int fd, const char *name,
                                        const void *value, uint32_t length, uint32_t xattr_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_FSETXATTR, 0, 0, fd), kevy_word_pointer(value),
-                   kevy_word_pointer(name), kevy_word_32_32(length, xattr_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_FSETXATTR, 0, 0, fd), kevy_x_word_pointer(value),
+                     kevy_x_word_pointer(name), kevy_x_word_32_32(length, xattr_flags), 0, 0);
 }
 
 /* setxattr(2) (5.19). `name` and `value` are BORROWED. */
 static inline void kevy_prep_setxattr(struct kevy_sqe *sqe, const char *path, const char *name,
                                       const void *value, uint32_t length, uint32_t xattr_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_SETXATTR, 0, 0, 0), kevy_word_pointer(value),
-                   kevy_word_pointer(name), kevy_word_32_32(length, xattr_flags), 0,
-                   kevy_word_pointer(path));
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_SETXATTR, 0, 0, 0), kevy_x_word_pointer(value),
+                     kevy_x_word_pointer(name), kevy_x_word_32_32(length, xattr_flags), 0,
+                     kevy_x_word_pointer(path));
 }
 
 /*
@@ -93,16 +94,17 @@ static inline void kevy_prep_setxattr(struct kevy_sqe *sqe, const char *path, co
 static inline void kevy_prep_fgetxattr(struct kevy_sqe *sqe, int fd, const char *name, void *value,
                                        uint32_t length)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_FGETXATTR, 0, 0, fd), kevy_word_pointer(value),
-                   kevy_word_pointer(name), kevy_word_32_32(length, 0), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_FGETXATTR, 0, 0, fd), kevy_x_word_pointer(value),
+                     kevy_x_word_pointer(name), kevy_x_word_32_32(length, 0), 0, 0);
 }
 
 /* getxattr(2) (5.19). As kevy_prep_fgetxattr(). */
 static inline void kevy_prep_getxattr(struct kevy_sqe *sqe, const char *path, const char *name,
                                       void *value, uint32_t length)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_GETXATTR, 0, 0, 0), kevy_word_pointer(value),
-                   kevy_word_pointer(name), kevy_word_32_32(length, 0), 0, kevy_word_pointer(path));
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_GETXATTR, 0, 0, 0), kevy_x_word_pointer(value),
+                     kevy_x_word_pointer(name), kevy_x_word_32_32(length, 0), 0,
+                     kevy_x_word_pointer(path));
 }
 
 KEVY_END_DECLS

@@ -31,17 +31,18 @@ KEVY_BEGIN_DECLS
 static inline void kevy_prep_recv(struct kevy_sqe *sqe, int fd, void *data, uint32_t length,
                                   uint32_t msg_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_RECV, 0, 0, fd), 0, kevy_word_pointer(data),
-                   kevy_word_32_32(length, msg_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_RECV, 0, 0, fd), 0, kevy_x_word_pointer(data),
+                     kevy_x_word_32_32(length, msg_flags), 0, 0);
 }
 
 /* Private: every receive into provided buffers. */
-static inline void kevy_prep_recv_group(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
-                                        uint64_t length_and_flags, uint32_t recvsend_flags,
-                                        uint32_t total)
+static inline void kevy_x_prep_recv_group(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
+                                          uint64_t length_and_flags, uint32_t recvsend_flags,
+                                          uint32_t total)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_RECV, KEVY_SQE_BUFFER_SELECT, recvsend_flags, fd), 0,
-                   0, length_and_flags, kevy_word_buffer(buffer_group, total), 0);
+    kevy_x_sqe_store(sqe,
+                     kevy_x_word_head(KEVY_OP_RECV, KEVY_SQE_BUFFER_SELECT, recvsend_flags, fd), 0,
+                     0, length_and_flags, kevy_x_word_buffer(buffer_group, total), 0);
 }
 
 /*
@@ -51,7 +52,7 @@ static inline void kevy_prep_recv_group(struct kevy_sqe *sqe, int fd, uint16_t b
 static inline void kevy_prep_recv_select(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t length, uint32_t msg_flags)
 {
-    kevy_prep_recv_group(sqe, fd, buffer_group, kevy_word_32_32(length, msg_flags), 0, 0);
+    kevy_x_prep_recv_group(sqe, fd, buffer_group, kevy_x_word_32_32(length, msg_flags), 0, 0);
 }
 
 /*
@@ -63,8 +64,8 @@ static inline void kevy_prep_recv_select(struct kevy_sqe *sqe, int fd, uint16_t 
 static inline void kevy_prep_recv_bundle(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t msg_flags)
 {
-    kevy_prep_recv_group(sqe, fd, buffer_group, kevy_word_32_32(0, msg_flags), KEVY_RECVSEND_BUNDLE,
-                         0);
+    kevy_x_prep_recv_group(sqe, fd, buffer_group, kevy_x_word_32_32(0, msg_flags),
+                           KEVY_RECVSEND_BUNDLE, 0);
 }
 
 /*
@@ -77,7 +78,7 @@ static inline void kevy_prep_recv_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
 static inline void kevy_prep_recv_multishot(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                             uint16_t recvsend_flags)
 {
-    kevy_prep_recv_group(sqe, fd, buffer_group, 0, KEVY_RECV_MULTISHOT | recvsend_flags, 0);
+    kevy_x_prep_recv_group(sqe, fd, buffer_group, 0, KEVY_RECV_MULTISHOT | recvsend_flags, 0);
 }
 
 /*
@@ -91,8 +92,8 @@ static inline void kevy_prep_recv_multishot_limit(struct kevy_sqe *sqe, int fd,
                                                   uint16_t buffer_group, uint32_t length,
                                                   uint32_t total, uint16_t recvsend_flags)
 {
-    kevy_prep_recv_group(sqe, fd, buffer_group, kevy_word_32_32(length, 0),
-                         KEVY_RECV_MULTISHOT | recvsend_flags, total);
+    kevy_x_prep_recv_group(sqe, fd, buffer_group, kevy_x_word_32_32(length, 0),
+                           KEVY_RECV_MULTISHOT | recvsend_flags, total);
 }
 
 /*
@@ -102,8 +103,8 @@ static inline void kevy_prep_recv_multishot_limit(struct kevy_sqe *sqe, int fd,
 static inline void kevy_prep_recvmsg(struct kevy_sqe *sqe, int fd, struct msghdr *message,
                                      uint32_t msg_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_RECVMSG, 0, 0, fd), 0, kevy_word_pointer(message),
-                   kevy_word_32_32(1, msg_flags), 0, 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_RECVMSG, 0, 0, fd), 0,
+                     kevy_x_word_pointer(message), kevy_x_word_32_32(1, msg_flags), 0, 0);
 }
 
 /*
@@ -113,9 +114,9 @@ static inline void kevy_prep_recvmsg(struct kevy_sqe *sqe, int fd, struct msghdr
 static inline void kevy_prep_recvmsg_select(struct kevy_sqe *sqe, int fd, struct msghdr *message,
                                             uint16_t buffer_group, uint32_t msg_flags)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_RECVMSG, KEVY_SQE_BUFFER_SELECT, 0, fd), 0,
-                   kevy_word_pointer(message), kevy_word_32_32(1, msg_flags),
-                   kevy_word_buffer(buffer_group, 0), 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_RECVMSG, KEVY_SQE_BUFFER_SELECT, 0, fd), 0,
+                     kevy_x_word_pointer(message), kevy_x_word_32_32(1, msg_flags),
+                     kevy_x_word_buffer(buffer_group, 0), 0);
 }
 
 /*
@@ -128,10 +129,10 @@ static inline void kevy_prep_recvmsg_multishot(struct kevy_sqe *sqe, int fd,
                                                const struct msghdr *message, uint16_t buffer_group,
                                                uint32_t msg_flags)
 {
-    kevy_sqe_store(sqe,
-                   kevy_word_head(KEVY_OP_RECVMSG, KEVY_SQE_BUFFER_SELECT, KEVY_RECV_MULTISHOT, fd),
-                   0, kevy_word_pointer(message), kevy_word_32_32(1, msg_flags),
-                   kevy_word_buffer(buffer_group, 0), 0);
+    kevy_x_sqe_store(
+        sqe, kevy_x_word_head(KEVY_OP_RECVMSG, KEVY_SQE_BUFFER_SELECT, KEVY_RECV_MULTISHOT, fd), 0,
+        kevy_x_word_pointer(message), kevy_x_word_32_32(1, msg_flags),
+        kevy_x_word_buffer(buffer_group, 0), 0);
 }
 
 /*
@@ -143,25 +144,25 @@ static inline void kevy_prep_recvmsg_multishot(struct kevy_sqe *sqe, int fd,
 static inline void kevy_prep_recv_zc(struct kevy_sqe *sqe, int fd, uint32_t zcrx_index,
                                      uint32_t length)
 {
-    kevy_sqe_store(sqe, kevy_word_head(KEVY_OP_RECV_ZC, 0, KEVY_RECV_MULTISHOT, fd), 0, 0,
-                   kevy_word_32_32(length, 0), kevy_word_buffer(0, zcrx_index), 0);
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_RECV_ZC, 0, KEVY_RECV_MULTISHOT, fd), 0, 0,
+                     kevy_x_word_32_32(length, 0), kevy_x_word_buffer(0, zcrx_index), 0);
 }
 
 /* Private: every send from the caller's memory. */
-static inline void kevy_prep_send_to(struct kevy_sqe *sqe, uint64_t head, const void *data,
-                                     uint64_t length_and_flags, const struct sockaddr *address,
-                                     uint64_t buffer)
+static inline void kevy_x_prep_send_to(struct kevy_sqe *sqe, uint64_t head, const void *data,
+                                       uint64_t length_and_flags, const struct sockaddr *address,
+                                       uint64_t buffer)
 {
-    kevy_sqe_store(sqe, head, kevy_word_pointer(address), kevy_word_pointer(data), length_and_flags,
-                   buffer, 0);
+    kevy_x_sqe_store(sqe, head, kevy_x_word_pointer(address), kevy_x_word_pointer(data),
+                     length_and_flags, buffer, 0);
 }
 
 /* send(2) (5.6). res: bytes taken, maybe fewer than `length`. `data` is PINNED. */
 static inline void kevy_prep_send(struct kevy_sqe *sqe, int fd, const void *data, uint32_t length,
                                   uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND, 0, 0, fd), data,
-                      kevy_word_32_32(length, msg_flags), 0, 0);
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND, 0, 0, fd), data,
+                        kevy_x_word_32_32(length, msg_flags), 0, 0);
 }
 
 /* sendto(2) (6.0). `data` is PINNED, `address` BORROWED. */
@@ -169,9 +170,9 @@ static inline void kevy_prep_sendto(struct kevy_sqe *sqe, int fd, const void *da
                                     uint32_t msg_flags, const struct sockaddr *address,
                                     uint16_t address_length)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND, 0, 0, fd), data,
-                      kevy_word_32_32(length, msg_flags), address,
-                      kevy_word_buffer(0, kevy_word_addr_len(address_length)));
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND, 0, 0, fd), data,
+                        kevy_x_word_32_32(length, msg_flags), address,
+                        kevy_x_word_buffer(0, kevy_x_word_addr_len(address_length)));
 }
 
 /*
@@ -182,8 +183,8 @@ static inline void kevy_prep_send_vectored(struct kevy_sqe *sqe, int fd,
                                            const struct iovec *vectors, uint32_t count,
                                            uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND, 0, KEVY_SEND_VECTORIZED, fd), vectors,
-                      kevy_word_32_32(count, msg_flags), 0, 0);
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND, 0, KEVY_SEND_VECTORIZED, fd), vectors,
+                        kevy_x_word_32_32(count, msg_flags), 0, 0);
 }
 
 /*
@@ -193,8 +194,9 @@ static inline void kevy_prep_send_vectored(struct kevy_sqe *sqe, int fd,
 static inline void kevy_prep_send_select(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t length, uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND, KEVY_SQE_BUFFER_SELECT, 0, fd), 0,
-                      kevy_word_32_32(length, msg_flags), 0, kevy_word_buffer(buffer_group, 0));
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND, KEVY_SQE_BUFFER_SELECT, 0, fd), 0,
+                        kevy_x_word_32_32(length, msg_flags), 0,
+                        kevy_x_word_buffer(buffer_group, 0));
 }
 
 /*
@@ -206,9 +208,9 @@ static inline void kevy_prep_send_select(struct kevy_sqe *sqe, int fd, uint16_t 
 static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t msg_flags)
 {
-    kevy_prep_send_to(
-        sqe, kevy_word_head(KEVY_OP_SEND, KEVY_SQE_BUFFER_SELECT, KEVY_RECVSEND_BUNDLE, fd), 0,
-        kevy_word_32_32(0, msg_flags), 0, kevy_word_buffer(buffer_group, 0));
+    kevy_x_prep_send_to(
+        sqe, kevy_x_word_head(KEVY_OP_SEND, KEVY_SQE_BUFFER_SELECT, KEVY_RECVSEND_BUNDLE, fd), 0,
+        kevy_x_word_32_32(0, msg_flags), 0, kevy_x_word_buffer(buffer_group, 0));
 }
 
 /*
@@ -218,8 +220,8 @@ static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
 static inline void kevy_prep_sendmsg(struct kevy_sqe *sqe, int fd, const struct msghdr *message,
                                      uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SENDMSG, 0, 0, fd), message,
-                      kevy_word_32_32(1, msg_flags), 0, 0);
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SENDMSG, 0, 0, fd), message,
+                        kevy_x_word_32_32(1, msg_flags), 0, 0);
 }
 
 /*
@@ -233,8 +235,8 @@ static inline void kevy_prep_sendmsg(struct kevy_sqe *sqe, int fd, const struct 
 static inline void kevy_prep_send_zc(struct kevy_sqe *sqe, int fd, const void *data,
                                      uint32_t length, uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND_ZC, 0, 0, fd), data,
-                      kevy_word_32_32(length, msg_flags), 0, 0);
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND_ZC, 0, 0, fd), data,
+                        kevy_x_word_32_32(length, msg_flags), 0, 0);
 }
 
 /* The same from registered buffer `buffer_index`, inside which `data` lies (6.0): no pinning a
@@ -243,8 +245,9 @@ static inline void kevy_prep_send_zc_fixed(struct kevy_sqe *sqe, int fd, const v
                                            uint32_t length, uint32_t msg_flags,
                                            uint16_t buffer_index)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND_ZC, 0, KEVY_RECVSEND_FIXED_BUF, fd), data,
-                      kevy_word_32_32(length, msg_flags), 0, kevy_word_buffer(buffer_index, 0));
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND_ZC, 0, KEVY_RECVSEND_FIXED_BUF, fd),
+                        data, kevy_x_word_32_32(length, msg_flags), 0,
+                        kevy_x_word_buffer(buffer_index, 0));
 }
 
 /* Zero-copy sendto (6.0). As kevy_prep_send_zc(); `address` is BORROWED. */
@@ -252,9 +255,9 @@ static inline void kevy_prep_sendto_zc(struct kevy_sqe *sqe, int fd, const void 
                                        uint32_t length, uint32_t msg_flags,
                                        const struct sockaddr *address, uint16_t address_length)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND_ZC, 0, 0, fd), data,
-                      kevy_word_32_32(length, msg_flags), address,
-                      kevy_word_buffer(0, kevy_word_addr_len(address_length)));
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND_ZC, 0, 0, fd), data,
+                        kevy_x_word_32_32(length, msg_flags), address,
+                        kevy_x_word_buffer(0, kevy_x_word_addr_len(address_length)));
 }
 
 /* Zero-copy send of vectors (6.17). As kevy_prep_send_zc(); the array is BORROWED. */
@@ -262,16 +265,16 @@ static inline void kevy_prep_send_zc_vectored(struct kevy_sqe *sqe, int fd,
                                               const struct iovec *vectors, uint32_t count,
                                               uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SEND_ZC, 0, KEVY_SEND_VECTORIZED, fd), vectors,
-                      kevy_word_32_32(count, msg_flags), 0, 0);
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SEND_ZC, 0, KEVY_SEND_VECTORIZED, fd),
+                        vectors, kevy_x_word_32_32(count, msg_flags), 0, 0);
 }
 
 /* Zero-copy sendmsg (6.1). As kevy_prep_send_zc(); `message` is BORROWED, the data PINNED. */
 static inline void kevy_prep_sendmsg_zc(struct kevy_sqe *sqe, int fd, const struct msghdr *message,
                                         uint32_t msg_flags)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SENDMSG_ZC, 0, 0, fd), message,
-                      kevy_word_32_32(1, msg_flags), 0, 0);
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SENDMSG_ZC, 0, 0, fd), message,
+                        kevy_x_word_32_32(1, msg_flags), 0, 0);
 }
 
 /* The same whose vectors lie inside registered buffer `buffer_index` (6.15). */
@@ -279,8 +282,9 @@ static inline void kevy_prep_sendmsg_zc_fixed(struct kevy_sqe *sqe, int fd,
                                               const struct msghdr *message, uint32_t msg_flags,
                                               uint16_t buffer_index)
 {
-    kevy_prep_send_to(sqe, kevy_word_head(KEVY_OP_SENDMSG_ZC, 0, KEVY_RECVSEND_FIXED_BUF, fd),
-                      message, kevy_word_32_32(1, msg_flags), 0, kevy_word_buffer(buffer_index, 0));
+    kevy_x_prep_send_to(sqe, kevy_x_word_head(KEVY_OP_SENDMSG_ZC, 0, KEVY_RECVSEND_FIXED_BUF, fd),
+                        message, kevy_x_word_32_32(1, msg_flags), 0,
+                        kevy_x_word_buffer(buffer_index, 0));
 }
 
 KEVY_END_DECLS

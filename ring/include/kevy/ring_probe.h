@@ -45,7 +45,7 @@ struct kevy_ring_probe {
  * Returns 0, -EOPNOTSUPP (a kernel before 5.6 cannot be asked), -EACCES (a restricted ring), or
  * what kevy_ring_init() returns. Six or fewer system calls; not for the hot path.
  */
-KEVY_API int kevy_ring_probe_get(const struct kevy_ring *ring, struct kevy_ring_probe *probe);
+KEVY_API int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_probe *probe);
 
 /*
  * What the kernel offers for zero-copy receive, and what a ring in the caller's memory needs in

@@ -73,7 +73,7 @@ static void deadlines_prepare(uint32_t count)
         stream->object.reactor = reactor;
         stream->object.state = STREAM_OPEN;
         reactor->now_ns = begin_ns + KEVY_MILLISECONDS(IDLE_MS) * i / count;
-        kevy_stream_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(IDLE_MS));
+        kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_MILLISECONDS(IDLE_MS));
     }
     reactor->now_ns = begin_ns + KEVY_MILLISECONDS(IDLE_MS);
     for (uint32_t i = 0; i < count; i++)
@@ -107,8 +107,8 @@ void library_activity(const struct visit *visits)
 void library_deadline(const struct visit *visits)
 {
     for (uint32_t i = 0; i < VISITS_PER_MS; i++)
-        kevy_stream_deadline(&connections[visits[i].connection].stream, KEVY_DEADLINE_IDLE,
-                             KEVY_MILLISECONDS(IDLE_MS));
+        kevy_stream_set_deadline(&connections[visits[i].connection].stream, KEVY_DEADLINE_IDLE,
+                                 KEVY_MILLISECONDS(IDLE_MS));
 }
 
 void library_restart(const struct visit *visits)

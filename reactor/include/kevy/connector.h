@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/connect.h - a stream to whichever address of a list answers first.
+ * kevy/connector.h - a stream to whichever address of a list answers first.
  *
  * Model. "Happy eyeballs", RFC 8305. Addresses are tried in the order of the list, the families
  * taking turns and that of the first address beginning (section 4). The next attempt begins when
@@ -26,8 +26,8 @@
  *
  * Kernel: Linux 6.1.
  */
-#ifndef KEVY_CONNECT_H
-#define KEVY_CONNECT_H
+#ifndef KEVY_CONNECTOR_H
+#define KEVY_CONNECTOR_H
 
 #include <kevy/address.h>
 #include <kevy/completion.h>
@@ -39,15 +39,15 @@
 
 KEVY_BEGIN_DECLS
 
-struct kevy_connect;
+struct kevy_connector;
 
 /* Attempts that race at once. With one more to begin, the oldest is given up, with -ETIMEDOUT. */
-#define KEVY_CONNECT_ATTEMPTS 8
+#define KEVY_CONNECTOR_ATTEMPTS 8
 
 /* Private: an attempt, or a place for one. */
-struct kevy_connect_attempt {
+struct kevy_x_connector_attempt {
     struct kevy_completion completion;
-    struct kevy_connect *connect;
+    struct kevy_connector *connect;
     int32_t fd; /* -1: a free place */
     uint32_t index;
     uint32_t number; /* attempts before this one */
@@ -56,8 +56,8 @@ struct kevy_connect_attempt {
 
 /* A connect. Its fields are private; all zero is valid and not started, and has to be there at
  * first. */
-struct kevy_connect {
-    struct kevy_object object;
+struct kevy_connector {
+    struct kevy_x_object object;
     struct kevy_stream *stream;
     const struct kevy_address *addresses;
     uint32_t count;
@@ -68,15 +68,15 @@ struct kevy_connect {
     int32_t winner; /* its descriptor, or -1 */
     int32_t result;
     uint64_t attempt_delay_ns;
-    void (*attempt)(struct kevy_connect *connect, uint32_t index, int error);
-    void (*done)(struct kevy_connect *connect, int result);
+    void (*attempt)(struct kevy_connector *connect, uint32_t index, int error);
+    void (*done)(struct kevy_connector *connect, int result);
     struct kevy_timer delay;
     struct kevy_timer limit;
-    struct kevy_connect_attempt attempts[KEVY_CONNECT_ATTEMPTS];
+    struct kevy_x_connector_attempt attempts[KEVY_CONNECTOR_ATTEMPTS];
 };
 
 /* Where neither bracket nor NULL stands, the field is required. */
-struct kevy_connect_options {
+struct kevy_connector_options {
     struct kevy_stream *stream;           /* initialised, and not in use */
     const struct kevy_address *addresses; /* IPv4, IPv6 or Unix; those of a kevy_lookup fit */
     uint32_t count;                       /* of the addresses, at least 1 */
@@ -85,24 +85,24 @@ struct kevy_connect_options {
     /* Address `index` of the list failed with `error`: what socket(2) or connect(2) fail with, or
      * -ETIMEDOUT for one given up. Who has merely lost the race, or was still racing when it ended
      * otherwise, has not failed. May be NULL. */
-    void (*attempt)(struct kevy_connect *connect, uint32_t index, int error);
+    void (*attempt)(struct kevy_connector *connect, uint32_t index, int error);
     /* Last callback. `result` is 0: `open` of the stream follows. Or -ETIMEDOUT after `timeout_ns`,
-     * -ECANCELED after kevy_connect_cancel() or with the end of the reactor or its drain, else the
+     * -ECANCELED after kevy_connector_cancel() or at the end of the reactor or its drain, else the
      * failure that came last. */
-    void (*done)(struct kevy_connect *connect, int result);
+    void (*done)(struct kevy_connector *connect, int result);
 };
 
 /*
  * Starts connecting. `options` is BORROWED. Returns 0, or -EINVAL for a connect or a stream that is
  * in use, an empty list, or an address whose length cannot be. No callback comes then.
  */
-KEVY_API int kevy_connect_start(struct kevy_connect *connect, struct kevy_reactor *reactor,
-                                const struct kevy_connect_options *options);
+KEVY_API int kevy_connector_start(struct kevy_connector *connect, struct kevy_reactor *reactor,
+                                  const struct kevy_connector_options *options);
 
 /* Gives up, at any moment before `done`, which then comes with -ECANCELED. Idempotent. */
-KEVY_API void kevy_connect_cancel(struct kevy_connect *connect);
+KEVY_API void kevy_connector_cancel(struct kevy_connector *connect);
 
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */
-#endif /* KEVY_CONNECT_H */
+#endif /* KEVY_CONNECTOR_H */
