@@ -11,7 +11,7 @@
  * after that and before join. A thread's reactor lives until the group is joined or its start
  * failed, so that a late drain finds it.
  */
-#include "internal.h"
+#include "core/internal.h"
 
 #if KEVY_RING_SUPPORTED
 

@@ -9,7 +9,7 @@
  * Invariants. No memory that the kernel may write to is freed while a request is in flight. A
  * reactor that was destroyed has called the last callback of every object that it had.
  */
-#include "internal.h"
+#include "core/internal.h"
 #include "restriction.h"
 
 #if KEVY_RING_SUPPORTED

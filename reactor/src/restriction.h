@@ -3,7 +3,7 @@
 #ifndef KEVY_REACTOR_RESTRICTION_H
 #define KEVY_REACTOR_RESTRICTION_H
 
-#include "names.h"
+#include "core/names.h"
 
 #include <kevy/reactor.h>
 #include <kevy/ring.h>

@@ -26,8 +26,8 @@ compile_load() {
 }
 
 compile_tcp_echo() {
-    compile tcp_echo -Iring/include -Ireactor/include \
-        examples/tcp_echo.c ring/src/*.c reactor/src/*.c -pthread
+    compile tcp_echo -Iring/include -Ireactor/include -Ireactor/src \
+        examples/tcp_echo.c ring/src/*.c reactor/src/*.c reactor/src/*/*.c -pthread
 }
 
 compile_uv_echo() {

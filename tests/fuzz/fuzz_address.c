@@ -5,7 +5,7 @@
  * address that the C library writes back, and what is refused is refused with -EINVAL.
  */
 #include "fuzz.h"
-#include "socket.h"
+#include "socket/socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

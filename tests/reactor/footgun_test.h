@@ -10,7 +10,7 @@
 
 #include "reactor_test.h"
 
-#include "internal.h"
+#include "core/internal.h"
 
 /* A completion, as the kernel gave it. */
 struct seen {

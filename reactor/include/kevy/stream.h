@@ -9,8 +9,8 @@
  * - One send is in flight at a time. What a turn queues leaves as one vectored send at its end, in
  *   order; a short send is resumed. Two writes never interleave.
  * - Above the high mark kevy_stream_send() and kevy_stream_send_pinned() answer -EAGAIN, and
- *   `drain` follows once the queue is down to the low mark. kevy_stream_forward() always takes the bytes
- *   and holds the source back instead.
+ *   `drain` follows once the queue is down to the low mark. kevy_stream_forward() always takes the
+ *   bytes and holds the source back instead.
  * - Pausing loses and reorders nothing: what had been received already is delivered after
  *   resuming.
  * - When the peer takes nothing more, writes are refused, and what it sent before that is still

@@ -5,7 +5,7 @@
  * anew as often as in a minute of real traffic.
  */
 #include "library.h"
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #include <kevy/kevy.h>
 

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The states of a datagram socket: how it opens, what its flush does, how it ends.
+ *
+ * Model. The diagram is in datagram_internal.h. User calls only change state and flags and make the
+ * socket pending; the flush acts. Its requests are completions, one for receiving and one in each
+ * queue entry: they carry several operations at once, and need no kinds of their own.
+ *
+ * Invariants. The descriptor is closed with nothing in flight but that close, and with the queue,
+ * the held queue and the block that entries go into given back. After kevy_datagram_close() no
+ * callback comes but `close`.
+ */
+#include "datagram_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <unistd.h>
+
+#include "socket/socket.h"
+
+#define MARK_LOW_DEFAULT  (64U << 10)
+#define MARK_HIGH_DEFAULT (256U << 10)
+#define MARK_MAX          (1U << 30)
+
+static uint32_t flags_of(const struct kevy_datagram_options *options, int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    uint32_t flags = 0;
+
+    if (options->gro)
+        flags |= DATAGRAM_GRO;
+    /* Unix datagrams are never lost, so they must not overtake each other either; the receiver's
+     * queue is short (net.unix.max_dgram_qlen) and full all the time. */
+    if (options->ordered || socket_family(fd) == AF_UNIX)
+        flags |= DATAGRAM_ORDERED;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
+        flags |= DATAGRAM_CONNECTED;
+    return flags;
+}
+
+static void options_take(struct kevy_datagram *datagram,
+                         const struct kevy_datagram_options *options)
+{
+    datagram->read = options->read;
+    datagram->error = options->error;
+    datagram->drain = options->drain;
+    datagram->finish = options->finish;
+    datagram->close = options->close;
+    datagram->low_watermark =
+        options->low_watermark != 0 ? options->low_watermark : MARK_LOW_DEFAULT;
+    datagram->high_watermark =
+        options->high_watermark != 0 ? options->high_watermark : MARK_HIGH_DEFAULT;
+    if (datagram->low_watermark > datagram->high_watermark) {
+        assert(options->low_watermark == 0 || options->high_watermark == 0);
+        if (options->low_watermark == 0)
+            datagram->low_watermark = datagram->high_watermark;
+        else
+            datagram->high_watermark = datagram->low_watermark;
+    }
+    assert(datagram->high_watermark <= MARK_MAX);
+}
+
+int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
+                       const struct kevy_datagram_options *options)
+{
+    int fd = datagram_socket(options);
+    int error;
+
+    if (fd < 0)
+        return fd;
+    memset(datagram, 0, sizeof *datagram);
+    datagram->object.reactor = reactor;
+    datagram->object.flags = flags_of(options, fd);
+    datagram->fd = fd;
+    error = datagram_read_open(datagram, options->control_size);
+    if (error < 0) {
+        if (options->fd <= 0)
+            close(fd);
+        return error;
+    }
+    datagram_write_open(datagram);
+    options_take(datagram, options);
+    object_link(&datagram->object, reactor, KIND_DATAGRAM);
+    datagram->object.state = DATAGRAM_OPEN;
+    if (reactor->draining)
+        datagram->object.flags |= OBJECT_FINISH;
+    object_pend(&datagram->object);
+    return 0;
+}
+
+void datagram_error_tell(struct kevy_datagram *datagram, int error, const struct sockaddr *peer)
+{
+    datagram->stats.errors++;
+    if (datagram->error != NULL && datagram->object.state == DATAGRAM_OPEN)
+        datagram->error(datagram, error, peer);
+}
+
+static void finish_tell(struct kevy_datagram *datagram)
+{
+    datagram->object.flags &= ~OBJECT_FINISH;
+    if (datagram->finish != NULL)
+        datagram->finish(datagram);
+    else
+        kevy_datagram_close(datagram);
+}
+
+static void flush_open(struct kevy_datagram *datagram)
+{
+    if (datagram_has(datagram, OBJECT_FINISH))
+        finish_tell(datagram);
+    if (datagram->object.state == DATAGRAM_OPEN)
+        datagram_read_continue(datagram);
+    if (datagram->object.state == DATAGRAM_OPEN)
+        datagram_write_continue(datagram);
+}
+
+static void descriptor_close(struct kevy_datagram *datagram)
+{
+    struct kevy_sqe *sqe = reactor_sqe(datagram->object.reactor, datagram, OPERATION_CLOSE);
+
+    assert(datagram->flying == 0 && datagram->fill == NULL && datagram->held_last == NULL);
+    assert(!kevy_timer_armed(&datagram->retry) && !kevy_timer_armed(&datagram->resend));
+    if (sqe == NULL) {
+        object_pend(&datagram->object);
+        return;
+    }
+    kevy_prep_close(sqe, datagram->fd);
+    datagram->object.in_flight++;
+    datagram->object.state = DATAGRAM_CLOSED;
+}
+
+static void flush_closing(struct kevy_datagram *datagram)
+{
+    datagram_read_continue(datagram);
+    datagram_write_continue(datagram);
+    if (datagram->queue_first == NULL && !kevy_completion_active(&datagram->receive) &&
+        !kevy_completion_active(&datagram->writable))
+        descriptor_close(datagram);
+}
+
+void datagram_flush(struct kevy_x_object *object)
+{
+    if (object->state == DATAGRAM_OPEN)
+        flush_open(datagram_of(object));
+    else if (object->state == DATAGRAM_CLOSING)
+        flush_closing(datagram_of(object));
+}
+
+void kevy_datagram_close(struct kevy_datagram *datagram)
+{
+    if (datagram->object.state != DATAGRAM_OPEN)
+        return;
+    datagram->object.state = DATAGRAM_CLOSING;
+    datagram_read_close(datagram);
+    object_pend(&datagram->object);
+}
+
+void datagram_object_abort(struct kevy_x_object *object)
+{
+    if (object->state == DATAGRAM_IDLE || object->state == DATAGRAM_CLOSED)
+        return;
+    object->flags |= DATAGRAM_DROP;
+    kevy_datagram_close(datagram_of(object));
+    object_pend(object);
+}
+
+void datagram_object_closed(struct kevy_x_object *object)
+{
+    struct kevy_datagram *datagram = datagram_of(object);
+    struct kevy_reactor *reactor = object->reactor;
+
+    assert(datagram->queue_first == NULL && datagram->held_last == NULL);
+    object_unlink(object);
+    object->state = DATAGRAM_IDLE;
+    datagram->fd = -1;
+    if (unlikely(reactor->listeners_stalled != 0))
+        listeners_descriptor_free(reactor);
+    if (datagram->close != NULL)
+        datagram->close(datagram);
+}
+
+uint16_t kevy_datagram_port(const struct kevy_datagram *datagram)
+{
+    return socket_port(datagram->fd);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

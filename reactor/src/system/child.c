@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Children: a pidfd and one request on it.
+ *
+ * Model. The flush arms the request, or, once the watch is stopped, asks it to end; its completion
+ * ends the watch. Waiting by the ring reaps and fills in the siginfo_t by itself; with a poll the
+ * completion calls waitid(2), which does not block then.
+ *
+ * Invariants. A watch ends with nothing in flight. A child that was reaped is always reported as
+ * such, even when a stop came in between: its status would be lost.
+ */
+#include "core/internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <kevy/child.h>
+#include <kevy/ring_probe.h>
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* An enumerator of younger C libraries. */
+#define ID_PIDFD 3
+
+enum child_state {
+    CHILD_IDLE,
+    CHILD_WATCHED,
+    CHILD_STOPPED,
+};
+
+/* For kevy_x_object.flags. */
+#define CHILD_BY_POLL   (1U << 0) /* the ring knows no waitid */
+#define CHILD_CANCELLED (1U << 1) /* the request has been asked to end */
+
+static void child_end(struct kevy_child *child, int result)
+{
+    assert(!kevy_completion_active(&child->completion));
+    object_unlink_flushed(&child->object);
+    child->object.state = CHILD_IDLE;
+    close(child->fd);
+    child->done(child, result);
+}
+
+static void child_reaped(struct kevy_child *child)
+{
+    siginfo_t info;
+
+    memcpy(&info, child->information, sizeof info);
+    child->code = info.si_code;
+    child->status = info.si_status;
+    child_end(child, 0);
+}
+
+/* Reaps the child after a poll, without waiting. 0: not yet. */
+static int child_wait(struct kevy_child *child)
+{
+    siginfo_t info;
+
+    memset(&info, 0, sizeof info);
+    if (waitid((idtype_t)ID_PIDFD, (id_t)child->fd, &info, WEXITED | WNOHANG) < 0)
+        return errno == EINTR ? 0 : -errno;
+    memcpy(child->information, &info, sizeof info);
+    return info.si_pid != 0;
+}
+
+/* 1: exited, 0: try again, or a negative errno. */
+static void child_outcome(struct kevy_child *child, int result)
+{
+    if (result == 1)
+        child_reaped(child);
+    else if (child->object.state == CHILD_STOPPED)
+        child_end(child, -ECANCELED);
+    else if (result == 0 || result == -EINTR || result == -EAGAIN)
+        object_pend(&child->object);
+    else
+        child_end(child, result);
+}
+
+static void child_ready(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct kevy_child *child = KEVY_CONTAINER_OF(completion, struct kevy_child, completion);
+
+    (void)flags;
+    child->object.flags &= ~CHILD_CANCELLED;
+    if (result >= 0)
+        result = (child->object.flags & CHILD_BY_POLL) != 0 ? child_wait(child) : 1;
+    child_outcome(child, result);
+}
+
+/* A poll alone would say nothing about a process that is not a child, hence the wait before it. */
+static void child_arm(struct kevy_child *child)
+{
+    bool by_poll = (child->object.flags & CHILD_BY_POLL) != 0;
+    int result = by_poll ? child_wait(child) : 0;
+    struct kevy_sqe *sqe;
+
+    if (result != 0) {
+        child_outcome(child, result);
+        return;
+    }
+    sqe = kevy_completion_sqe(&child->completion);
+    if (sqe == NULL)
+        object_pend(&child->object);
+    else if (by_poll)
+        kevy_prep_poll(sqe, child->fd, POLLIN);
+    else
+        kevy_prep_waitid(sqe, ID_PIDFD, (uint32_t)child->fd, child->information, WEXITED);
+}
+
+static void child_cancel(struct kevy_child *child)
+{
+    if ((child->object.flags & CHILD_CANCELLED) != 0)
+        return;
+    if (kevy_completion_cancel(&child->completion) < 0)
+        object_pend(&child->object);
+    else
+        child->object.flags |= CHILD_CANCELLED;
+}
+
+void child_flush(struct kevy_x_object *object)
+{
+    struct kevy_child *child = KEVY_CONTAINER_OF(object, struct kevy_child, object);
+    bool armed = kevy_completion_active(&child->completion);
+
+    if (object->state == CHILD_STOPPED && armed)
+        child_cancel(child);
+    else if (object->state == CHILD_STOPPED)
+        child_end(child, -ECANCELED);
+    else if (!armed)
+        child_arm(child);
+}
+
+static bool waitid_offered(const struct kevy_reactor *reactor)
+{
+    struct kevy_ring_probe probe;
+
+    return kevy_ring_probe(&reactor->ring, &probe) == 0 &&
+           kevy_ring_probe_opcode(&probe, KEVY_OP_WAITID);
+}
+
+int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
+                kevy_child_done done, bool by_poll)
+{
+    int fd;
+
+    _Static_assert(sizeof(siginfo_t) <= sizeof child->information, "the kernel's has 128 bytes");
+    if (child->object.state != CHILD_IDLE || pid <= 0)
+        return -EINVAL;
+    fd = (int)syscall(SYS_pidfd_open, pid, 0); /* musl has no wrapper for it */
+    if (fd < 0)
+        return -errno;
+    object_link(&child->object, reactor, KIND_CHILD);
+    child->object.state = CHILD_WATCHED;
+    child->object.flags = by_poll ? CHILD_BY_POLL : 0;
+    child->pid = pid;
+    child->code = 0;
+    child->status = 0;
+    child->fd = fd;
+    child->done = done;
+    kevy_completion_init(&child->completion, reactor, child_ready);
+    object_pend(&child->object);
+    return 0;
+}
+
+int kevy_child_watch(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
+                     kevy_child_done done)
+{
+    return child_start(child, reactor, pid, done, !waitid_offered(reactor));
+}
+
+void kevy_child_unwatch(struct kevy_child *child)
+{
+    if (child->object.state != CHILD_WATCHED)
+        return;
+    child->object.state = CHILD_STOPPED;
+    object_pend(&child->object);
+}
+
+void child_object_abort(struct kevy_x_object *object)
+{
+    kevy_child_unwatch(KEVY_CONTAINER_OF(object, struct kevy_child, object));
+}
+
+#endif /* KEVY_RING_SUPPORTED */

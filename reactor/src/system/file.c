@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Files: a descriptor, and the operations on it that are in flight.
+ *
+ *     idle --open--> opening --opened--> open --close--> closing --nothing in flight--> closed
+ *     opening --failed--> idle           closed --descriptor gone, last callback--> idle
+ *
+ * Model. Every operation is a completion of its own and goes straight into the submission queue;
+ * the file counts them. Opening is one as well, so that a file that could not be opened has its
+ * last callback from that completion.
+ *
+ * Invariants. The descriptor is closed with nothing in flight but that close: the close of a
+ * descriptor that a worker is reading from would let its number be reused under the worker's eyes.
+ */
+#include "core/internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum file_state {
+    FILE_IDLE,
+    FILE_OPENING,
+    FILE_OPEN,
+    FILE_CLOSING, /* operations are waited for */
+    FILE_CLOSED,  /* the descriptor is being closed */
+};
+
+/* For kevy_x_object.flags. */
+#define FILE_TELL_OPEN (1U << 0)
+#define FILE_CANCEL    (1U << 1) /* whatever is in flight is to be cancelled */
+#define FILE_ABORTED   (1U << 2)
+
+static struct kevy_file *file_of(struct kevy_x_object *object)
+{
+    return KEVY_CONTAINER_OF(object, struct kevy_file, object);
+}
+
+/* The end, from the loop. */
+static void file_end(struct kevy_file *file)
+{
+    struct kevy_reactor *reactor = file->object.reactor;
+
+    object_unlink(&file->object);
+    file->object.state = FILE_IDLE;
+    file->fd = -1;
+    if (unlikely(reactor->listeners_stalled != 0))
+        listeners_descriptor_free(reactor);
+    if (file->close != NULL)
+        file->close(file, file->reason);
+}
+
+void file_object_closed(struct kevy_x_object *object)
+{
+    file_end(file_of(object));
+}
+
+static void opening_done(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct kevy_file *file = KEVY_CONTAINER_OF(completion, struct kevy_file, opening);
+
+    (void)flags;
+    if (result < 0) {
+        if (file->object.state == FILE_OPENING)
+            file->reason = result;
+        file_end(file);
+        return;
+    }
+    file->fd = result;
+    object_pend(&file->object);
+    if (file->object.state != FILE_OPENING)
+        return;
+    file->object.state = FILE_OPEN;
+    if (file->open != NULL)
+        file->open(file);
+}
+
+/* Writes the request that opens. Returns 0 or -EAGAIN. */
+static int opening_start(struct kevy_file *file, const struct kevy_file_options *options)
+{
+    struct kevy_sqe *sqe = kevy_completion_sqe(&file->opening);
+    int directory_fd = options->directory_fd > 0 ? options->directory_fd : AT_FDCWD;
+
+    if (sqe == NULL)
+        return -EAGAIN;
+    /* O_LARGEFILE is what open(2) of the C library adds: a 32-bit kernel refuses to open a file of
+     * more than 2 GiB without it. */
+    kevy_prep_openat(sqe, directory_fd, options->path, options->flags | O_CLOEXEC | O_LARGEFILE,
+                     options->mode);
+    return 0;
+}
+
+int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
+                   const struct kevy_file_options *options)
+{
+    bool adopts = options->fd > 0;
+    int error = 0;
+
+    if (!adopts && options->path == NULL)
+        return -EINVAL;
+    if (adopts && fcntl(options->fd, F_GETFD) < 0)
+        return -errno;
+    memset(file, 0, sizeof *file);
+    kevy_completion_init(&file->opening, reactor, opening_done);
+    if (!adopts)
+        error = opening_start(file, options);
+    if (error < 0)
+        return error;
+    file->open = options->open;
+    file->finish = options->finish;
+    file->close = options->close;
+    file->fd = adopts ? options->fd : -1;
+    object_link(&file->object, reactor, KIND_FILE);
+    file->object.state = adopts ? FILE_OPEN : FILE_OPENING;
+    file->object.flags = adopts ? FILE_TELL_OPEN : 0;
+    if (reactor->draining)
+        file->object.flags |= OBJECT_FINISH;
+    object_pend(&file->object);
+    return 0;
+}
+
+static void operation_done(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct kevy_file_operation *operation =
+        KEVY_CONTAINER_OF(completion, struct kevy_file_operation, completion);
+    struct kevy_file *file = operation->file;
+
+    (void)flags;
+    if ((file->object.flags & FILE_ABORTED) && ended_by_cancel(result))
+        result = -ECANCELED;
+    if (--file->operations == 0 && file->object.state == FILE_CLOSING)
+        object_pend(&file->object);
+    operation->done(operation, result);
+}
+
+/* Begins an operation: stores its slot and returns 0, or a negative errno. */
+static int operation_start(struct kevy_file *file, struct kevy_file_operation *operation,
+                           struct kevy_sqe **sqe)
+{
+    assert(operation->done != NULL);
+    if (file->object.state != FILE_OPEN)
+        return -EBADF;
+    assert(!kevy_file_operation_active(operation)); /* one at a time */
+    kevy_completion_init(&operation->completion, file->object.reactor, operation_done);
+    *sqe = kevy_completion_sqe(&operation->completion);
+    if (*sqe == NULL)
+        return -EAGAIN;
+    operation->file = file;
+    file->operations++;
+    return 0;
+}
+
+int kevy_file_read(struct kevy_file *file, struct kevy_file_operation *operation, void *data,
+                   uint32_t length, uint64_t offset)
+{
+    struct kevy_sqe *sqe;
+    int error = operation_start(file, operation, &sqe);
+
+    if (error == 0)
+        kevy_prep_read(sqe, file->fd, data, length, offset);
+    return error;
+}
+
+int kevy_file_write(struct kevy_file *file, struct kevy_file_operation *operation, const void *data,
+                    uint32_t length, uint64_t offset)
+{
+    struct kevy_sqe *sqe;
+    int error = operation_start(file, operation, &sqe);
+
+    if (error == 0)
+        kevy_prep_write(sqe, file->fd, data, length, offset);
+    return error;
+}
+
+int kevy_file_fsync(struct kevy_file *file, struct kevy_file_operation *operation, bool data_only)
+{
+    struct kevy_sqe *sqe;
+    int error = operation_start(file, operation, &sqe);
+
+    if (error == 0)
+        kevy_prep_fsync(sqe, file->fd, data_only ? KEVY_FSYNC_DATASYNC : 0);
+    return error;
+}
+
+int kevy_file_statx(struct kevy_file *file, struct kevy_file_operation *operation, uint32_t mask,
+                    struct statx *status)
+{
+    struct kevy_sqe *sqe;
+    int error = operation_start(file, operation, &sqe);
+
+    if (error == 0)
+        kevy_prep_statx(sqe, file->fd, "", AT_EMPTY_PATH, mask, status);
+    return error;
+}
+
+int kevy_file_cancel(struct kevy_file_operation *operation)
+{
+    return kevy_completion_cancel(&operation->completion);
+}
+
+static void flights_cancel(struct kevy_file *file)
+{
+    struct kevy_reactor *reactor = file->object.reactor;
+    struct kevy_sqe *sqe = NULL;
+
+    /* Not past a backlog: what is to be cancelled may be in it. */
+    if (reactor->backlog_count == 0)
+        sqe = reactor_cancel_sqe(reactor);
+    if (sqe == NULL) {
+        object_pend(&file->object);
+        return;
+    }
+    file->object.flags &= ~FILE_CANCEL;
+    if (file->fd >= 0)
+        kevy_prep_cancel_fd(sqe, file->fd, KEVY_ASYNC_CANCEL_ALL);
+    else
+        kevy_prep_cancel(sqe, user_data_make(&file->opening, OPERATION_COMPLETION), 0);
+}
+
+static void descriptor_close(struct kevy_file *file)
+{
+    struct kevy_sqe *sqe = reactor_sqe(file->object.reactor, file, OPERATION_CLOSE);
+
+    assert(file->operations == 0 && !kevy_completion_active(&file->opening));
+    if (sqe == NULL) {
+        object_pend(&file->object);
+        return;
+    }
+    kevy_prep_close(sqe, file->fd);
+    file->object.in_flight++;
+    file->object.state = FILE_CLOSED;
+}
+
+static void flush_closing(struct kevy_file *file)
+{
+    bool busy = file->operations != 0 || kevy_completion_active(&file->opening);
+
+    if (!busy)
+        descriptor_close(file);
+    else if (file->object.flags & FILE_CANCEL)
+        flights_cancel(file);
+}
+
+static void flush_open(struct kevy_file *file)
+{
+    if (file->object.flags & FILE_TELL_OPEN) {
+        file->object.flags &= ~FILE_TELL_OPEN;
+        if (file->open != NULL)
+            file->open(file);
+    }
+    if (file->object.state == FILE_OPEN && (file->object.flags & OBJECT_FINISH)) {
+        file->object.flags &= ~OBJECT_FINISH;
+        if (file->finish != NULL)
+            file->finish(file);
+    }
+}
+
+void file_flush(struct kevy_x_object *object)
+{
+    if (object->state == FILE_OPEN)
+        flush_open(file_of(object));
+    else if (object->state == FILE_CLOSING)
+        flush_closing(file_of(object));
+}
+
+void kevy_file_close(struct kevy_file *file)
+{
+    if (file->object.state != FILE_OPENING && file->object.state != FILE_OPEN)
+        return;
+    /* An opening that waits, for a reader of a named pipe perhaps, is not waited for. */
+    if (file->object.state == FILE_OPENING)
+        file->object.flags |= FILE_CANCEL;
+    file->object.state = FILE_CLOSING;
+    object_pend(&file->object);
+}
+
+void file_object_abort(struct kevy_x_object *object)
+{
+    struct kevy_file *file = file_of(object);
+
+    if (object->state == FILE_IDLE || (object->flags & FILE_ABORTED))
+        return;
+    if (object->state < FILE_CLOSING)
+        file->reason = -ECANCELED;
+    kevy_file_close(file);
+    object->flags |= FILE_ABORTED | FILE_CANCEL;
+    object_pend(object);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * A pool of threads: one queue, one lock, results posted back.
+ *
+ * Model. Jobs wait in a list; a worker takes the oldest, runs it without the lock, and posts it to
+ * the reactor that it came from. The pool counts the jobs that have not been delivered and lives as
+ * long as there is one, whatever becomes of its threads.
+ *
+ * Invariants. A job's state changes under the lock alone. The post happens under it as well, and a
+ * delivery takes it before anything else: so the worker has left kevy_reactor_post() by the time
+ * the loop sees the job, and a reactor that has delivered all its jobs may be destroyed.
+ */
+#include "core/internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include "workers.h"
+
+#include <stdlib.h>
+
+#define THREADS_DEFAULT 4U
+#define QUEUE_DEFAULT   1024U
+
+enum job_state {
+    JOB_STATE_IDLE,
+    JOB_STATE_QUEUED,
+    JOB_STATE_RUNNING,
+    JOB_STATE_ABANDONED, /* running, for nobody */
+    JOB_STATE_DELIVERING,
+};
+
+struct kevy_workers {
+    pthread_mutex_t lock;
+    pthread_cond_t filled; /* a job more in the queue, or ending */
+    struct kevy_x_job *first;
+    struct kevy_x_job *last;
+    uint32_t queued;
+    uint32_t queue_limit;
+    uint32_t out; /* jobs submitted and not yet delivered, taken back or dropped */
+    bool ending;  /* no job will come any more */
+    bool ended;   /* the threads are gone: the last job frees the pool */
+    uint32_t thread_count;
+    pthread_t threads[];
+};
+
+/* The oldest job, or NULL when there will be none. With the lock held. */
+static struct kevy_x_job *job_take(struct kevy_workers *workers)
+{
+    struct kevy_x_job *job;
+
+    while (workers->first == NULL && !workers->ending)
+        pthread_cond_wait(&workers->filled, &workers->lock);
+    job = workers->first;
+    if (job == NULL)
+        return NULL;
+    workers->first = job->next;
+    workers->queued--;
+    job->state = JOB_STATE_RUNNING;
+    return job;
+}
+
+static void job_remove(struct kevy_workers *workers, struct kevy_x_job *job)
+{
+    struct kevy_x_job *before = NULL;
+
+    for (struct kevy_x_job *other = workers->first; other != job; other = other->next)
+        before = other;
+    if (before != NULL)
+        before->next = job->next;
+    else
+        workers->first = job->next;
+    if (workers->last == job)
+        workers->last = before;
+    workers->queued--;
+}
+
+/* Sends the job home. With the lock held: see the invariants. */
+static void job_post(struct kevy_x_job *job, int result)
+{
+    job->result = result;
+    job->state = JOB_STATE_DELIVERING;
+    kevy_reactor_post(job->reactor, &job->delivery);
+}
+
+/* One job less out there; frees the pool when nothing else is left of it. Gives the lock back. */
+static void workers_release(struct kevy_workers *workers)
+{
+    bool last;
+
+    workers->out--;
+    last = workers->ended && workers->out == 0;
+    pthread_mutex_unlock(&workers->lock);
+    if (!last)
+        return;
+    pthread_cond_destroy(&workers->filled);
+    pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor)
+{
+    struct kevy_x_job *job = KEVY_CONTAINER_OF(task, struct kevy_x_job, delivery);
+
+    (void)reactor;
+    pthread_mutex_lock(&job->workers->lock);
+    job->state = JOB_STATE_IDLE;
+    workers_release(job->workers);
+    job->events->deliver(job);
+}
+
+/* With the lock held, but not while the job runs. */
+static void job_run(struct kevy_workers *workers, struct kevy_x_job *job)
+{
+    int result;
+
+    pthread_mutex_unlock(&workers->lock);
+    result = job->events->run(job);
+    pthread_mutex_lock(&workers->lock);
+    if (job->state != JOB_STATE_ABANDONED) {
+        job_post(job, result);
+        return;
+    }
+    workers->out--;
+    job->events->drop(job);
+}
+
+static void *worker_main(void *argument)
+{
+    struct kevy_workers *workers = argument;
+    struct kevy_x_job *job;
+
+    pthread_mutex_lock(&workers->lock);
+    while ((job = job_take(workers)) != NULL)
+        job_run(workers, job);
+    pthread_mutex_unlock(&workers->lock);
+    return NULL;
+}
+
+int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
+               struct kevy_workers *workers, struct kevy_reactor *reactor)
+{
+    int result = -EAGAIN;
+
+    pthread_mutex_lock(&workers->lock);
+    assert(!workers->ending);
+    if (workers->queued < workers->queue_limit) {
+        *job = (struct kevy_x_job){.delivery = {.run = job_delivered},
+                                   .events = events,
+                                   .workers = workers,
+                                   .reactor = reactor,
+                                   .state = JOB_STATE_QUEUED};
+        if (workers->first != NULL)
+            workers->last->next = job;
+        else
+            workers->first = job;
+        workers->last = job;
+        workers->queued++;
+        workers->out++;
+        pthread_cond_signal(&workers->filled);
+        result = 0;
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return result;
+}
+
+int job_cancel(struct kevy_x_job *job)
+{
+    struct kevy_workers *workers = job->workers;
+    int result = -EALREADY;
+
+    pthread_mutex_lock(&workers->lock);
+    if (job->state == JOB_STATE_QUEUED) {
+        job_remove(workers, job);
+        job_post(job, -ECANCELED);
+        result = 0;
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return result;
+}
+
+enum job_fate job_abandon(struct kevy_x_job *job)
+{
+    struct kevy_workers *workers = job->workers;
+    enum job_fate fate = JOB_DELIVERING;
+
+    pthread_mutex_lock(&workers->lock);
+    if (job->state == JOB_STATE_RUNNING) {
+        job->state = JOB_STATE_ABANDONED;
+        fate = JOB_ABANDONED;
+    } else if (job->state == JOB_STATE_QUEUED) {
+        job_remove(workers, job);
+        job->state = JOB_STATE_IDLE;
+        workers->out--;
+        fate = JOB_TAKEN_BACK;
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return fate;
+}
+
+static int threads_start(struct kevy_workers *workers, uint32_t count)
+{
+    sigset_t all, before;
+    int error = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (workers->thread_count < count && error == 0) {
+        error =
+            pthread_create(&workers->threads[workers->thread_count], NULL, worker_main, workers);
+        workers->thread_count += error == 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int kevy_workers_create(struct kevy_workers **workers_out,
+                        const struct kevy_workers_options *options)
+{
+    static const struct kevy_workers_options none = {0};
+    struct kevy_workers *workers;
+    uint32_t count;
+    size_t size;
+    int error;
+
+    if (options == NULL)
+        options = &none;
+    count = options->threads != 0 ? options->threads : THREADS_DEFAULT;
+    if (__builtin_mul_overflow(count, sizeof workers->threads[0], &size) ||
+        __builtin_add_overflow(size, sizeof *workers, &size))
+        return -ENOMEM;
+    workers = calloc(1, size);
+    if (workers == NULL)
+        return -ENOMEM;
+    workers->queue_limit = options->queue != 0 ? options->queue : QUEUE_DEFAULT;
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_cond_init(&workers->filled, NULL);
+    error = threads_start(workers, count);
+    if (error < 0) {
+        kevy_workers_destroy(workers);
+        return error;
+    }
+    *workers_out = workers;
+    return 0;
+}
+
+void kevy_workers_destroy(struct kevy_workers *workers)
+{
+    if (workers == NULL)
+        return;
+    pthread_mutex_lock(&workers->lock);
+    workers->ending = true;
+    while (workers->first != NULL) {
+        struct kevy_x_job *job = workers->first;
+
+        workers->first = job->next;
+        workers->queued--;
+        job_post(job, -ECANCELED);
+    }
+    pthread_cond_broadcast(&workers->filled);
+    pthread_mutex_unlock(&workers->lock);
+    for (uint32_t index = 0; index < workers->thread_count; index++)
+        pthread_join(workers->threads[index], NULL);
+    pthread_mutex_lock(&workers->lock);
+    workers->ended = true;
+    workers->out++; /* our own hold on the pool, which the release takes back */
+    workers_release(workers);
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Jobs: what kevy_work and kevy_lookup have run by a thread of a pool.
+ *
+ *     idle --submit--> queued --a worker is free--> running --> delivering --> idle
+ *                        |  \--cancel-------------------------------^
+ *                        |                             |
+ *                        \--abandon--> idle            \--abandon--> abandoned --dropped--> idle
+ */
+#ifndef KEVY_REACTOR_WORKERS_H
+#define KEVY_REACTOR_WORKERS_H
+
+#include "core/names.h"
+
+#include <kevy/work.h>
+
+struct kevy_x_job_events {
+    int (*run)(struct kevy_x_job *job);      /* on a worker */
+    void (*deliver)(struct kevy_x_job *job); /* from the loop; job->result is set */
+    void (*drop)(struct kevy_x_job *job); /* on a worker, in place of `deliver`, once abandoned */
+};
+
+/* 0, or -EAGAIN when the queue is full. */
+int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
+               struct kevy_workers *workers, struct kevy_reactor *reactor);
+
+/* 0: taken out of the queue, and will be delivered with -ECANCELED. -EALREADY: it has begun. */
+int job_cancel(struct kevy_x_job *job);
+
+enum job_fate {
+    JOB_TAKEN_BACK, /* out of the queue, the caller's again */
+    JOB_ABANDONED,  /* the worker drops it when it has run; the reactor is no longer concerned */
+    JOB_DELIVERING, /* too late: it is on its way */
+};
+
+/* Nobody waits for the job any more. */
+enum job_fate job_abandon(struct kevy_x_job *job);
+
+#endif /* KEVY_REACTOR_WORKERS_H */

@@ -1,0 +1,180 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The rules of the house that a machine can check. Prints breaches as file:line, then a RESULT line.
+set -u
+CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
+
+columns_max=100
+function_lines_max=70
+example_lines_max=120
+breaches_shown=20
+passed=0
+failed=0
+skipped=0
+
+c_files=$(find ring reactor examples tests -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort)
+scripts=$(find .ci examples tests -name '*.sh' -o -path .ci/run | LC_ALL=C sort)
+builds=$(find . -maxdepth 3 \( -name 'build*' -o -path ./subprojects \) -prune -o \
+    -name 'meson*' -type f -print)
+others=$(find tests -name '*.py')
+all_files="$c_files $scripts $builds $others"
+
+# check NAME COMMAND...: the output of COMMAND is the list of breaches
+check() {
+    name=$1
+    shift
+    breaches=$("$@" 2>&1)
+    if [ -z "$breaches" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name:"
+        echo "$breaches" | head -n "$breaches_shown"
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    echo "SKIP $1: $2"
+}
+
+have() {
+    command -v "$1" >/dev/null
+}
+
+long_lines() {
+    awk -v max="$columns_max" 'length($0) > max { print FILENAME ":" FNR ": " length($0) }' "$@"
+}
+
+# One bracket keeps each word from finding itself here.
+banned_words() {
+    grep -nwE 'TOD[O]|FIXM[E]|XX[X]|HAC[K]' "$@"
+}
+
+machine_paths() {
+    grep -nE '(^|[^[:alnum:].])/(hom[e]|roo[t]|wor[k]|User[s])/' "$@"
+}
+
+loose_blanks() {
+    grep -nE "[[:blank:]]\$|$(printf '\t')" "$@"
+}
+
+without_licence() {
+    for file; do
+        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT OR Apache-2.0' || echo "$file:1"
+    done
+}
+
+# A header that is not listed is not installed and not tested.
+unlisted() {
+    find ring reactor -path '*/include/kevy/*.h' -o -path '*/src/*.c' | while read -r file; do
+        grep -q "'${file#*/}'" "${file%%/*}/meson.build" || echo "$file:1: not in meson.build"
+    done
+}
+
+# A test that is not registered never runs.
+unregistered() {
+    find tests -name 'test_*.c' | while read -r file; do
+        layer=${file#tests/}
+        layer=${layer%/*}
+        module=$(basename "$file" .c)
+        grep -q "\['$layer', '${module#test_}'," tests/meson.build ||
+            echo "$file:1: not in tests/meson.build"
+    done
+}
+
+long_functions() {
+    ctags -x --languages=C,C++ --langmap=C:.c.h --kinds-C=f --kinds-C++=f --_xformat='%F %n %e %N' \
+        -I KEVY_API,KEVY_BEGIN_DECLS,KEVY_END_DECLS "$@" |
+        awk -v max="$function_lines_max" '$3 - $2 + 1 > max {
+            print $1 ":" $2 ": " $4 " has " $3 - $2 + 1 " lines" }'
+}
+
+# The layout differs from one release of clang-format to the next: ours is that of Debian 12.
+formatter() {
+    for program in clang-format-14 clang-format; do
+        if have "$program" && "$program" --version | grep -q 'version 14\.'; then
+            echo "$program"
+            return
+        fi
+    done
+}
+
+unformatted() {
+    "$(formatter)" --dry-run -Werror "$@" 2>&1 | grep 'error: ' | cut -d : -f 1-2 | sort -u
+}
+
+# promises.txt: promise | program | test, the program as in tests/meson.build, or a script.
+promises_without_test() {
+    awk -F ' *[|] *' -v table=tests/promises.txt '
+        FILENAME != table {
+            if (sub(/^START_TEST\(/, "") || sub(/^ *(check|at_most) /, "")) {
+                behind = sub(/^\047/, "") ? "\047.*" : "[ )].*"
+                sub(behind, "")
+                proved[FILENAME, $0] = 1
+            }
+            next
+        }
+        NF == 0 || /^#/ { next }
+        {
+            file = "tests/" $2
+            if (file !~ /\.sh$/) {
+                sub(/[^\/]*$/, "test_&", file)
+                file = file ".c"
+            }
+            if (NF != 3 || !((file, $3) in proved))
+                print table ":" FNR ": no such test"
+        }' tests/*/test_*.c tests/*/*/test_*.c tests/*/*.sh tests/promises.txt
+}
+
+# The small programs of the reactor are to be read at one sitting.
+long_examples() {
+    for file in examples/*.c; do
+        lines=$(wc -l <"$file")
+        case $file in
+        examples/ring_*) ;;
+        *) [ "$lines" -lt "$example_lines_max" ] || echo "$file:1: $lines lines" ;;
+        esac
+    done
+}
+
+# The README says that its first code is what the tests build: but for the comment on top.
+readme_server() {
+    # shellcheck disable=SC2016
+    shown=$(sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d')
+    [ "$shown" = "$(sed 1,2d tests/consumer/main.c)" ] ||
+        echo "README.md:1: its server is not tests/consumer/main.c"
+}
+
+# Word splitting wanted below: no file of ours has a blank in its name.
+# shellcheck disable=SC2086
+{
+    check 'line length' long_lines $all_files
+    check 'banned words' banned_words $all_files
+    check 'paths of one machine' machine_paths $all_files
+    check 'tabs and trailing blanks' loose_blanks $all_files
+    check 'SPDX line' without_licence $all_files
+    check 'files of the libraries' unlisted
+    check 'test programs' unregistered
+    check 'server in the README' readme_server
+    check 'length of examples' long_examples
+    check 'a test for each promise' promises_without_test
+    if have ctags; then
+        check 'function length' long_functions $c_files
+    else
+        skip 'function length' 'universal-ctags is not installed'
+    fi
+    if [ -n "$(formatter)" ]; then
+        check 'clang-format' unformatted $c_files
+    else
+        skip 'clang-format' 'clang-format 14 is not installed'
+    fi
+    if have shellcheck; then
+        check 'shellcheck' shellcheck -x $scripts
+    else
+        skip 'shellcheck' 'shellcheck is not installed'
+    fi
+}
+
+echo "RESULT tidy: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/*
+ * Ends and resets that come together with the last bytes. Kernels since 6.8 may say nothing of them
+ * to a multishot recv, so that the stream has to ask.
+ */
+
+#include "reactor_test.h"
+
+#include <sys/un.h>
+
+#include "stream/stream_internal.h"
+
+static struct probe probe, first;
+
+static void end_check(int reason, uint64_t count)
+{
+    TURN_UNTIL(probe.closed);
+    ck_assert_int_eq(probe.reason, reason);
+    ck_assert_uint_eq(probe.count, count);
+}
+
+START_TEST(the_end_is_told_when_it_comes_with_the_last_bytes)
+{
+    (_i == 0 ? probe_unix : probe_tcp)(&probe, &probe_events);
+    turns(3);
+    peer_write_text(probe.peer, "last");
+    probe_peer_close(&probe);
+    TURN_UNTIL(strchr(probe.log, 'e') != NULL);
+    ck_assert_str_eq(probe.log, "ore");
+    QUIETLY(kevy_stream_close(&probe.stream));
+    end_check(0, 4);
+}
+END_TEST
+
+static const struct sockaddr_un place = {.sun_family = AF_UNIX, .sun_path = "\0kevy_stream_end"};
+
+static void last_words(void)
+{
+    turns(3);
+    peer_write_text(probe.peer, "last");
+    probe_peer_close(&probe);
+    TURN_UNTIL(strchr(probe.log, 'e') != NULL);
+    QUIETLY(kevy_stream_close(&probe.stream));
+    end_check(0, 4);
+}
+
+START_TEST(the_end_is_told_on_a_connection_that_was_made)
+{
+    int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int error;
+
+    ck_assert_int_eq(bind(listening, (const void *)&place, sizeof place), 0);
+    ck_assert_int_eq(listen(listening, 1), 0);
+    probe_init(&probe, &probe_events);
+    QUIETLY(error = kevy_stream_connect(&probe.stream, reactor, (const void *)&place, sizeof place,
+                                        KEVY_FOREVER));
+    ck_assert_int_eq(error, 0);
+    TURN_UNTIL(probe.log[0] == 'o');
+    probe.peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    close(listening);
+    last_words();
+}
+END_TEST
+
+static struct kevy_stream *accept_probe(struct kevy_listener *listener)
+{
+    kevy_listener_close(listener);
+    return &probe.stream;
+}
+
+START_TEST(the_end_is_told_on_a_connection_that_was_accepted)
+{
+    struct kevy_listener listener;
+    const struct kevy_listener_options options = {.socket_address = (const void *)&place,
+                                                  .socket_address_length = sizeof place,
+                                                  .accept = accept_probe};
+
+    probe_init(&probe, &probe_events);
+    ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), 0);
+    probe.peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(connect(probe.peer, (const void *)&place, sizeof place), 0);
+    TURN_UNTIL(probe.log[0] == 'o');
+    last_words();
+}
+END_TEST
+
+static void descriptor_close(struct kevy_stream *stream, int fd)
+{
+    (void)stream;
+    ck_assert_int_eq(close(fd), 0);
+}
+
+/* One byte with one descriptor. */
+static void descriptor_send(int peer)
+{
+    static const int fd = STDIN_FILENO;
+    union {
+        char bytes[CMSG_SPACE(sizeof fd)];
+        struct cmsghdr aligned;
+    } room = {.aligned = {.cmsg_len = CMSG_LEN(sizeof fd),
+                          .cmsg_level = SOL_SOCKET,
+                          .cmsg_type = SCM_RIGHTS}};
+    struct iovec byte = {.iov_base = &(char){'x'}, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
+
+    memcpy(CMSG_DATA(&room.aligned), &fd, sizeof fd);
+    ck_assert_int_eq(sendmsg(peer, &message, MSG_NOSIGNAL), 1);
+}
+
+/* A pool of one buffer: whoever comes second waits for it, with its bytes and its end. */
+static void starve(bool local, bool reset)
+{
+    const struct linger at_once = {.l_onoff = reset};
+
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_count = 1, .buffer_size = 64});
+    probe_tcp(&first, &probe_events);
+    (local ? probe_unix : probe_tcp)(&probe, &probe_events);
+    turns(4);
+    peer_write_text(first.peer, "first");
+    peer_write_text(probe.peer, "last");
+    if (!local)
+        ck_assert_int_eq(setsockopt(probe.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
+                         0);
+    probe_peer_close(&probe);
+}
+
+static void first_finish(void)
+{
+    TURN_UNTIL(first.count == 5);
+    ck_assert_uint_ne(stats_now().starvations, 0);
+    QUIETLY(kevy_stream_abort(&first.stream));
+    probe_finish(&first);
+}
+
+START_TEST(the_end_is_told_to_a_stream_that_had_to_wait_for_buffers)
+{
+    starve(_i == 0, false);
+    TURN_UNTIL(strchr(probe.log, 'e') != NULL);
+    QUIETLY(kevy_stream_close(&probe.stream));
+    end_check(0, 4);
+    first_finish();
+}
+END_TEST
+
+START_TEST(a_reset_is_told_to_a_stream_that_had_to_wait_for_buffers)
+{
+    starve(false, true);
+    end_check(-ECONNRESET, 4);
+    first_finish();
+}
+END_TEST
+
+/* One message each, because descriptors are never merged. */
+START_TEST(the_end_is_told_behind_many_descriptors)
+{
+    struct kevy_stream_events events = probe_events;
+    uint64_t count = 0;
+
+    events.descriptor = descriptor_close;
+    probe_unix(&probe, &events);
+    for (; count < 60; count++)
+        descriptor_send(probe.peer);
+    probe_peer_close(&probe);
+    TURN_UNTIL(strchr(probe.log, 'e') != NULL);
+    QUIETLY(kevy_stream_close(&probe.stream));
+    end_check(0, count);
+}
+END_TEST
+
+/* Or every message of a TCP stream that once starved would cost a system call. */
+START_TEST(on_tcp_the_first_answer_settles_it)
+{
+    probe_tcp(&probe, &probe_events);
+    turns(3);
+    probe.stream.object.flags |= STREAM_END_UNSURE; /* as when it is armed in times of need */
+    peer_write_text(probe.peer, "word");
+    TURN_UNTIL(probe.count == 4);
+    ck_assert(!stream_has(&probe.stream, STREAM_END_UNSURE));
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("stream_end");
+    TCase *end = tcase_create("end");
+
+    tcase_add_checked_fixture(end, reactor_setup, reactor_teardown);
+    tcase_add_loop_test(end, the_end_is_told_when_it_comes_with_the_last_bytes, 0, 2);
+    tcase_add_test(end, the_end_is_told_on_a_connection_that_was_made);
+    tcase_add_test(end, the_end_is_told_on_a_connection_that_was_accepted);
+    tcase_add_loop_test(end, the_end_is_told_to_a_stream_that_had_to_wait_for_buffers, 0, 2);
+    tcase_add_test(end, a_reset_is_told_to_a_stream_that_had_to_wait_for_buffers);
+    tcase_add_test(end, the_end_is_told_behind_many_descriptors);
+    tcase_add_test(end, on_tcp_the_first_answer_settles_it);
+    suite_add_tcase(suite, end);
+    return suite;
+}
