@@ -49,6 +49,10 @@ static struct kevy_reactor_options options_complete(const struct kevy_reactor_op
     complete.buffer_size = or_default(complete.buffer_size, BUFFER_SIZE_DEFAULT);
     complete.buffer_count = or_default(complete.buffer_count, BUFFER_COUNT_DEFAULT);
     complete.zero_copy_minimum = or_default(complete.zero_copy_minimum, ZERO_COPY_DEFAULT);
+    if (complete.cq_entries < complete.sq_entries)
+        complete.cq_entries = complete.sq_entries;
+    if (complete.kernel == KEVY_RING_KERNEL_DEFAULT)
+        complete.kernel = KEVY_RING_KERNEL_AUTOMATIC;
     if (complete.memory_limit == 0)
         complete.memory_limit = MEMORY_LIMIT_DEFAULT;
     if (complete.allocator == NULL)
@@ -66,20 +70,17 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
     struct kevy_ring_options ring_options = {
         .required_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN,
         .preferred_flags = KEVY_SETUP_TASKRUN_FLAG | KEVY_SETUP_CLAMP,
+        .cq_entries = options->cq_entries,
         .registered_wait = true, /* every server has deadlines, so every wait has a limit */
+        .kernel = options->kernel,
+        .custom_kernel = options->custom_kernel,
+        .shrink_rounds = SHRINK_ROUNDS,
     };
-    int error = -ENOMEM;
+    int error;
 
     if (options->restricted)
         ring_options.required_flags |= KEVY_SETUP_R_DISABLED;
-    for (uint32_t shrink = 0; shrink <= SHRINK_ROUNDS && error == -ENOMEM; shrink++) {
-        uint32_t entries = or_default(options->sq_entries >> shrink, 1);
-
-        ring_options.cq_entries = or_default(options->cq_entries >> shrink, 1);
-        if (ring_options.cq_entries < entries)
-            ring_options.cq_entries = entries;
-        error = kevy_ring_init(&reactor->ring, entries, &ring_options);
-    }
+    error = kevy_ring_init(&reactor->ring, options->sq_entries, &ring_options);
     if (error < 0 || !options->restricted)
         return error;
     error = restriction_apply(&reactor->ring, options);

@@ -20,7 +20,7 @@
 #include <kevy/ring_register.h>
 #include <string.h>
 
-#include "syscall.h"
+#include "kernel.h"
 
 #define ENTRIES_MAX 32768U
 /* The kernel maps slots by whole pages; 64 KiB is the largest page of the supported machines. */
@@ -62,7 +62,8 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     void *memory = NULL;
     int error;
 
-    error = kevy_x_syscall_mmap(&memory, total, -1, 0);
+    /* A forked child does not get the pages: it must not see half of what the kernel writes. */
+    error = kernel_map(buffer_ring->ring, KEVY_RING_MAP_PRIVATE, total, &memory);
     if (error < 0)
         return error;
     buffer_ring->memory = memory;
@@ -77,8 +78,6 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
         buffer_ring->offsets = (uint32_t *)(void *)next;
     next += offsets_size;
     buffer_ring->hands = (uint32_t *)(void *)next;
-    /* The kernel writes into the buffers; a child must not see half of that. Best effort. */
-    (void)kevy_x_syscall_dontfork(memory, total);
     return 0;
 }
 
@@ -86,14 +85,12 @@ static int slots_map_kernel(struct kevy_buffer_ring *buffer_ring)
 {
     size_t size = buffer_ring->entries * sizeof(struct kevy_buf);
     uint64_t offset = KEVY_OFF_PBUF_RING | ((uint64_t)buffer_ring->group << KEVY_OFF_PBUF_SHIFT);
-    int error =
-        kevy_x_syscall_mmap(&buffer_ring->kernel_memory, size, buffer_ring->ring->fd, offset);
+    int error = kernel_map(buffer_ring->ring, offset, size, &buffer_ring->kernel_memory);
 
     if (error < 0)
         return error;
     buffer_ring->kernel_size = size;
     buffer_ring->slots = buffer_ring->kernel_memory;
-    (void)kevy_x_syscall_dontfork(buffer_ring->kernel_memory, size);
     return 0;
 }
 
@@ -178,9 +175,9 @@ void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
     if (buffer_ring->ring != NULL)
         group_unregister(buffer_ring);
     if (buffer_ring->kernel_memory != NULL)
-        kevy_x_syscall_munmap(buffer_ring->kernel_memory, buffer_ring->kernel_size);
+        kernel_unmap(buffer_ring->ring, buffer_ring->kernel_memory, buffer_ring->kernel_size);
     if (buffer_ring->memory != NULL)
-        kevy_x_syscall_munmap(buffer_ring->memory, buffer_ring->memory_size);
+        kernel_unmap(buffer_ring->ring, buffer_ring->memory, buffer_ring->memory_size);
     memset(buffer_ring, 0, sizeof *buffer_ring);
 }
 

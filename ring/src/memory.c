@@ -19,10 +19,11 @@
 #include <errno.h>
 #include <kevy/ring_register.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "memory.h"
-#include "syscall.h"
 
 /* In front of the CQEs: 64 bytes on 6.18, and a cache line a cursor on the kernels before. */
 #define RINGS_HEADER_BYTES 1024U
@@ -116,14 +117,11 @@ int kevy_x_memory_lend(struct kevy_params *params, void *memory, size_t size)
 static int area_map(struct kevy_ring *ring, void **memory, size_t *size, size_t wanted,
                     uint64_t offset)
 {
-    int error = kevy_x_syscall_mmap(memory, wanted, ring->fd, offset);
+    int error = kernel_map(ring, offset, wanted, memory);
 
-    if (error < 0)
-        return error;
-    *size = wanted;
-    /* A child that inherited the mapping would move cursors under us. Best effort by design. */
-    (void)kevy_x_syscall_dontfork(*memory, wanted);
-    return 0;
+    if (error == 0)
+        *size = wanted;
+    return error;
 }
 
 static int areas_map(struct kevy_ring *ring, const struct kevy_params *params)
@@ -204,15 +202,15 @@ void kevy_x_memory_unmap(struct kevy_ring *ring)
          * The kernel tears a ring down behind our back, and writes the CQ's tail meanwhile: into
          * what is then perhaps the heap again, or the next ring. Into pages of its own it may.
          */
-        (void)kevy_x_syscall_discard(ring->ring_memory, ring->ring_size);
+        (void)madvise(ring->ring_memory, ring->ring_size, MADV_DONTNEED);
         return;
     }
     if (ring->sqes != NULL)
-        kevy_x_syscall_munmap(ring->sqes, ring->sqe_size);
+        kernel_unmap(ring, ring->sqes, ring->sqe_size);
     if (ring->cq_memory != NULL)
-        kevy_x_syscall_munmap(ring->cq_memory, ring->cq_size);
+        kernel_unmap(ring, ring->cq_memory, ring->cq_size);
     if (ring->ring_memory != NULL)
-        kevy_x_syscall_munmap(ring->ring_memory, ring->ring_size);
+        kernel_unmap(ring, ring->ring_memory, ring->ring_size);
 }
 
 void kevy_x_wait_region_open(struct kevy_ring *ring)
@@ -222,9 +220,8 @@ void kevy_x_wait_region_open(struct kevy_ring *ring)
     size_t size = page_align(sizeof *ring->wait_region);
     void *memory = NULL;
 
-    if (kevy_x_syscall_mmap(&memory, size, -1, 0) < 0)
+    if (kernel_map(ring, KEVY_RING_MAP_PRIVATE, size, &memory) < 0)
         return;
-    (void)kevy_x_syscall_dontfork(memory, size);
     memset(&region, 0, sizeof region);
     region.user_addr = (uint64_t)(uintptr_t)memory;
     region.size = size;
@@ -233,7 +230,7 @@ void kevy_x_wait_region_open(struct kevy_ring *ring)
     registration.region_uptr = (uint64_t)(uintptr_t)&region;
     registration.flags = KEVY_MEM_REGION_REG_WAIT_ARG;
     if (kevy_ring_register(ring, KEVY_REGISTER_MEM_REGION, &registration, 1) < 0) {
-        kevy_x_syscall_munmap(memory, size);
+        kernel_unmap(ring, memory, size);
         return;
     }
     ring->wait_region = memory;
@@ -243,43 +240,7 @@ void kevy_x_wait_region_open(struct kevy_ring *ring)
 void kevy_x_wait_region_close(struct kevy_ring *ring)
 {
     if (ring->wait_region != NULL)
-        kevy_x_syscall_munmap(ring->wait_region, ring->wait_region_size);
-}
-
-int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entries, void *memory,
-                     size_t memory_size)
-{
-    struct kevy_ring old = *ring;
-    struct kevy_params params;
-    int error;
-
-    memset(&params, 0, sizeof params);
-    params.sq_entries = entries;
-    params.cq_entries = cq_entries;
-    if (ring->memory_lent) {
-        params.flags = ring->setup_flags;
-        error = kevy_x_memory_lend(&params, memory, memory_size);
-        if (error < 0)
-            return error;
-    }
-    params.flags = cq_entries != 0 ? KEVY_SETUP_CQSIZE : 0;
-    /* The kernel copies what lies between the published cursors. */
-    __atomic_store_n(ring->sq_tail, ring->sqe_tail, __ATOMIC_RELEASE);
-    kevy_ring_release(ring);
-    error = kevy_ring_register(ring, KEVY_REGISTER_RESIZE_RINGS, &params, 1);
-    if (error < 0)
-        return error;
-    params.features = ring->features;
-    ring->ring_memory = ring->cq_memory = NULL;
-    ring->sqes = NULL;
-    if (kevy_x_memory_map(ring, &params) < 0) {
-        /* The kernel has let go of the old queues; they stay mapped, so that nothing crashes. */
-        kevy_x_memory_unmap(ring);
-        *ring = old;
-        return -ENOTRECOVERABLE;
-    }
-    kevy_x_memory_unmap(&old);
-    return 0;
+        kernel_unmap(ring, ring->wait_region, ring->wait_region_size);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -14,6 +14,8 @@
 #include <kevy/ring_register.h>
 #include <string.h>
 
+#include "register.h"
+
 static int opcodes_read(const struct kevy_ring *ring, struct kevy_ring_probe *found)
 {
     struct kevy_probe answer;
@@ -30,8 +32,8 @@ static int opcodes_read(const struct kevy_ring *ring, struct kevy_ring_probe *fo
     return 0;
 }
 
-/* Needs no ring: the kernel is asked, not one of its rings. Older kernels know no QUERY (6.18). */
-static int query(uint32_t op, void *answer, uint32_t size)
+/* Asks the kernel, not one of its rings. Older kernels know no QUERY (6.18). */
+static int query(const struct kevy_ring *ring, uint32_t op, void *answer, uint32_t size)
 {
     struct kevy_query_hdr question;
     int error;
@@ -40,16 +42,16 @@ static int query(uint32_t op, void *answer, uint32_t size)
     question.query_op = op;
     question.query_data = (uint64_t)(uintptr_t)answer;
     question.size = size;
-    error = kevy_ring_register(NULL, KEVY_REGISTER_QUERY, &question, 0);
+    error = kevy_x_register_blind(ring, KEVY_REGISTER_QUERY, &question, 0);
     return error < 0 || question.result < 0 ? -EOPNOTSUPP : 0;
 }
 
-static void flags_read(struct kevy_ring_probe *found)
+static void flags_read(const struct kevy_ring *ring, struct kevy_ring_probe *found)
 {
     struct kevy_query_opcode answer;
 
     memset(&answer, 0, sizeof answer);
-    if (query(KEVY_QUERY_OPCODES, &answer, sizeof answer) < 0)
+    if (query(ring, KEVY_QUERY_OPCODES, &answer, sizeof answer) < 0)
         return;
     found->queried = true;
     found->register_op_count = answer.nr_register_opcodes;
@@ -58,23 +60,23 @@ static void flags_read(struct kevy_ring_probe *found)
     found->sqe_flags = (uint32_t)answer.sqe_flags;
 }
 
-int kevy_ring_query_zcrx(struct kevy_query_zcrx *answer)
+int kevy_ring_query_zcrx(const struct kevy_ring *ring, struct kevy_query_zcrx *answer)
 {
     struct kevy_query_zcrx found;
 
     memset(&found, 0, sizeof found);
-    if (query(KEVY_QUERY_ZCRX, &found, sizeof found) < 0)
+    if (query(ring, KEVY_QUERY_ZCRX, &found, sizeof found) < 0)
         return -EOPNOTSUPP;
     *answer = found;
     return 0;
 }
 
-int kevy_ring_query_scq(struct kevy_query_scq *answer)
+int kevy_ring_query_scq(const struct kevy_ring *ring, struct kevy_query_scq *answer)
 {
     struct kevy_query_scq found;
 
     memset(&found, 0, sizeof found);
-    if (query(KEVY_QUERY_SCQ, &found, sizeof found) < 0)
+    if (query(ring, KEVY_QUERY_SCQ, &found, sizeof found) < 0)
         return -EOPNOTSUPP;
     *answer = found;
     return 0;
@@ -90,7 +92,7 @@ static int probe_through(const struct kevy_ring *ring, struct kevy_ring_probe *p
     if (error < 0)
         return error;
     found.features = ring->features;
-    flags_read(&found);
+    flags_read(ring, &found);
     *probe = found;
     return 0;
 }

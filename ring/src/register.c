@@ -1,266 +1,32 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/*
- * The settings of a ring, and the way into io_uring_register that all of ring/ shares.
- *
- * Invariant. Every argument starts as zeros: the kernel refuses what it finds in reserved fields.
- */
+/* The register call, on a ring and on none: the way into the kernel beside the queues. */
 #include <kevy/ring_register.h>
 
 #if KEVY_RING_SUPPORTED
 
-#include <errno.h>
 #include <kevy/ring.h>
-#include <string.h>
 
-#include "syscall.h"
-
-#define NS_PER_SECOND 1000000000U
-/* The list, the two rules about flags, and ENABLE_RINGS. */
-#define RULES_MAX (KEVY_RING_RESTRICTIONS_MAX + 3)
+#include "kernel.h"
+#include "register.h"
 
 int kevy_ring_register(const struct kevy_ring *ring, uint32_t opcode, void *argument,
                        uint32_t count)
 {
     if (ring == NULL)
-        return kevy_x_syscall_register(-1, opcode, argument, count);
+        return io_uring_register(-1, opcode, argument, count);
     /* A ring set up with REGISTERED_FD_ONLY has an index and no descriptor. */
     if (ring->fd < 0)
-        return kevy_x_syscall_register(ring->enter_fd, opcode | KEVY_REGISTER_USE_REGISTERED_RING,
-                                       argument, count);
-    return kevy_x_syscall_register(ring->fd, opcode, argument, count);
+        return kernel_register(ring, ring->enter_fd, opcode | KEVY_REGISTER_USE_REGISTERED_RING,
+                               argument, count);
+    return kernel_register(ring, ring->fd, opcode, argument, count);
 }
 
-int kevy_ring_eventfd_register(struct kevy_ring *ring, int fd, bool async_only)
+int kevy_x_register_blind(const struct kevy_ring *ring, uint32_t opcode, void *argument,
+                          uint32_t count)
 {
-    uint32_t opcode = async_only ? KEVY_REGISTER_EVENTFD_ASYNC : KEVY_REGISTER_EVENTFD;
-
-    return kevy_ring_register(ring, opcode, &fd, 1);
-}
-
-int kevy_ring_eventfd_unregister(struct kevy_ring *ring)
-{
-    return kevy_ring_register(ring, KEVY_UNREGISTER_EVENTFD, NULL, 0);
-}
-
-int kevy_ring_eventfd_enable(struct kevy_ring *ring, bool enabled)
-{
-    uint32_t flags;
-
-    if (ring->cq_flags == NULL)
-        return -EOPNOTSUPP;
-    flags = __atomic_load_n(ring->cq_flags, __ATOMIC_RELAXED) & ~KEVY_CQ_EVENTFD_DISABLED;
-    if (!enabled)
-        flags |= KEVY_CQ_EVENTFD_DISABLED;
-    __atomic_store_n(ring->cq_flags, flags, __ATOMIC_RELAXED);
-    return 0;
-}
-
-int kevy_ring_personality_register(struct kevy_ring *ring)
-{
-    return kevy_ring_register(ring, KEVY_REGISTER_PERSONALITY, NULL, 0);
-}
-
-int kevy_ring_personality_unregister(struct kevy_ring *ring, uint16_t id)
-{
-    return kevy_ring_register(ring, KEVY_UNREGISTER_PERSONALITY, NULL, id);
-}
-
-/* Adds one rule; the caller has made sure that there is room. */
-static void rule_add(struct kevy_restriction *rules, uint32_t *count, uint32_t kind, uint8_t value)
-{
-    rules[*count].opcode = (uint16_t)kind;
-    rules[*count].sqe_op = value; /* the union's members share the byte */
-    ++*count;
-}
-
-/* Writes the list as the kernel wants it; returns its length or -EINVAL. */
-static int rules_write(struct kevy_restriction *rules,
-                       const struct kevy_ring_restrictions *restrictions)
-{
-    uint32_t count = 0;
-
-    if (restrictions->opcode_count > KEVY_RING_RESTRICTIONS_MAX ||
-        restrictions->register_op_count > KEVY_RING_RESTRICTIONS_MAX - restrictions->opcode_count)
-        return -EINVAL;
-    memset(rules, 0, RULES_MAX * sizeof *rules);
-    for (uint32_t i = 0; i < restrictions->opcode_count; i++)
-        rule_add(rules, &count, KEVY_RESTRICTION_SQE_OP, restrictions->opcodes[i]);
-    for (uint32_t i = 0; i < restrictions->register_op_count; i++)
-        rule_add(rules, &count, KEVY_RESTRICTION_REGISTER_OP, restrictions->register_ops[i]);
-    /* From 7.0 on register calls are restricted only where a rule names one. */
-    rule_add(rules, &count, KEVY_RESTRICTION_REGISTER_OP, KEVY_REGISTER_ENABLE_RINGS);
-    rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_ALLOWED, restrictions->sqe_flags_allowed);
-    rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_REQUIRED, restrictions->sqe_flags_required);
-    return (int)count;
-}
-
-int kevy_ring_restrict(struct kevy_ring *ring, const struct kevy_ring_restrictions *restrictions)
-{
-    struct kevy_restriction rules[RULES_MAX];
-    int count = rules_write(rules, restrictions);
-
-    if (count < 0)
-        return count;
-    return kevy_ring_register(ring, KEVY_REGISTER_RESTRICTIONS, rules, (uint32_t)count);
-}
-
-int kevy_task_restrict(const struct kevy_ring_restrictions *restrictions)
-{
-    struct {
-        struct kevy_task_restriction header;
-        struct kevy_restriction rules[RULES_MAX];
-    } argument;
-    int count = rules_write(argument.rules, restrictions);
-
-    if (count < 0)
-        return count;
-    memset(&argument.header, 0, sizeof argument.header);
-    argument.header.nr_res = (uint16_t)count;
-    return kevy_ring_register(NULL, KEVY_REGISTER_RESTRICTIONS, &argument, 1);
-}
-
-int kevy_ring_filter(struct kevy_ring *ring, uint8_t opcode, const void *program, uint32_t count,
-                     uint32_t flags)
-{
-    struct kevy_bpf argument;
-
-    memset(&argument, 0, sizeof argument);
-    argument.cmd_type = KEVY_BPF_CMD_FILTER;
-    argument.filter.opcode = opcode;
-    argument.filter.flags = flags;
-    argument.filter.filter_len = count;
-    argument.filter.filter_ptr = (uint64_t)(uintptr_t)program;
-    return kevy_ring_register(ring, KEVY_REGISTER_BPF_FILTER, &argument, 1);
-}
-
-int kevy_ring_workers_affinity(struct kevy_ring *ring, const void *mask, size_t size)
-{
-    /* Only read, though the call takes a pointer to what it may write. */
-    return kevy_ring_register(ring, KEVY_REGISTER_IOWQ_AFF, (void *)(uintptr_t)mask,
-                              (uint32_t)size);
-}
-
-int kevy_ring_workers_affinity_reset(struct kevy_ring *ring)
-{
-    return kevy_ring_register(ring, KEVY_UNREGISTER_IOWQ_AFF, NULL, 0);
-}
-
-int kevy_ring_workers_limit(struct kevy_ring *ring, uint32_t *bounded, uint32_t *unbounded)
-{
-    uint32_t limits[2] = {0, 0};
-    int error;
-
-    if (bounded != NULL)
-        limits[KEVY_IO_WQ_BOUND] = *bounded;
-    if (unbounded != NULL)
-        limits[KEVY_IO_WQ_UNBOUND] = *unbounded;
-    error = kevy_ring_register(ring, KEVY_REGISTER_IOWQ_MAX_WORKERS, limits, 2);
-    if (error < 0)
-        return error;
-    if (bounded != NULL)
-        *bounded = limits[KEVY_IO_WQ_BOUND];
-    if (unbounded != NULL)
-        *unbounded = limits[KEVY_IO_WQ_UNBOUND];
-    return 0;
-}
-
-int kevy_ring_clock(struct kevy_ring *ring, int clock)
-{
-    struct kevy_clock_register setting;
-    int error;
-
-    memset(&setting, 0, sizeof setting);
-    setting.clockid = (uint32_t)clock;
-    error = kevy_ring_register(ring, KEVY_REGISTER_CLOCK, &setting, 0);
-    if (error == 0)
-        ring->clock = clock; /* kevy_ring_wait() has to read the same one */
-    return error;
-}
-
-/* NAPI writes the settings so far into its argument. */
-static int napi_call(struct kevy_ring *ring, uint32_t opcode, struct kevy_napi *setting,
-                     struct kevy_napi *previous)
-{
-    int error = kevy_ring_register(ring, opcode, setting, 1);
-
-    if (error == 0 && previous != NULL)
-        *previous = *setting;
-    return error;
-}
-
-int kevy_ring_napi_register(struct kevy_ring *ring, uint32_t timeout_us, bool prefer,
-                            enum kevy_napi_tracking tracking, struct kevy_napi *previous)
-{
-    struct kevy_napi setting;
-
-    memset(&setting, 0, sizeof setting);
-    setting.busy_poll_to = timeout_us;
-    setting.prefer_busy_poll = prefer;
-    setting.opcode = KEVY_NAPI_REGISTER_OP;
-    setting.op_param = tracking;
-    return napi_call(ring, KEVY_REGISTER_NAPI, &setting, previous);
-}
-
-int kevy_ring_napi_unregister(struct kevy_ring *ring, struct kevy_napi *previous)
-{
-    struct kevy_napi setting;
-
-    memset(&setting, 0, sizeof setting);
-    return napi_call(ring, KEVY_UNREGISTER_NAPI, &setting, previous);
-}
-
-static int napi_queue(struct kevy_ring *ring, enum kevy_napi_op operation, uint32_t napi_id)
-{
-    struct kevy_napi setting;
-
-    memset(&setting, 0, sizeof setting);
-    setting.opcode = (uint8_t)operation;
-    setting.op_param = napi_id;
-    return napi_call(ring, KEVY_REGISTER_NAPI, &setting, NULL);
-}
-
-int kevy_ring_napi_add(struct kevy_ring *ring, uint32_t napi_id)
-{
-    return napi_queue(ring, KEVY_NAPI_STATIC_ADD_ID, napi_id);
-}
-
-int kevy_ring_napi_remove(struct kevy_ring *ring, uint32_t napi_id)
-{
-    return napi_queue(ring, KEVY_NAPI_STATIC_DEL_ID, napi_id);
-}
-
-int kevy_ring_cancel_sync(struct kevy_ring *ring, const struct kevy_ring_cancel *cancel)
-{
-    struct kevy_sync_cancel_reg reg;
-
-    memset(&reg, 0, sizeof reg);
-    reg.addr = cancel->user_data;
-    reg.fd = cancel->fd;
-    reg.flags = cancel->flags;
-    reg.opcode = cancel->opcode;
-    reg.timeout.tv_sec = (int64_t)(cancel->timeout_ns / NS_PER_SECOND);
-    reg.timeout.tv_nsec = (int64_t)(cancel->timeout_ns % NS_PER_SECOND);
-    if (cancel->timeout_ns == KEVY_FOREVER)
-        reg.timeout.tv_sec = reg.timeout.tv_nsec = -1;
-    return kevy_ring_register(ring, KEVY_REGISTER_SYNC_CANCEL, &reg, 1);
-}
-
-int kevy_ring_message(const struct kevy_ring *target, uint64_t user_data, int32_t result,
-                      uint32_t flags)
-{
-    struct kevy_sqe sqe;
-
-    memset(&sqe, 0, sizeof sqe);
-    sqe.opcode = KEVY_OP_MSG_RING;
-    sqe.fd = target->fd;
-    sqe.addr = KEVY_MSG_DATA;
-    sqe.len = (uint32_t)result;
-    sqe.off = user_data;
-    if (flags != 0) {
-        sqe.msg_ring_flags = KEVY_MSG_RING_FLAGS_PASS;
-        sqe.file_index = flags;
-    }
-    return kevy_ring_register(NULL, KEVY_REGISTER_SEND_MSG_RING, &sqe, 1);
+    if (ring == NULL)
+        return io_uring_register(-1, opcode, argument, count);
+    return kernel_register(ring, -1, opcode, argument, count);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

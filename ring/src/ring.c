@@ -20,9 +20,11 @@
 #include <kevy/ring_mode.h>
 #include <kevy/ring_register.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "kernel.h"
 #include "memory.h"
-#include "syscall.h"
 
 /*
  * The flags a kernel may lack, newest first, each with the release that brought it and the flags of
@@ -101,8 +103,8 @@ static bool flags_drop(uint32_t *flags, uint32_t required, size_t *next)
 }
 
 /* Opens the ring with the flags asked for, or with as many as this kernel knows. */
-static int descriptor_open(uint32_t entries, const struct kevy_ring_options *options,
-                           struct kevy_params *params)
+static int descriptor_open(struct kevy_ring *ring, uint32_t entries,
+                           const struct kevy_ring_options *options, struct kevy_params *params)
 {
     struct kevy_params attempt = params_make(options);
     uint32_t lent = options->memory != NULL ? KEVY_SETUP_NO_MMAP : 0;
@@ -120,10 +122,16 @@ static int descriptor_open(uint32_t entries, const struct kevy_ring_options *opt
             if (result < 0)
                 return result;
         }
-        result = kevy_x_syscall_setup(entries, params);
+        result = kernel_setup(ring, entries, params);
         if (result != -EINVAL || !flags_drop(&attempt.flags, options->required_flags, &next))
             return result;
     }
+}
+
+/* The calling thread as the kernel names it: whose table of registered rings this is. */
+static int32_t thread_id(void)
+{
+    return (int32_t)syscall(SYS_gettid);
 }
 
 int kevy_ring_fd_register(struct kevy_ring *ring)
@@ -138,7 +146,7 @@ int kevy_ring_fd_register(struct kevy_ring *ring)
         return result < 0 ? result : -EBUSY;
     ring->enter_fd = (int32_t)update.offset;
     ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
-    ring->registered_by = kevy_x_syscall_thread();
+    ring->registered_by = thread_id();
     return 0;
 }
 
@@ -152,7 +160,7 @@ void kevy_ring_fd_unregister(struct kevy_ring *ring)
 
     if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
         return;
-    if (ring->registered_by != kevy_x_syscall_thread())
+    if (ring->registered_by != thread_id())
         return;
     (void)kevy_ring_register(ring, KEVY_UNREGISTER_RING_FDS, &update, 1);
     ring->enter_flags &= ~KEVY_ENTER_REGISTERED_RING;
@@ -172,7 +180,7 @@ static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, 
     ring->enter_fd = result;
     if (params->flags & KEVY_SETUP_REGISTERED_FD_ONLY) {
         ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
-        ring->registered_by = kevy_x_syscall_thread();
+        ring->registered_by = thread_id();
     } else {
         ring->fd = result;
     }
@@ -198,20 +206,17 @@ static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *o
     return 0;
 }
 
-int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
-                   const struct kevy_ring_options *options)
+/* One attempt, on the kernel chosen. On failure *ring is as deinit leaves it. */
+static int ring_open(struct kevy_ring *ring, const struct kevy_ring_kernel *kernel,
+                     uint32_t entries, const struct kevy_ring_options *options)
 {
-    static const struct kevy_ring_options defaults = {0};
     struct kevy_params params;
     int result;
 
-    if (options == NULL)
-        options = &defaults;
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;
-    if (options->required_flags & KEVY_SETUP_SQ_REWIND)
-        return -EINVAL;
-    result = descriptor_open(entries, options, &params);
+    ring->kernel = kernel;
+    result = descriptor_open(ring, entries, options, &params);
     if (result < 0)
         return result;
     ring_note(ring, &params, result);
@@ -221,6 +226,89 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
     if (result < 0)
         kevy_ring_deinit(ring);
     return result;
+}
+
+static uint32_t halved(uint32_t entries, uint32_t times)
+{
+    return entries >> times != 0 ? entries >> times : entries != 0;
+}
+
+/* As many attempts as options->shrink_rounds allows; only want of memory is worth another. */
+static int ring_open_shrinking(struct kevy_ring *ring, const struct kevy_ring_kernel *kernel,
+                               uint32_t entries, const struct kevy_ring_options *options)
+{
+    struct kevy_ring_options smaller = *options;
+    int result = ring_open(ring, kernel, entries, options);
+
+    for (uint32_t round = 1; round <= options->shrink_rounds && result == -ENOMEM; round++) {
+        smaller.cq_entries = halved(options->cq_entries, round);
+        result = ring_open(ring, kernel, halved(entries, round), &smaller);
+    }
+    return result;
+}
+
+/* What a sandbox, an old kernel or a limit answers: no fault of the program. */
+static bool io_uring_refused(int error)
+{
+    return error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EINVAL ||
+           error == -ENOMEM;
+}
+
+/* The kernel that the options name, NULL for io_uring, whose calls are inlined. */
+static int kernel_choose(const struct kevy_ring_options *options,
+                         const struct kevy_ring_kernel **kernel)
+{
+    *kernel = options->custom_kernel;
+    if (*kernel == NULL && options->kernel == KEVY_RING_KERNEL_SOFT) {
+        *kernel = kevy_ring_kernel_soft();
+        return *kernel != NULL ? 0 : -EOPNOTSUPP;
+    }
+    if (*kernel == kevy_ring_kernel_io_uring())
+        *kernel = NULL;
+    return options->kernel <= KEVY_RING_KERNEL_SOFT ? 0 : -EINVAL;
+}
+
+/* After io_uring has answered `error`: the soft kernel, where there is one. */
+static int ring_open_instead(struct kevy_ring *ring, int error, uint32_t entries,
+                             const struct kevy_ring_options *options)
+{
+    const struct kevy_ring_kernel *soft = kevy_ring_kernel_soft();
+    int result;
+
+    if (soft == NULL || !io_uring_refused(error))
+        return error;
+    result = ring_open_shrinking(ring, soft, entries, options);
+    if (result == 0)
+        ring->kernel_error = error;
+    return result;
+}
+
+int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
+                   const struct kevy_ring_options *options)
+{
+    static const struct kevy_ring_options defaults = {0};
+    const struct kevy_ring_kernel *kernel;
+    int result;
+
+    if (options == NULL)
+        options = &defaults;
+    memset(ring, 0, sizeof *ring);
+    ring->fd = -1;
+    if (options->required_flags & KEVY_SETUP_SQ_REWIND)
+        return -EINVAL;
+    result = kernel_choose(options, &kernel);
+    if (result < 0)
+        return result;
+    result = ring_open_shrinking(ring, kernel, entries, options);
+    if (result < 0 && options->custom_kernel == NULL &&
+        options->kernel == KEVY_RING_KERNEL_AUTOMATIC)
+        result = ring_open_instead(ring, result, entries, options);
+    return result;
+}
+
+const char *kevy_ring_kernel_name(const struct kevy_ring *ring)
+{
+    return ring->kernel != NULL ? ring->kernel->name : kevy_ring_kernel_io_uring()->name;
 }
 
 int kevy_ring_enable(struct kevy_ring *ring)
@@ -243,8 +331,7 @@ void kevy_ring_deinit(struct kevy_ring *ring)
         kevy_ring_fd_unregister(ring);
         kevy_x_wait_region_close(ring);
         kevy_x_memory_unmap(ring);
-        if (ring->fd >= 0)
-            kevy_x_syscall_close(ring->fd);
+        kernel_close(ring);
     }
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "syscall.h"
+#include "kernel.h"
 
 #define NS_PER_SECOND 1000000000U
 #define CQE32_SHIFT   5
@@ -54,8 +54,8 @@ static int enter(struct kevy_ring *ring, uint32_t to_submit, uint32_t minimum, u
     if ((flags & KEVY_ENTER_GETEVENTS) != 0 && kevy_ring_overflowed(ring))
         ring->overflows++;
     kevy_ring_release(ring);
-    return kevy_x_syscall_enter(ring->enter_fd, to_submit, minimum, flags | ring->enter_flags,
-                                argument, argument_size);
+    return kernel_enter(ring, to_submit, minimum, flags | ring->enter_flags, argument,
+                        argument_size);
 }
 
 /* Submits, and asks for completions where `flags` or the state of the queues say so. */
@@ -121,7 +121,7 @@ static uint64_t wait_deadline(const struct kevy_ring *ring, const struct kevy_ri
         return KEVY_FOREVER;
     if (wait->timeout_ns == 0 || (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0)
         return wait->timeout_ns;
-    return kevy_x_syscall_now_ns(ring->clock) + wait->timeout_ns;
+    return kernel_now_ns(ring) + wait->timeout_ns;
 }
 
 static struct kevy_timespec wait_limit(const struct kevy_ring_wait *wait)
@@ -191,7 +191,7 @@ static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wai
 {
     if (wait->minimum == 0)
         return 0;
-    if (deadline_ns != KEVY_FOREVER && kevy_x_syscall_now_ns(ring->clock) >= deadline_ns)
+    if (deadline_ns != KEVY_FOREVER && kernel_now_ns(ring) >= deadline_ns)
         return -ETIME;
     return -EINTR;
 }

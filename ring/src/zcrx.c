@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "syscall.h"
+#include "io_uring.h"
 
 #define ENTRIES_MAX 32768U
 
@@ -26,11 +26,10 @@ static int queue_map(struct kevy_zcrx *zcrx, uint32_t entries)
     int error;
 
     size = (size + page - 1) & ~(page - 1);
-    error = kevy_x_syscall_mmap(&zcrx->memory, size, -1, 0);
+    error = io_uring_map(-1, KEVY_RING_MAP_PRIVATE, size, KEVY_RING_MAP_DONTFORK, &zcrx->memory);
     if (error < 0)
         return error;
     zcrx->memory_size = size;
-    (void)kevy_x_syscall_dontfork(zcrx->memory, size);
     return 0;
 }
 
@@ -99,7 +98,7 @@ int kevy_zcrx_init(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
 void kevy_zcrx_deinit(struct kevy_zcrx *zcrx)
 {
     if (zcrx->memory != NULL)
-        kevy_x_syscall_munmap(zcrx->memory, zcrx->memory_size);
+        io_uring_unmap(zcrx->memory, zcrx->memory_size);
     memset(zcrx, 0, sizeof *zcrx);
 }
 

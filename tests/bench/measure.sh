@@ -27,7 +27,7 @@ compile_load() {
 
 compile_tcp_echo() {
     compile tcp_echo -Iring/include -Ireactor/include -Ireactor/src \
-        examples/tcp_echo.c ring/src/*.c reactor/src/*.c reactor/src/*/*.c -pthread
+        examples/tcp_echo.c ring/src/*.c ring/src/*/*.c reactor/src/*.c reactor/src/*/*.c -pthread
 }
 
 compile_uv_echo() {

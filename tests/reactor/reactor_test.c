@@ -13,16 +13,23 @@
 #define LOST_WAKE_NS KEVY_SECONDS(8)
 
 struct kevy_reactor *reactor;
+const struct kevy_ring_kernel *reactor_kernel;
 unsigned quiet_depth;
 static int descriptors_before;
 
 void reactor_setup_with(const struct kevy_reactor_options *options)
 {
+    struct kevy_reactor_options complete = {0};
+
+    if (options != NULL)
+        complete = *options;
+    if (complete.custom_kernel == NULL)
+        complete.custom_kernel = reactor_kernel;
     if (reactor != NULL)
         ck_assert_uint_eq(kevy_reactor_destroy(reactor), 0);
     reactor = NULL;
     descriptors_before = support_fd_count();
-    ck_assert_int_eq(kevy_reactor_create(&reactor, options), 0);
+    ck_assert_int_eq(kevy_reactor_create(&reactor, &complete), 0);
 }
 
 void reactor_setup(void)

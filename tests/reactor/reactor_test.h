@@ -35,6 +35,9 @@
 /* The reactor of the test that runs. */
 extern struct kevy_reactor *reactor;
 
+/* The kernel of every reactor that the fixture makes; NULL for the default. */
+extern const struct kevy_ring_kernel *reactor_kernel;
+
 /* Fixture: a reactor with default options; at the end nothing may be left of it. */
 void reactor_setup(void);
 void reactor_teardown(void);

@@ -6,7 +6,7 @@
 
 #include "ring_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 
 static int descriptors;
 
@@ -26,6 +26,7 @@ static inline TCase *case_add(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);
 
+    ring_kernel = fault_kernel();
     tcase_add_checked_fixture(tcase, leak_check_start, NULL);
     suite_add_tcase(suite, tcase);
     return tcase;

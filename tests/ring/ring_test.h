@@ -12,10 +12,25 @@
 
 #include "support.h"
 
+/* The kernel below every ring that ring_make() and ring_open() set up; NULL for io_uring. */
+static const struct kevy_ring_kernel *ring_kernel;
+
+static inline int ring_make(struct kevy_ring *ring, uint32_t entries,
+                            const struct kevy_ring_options *options)
+{
+    struct kevy_ring_options complete = {0};
+
+    if (options != NULL)
+        complete = *options;
+    if (complete.custom_kernel == NULL)
+        complete.custom_kernel = ring_kernel;
+    return kevy_ring_init(ring, entries, &complete);
+}
+
 static inline void ring_open(struct kevy_ring *ring, uint32_t entries,
                              const struct kevy_ring_options *options)
 {
-    ck_assert_int_eq(kevy_ring_init(ring, entries, options), 0);
+    ck_assert_int_eq(ring_make(ring, entries, options), 0);
 }
 
 /* Queues a NOP that completes with `result` (injected, 6.10). */

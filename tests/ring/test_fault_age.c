@@ -103,12 +103,16 @@ START_TEST(a_newer_kernel_would_be_asked_more)
 {
     struct kevy_query_zcrx zcrx;
     struct kevy_query_scq scq;
+    struct kevy_ring ring;
 
+    ring_open(&ring, 4, NULL);
     fault_answer_set(KEVY_REGISTER_QUERY, query_answer);
-    ck_assert_int_eq(kevy_ring_query_zcrx(&zcrx), 0);
+    ck_assert_int_eq(kevy_ring_query_zcrx(&ring, &zcrx), 0);
     ck_assert_uint_eq(zcrx.features, 0x01010101);
-    ck_assert_int_eq(kevy_ring_query_scq(&scq), 0);
+    ck_assert_int_eq(kevy_ring_query_scq(&ring, &scq), 0);
     ck_assert_uint_eq(scq.hdr_size, UINT64_C(0x0101010101010101));
+    kevy_ring_deinit(&ring);
+    leak_check();
 }
 END_TEST
 
@@ -163,10 +167,10 @@ START_TEST(an_older_kernel_refuses_what_is_required)
     struct kevy_ring ring;
 
     fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EINVAL);
+    ck_assert_int_eq(ring_make(&ring, 4, &options), -EINVAL);
     kernel.setup_flags = FLAGS_5_1;
     fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_init(&ring, 4, &sized), -EINVAL);
+    ck_assert_int_eq(ring_make(&ring, 4, &sized), -EINVAL);
     leak_check();
 }
 END_TEST
@@ -190,15 +194,18 @@ START_TEST(older_kernels_cannot_be_asked_everything)
 {
     struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_QUERY};
     struct kevy_ring_probe probe;
+    struct kevy_ring ring;
 
     fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_probe(NULL, &probe), 0);
+    ring_open(&ring, 4, NULL);
+    ck_assert_int_eq(kevy_ring_probe(&ring, &probe), 0);
     ck_assert(!probe.queried);
     ck_assert_uint_eq(probe.setup_flags, 0);
     ck_assert(kevy_ring_probe_opcode(&probe, KEVY_OP_NOP));
     kernel.register_ops = KEVY_REGISTER_PROBE;
     fault_kernel_set(&kernel);
-    ck_assert_int_eq(kevy_ring_probe(NULL, &probe), -EOPNOTSUPP);
+    ck_assert_int_eq(kevy_ring_probe(&ring, &probe), -EOPNOTSUPP);
+    kevy_ring_deinit(&ring);
     leak_check();
 }
 END_TEST
@@ -238,7 +245,7 @@ static bool buffer_rings_granted(void)
     int error;
 
     memset(&buffers, 0, sizeof buffers);
-    error = kevy_ring_init(&ring, 4, NULL);
+    error = ring_make(&ring, 4, NULL);
     if (error == 0)
         error = kevy_buffer_ring_init(&buffers, &ring, &options);
     kevy_buffer_ring_deinit(&buffers);

@@ -9,17 +9,16 @@
 
 #include "ring_test.h"
 
+#include "cage.h"
+
 #include <fcntl.h>
 #include <kevy/ring_explain.h>
 #include <kevy/ring_files.h>
 #include <kevy/ring_prep.h>
 #include <kevy/ring_register.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -231,21 +230,6 @@ START_TEST(footgun_25_too_large_a_ring_is_explained)
 }
 END_TEST
 
-/* From here on io_uring_setup answers `error`, as in a container. */
-static void setup_forbid(int error)
-{
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KEVY_NR_SETUP, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {.len = 4, .filter = program};
-
-    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0), 0);
-}
-
 static const int forbidden[] = {EPERM, ENOSYS};
 
 /* 26: Docker answers EPERM, others ENOSYS; both are the container's doing, and it is said so. */
@@ -254,7 +238,7 @@ START_TEST(footgun_26_a_containers_refusal_is_told_apart)
     struct kevy_ring refused;
     char text[600];
 
-    setup_forbid(forbidden[_i]);
+    cage_forbid_setup(forbidden[_i]);
     ck_assert_int_eq(kevy_ring_init(&refused, 4, NULL), -forbidden[_i]);
     kevy_ring_explain(-forbidden[_i], text, sizeof text);
     ck_assert_msg(strstr(text, "--security-opt seccomp=") != NULL, "%s", text);

@@ -355,8 +355,8 @@ START_TEST(what_this_kernel_lacks_is_refused)
     struct kevy_query_zcrx zcrx;
     struct kevy_query_scq scq;
 
-    ck_assert_int_eq(kevy_ring_query_zcrx(&zcrx), -EOPNOTSUPP);
-    ck_assert_int_eq(kevy_ring_query_scq(&scq), -EOPNOTSUPP);
+    ck_assert_int_eq(kevy_ring_query_zcrx(NULL, &zcrx), -EOPNOTSUPP);
+    ck_assert_int_eq(kevy_ring_query_scq(NULL, &scq), -EOPNOTSUPP);
     ck_assert_int_eq(kevy_ring_filter(&ring, KEVY_OP_NOP, NULL, 0, 0), -EINVAL);
     ck_assert_int_lt(kevy_task_restrict(&restrictions), 0);
     ck_assert_int_eq(kevy_task_restrict(&wrong), -EINVAL);

@@ -9,8 +9,8 @@
 #include "chance.h"
 #include "clock.h"
 #include "file.h"
+#include "registration.h"
 #include "request.h"
-#include "seam.h"
 #include "verdict.h"
 
 /* A DEFER_TASKRUN ring runs so much task work an enter, unless more was asked for. */
@@ -324,13 +324,14 @@ static void idle_check(uint64_t posted, uint64_t since_ns, uint32_t submitted)
     }
 }
 
-int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
-                         const void *argument, size_t argument_size)
+static int ring_enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                      const void *argument, size_t argument_size)
 {
     uint64_t posted = kernel.posted, since_ns;
     uint32_t submitted;
     int result = 0;
 
+    (void)state;
     EXPECT((flags & ~KNOWN(enter_flags)) == 0, "enter flags %x on 6.%u", flags, kernel.minor);
     if (flags & KEVY_ENTER_REGISTERED_RING)
         EXPECT(kernel.registered && fd == KERNEL_REGISTERED_FD, "enter on index %d", fd);
@@ -395,11 +396,13 @@ static uint32_t rounded(uint32_t entries)
     return power;
 }
 
-int kevy_x_syscall_setup(uint32_t entries, struct kevy_params *params)
+static int ring_setup(void *context, uint32_t entries, struct kevy_params *params, void **state)
 {
     static const uint32_t needed = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN;
     int fd;
 
+    (void)context;
+    *state = NULL;
     if (params->flags & ~KNOWN(setup_flags))
         return -EINVAL;
     EXPECT((params->flags & needed) == needed, "the reactor's ring has flags %x", params->flags);
@@ -443,12 +446,15 @@ static void ring_release(struct file *file)
 }
 
 /* Memory of the ring goes with the ring, which is closed after it was unmapped. */
-int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
+static int ring_map(void *state, int fd, uint64_t offset, size_t size, uint32_t flags,
+                    void **memory)
 {
+    (void)state;
+    (void)flags;
     if (chance(CHANCE_ALLOCATION))
         return -ENOMEM;
-    if (fd >= 0) {
-        EXPECT(file_at(fd, "mmap") == &kernel.file, "mmap of descriptor %d", fd);
+    if (offset != KEVY_RING_MAP_PRIVATE) {
+        EXPECT(file_at(fd, "map") == &kernel.file, "map of descriptor %d", fd);
         *memory = offset == KEVY_OFF_SQES ? (void *)kernel.sqes : (void *)kernel.cursors;
     } else {
         *memory = aligned_alloc(PAGE, (size + PAGE - 1) & ~(size_t)(PAGE - 1));
@@ -459,8 +465,9 @@ int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
     return 0;
 }
 
-int kevy_x_syscall_munmap(void *memory, size_t size)
+static void ring_unmap(void *state, void *memory, size_t size)
 {
+    (void)state;
     (void)size;
     EXPECT(kernel.mappings > 0, "a mapping is given back twice");
     kernel.mappings--;
@@ -468,35 +475,28 @@ int kevy_x_syscall_munmap(void *memory, size_t size)
         kernel.wait_region = NULL;
     if (memory != kernel.cursors && memory != kernel.sqes)
         free(memory);
-    return 0;
 }
 
-int kevy_x_syscall_dontfork(void *memory, size_t size)
+static void ring_close(void *state, int fd)
 {
-    (void)memory;
-    (void)size;
-    return 0;
-}
-
-int kevy_x_syscall_discard(void *memory, size_t size)
-{
-    memset(memory, 0, size);
-    return 0;
-}
-
-int kevy_x_syscall_close(int fd)
-{
+    (void)state;
     file_close(fd);
-    return 0;
 }
 
-int32_t kevy_x_syscall_thread(void)
+static uint64_t ring_now_ns(void *state, int32_t clock)
 {
-    return 1;
-}
-
-uint64_t kevy_x_syscall_now_ns(int32_t clock)
-{
+    (void)state;
     (void)clock;
     return clock_now();
 }
+
+const struct kevy_ring_kernel sim_kernel = {
+    .name = "simulated",
+    .setup = ring_setup,
+    .enter = ring_enter,
+    .register_op = registration_run,
+    .map = ring_map,
+    .unmap = ring_unmap,
+    .close = ring_close,
+    .now_ns = ring_now_ns,
+};

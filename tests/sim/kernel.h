@@ -3,7 +3,7 @@
 #define SIM_KERNEL_H
 
 /*
- * The simulated kernel: the ring and its three system calls, behind the seam (seam.h).
+ * The simulated kernel: a table for the reactor's options.
  *
  * Model. One ring, SINGLE_ISSUER | DEFER_TASKRUN as the reactor asks for it, so that everything
  * happens inside enter: requests are taken and tried, ready ones tried again, and time passes until
@@ -15,9 +15,11 @@
  * for ever.
  */
 
-#include <kevy/ring_abi.h>
+#include <kevy/ring_kernel.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+extern const struct kevy_ring_kernel sim_kernel;
 
 /* A kernel with the features of one release; `minor` is that of 6.x. */
 void kernel_reset(uint32_t minor);

@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -275,7 +276,8 @@ int __wrap_pipe2(int *fds, int flags)
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
-    FAIL("system call %ld", number);
+    EXPECT(number == SYS_gettid, "system call %ld", number);
+    return 1;
 }
 
 int __wrap_waitid(int kind, unsigned id, void *info, int options);

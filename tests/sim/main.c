@@ -63,6 +63,7 @@ static void options_draw(void)
     options.memory_limit = chance_one_in(4) ? chance_magnitude(100000, 1000000) : 0;
     options.zero_copy_minimum = (uint32_t)chance_magnitude(1, 40000);
     options.allocator = &sim_allocator;
+    options.custom_kernel = &sim_kernel;
     options.restricted = chance_one_in(4);
 }
 

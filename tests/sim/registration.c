@@ -10,7 +10,7 @@
 #include "file.h"
 #include "kernel.h"
 #include "operations.h"
-#include "seam.h"
+#include "registration.h"
 #include "verdict.h"
 
 static int enable(void *argument, uint32_t count)
@@ -110,8 +110,9 @@ static const struct {
     [KEVY_REGISTER_MEM_REGION] = {13, region_add},
 };
 
-int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
+int registration_run(void *state, int fd, uint32_t opcode, void *argument, uint32_t count)
 {
+    (void)state;
     if (fd >= 0)
         (void)file_at(fd, "register");
     if (opcode >= KEVY_REGISTER_LAST || table[opcode].run == NULL ||

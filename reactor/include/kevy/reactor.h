@@ -48,6 +48,7 @@
 #define KEVY_REACTOR_H
 
 #include <kevy/api.h>
+#include <kevy/ring_kernel.h>
 
 #if KEVY_RING_SUPPORTED
 
@@ -118,6 +119,10 @@ struct kevy_reactor_options {
     size_t memory_limit;        /* bytes that copies and queue entries may grow to [64 MiB] */
     uint32_t zero_copy_minimum; /* bytes of a write for KEVY_SEND_ZERO_COPY to count [32768] */
     const struct kevy_allocator *allocator; /* PINNED until destroy [malloc(3)] */
+    /* The kernel to run on [KEVY_RING_KERNEL_AUTOMATIC], or a table of one's own, BORROWED until
+     * destroy: <kevy/ring_kernel.h>. */
+    enum kevy_ring_kernel_choice kernel;
+    const struct kevy_ring_kernel *custom_kernel;
     /* Hooks, with `context`: right before and after each wait, and for each completion before it is
      * handled. They are callbacks like any other, but `trace` only looks on. */
     void (*before_wait)(struct kevy_reactor *reactor, void *context);

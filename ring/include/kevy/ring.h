@@ -35,6 +35,7 @@
 
 #include <kevy/api.h>
 #include <kevy/ring_abi.h>
+#include <kevy/ring_kernel.h>
 
 #if KEVY_RING_SUPPORTED
 
@@ -67,16 +68,18 @@ struct kevy_ring {
     const struct kevy_cqe *cqes; /* shared array of cq_entries slots, each 1 << cqe_shift bytes */
     uint32_t *cq_head;           /* shared: our cursor as published */
     const uint32_t *cq_tail;     /* shared: the kernel's cursor */
-    uint32_t cqe_head;           /* our cursor: CQEs handed out, published or not */
-    uint32_t cqe_tail;           /* the kernel's cursor as last read */
-    uint32_t cq_mask;            /* cq_entries - 1 */
-    uint32_t cq_entries;         /* a power of two */
-    uint32_t cqe_shift;          /* 4, or 5 with KEVY_SETUP_CQE32 */
-    uint32_t features;           /* KEVY_FEAT_* the kernel reported */
-    int32_t fd;                  /* the ring's descriptor, OWNED by the ring; -1 for none */
-    uint32_t overflows;          /* times an overflowed CQ was flushed */
+    const struct kevy_ring_kernel *kernel; /* NULL for io_uring */
+    uint32_t cqe_head;                     /* our cursor: CQEs handed out, published or not */
+    uint32_t cqe_tail;                     /* the kernel's cursor as last read */
+    uint32_t cq_mask;                      /* cq_entries - 1 */
+    uint32_t cq_entries;                   /* a power of two */
+    uint32_t cqe_shift;                    /* 4, or 5 with KEVY_SETUP_CQE32 */
+    uint32_t features;                     /* KEVY_FEAT_* the kernel reported */
+    uint32_t overflows;                    /* times an overflowed CQ was flushed */
+    int32_t clock;                         /* of kevy_ring_wait(), 0 for CLOCK_MONOTONIC */
 
     struct kevy_buffer_ring *buffer_rings; /* the registered ones, newest first */
+    void *kernel_state;                    /* of this ring, the kernel's own */
     uint32_t *cq_flags;                    /* shared: KEVY_CQ_*, NULL where the kernel has none */
     void *ring_memory;                     /* SQ and CQ cursors, CQEs, SQ index array */
     size_t ring_size;
@@ -85,8 +88,9 @@ struct kevy_ring {
     size_t sqe_size;
     struct kevy_reg_wait *wait_region; /* arguments of waits, shared with the kernel; or NULL */
     size_t wait_region_size;
+    int32_t fd;            /* the ring's descriptor, OWNED by the ring; -1 for none */
     int32_t registered_by; /* the thread whose table holds enter_fd, 0 for none */
-    int32_t clock;         /* of kevy_ring_wait(), 0 for CLOCK_MONOTONIC */
+    int32_t kernel_error;  /* why AUTOMATIC did not take io_uring, a negative errno; or 0 */
     uint32_t phantom;      /* CQ position that holds no CQE, where has_phantom */
     bool has_phantom;      /* see kevy_x_ring_phantom_note() */
     bool plain;            /* as in the options */
@@ -132,6 +136,15 @@ struct kevy_ring_options {
      * wait with a time limit. Quietly without where the kernel lacks it.
      */
     bool registered_wait;
+    /* The kernel to run on; <kevy/ring_kernel.h> tells which there are. */
+    enum kevy_ring_kernel_choice kernel;
+    /* If not NULL: run on this kernel, whatever `kernel` says. BORROWED until deinit. */
+    const struct kevy_ring_kernel *custom_kernel;
+    /*
+     * How many times both queues may be halved when set-up answers -ENOMEM, which often means the
+     * limit of locked memory (RLIMIT_MEMLOCK). `ring.sq_entries` tells the size granted.
+     */
+    uint32_t shrink_rounds;
     /* No default flag, no registered ring descriptor, no NO_IOWAIT: exactly what was asked for. */
     bool plain;
 };
@@ -148,9 +161,15 @@ struct kevy_ring_options {
  * kernel.io_uring_disabled, or a container's seccomp profile), -ENOSYS (no io_uring), -ENOMEM
  * (memory, or RLIMIT_MEMLOCK, which is charged per user over all processes), -EMFILE, -ENFILE.
  * kevy_ring_explain() turns these into a sentence. On failure *ring is safe for kevy_ring_deinit().
+ *
+ * With KEVY_RING_KERNEL_AUTOMATIC the soft kernel is used when io_uring answers -EPERM, -EACCES,
+ * -ENOSYS, -EINVAL or, after all rounds of shrinking, -ENOMEM; `ring.kernel_error` keeps the errno.
  */
 KEVY_API int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
                             const struct kevy_ring_options *options);
+
+/* The name of the kernel below an initialised ring: "io_uring", "soft", or that of its table. */
+KEVY_API const char *kevy_ring_kernel_name(const struct kevy_ring *ring);
 
 /*
  * Tears *ring down: unregisters its descriptor, unmaps, closes. Accepts a zeroed ring, one whose

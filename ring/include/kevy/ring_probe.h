@@ -49,10 +49,11 @@ KEVY_API int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_prob
 
 /*
  * What the kernel offers for zero-copy receive, and what a ring in the caller's memory needs in
- * front of its CQEs (both newer, 6.19). Fill the struct on success alone: 0, or -EOPNOTSUPP.
+ * front of its CQEs (both newer, 6.19). They ask the kernel that *ring runs on, or io_uring if
+ * `ring` is NULL. Fill the struct on success alone: 0, or -EOPNOTSUPP.
  */
-KEVY_API int kevy_ring_query_zcrx(struct kevy_query_zcrx *answer);
-KEVY_API int kevy_ring_query_scq(struct kevy_query_scq *answer);
+KEVY_API int kevy_ring_query_zcrx(const struct kevy_ring *ring, struct kevy_query_zcrx *answer);
+KEVY_API int kevy_ring_query_scq(const struct kevy_ring *ring, struct kevy_query_scq *answer);
 
 /* True when the kernel supports `opcode`, an enum kevy_op; any other number is merely false. */
 static inline bool kevy_ring_probe_opcode(const struct kevy_ring_probe *probe, uint32_t opcode)

@@ -36,7 +36,8 @@ struct kevy_ring;
 
 /*
  * Performs register operation `opcode`, an enum kevy_register_op, on *ring; with `ring` NULL on no
- * ring, as QUERY (6.18) and SEND_MSG_RING (6.13) want it. For operations newer than this library.
+ * ring of io_uring, as QUERY (6.18) and SEND_MSG_RING (6.13) want it. For operations newer than
+ * this library.
  * Returns what the kernel returns, an errno as a negative number.
  */
 KEVY_API int kevy_ring_register(const struct kevy_ring *ring, uint32_t opcode, void *argument,

@@ -13,7 +13,7 @@ trap 'rm -rf "$build"' EXIT INT TERM
 # shellcheck disable=SC2086
 {
     $cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $flags -Iring/include -o "$build/kevy" \
-        tests/bench/ring/bench.c ring/src/*.c
+        tests/bench/ring/bench.c ring/src/*.c ring/src/*/*.c
     $cc -std=gnu11 -D_GNU_SOURCE $flags -DUSE_LIBURING -o "$build/liburing" \
         tests/bench/ring/bench.c -luring
 }

@@ -18,7 +18,7 @@ trap 'exit 1' INT TERM
 
 folder=tests/bench/timers
 compile kevy -Iring/include -Ireactor/include -Ireactor/src $folder/main.c $folder/kevy.c \
-    ring/src/*.c reactor/src/*.c reactor/src/*/*.c -pthread
+    ring/src/*.c ring/src/*/*.c reactor/src/*.c reactor/src/*/*.c -pthread
 # shellcheck disable=SC2046
 compile libuv $folder/main.c $folder/uv.c $(pkg-config --cflags --libs libuv)
 compile libev $folder/main.c $folder/ev.c -lev

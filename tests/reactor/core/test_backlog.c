@@ -7,7 +7,7 @@
 
 #include "reactor_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 #include "core/internal.h"
 
 #include <kevy/ring_prep.h>
@@ -254,6 +254,7 @@ Suite *test_suite(void)
     bool waitid_offered =
         kevy_ring_probe(NULL, &offered) == 0 && kevy_ring_probe_opcode(&offered, KEVY_OP_WAITID);
 
+    reactor_kernel = fault_kernel();
     if (!waitid_offered)
         support_skip("watches by waitid", "the kernel has no IORING_OP_WAITID (6.7)");
     tcase_add_checked_fixture(full, setup, teardown);

@@ -19,7 +19,7 @@
 
 #include "chaos_streams.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -455,6 +455,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("chaos");
     TCase *seeds = tcase_create("seeds");
 
+    reactor_kernel = fault_kernel();
     tcase_add_checked_fixture(seeds, reactor_setup, reactor_teardown);
     tcase_set_timeout(seeds, 60);
     tcase_add_loop_test(seeds, whatever_is_called_from_whatever_callback_every_promise_is_kept, 0,

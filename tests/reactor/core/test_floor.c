@@ -8,7 +8,7 @@
 
 #include "reactor_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 
 #include <kevy/ring_explain.h>
 #include <kevy/ring_register.h>
@@ -47,13 +47,14 @@ static const struct fault_kernel lacking[] = {
 
 START_TEST(a_kernel_below_the_floor_is_refused_with_a_sentence_that_names_the_floor)
 {
+    struct kevy_reactor_options faulty = {.custom_kernel = fault_kernel()};
     struct kevy_reactor *created = NULL;
     int descriptors = support_fd_count();
     char sentence[512];
     int error;
 
     fault_kernel_set(&lacking[_i]);
-    error = kevy_reactor_create(&created, NULL);
+    error = kevy_reactor_create(&created, &faulty);
     ck_assert_int_eq(error, -EINVAL);
     ck_assert_ptr_null(created);
     kevy_ring_explain(error, sentence, sizeof sentence);
@@ -124,13 +125,15 @@ Suite *test_suite(void)
     Suite *suite = suite_create("floor");
     TCase *below = tcase_create("below");
     TCase *on = tcase_create("on");
+    struct kevy_reactor_options faulty = {.custom_kernel = fault_kernel()};
     struct kevy_reactor *created = NULL;
 
+    reactor_kernel = fault_kernel();
     tcase_add_loop_test(below,
                         a_kernel_below_the_floor_is_refused_with_a_sentence_that_names_the_floor, 0,
                         sizeof lacking / sizeof lacking[0]);
     suite_add_tcase(suite, below);
-    if (kevy_reactor_create(&created, NULL) < 0) {
+    if (kevy_reactor_create(&created, &faulty) < 0) {
         support_skip("a_kernel_of_the_floor_*", "needs Linux 6.1");
         return suite;
     }

@@ -7,13 +7,11 @@
 
 #include "footgun_test.h"
 
+#include "cage.h"
 #include "datagram/datagram_test.h"
 
 #include <kevy/ring_explain.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <sys/prctl.h>
 
 static struct probe probes[3];
 static uint8_t data[200000];
@@ -124,21 +122,6 @@ START_TEST(footgun_11_a_cancel_that_races_with_another_thread_gives_one_callback
 }
 END_TEST
 
-/* From here on io_uring_setup answers `error`, as in a container. */
-static void setup_forbid(int error)
-{
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KEVY_NR_SETUP, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {.len = 4, .filter = program};
-
-    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0), 0);
-}
-
 static const int forbidden[] = {EPERM, ENOSYS};
 
 /* 26: there is no other way to wait; whoever starts a server is told what to change. */
@@ -149,7 +132,7 @@ START_TEST(footgun_26_a_container_that_forbids_io_uring_is_a_clear_error)
     char text[600];
     int error;
 
-    setup_forbid(forbidden[_i]);
+    cage_forbid_setup(forbidden[_i]);
     error = kevy_reactor_create(&refused, NULL);
     ck_assert_int_eq(error, -forbidden[_i]);
     ck_assert_ptr_eq(refused, reactor);

@@ -7,7 +7,7 @@
 
 #include "reactor_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 #include "core/internal.h"
 
 #include <fcntl.h>
@@ -208,6 +208,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("newer");
     TCase *without = tcase_create("without");
 
+    reactor_kernel = fault_kernel();
     tcase_add_checked_fixture(without, setup, teardown);
     tcase_add_loop_test(without, without_what_newer_kernels_brought_a_stream_echoes, 0, KERNELS);
     tcase_add_loop_test(without, without_what_newer_kernels_brought_the_loop_sleeps_until_its_timer,

@@ -7,7 +7,7 @@
 
 #include "reactor_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 #include "core/internal.h"
 
 #include <kevy/ring_register.h>
@@ -39,6 +39,7 @@ static void teardown(void)
 
 START_TEST(create_fails_cleanly_at_every_call)
 {
+    struct kevy_reactor_options faulty = {.custom_kernel = fault_kernel()};
     static const int errors[] = {-ENOMEM, -EPERM, -EINVAL};
     struct kevy_reactor *created = NULL;
     int descriptors = support_fd_count();
@@ -47,7 +48,7 @@ START_TEST(create_fails_cleanly_at_every_call)
 
     do {
         fault_nth(++nth, errors[_i]);
-        error = kevy_reactor_create(&created, NULL);
+        error = kevy_reactor_create(&created, &faulty);
         ck_assert_msg(error == 0 || error == errors[_i], "call %u: %d", nth, error);
         if (error == 0) {
             bool happened = fault_happened();
@@ -69,7 +70,7 @@ END_TEST
 
 START_TEST(a_restricted_reactor_is_not_made_when_the_restriction_is_refused)
 {
-    struct kevy_reactor_options options = {.restricted = true};
+    struct kevy_reactor_options options = {.custom_kernel = fault_kernel(), .restricted = true};
     struct kevy_reactor *created = NULL;
     int descriptors = support_fd_count(), fds[1] = {-1};
     uint32_t nth = 0;
@@ -94,17 +95,18 @@ END_TEST
 
 START_TEST(too_little_locked_memory_halves_the_queues)
 {
+    struct kevy_reactor_options faulty = {.custom_kernel = fault_kernel()};
     struct kevy_reactor *created;
 
     for (uint32_t failures = 0; failures <= 3; failures++) {
         fault_next(FAULT_SETUP, -ENOMEM, failures);
-        ck_assert_int_eq(kevy_reactor_create(&created, NULL), 0);
+        ck_assert_int_eq(kevy_reactor_create(&created, &faulty), 0);
         ck_assert_uint_eq(created->ring.sq_entries, 512U >> failures);
         ck_assert_uint_eq(created->ring.cq_entries, 8192U >> failures);
         ck_assert_uint_eq(kevy_reactor_destroy(created), 0);
     }
     fault_next(FAULT_SETUP, -ENOMEM, EVER);
-    ck_assert_int_eq(kevy_reactor_create(&created, NULL), -ENOMEM);
+    ck_assert_int_eq(kevy_reactor_create(&created, &faulty), -ENOMEM);
     ck_assert_int_eq(fault_mappings(), 0);
 }
 END_TEST
@@ -501,6 +503,7 @@ Suite *test_suite(void)
     TCase *create = tcase_create("create");
     TCase *refused = tcase_create("refused");
 
+    reactor_kernel = fault_kernel();
     tcase_add_unchecked_fixture(create, faults_off, faults_off);
     tcase_add_loop_test(create, create_fails_cleanly_at_every_call, 0, 3);
     tcase_add_test(create, a_restricted_reactor_is_not_made_when_the_restriction_is_refused);

@@ -4,7 +4,7 @@
 
 #include "datagram/datagram_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 #include "core/internal.h"
 
 static struct post post;
@@ -246,6 +246,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("refusal_objects");
     TCase *tests = tcase_create("refusals");
 
+    reactor_kernel = fault_kernel();
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 20);
     tcase_add_test(tests, datagrams_sent_while_nothing_is_taken_leave_once_and_in_order);

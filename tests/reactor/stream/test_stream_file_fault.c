@@ -8,7 +8,7 @@
 #include "stream_file_test.h"
 
 #include "failing_heap.h"
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 
 enum { RANGES = 6, COPY = 1000 };
 
@@ -208,6 +208,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("stream_file_fault");
     TCase *tests = tcase_create("faults");
 
+    reactor_kernel = fault_kernel();
     tcase_add_checked_fixture(tests, small_setup, small_teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, ranges_arrive_whole_though_any_enter_is_refused, 0, 8);

@@ -10,7 +10,7 @@
 
 #include "reactor_test.h"
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 
 enum {
     CHAINS = 6,
@@ -273,6 +273,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("stream_proxy");
     TCase *seeds = tcase_create("seeds");
 
+    reactor_kernel = fault_kernel();
     tcase_add_checked_fixture(seeds, reactor_setup, reactor_teardown);
     tcase_set_timeout(seeds, 60);
     tcase_add_loop_test(seeds, proxies_pass_on_what_they_get_in_random_order, 0, SEEDS);

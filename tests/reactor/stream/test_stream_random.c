@@ -19,7 +19,7 @@
 
 #include <sys/mman.h>
 
-#include "fault_syscall.h"
+#include "fault_kernel.h"
 
 enum {
     PAIRS = 12,
@@ -491,6 +491,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("stream_random");
     TCase *seeds = tcase_create("seeds");
 
+    reactor_kernel = fault_kernel();
     tcase_add_checked_fixture(seeds, setup, teardown);
     tcase_set_timeout(seeds, 60);
     tcase_add_loop_test(seeds, random_calls_in_random_order_keep_every_promise, 0, SEEDS);

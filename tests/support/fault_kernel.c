@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* Faults between ring/ and the kernel; fault_syscall.h says which. */
+/* Faults between a ring and a kernel; fault_kernel.h says which. */
 
-/* The real calls come from the product's own header, under other names. */
-#undef KEVY_SYSCALL_HEADER
-#define kevy_x_syscall_setup    real_setup
-#define kevy_x_syscall_enter    real_enter
-#define kevy_x_syscall_register real_register
-#define kevy_x_syscall_mmap     real_mmap
-#define kevy_x_syscall_munmap   real_munmap
-#define kevy_x_syscall_dontfork real_dontfork
-#define kevy_x_syscall_discard  real_discard
-#define kevy_x_syscall_close    real_close
-#define kevy_x_syscall_thread   real_thread
-#define kevy_x_syscall_now_ns   real_now_ns
-#include "../../ring/src/syscall.h"
-#undef kevy_x_syscall_setup
-#undef kevy_x_syscall_enter
-#undef kevy_x_syscall_register
-#undef kevy_x_syscall_mmap
-#undef kevy_x_syscall_munmap
-#undef kevy_x_syscall_dontfork
-#undef kevy_x_syscall_discard
-#undef kevy_x_syscall_close
-#undef kevy_x_syscall_thread
-#undef kevy_x_syscall_now_ns
+#include "fault_kernel.h"
 
-#include "fault_syscall.h"
-
+#include <errno.h>
 #include <string.h>
+
+static const struct kevy_ring_kernel *below;
 
 static struct {
     uint32_t counts[FAULT_CALLS];
@@ -120,21 +99,22 @@ static int fault_draw(enum fault_call call)
     return 0;
 }
 
-int kevy_x_syscall_setup(uint32_t entries, struct kevy_params *params)
+static int setup(void *context, uint32_t entries, struct kevy_params *params, void **state)
 {
     int result = fault_draw(FAULT_SETUP);
 
+    (void)context;
     if (result < 0)
         return result;
     if ((params->flags & ~fault.kernel.setup_flags) != 0)
         return -EINVAL;
-    result = real_setup(entries, params);
+    result = below->setup(below->context, entries, params, state);
     params->features &= fault.kernel.features;
     return result;
 }
 
-int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
-                         const void *argument, size_t argument_size)
+static int enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                 const void *argument, size_t argument_size)
 {
     int result = fault_draw(FAULT_ENTER);
 
@@ -142,9 +122,9 @@ int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t 
         return result;
     if (fault.submit_short && to_submit > fault.submit_count) {
         fault.submit_short = false;
-        return real_enter(fd, fault.submit_count, 0, flags & ~KEVY_ENTER_EXT_ARG, NULL, 0);
+        return below->enter(state, fd, fault.submit_count, 0, flags & ~KEVY_ENTER_EXT_ARG, NULL, 0);
     }
-    return real_enter(fd, to_submit, minimum, flags, argument, argument_size);
+    return below->enter(state, fd, to_submit, minimum, flags, argument, argument_size);
 }
 
 /* What the emulated kernel knows no code of is refused in a list of restrictions. */
@@ -167,19 +147,19 @@ static void probe_forget(struct kevy_probe *probe)
 }
 
 /* Requests that the emulated kernel does not know. */
-static int register_aged(int fd, uint32_t opcode, void *argument, uint32_t count)
+static int register_aged(void *state, int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     int result;
 
     if (opcode == KEVY_REGISTER_RESTRICTIONS && !restrictions_known(argument, count))
         return -EINVAL;
-    result = real_register(fd, opcode, argument, count);
+    result = below->register_op(state, fd, opcode, argument, count);
     if (opcode == KEVY_REGISTER_PROBE && result == 0)
         probe_forget(argument);
     return result;
 }
 
-int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count)
+static int register_op(void *state, int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     int result = fault_draw(FAULT_REGISTER);
 
@@ -190,52 +170,56 @@ int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t co
     if ((opcode & ~KEVY_REGISTER_USE_REGISTERED_RING) >= fault.kernel.register_ops)
         return -EINVAL;
     if (fault.opcodes != 0)
-        return register_aged(fd, opcode, argument, count);
-    return real_register(fd, opcode, argument, count);
+        return register_aged(state, fd, opcode, argument, count);
+    return below->register_op(state, fd, opcode, argument, count);
 }
 
-int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset)
+static int map(void *state, int fd, uint64_t offset, size_t size, uint32_t flags, void **memory)
 {
-    int result = fault_draw(FAULT_MMAP);
+    int result = fault_draw(FAULT_MAP);
 
     if (result < 0)
         return result;
-    result = real_mmap(memory, size, fd, offset);
+    result = below->map(state, fd, offset, size, flags, memory);
     fault.mappings += result == 0;
     return result;
 }
 
-int kevy_x_syscall_munmap(void *memory, size_t size)
+static void unmap(void *state, void *memory, size_t size)
 {
-    int result = real_munmap(memory, size);
-
-    fault.mappings -= result == 0;
-    return result;
+    below->unmap(state, memory, size);
+    fault.mappings--;
 }
 
-int kevy_x_syscall_dontfork(void *memory, size_t size)
+static void close_ring(void *state, int fd)
 {
-    int result = fault_draw(FAULT_DONTFORK);
-
-    return result < 0 ? result : real_dontfork(memory, size);
+    below->close(state, fd);
 }
 
-int kevy_x_syscall_discard(void *memory, size_t size)
+static uint64_t now_ns(void *state, int32_t clock)
 {
-    return real_discard(memory, size);
+    return below->now_ns(state, clock);
 }
 
-int kevy_x_syscall_close(int fd)
+void fault_kernel_over(const struct kevy_ring_kernel *kernel)
 {
-    return real_close(fd);
+    below = kernel;
 }
 
-int32_t kevy_x_syscall_thread(void)
+const struct kevy_ring_kernel *fault_kernel(void)
 {
-    return real_thread();
-}
+    static const struct kevy_ring_kernel table = {
+        .name = "faulty",
+        .setup = setup,
+        .enter = enter,
+        .register_op = register_op,
+        .map = map,
+        .unmap = unmap,
+        .close = close_ring,
+        .now_ns = now_ns,
+    };
 
-uint64_t kevy_x_syscall_now_ns(int32_t clock)
-{
-    return real_now_ns(clock);
+    if (below == NULL)
+        below = kevy_ring_kernel_io_uring();
+    return &table;
 }

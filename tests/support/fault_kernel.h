@@ -3,27 +3,20 @@
 #define FAULT_SYSCALL_H
 
 /*
- * The seam of ring/src/syscall.h with faults in it: the functions below have the signatures given
- * there, go to the real kernel and fail where a test tells them to. Also keeps count of what is
- * mapped, so that a test can show that a failure leaked nothing.
+ * A kernel with faults in it: a struct kevy_ring_kernel that passes everything on to another kernel
+ * and fails where a test tells it to. It also keeps count of what is mapped, so that a test can
+ * show that a failure leaked nothing.
  *
- * A call "can fail" when the library has to live with its failure: setup, enter, register, mmap and
- * dontfork. The state is the process's: libcheck's fork mode gives each test its own.
+ * A call "can fail" when the library has to live with its failure: setup, enter, register and map.
+ * The state is the process's: libcheck's fork mode gives each test its own.
  */
 
-#include <kevy/ring_abi.h>
+#include <kevy/ring_kernel.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum fault_call {
-    FAULT_SETUP,
-    FAULT_ENTER,
-    FAULT_REGISTER,
-    FAULT_MMAP,
-    FAULT_DONTFORK,
-    FAULT_CALLS
-};
+enum fault_call { FAULT_SETUP, FAULT_ENTER, FAULT_REGISTER, FAULT_MAP, FAULT_CALLS };
 
 /* A kernel that knows only these; all ones is the running kernel. */
 struct fault_kernel {
@@ -31,6 +24,10 @@ struct fault_kernel {
     uint32_t features;
     uint32_t register_ops; /* codes below this one are known */
 };
+
+/* The table for options.custom_kernel. Below it is io_uring, or the kernel that was set. */
+const struct kevy_ring_kernel *fault_kernel(void);
+void fault_kernel_over(const struct kevy_ring_kernel *kernel);
 
 /* No faults, no emulated kernel, counts at zero. */
 void fault_reset(void);
@@ -61,17 +58,5 @@ uint32_t fault_count(enum fault_call call);
 
 /* Mappings made and not yet unmapped. */
 int fault_mappings(void);
-
-int kevy_x_syscall_setup(uint32_t entries, struct kevy_params *params);
-int kevy_x_syscall_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
-                         const void *argument, size_t argument_size);
-int kevy_x_syscall_register(int fd, uint32_t opcode, void *argument, uint32_t count);
-int kevy_x_syscall_mmap(void **memory, size_t size, int fd, uint64_t offset);
-int kevy_x_syscall_munmap(void *memory, size_t size);
-int kevy_x_syscall_dontfork(void *memory, size_t size);
-int kevy_x_syscall_discard(void *memory, size_t size);
-int kevy_x_syscall_close(int fd);
-int32_t kevy_x_syscall_thread(void);
-uint64_t kevy_x_syscall_now_ns(int32_t clock);
 
 #endif

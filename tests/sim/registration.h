@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef SIM_REGISTRATION_H
+#define SIM_REGISTRATION_H
+
+/* The register calls of the simulated kernel, as struct kevy_ring_kernel wants them. */
+
+#include <stdint.h>
+
+int registration_run(void *state, int fd, uint32_t opcode, void *argument, uint32_t count);
+
+#endif
