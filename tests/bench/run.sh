@@ -1,42 +1,50 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# sh tests/bench/run.sh NAME [ROUNDS]: installs what is missing and measures us beside our peers.
-# NAME is a folder beside this script: echo, bulk, ring, timers.
+# sh tests/bench/run.sh [OPTIONS] [NAME...]: installs what is missing and measures us beside our
+# peers, in the scenarios named, or in all. --help names the options, --list the scenarios.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/../.."
 . tests/support/packages.sh
 
-name=${1:-}
-script=tests/bench/$name/run.sh
-if [ -z "$name" ] || [ ! -f "$script" ]; then
-    echo "usage: sh tests/bench/run.sh NAME [ROUNDS], NAME one of:" >&2
-    for found in tests/bench/*/run.sh; do
-        basename "$(dirname "$found")" >&2
-    done
-    exit 2
-fi
-shift
+have_server() {
+    have "$1" || [ -x "/usr/sbin/$1" ]
+}
 
-need build-essential have cc
-need pkg-config have pkg-config
-need valgrind have valgrind
-case $name in
-echo)
-    need libuv1-dev pkg-config --exists libuv
-    need strace have strace
-    ;;
-bulk)
-    need libuv1-dev pkg-config --exists libuv
-    ;;
-ring)
-    need liburing-dev pkg-config --exists liburing
-    ;;
-timers)
+# The packages of servers would start them.
+install_without_starting() {
+    policy=/usr/sbin/policy-rc.d
+    if [ -z "$missing" ] || [ -e "$policy" ] || ! have apt-get >/dev/null; then
+        install_missing
+        return
+    fi
+    as_root sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy"
+    status=0
+    install_missing || status=$?
+    as_root rm -f "$policy"
+    return "$status"
+}
+
+need_build_tools
+need python3 have python3
+case " $* " in
+*' --help '* | *' -h '* | *' --list '*) ;;
+*)
     need libuv1-dev pkg-config --exists libuv
     need libev-dev test -f /usr/include/ev.h
     need libevent-dev pkg-config --exists libevent_core
+    need liburing-dev pkg-config --exists liburing
+    need nginx-light have_server nginx
+    need libnginx-mod-http-echo test -f /usr/lib/nginx/modules/ngx_http_echo_module.so
+    need h2o have_server h2o
+    need haproxy have_server haproxy
+    need lighttpd have_server lighttpd
+    need wrk have wrk
+    need gnuplot-nox have gnuplot
+    need valgrind have valgrind
+    need strace have strace
+    need linux-perf have perf
     ;;
 esac
-install_missing
+install_without_starting
 
-exec sh "$script" "$@"
+exec python3 -B tests/bench/driver "$@"

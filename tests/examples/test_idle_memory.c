@@ -52,7 +52,7 @@ START_TEST(an_idle_connection_takes_less_than_a_kibibyte)
 
     ck_assert_ptr_nonnull(getenv("KEVY_EXAMPLES"));
     snprintf(program, sizeof program, "%s/http_echo", getenv("KEVY_EXAMPLES"));
-    ck_assert_int_eq(server_process_start(&server, arguments, SERVER_ANYWHERE), 0);
+    ck_assert_int_eq(server_process_start(&server, arguments), 0);
     warm_up(&server);
     before = server_process_resident(&server);
     ck_assert_uint_gt(before, 0);

@@ -51,7 +51,7 @@ static void server_start_counted(struct server_process *server)
     snprintf(program, sizeof program, "%s/http_echo", examples);
     snprintf(preload, sizeof preload, "%s/../tests/%s", examples, COUNTER);
     setenv("LD_PRELOAD", preload, 1);
-    ck_assert_int_eq(server_process_start(server, arguments, SERVER_ANYWHERE), 0);
+    ck_assert_int_eq(server_process_start(server, arguments), 0);
     unsetenv("LD_PRELOAD");
 }
 
