@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What is queued for a client, and what is held back of it.
+ * Queues the answers, and holds the beginning of an echo.
  *
- * Invariants. Whoever queues bytes may find the connection closing afterwards, and the exchange
- * gone with it; nothing is queued then any more.
+ * Invariant. After a function here has queued bytes the connection may be closing, and its exchange
+ * gone. Nothing more is queued then.
  */
 #include "answer.h"
 
@@ -14,11 +14,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* A part of a body from here on is handed on as it was received; below, copying it costs less. */
+/* A part of a body of this size or larger is forwarded without a copy; copying less than this costs
+ * less than forwarding it. */
 #define FORWARD_MIN 512
 
-/* Takes note of queued bytes. -EPIPE is a client gone; any other error means that HOLD_MARK, or the
- * memory that the reactor may use, does not do what it is there for. */
+/* Counts queued bytes. -EPIPE means that the client is gone. Any other error means that the queue
+ * or the reactor's memory is full. */
 static void account(struct connection *connection, size_t length, int error)
 {
     if (!error) {
@@ -47,30 +48,29 @@ static enum response_connection connection_line(const struct connection *connect
     return connection->http_1_0 ? RESPONSE_KEEPS : RESPONSE_STAYS;
 }
 
-/* Sends the head of an answer with the `length` bytes of its body that follow in the exchange. */
+/* Sends the head of an answer, written in front of `body` where there is room for it, and `length`
+ * bytes of body. */
 static void send_answer(struct connection *connection, const struct response *response, char *body,
                         size_t length)
 {
-    char bytes[RESPONSE_BYTES_MAX];
-    size_t head = response_write(bytes, response, server_date(connection->server));
+    char *head = response_write(body, response, server_date(connection->server));
 
     connection->server->counters.answers[response->status / 100]++;
-    memcpy(body - head, bytes, head);
-    send_bytes(connection, body - head, head + length);
+    send_bytes(connection, head, (size_t)(body - head) + length);
 }
 
-static void begin_echo(struct connection *connection)
+static void send_echo(struct connection *connection, enum response_framing framing, uint64_t length,
+                      char *body, size_t there)
 {
     static const char unknown_type[] = "application/octet-stream";
-    const struct request *request = &connection->request;
-    struct exchange *exchange = connection->exchange;
+    const struct head *head = &connection->exchange->head;
     struct response response = {
         .status = 200,
-        .framing = request->chunked ? RESPONSE_CHUNKED : RESPONSE_LENGTH,
+        .framing = framing,
         .connection = connection_line(connection),
-        .length = request->length,
-        .type = exchange->head.type.at,
-        .type_length = exchange->head.type.length,
+        .length = length,
+        .type = head->type.at,
+        .type_length = head->type.length,
     };
 
     if (!response.type_length || response.type_length > RESPONSE_TYPE_MAX) {
@@ -78,30 +78,53 @@ static void begin_echo(struct connection *connection)
         response.type_length = sizeof unknown_type - 1;
     }
     connection->mode = CONNECTION_ECHOES;
-    send_answer(connection, &response, exchange_held(exchange), exchange->held_length);
+    send_answer(connection, &response, body, there);
     connection_release_exchange(connection);
 }
 
-/* True when the bytes are kept for an echo that has not begun, or are of no interest. */
-static bool hold_back(struct connection *connection, const void *bytes, size_t length)
+/*
+ * More has come than can be held; `more` bytes of it are at hand. What came in chunks goes on in
+ * chunks: the first is what was held, the second is the rest of the one that is being received. So
+ * the answer does not depend on how the bytes arrived.
+ */
+static void begin_echo(struct connection *connection, size_t more)
 {
+    const struct request *request = &connection->request;
     struct exchange *exchange = connection->exchange;
+    size_t length = exchange->held_length;
+    char *body = exchange_held(exchange);
+    char line[RESPONSE_CHUNK_BYTES];
+    char *end = line + sizeof line;
 
-    if (connection->mode != CONNECTION_HOLDS)
-        return connection->mode == CONNECTION_DISCARDS;
-    if (length > EXCHANGE_HELD_MAX - exchange->held_length) {
-        begin_echo(connection);
-        return false;
+    if (!request->chunked) {
+        send_echo(connection, RESPONSE_LENGTH, request->length, body, length);
+        return;
     }
-    memcpy(exchange_held(exchange) + exchange->held_length, bytes, length);
-    exchange->held_length += (uint32_t)length;
-    return true;
+    char *chunk = response_write_chunk_line(body, length);
+    memcpy(body + length, "\r\n", 2);
+    send_echo(connection, RESPONSE_CHUNKED, 0, chunk, (size_t)(body - chunk) + length + 2);
+    chunk = response_write_chunk_line(end, more + request_chunk_left(request));
+    send_bytes(connection, chunk, (size_t)(end - chunk));
 }
 
-static void echo(struct connection *connection, const void *bytes, size_t length)
+/* All of it is held: whatever way it came in, it goes back in one piece. */
+static void send_held(struct connection *connection)
 {
-    if (!hold_back(connection, bytes, length))
-        send_bytes(connection, bytes, length);
+    struct exchange *exchange = connection->exchange;
+    size_t length = exchange->held_length;
+
+    send_echo(connection, RESPONSE_LENGTH, length, exchange_held(exchange), length);
+}
+
+/* Keeps what there is room for. Returns the rest. */
+static struct text hold_back(struct exchange *exchange, struct text body)
+{
+    size_t room = EXCHANGE_HELD_MAX - exchange->held_length;
+    size_t length = body.length < room ? body.length : room;
+
+    memcpy(exchange_held(exchange) + exchange->held_length, body.at, length);
+    exchange->held_length += (uint32_t)length;
+    return text_skip(body, length);
 }
 
 void answer_refusal(struct connection *connection, enum refusal refusal)
@@ -112,48 +135,59 @@ void answer_refusal(struct connection *connection, enum refusal refusal)
 
     counters->refusals[refusal]++;
     if (connection->mode < CONNECTION_ECHOES) {
+        struct text answer = response_write_refusal(
+            bytes, refusal, exchange ? head_answer(&exchange->head) : HEAD_ANSWER_UNKNOWN,
+            server_date(connection->server));
+
         counters->answers[response_refusal_status(refusal) / 100]++;
-        send_bytes(connection, bytes,
-                   response_write_refusal(bytes, refusal,
-                                          exchange && exchange->head.method == METHOD_HEAD,
-                                          server_date(connection->server)));
+        send_bytes(connection, answer.at, answer.length);
     }
     connection_let_go(connection);
 }
 
+/* What is held is without the lines of its chunks. */
 void answer_chunk(struct connection *connection)
 {
     char line[RESPONSE_CHUNK_BYTES];
+    char *end = line + sizeof line;
+    char *at = response_write_chunk_line(end, connection->request.chunk_bytes);
 
-    echo(connection, line, response_write_chunk_line(line, connection->request.chunk_bytes));
+    if (connection->mode == CONNECTION_ECHOES)
+        send_bytes(connection, at, (size_t)(end - at));
 }
 
 void answer_chunk_end(struct connection *connection)
 {
-    echo(connection, "\r\n", 2);
+    if (connection->mode == CONNECTION_ECHOES)
+        send_bytes(connection, "\r\n", 2);
 }
 
 void answer_body(struct connection *connection, struct kevy_buffer *buffer)
 {
     struct text body = connection->request.body;
-    size_t offset = (size_t)((const uint8_t *)body.at - buffer->data);
 
-    if (hold_back(connection, body.at, body.length) || connection->mode == CONNECTION_CLOSES)
+    if (connection->mode == CONNECTION_HOLDS) {
+        body = hold_back(connection->exchange, body);
+        if (body.length)
+            begin_echo(connection, body.length);
+    }
+    if (connection->mode != CONNECTION_ECHOES || !body.length)
         return;
     if (body.length < FORWARD_MIN)
         send_bytes(connection, body.at, body.length);
     else
         account(connection, body.length,
-                kevy_stream_forward_slice(&connection->stream, buffer, (uint32_t)offset,
+                kevy_stream_forward_slice(&connection->stream, buffer,
+                                          (uint32_t)((const uint8_t *)body.at - buffer->data),
                                           (uint32_t)body.length));
 }
 
 static void answer_echo(struct connection *connection)
 {
-    if (connection->request.chunked)
-        echo(connection, "0\r\n\r\n", 5);
     if (connection->mode == CONNECTION_HOLDS)
-        begin_echo(connection);
+        send_held(connection);
+    else if (connection->request.chunked)
+        send_bytes(connection, "0\r\n\r\n", 5);
 }
 
 static void answer_head(struct connection *connection)
@@ -194,7 +228,7 @@ static void (*const answers[METHOD_COUNT])(struct connection *connection) = {
 void answer_complete(struct connection *connection)
 {
     if (connection->mode == CONNECTION_ECHOES)
-        answer_echo(connection); /* the head is given back by now: it would say so */
+        answer_echo(connection); /* the exchange with the head is given back by now */
     else
         answers[connection->exchange->head.method](connection);
 }

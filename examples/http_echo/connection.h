@@ -2,12 +2,12 @@
 /*
  * connection.h - one client, from accept to close.
  *
- * Model. Received bytes become the steps of request.h, each step a function of a table. Requests
- * are answered one after the other, so pipelined answers cannot change places. What a request
- * becomes:
+ * Model. Received bytes become the steps of request.h; a table has a function for each step.
+ * Requests are answered one after the other, so pipelined answers stay in order. The answers are:
  *
- *     POST, PUT, PATCH    its body comes back, framed as it came, in constant memory
- *     GET, DELETE, HEAD   its head comes back as text (to HEAD only that text's length)
+ *     POST, PUT, PATCH    the body, in constant memory
+ *     GET, DELETE         the head of the request, as text
+ *     HEAD                the same without the text
  *     OPTIONS             the list of methods
  *
  * A client that does not read its answers is not read from: above HOLD_MARK queued bytes the stream

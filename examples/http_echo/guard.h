@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * guard.h - what may stand where in the raw bytes of a request, checked before llhttp sees them.
+ * guard.h - checks the raw bytes of a request, line by line.
  *
- * Model. A table of states over classes of bytes walks the three line-oriented sections of a
- * request: its head, the line before each chunk, its trailers. It finds where the section ends and
- * refuses what no version of llhttp refuses, or only some: bare CR and LF, control characters,
- * folded values, empty names, blanks before a colon or doubled in the request line, fragments,
- * blanks and empty extensions in chunk lines; and it counts, which llhttp never does. It gives no
- * byte a meaning: what the fields say is for llhttp, and for request.c, to tell.
+ * Model. A request has three kinds of sections that are made of lines: its head, the line before
+ * each chunk, and its trailers. The guard passes over the bytes of such a section once. It
  *
- * Invariant. The verdict depends on the bytes alone, never on how they were cut: of two faults the
- * one that stands first is reported.
+ *     - finds the end of the section;
+ *     - refuses what the grammar of RFC 9110 and RFC 9112 does not allow;
+ *     - counts bytes and fields against the limits;
+ *     - stops behind each line that means something to http_echo, and says where its parts are.
+ *
+ * The meaning of such a line is decided in head.c.
+ *
+ * Invariants.
+ * - The verdict depends on the bytes, not on how they were cut. Of two faults the first is
+ *   reported.
+ * - Only the bytes of a line that is cut, wrong or has a TAB may be looked at twice.
  */
 #ifndef HTTP_ECHO_GUARD_H
 #define HTTP_ECHO_GUARD_H
 
+#include "field.h"
 #include "refusal.h"
 
 #include <stdbool.h>
@@ -35,29 +41,39 @@ struct guard_limits {
     uint8_t too_long; /* enum refusal for one byte or one field too many */
 };
 
+/* Why guard_pass() returned. */
+enum guard_stop {
+    GUARD_MORE,         /* all bytes passed; the section goes on */
+    GUARD_REQUEST_LINE, /* behind the request line */
+    GUARD_FIELD,        /* behind a field that field.h knows */
+    GUARD_END,          /* behind the last byte of the section */
+    GUARD_REFUSED,      /* before a byte that is wrong or too many */
+};
+
 struct guard {
-    uint8_t state;
-    uint8_t refusal; /* enum refusal, once a byte was refused */
+    uint8_t state;   /* private */
+    uint8_t stop;    /* enum guard_stop */
+    uint8_t refusal; /* enum refusal, when REFUSED */
+    uint8_t field;   /* enum field of the line */
     uint16_t fields;
-    uint32_t bytes;    /* passed */
-    uint32_t word_at;  /* where a head's target begins; the digits of a chunk line begin at 0 */
-    uint32_t word_end; /* where the target or the digits end; 0 until they do */
+    uint32_t bytes;      /* passed */
+    uint32_t target_at;  /* as offset from the start of the section, like the next two */
+    uint32_t target_end; /* the space behind it */
+    uint32_t value_at;   /* behind the colon of the field */
+    uint64_t size;       /* of the chunk, once its line has passed */
+    /* Private: a name that comes in pieces, as far as it may be one of field.h. */
+    bool name_cut;
+    uint8_t name_length;
+    char name[FIELD_NAME_MAX];
 };
 
 void guard_start(struct guard *guard, enum guard_section section);
 
 /*
- * Walks `length` bytes and returns how many of them belong to the section and are fit for the
- * parser. Fewer than `length`: the section ended there (guard_ended()), or the next byte is refused
- * (guard->refusal).
+ * Checks `length` bytes and returns how many of them have passed; guard->stop says why not more.
+ * Not to be called again after GUARD_END or GUARD_REFUSED.
  */
 size_t guard_pass(struct guard *guard, const struct guard_limits *limits, const uint8_t *bytes,
                   size_t length);
-
-/* How many bytes of a chunk line have passed that are digits of its size. */
-uint32_t guard_digits(const struct guard *guard);
-
-/* True once the last byte of the section has passed. */
-bool guard_ended(const struct guard *guard);
 
 #endif

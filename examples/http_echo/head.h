@@ -2,19 +2,20 @@
 /*
  * head.h - what the head of a request says, and whether it may.
  *
- * Model. The text of the head has passed the guard, and llhttp splits it into fields. Each field
- * that means something here is noted, with its fault if it has one; the verdict is given once, when
- * all are known, so that it does not depend on their order: a coding beside a length is refused as
- * that, even if the coding alone would have been unknown too.
+ * Model. The guard has found the lines and their parts. The request line is read as soon as it is
+ * complete. Each field that means something is noted, with its fault if it has one; the verdict is
+ * given once, when all are known, so that it does not depend on their order: a coding beside a
+ * length is refused as that, even if the coding alone would have been unknown too.
  */
 #ifndef HTTP_ECHO_HEAD_H
 #define HTTP_ECHO_HEAD_H
 
+#include "field.h"
 #include "guard.h"
 #include "refusal.h"
+#include "text.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum method {
@@ -28,45 +29,38 @@ enum method {
     METHOD_COUNT,
 };
 
-/* Some characters of the head. */
-struct text {
-    const char *at;
-    size_t length;
-};
-
-/* The fields that mean something here, in the order in which their faults count. */
-enum field {
-    FIELD_HOST,
-    FIELD_TRANSFER_ENCODING,
-    FIELD_CONTENT_LENGTH,
-    FIELD_EXPECT,
-    FIELD_CONTENT_TYPE,
-    FIELD_CONNECTION,
-    FIELD_COUNT,
+/* Whether a refusal may have a body, which the answer to a HEAD never has. */
+enum head_answer {
+    HEAD_ANSWER_UNKNOWN, /* the method is not known yet, and may be HEAD */
+    HEAD_ANSWER_EMPTY,   /* it is HEAD */
+    HEAD_ANSWER_FULL,
 };
 
 struct head {
     char *text;           /* the caller's, with room for the largest head */
     uint32_t length;      /* from the request line to the empty line, both included */
     uint8_t method;       /* enum method */
-    bool http_1_0;        /* else HTTP/1.1 */
+    bool http_1_0;        /* else HTTP/1.1, or a later 1.x */
+    bool chunked;         /* Transfer-Encoding: chunked */
     bool asks_close;      /* Connection: close */
     bool asks_keep_alive; /* Connection: keep-alive, which HTTP/1.0 has to say */
     bool asks_continue;   /* Expect: 100-continue */
+    uint64_t body_length; /* Content-Length, 0 without one */
     struct text type;     /* the Content-Type, empty without one */
 
-    uint8_t counts[FIELD_COUNT]; /* how often the field was there, up to 255 */
-    uint8_t faults[FIELD_COUNT]; /* enum refusal */
+    uint8_t seen;   /* private: bits of enum field */
+    uint8_t fault;  /* enum refusal of the field whose faults count most, */
+    uint8_t faulty; /* ... which is this enum field */
 };
 
 /* Starts *head; its `text` stays. */
 void head_start(struct head *head);
 
-/* Reads the request line, which the guard let pass. Returns REFUSAL_NONE or why not. */
+/* Reads the request line, all that there is so far. Returns REFUSAL_NONE or why not. */
 enum refusal head_read_line(struct head *head, const struct guard *guard);
 
-/* Notes a field. The characters are borrowed, and kept as long as the text. */
-void head_note_field(struct head *head, struct text name, struct text value);
+/* Notes the field that the text ends with. */
+void head_note_field(struct head *head, const struct guard *guard);
 
 /* The verdict over all fields. */
 enum refusal head_judge(const struct head *head);
@@ -74,7 +68,7 @@ enum refusal head_judge(const struct head *head);
 /* True when the client is ready for another request after this one. */
 bool head_keeps_alive(const struct head *head);
 
-/* True for the names that say how a message is framed or routed: they are refused in trailers. */
-bool head_forbids_trailer(struct text name);
+/* Of the text so far, which may end anywhere. */
+enum head_answer head_answer(const struct head *head);
 
 #endif

@@ -2,17 +2,14 @@
 /*
  * One function for each phase of a message, and what llhttp calls back.
  *
- * llhttp is started anew for each message and never sees a byte beyond the section that the guard
- * let pass. So it needs no pausing, and its own idea of keep-alive decides nothing (before 9.4.2 it
- * misses a `close` followed by a TAB). Guard and parser have to agree on where a head ends and a
- * body begins: where they do not the request is refused, since that is what smuggling is made of.
+ * llhttp is started for each message that has a body, and never gets a byte that is not part of it.
+ * So it needs no pausing, and its own idea of keep-alive decides nothing. Guard and llhttp have to
+ * agree on where a head ends and a body begins. A request for which they do not agree is refused,
+ * because such requests are used for smuggling.
  */
 #include "request.h"
 
 #include <string.h>
-
-/* 15 hexadecimal digits: a size that can be added to without a thought of overflow. */
-#define CHUNK_DIGITS_MAX 15
 
 static enum request_step refuse(struct request *request, unsigned refusal)
 {
@@ -43,77 +40,12 @@ static bool parse(struct request *request, struct text text)
     return llhttp_execute(&request->parser, text.at, text.length) == HPE_OK;
 }
 
-/* Spans of one token follow each other in memory: a head is parsed in one piece. */
-static void extend(struct text *text, const char *at, size_t length)
-{
-    if (!text->length)
-        text->at = at;
-    text->length += length;
-}
-
-static void word_add(struct request *request, struct text text)
-{
-    for (size_t i = 0; i < text.length && request->word_length <= REQUEST_WORD_BYTES; i++) {
-        if (request->word_length < REQUEST_WORD_BYTES)
-            request->word[request->word_length] = text.at[i];
-        request->word_length++;
-    }
-}
-
-static int field_name(llhttp_t *parser, const char *at, size_t length)
-{
-    struct request *request = parser->data;
-
-    if (request->phase == PHASE_TRAILERS)
-        word_add(request, (struct text){at, length});
-    else
-        extend(&request->name, at, length);
-    return 0;
-}
-
-static int field_value(llhttp_t *parser, const char *at, size_t length)
-{
-    struct request *request = parser->data;
-
-    if (request->phase != PHASE_TRAILERS)
-        extend(&request->value, at, length);
-    return 0;
-}
-
-static int trailer_end(struct request *request)
-{
-    struct text name = {request->word, request->word_length};
-    bool forbidden = name.length <= REQUEST_WORD_BYTES && head_forbids_trailer(name);
-
-    request->word_length = 0;
-    if (forbidden)
-        request->refusal = REFUSAL_TRAILER;
-    return forbidden ? -1 : 0;
-}
-
-static int field_end(llhttp_t *parser)
-{
-    struct request *request = parser->data;
-
-    if (request->phase == PHASE_TRAILERS)
-        return trailer_end(request);
-    head_note_field(request->head, request->name, request->value);
-    request->name = (struct text){NULL, 0};
-    request->value = (struct text){NULL, 0};
-    return 0;
-}
-
 static int head_end(llhttp_t *parser)
 {
     struct request *request = parser->data;
 
     request->head_parsed = true;
-    request->chunked = (parser->flags & F_CHUNKED) != 0;
-    request->length = request->chunked ? 0 : parser->content_length;
-    request->refusal = (uint8_t)head_judge(request->head);
-    /* An upgrade that we do not make must not end the parsing. */
-    parser->upgrade = 0;
-    return request->refusal ? -1 : 0;
+    return 0;
 }
 
 static int body_part(llhttp_t *parser, const char *at, size_t length)
@@ -142,9 +74,6 @@ static int message_end(llhttp_t *parser)
 }
 
 static const llhttp_settings_t callbacks = {
-    .on_header_field = field_name,
-    .on_header_value = field_value,
-    .on_header_value_complete = field_end,
     .on_headers_complete = head_end,
     .on_body = body_part,
     .on_chunk_header = chunk_head,
@@ -174,22 +103,42 @@ static enum request_step phase_blank(struct request *request, struct request_inp
     return REQUEST_AGAIN;
 }
 
-/* The whole head is there. */
-static enum request_step parse_head(struct request *request)
+/* Hands llhttp what frames the message, and returns true where it makes the same of it as the guard
+ * did. */
+static bool parse_head(struct request *request)
 {
-    struct head *head = request->head;
-    enum refusal refusal = head_read_line(head, &request->guard);
+    static const char coding[] = "HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const char field[] = "HTTP/1.1\r\nContent-Length: ";
+    char length[sizeof field + sizeof "18446744073709551615\r\n\r\n"];
+    char *end = length + sizeof length;
+    char *at = text_put_before(end, "\r\n\r\n", 4);
 
-    if (refusal)
-        return refuse(request, refusal);
     llhttp_init(&request->parser, HTTP_REQUEST, &callbacks);
     request->parser.data = request;
-    if (!parse(request, (struct text){head->text, head->length}) || !request->head_parsed ||
-        request->message_parsed == (request->chunked || request->length))
-        return refuse(request, request->refusal ? request->refusal : REFUSAL_PARSER);
-    if (request->length > request->limits->body_bytes)
-        return refuse(request, REFUSAL_BODY_SIZE);
-    request->left = request->length;
+    if (!parse(request, (struct text){request->head->text, request->guard.target_end + 1}))
+        return false;
+    if (request->chunked)
+        return parse(request, (struct text){coding, sizeof coding - 1}) && request->head_parsed;
+    at = text_put_number_before(at, request->length, 10);
+    at = text_put_before(at, field, sizeof field - 1);
+    return parse(request, (struct text){at, (size_t)(end - at)}) && request->head_parsed &&
+           !request->message_parsed && request->parser.content_length == request->length;
+}
+
+/* The whole head is there. */
+static enum request_step end_head(struct request *request)
+{
+    struct head *head = request->head;
+    enum refusal refusal = head_judge(head);
+
+    if (!refusal && head->body_length > request->limits->body_bytes)
+        refusal = REFUSAL_BODY_SIZE;
+    if (refusal)
+        return refuse(request, refusal);
+    request->chunked = head->chunked;
+    request->length = request->left = head->body_length;
+    if ((request->chunked || request->length) && !parse_head(request))
+        return refuse(request, REFUSAL_PARSER);
     request->phase = request->chunked ? PHASE_CHUNK_LINE
                      : request->left  ? PHASE_BODY
                                       : PHASE_COMPLETE;
@@ -203,14 +152,25 @@ static enum request_step phase_head(struct request *request, struct request_inpu
     const struct request_limits *limits = request->limits;
     const struct guard_limits guard_limits = {limits->head_bytes, limits->target_bytes,
                                               limits->head_fields, REFUSAL_HEAD_SIZE};
+    struct guard *guard = &request->guard;
     struct head *head = request->head;
-    struct text passed = take_guarded(request, input, &guard_limits);
+    enum refusal refusal = REFUSAL_NONE;
 
-    memcpy(head->text + head->length, passed.at, passed.length);
-    head->length += (uint32_t)passed.length;
-    if (request->guard.refusal)
-        return refuse(request, request->guard.refusal);
-    return guard_ended(&request->guard) ? parse_head(request) : REQUEST_MORE;
+    do {
+        struct text passed = take_guarded(request, input, &guard_limits);
+
+        memcpy(head->text + head->length, passed.at, passed.length);
+        head->length += (uint32_t)passed.length;
+        if (guard->stop == GUARD_FIELD)
+            head_note_field(head, guard);
+        else if (guard->stop == GUARD_REQUEST_LINE)
+            refusal = head_read_line(head, guard);
+        else
+            break;
+    } while (!refusal);
+    if (refusal || guard->stop == GUARD_REFUSED)
+        return refuse(request, refusal ? refusal : guard->refusal);
+    return guard->stop == GUARD_END ? end_head(request) : REQUEST_MORE;
 }
 
 static enum request_step phase_body(struct request *request, struct request_input *input)
@@ -228,26 +188,27 @@ static enum request_step phase_body(struct request *request, struct request_inpu
     return REQUEST_BODY;
 }
 
-/* The chunk line is over: its digits are the word. */
-static enum request_step parse_chunk_line(struct request *request)
+/* The chunk line is over. llhttp gets its size alone: 8.1 refuses legal extensions. */
+static enum request_step end_chunk_line(struct request *request)
 {
-    uint64_t room = request->limits->body_bytes - request->chunked_bytes;
+    uint64_t size = request->guard.size;
+    char line[18];
+    char *end = line + sizeof line;
+    char *at = text_put_number_before(text_put_before(end, "\r\n", 2), size, 16);
 
-    word_add(request, (struct text){"\r\n", 2});
-    request->chunk_parsed = false;
-    if (!parse(request, (struct text){request->word, request->word_length}) ||
-        !request->chunk_parsed)
-        return refuse(request, REFUSAL_CHUNK);
-    request->word_length = 0;
-    if (request->chunk_bytes > room)
+    if (size > request->limits->body_bytes - request->chunked_bytes)
         return refuse(request, REFUSAL_BODY_SIZE);
-    if (!request->chunk_bytes) {
+    request->chunk_parsed = false;
+    if (!parse(request, (struct text){at, (size_t)(end - at)}) || !request->chunk_parsed ||
+        request->chunk_bytes != size)
+        return refuse(request, REFUSAL_PARSER);
+    if (!size) {
         request->phase = PHASE_TRAILERS;
         guard_start(&request->guard, GUARD_TRAILERS);
         return REQUEST_AGAIN;
     }
-    request->chunked_bytes += request->chunk_bytes;
-    request->left = request->chunk_bytes + 2;
+    request->chunked_bytes += size;
+    request->left = size + 2;
     request->phase = PHASE_CHUNK_DATA;
     return REQUEST_CHUNK;
 }
@@ -255,16 +216,24 @@ static enum request_step parse_chunk_line(struct request *request)
 static enum request_step phase_chunk_line(struct request *request, struct request_input *input)
 {
     const struct guard_limits limits = {request->limits->chunk_line_bytes, 0, 0, REFUSAL_CHUNK};
-    uint32_t digits = guard_digits(&request->guard);
-    struct text passed = take_guarded(request, input, &limits);
 
-    digits = guard_digits(&request->guard) - digits;
-    if (request->word_length + digits > CHUNK_DIGITS_MAX)
-        return refuse(request, REFUSAL_CHUNK);
-    word_add(request, (struct text){passed.at, digits});
-    if (request->guard.refusal)
+    take_guarded(request, input, &limits);
+    if (request->guard.stop == GUARD_REFUSED)
         return refuse(request, request->guard.refusal);
-    return guard_ended(&request->guard) ? parse_chunk_line(request) : REQUEST_MORE;
+    return request->guard.stop == GUARD_END ? end_chunk_line(request) : REQUEST_MORE;
+}
+
+/* The CR LF behind the data of a chunk. */
+static enum request_step end_chunk(struct request *request, struct request_input *input)
+{
+    struct text part = take(input, request->left);
+
+    if (memcmp(part.at, "\r\n" + (2 - request->left), part.length) != 0)
+        return refuse(request, REFUSAL_CHUNK);
+    if (!parse(request, part))
+        return refuse(request, REFUSAL_PARSER);
+    request->left -= part.length;
+    return REQUEST_AGAIN;
 }
 
 static enum request_step phase_chunk_data(struct request *request, struct request_input *input)
@@ -276,29 +245,34 @@ static enum request_step phase_chunk_data(struct request *request, struct reques
     }
     if (input->at == input->end)
         return REQUEST_MORE;
-    /* Data and CR LF apart: what came before a fault is handed on, wherever the bytes are cut. */
-    struct text part = take(input, request->left > 2 ? request->left - 2 : request->left);
+    if (request->left <= 2)
+        return end_chunk(request, input);
+    struct text part = take(input, request->left - 2);
     request->body.length = 0;
-    if (!parse(request, part))
-        return refuse(request, REFUSAL_CHUNK);
+    if (!parse(request, part) || request->body.length != part.length)
+        return refuse(request, REFUSAL_PARSER);
     request->left -= part.length;
-    return request->body.length ? REQUEST_BODY : REQUEST_AGAIN;
+    return REQUEST_BODY;
 }
 
+/* Trailers are looked at and thrown away: llhttp sees none. */
 static enum request_step phase_trailers(struct request *request, struct request_input *input)
 {
     const struct request_limits *limits = request->limits;
     const struct guard_limits guard_limits = {limits->trailer_bytes, 0, limits->head_fields,
                                               REFUSAL_HEAD_SIZE};
-    struct text passed = take_guarded(request, input, &guard_limits);
+    struct guard *guard = &request->guard;
 
-    if (passed.length && !parse(request, passed))
-        return refuse(request, request->refusal ? request->refusal : REFUSAL_TRAILER);
-    if (request->guard.refusal)
-        return refuse(request, request->guard.refusal);
-    if (!guard_ended(&request->guard))
+    do {
+        take_guarded(request, input, &guard_limits);
+        if (guard->stop == GUARD_FIELD && guard->field <= FIELD_CONTENT_LENGTH)
+            return refuse(request, REFUSAL_TRAILER);
+    } while (guard->stop == GUARD_FIELD);
+    if (guard->stop == GUARD_REFUSED)
+        return refuse(request, guard->refusal);
+    if (guard->stop == GUARD_MORE)
         return REQUEST_MORE;
-    if (!request->message_parsed)
+    if (!parse(request, (struct text){"\r\n", 2}) || !request->message_parsed)
         return refuse(request, REFUSAL_PARSER);
     request->phase = PHASE_COMPLETE;
     return REQUEST_AGAIN;
@@ -339,7 +313,9 @@ void request_init(struct request *request, const struct request_limits *limits)
 
 void request_begin(struct request *request, struct head *head)
 {
-    *request = (struct request){.limits = request->limits, .head = head, .phase = PHASE_HEAD};
+    memset(request, 0, offsetof(struct request, limits));
+    request->head = head;
+    request->phase = PHASE_HEAD;
     head_start(head);
     guard_start(&request->guard, GUARD_HEAD);
 }
@@ -357,6 +333,11 @@ enum request_step request_next(struct request *request, struct request_input *in
         step = phases[request->phase](request, input);
     while (step == REQUEST_AGAIN);
     return step;
+}
+
+uint64_t request_chunk_left(const struct request *request)
+{
+    return request->left - 2;
 }
 
 bool request_in_head(const struct request *request)

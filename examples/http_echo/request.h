@@ -3,18 +3,29 @@
  * request.h - bytes in, requests out. The only part of http_echo that knows llhttp.
  *
  * Model. A struct request follows one connection through message after message. The caller asks for
- * the next step of some received bytes until they are used up:
+ * the next step of some received bytes until they are used up. With Content-Length, or without a
+ * body, the steps of a message are
  *
- *     BEGIN  HEAD  (BODY)*                      COMPLETE      with Content-Length, or without a
- * body BEGIN  HEAD  (CHUNK (BODY)* CHUNK_END)*   COMPLETE      chunked
+ *     BEGIN  HEAD  (BODY)*  COMPLETE
+ *
+ * and with chunks they are
+ *
+ *     BEGIN  HEAD  (CHUNK (BODY)* CHUNK_END)*  COMPLETE
  *
  * The bytes may be cut anywhere: the same steps come, apart from bodies, which are handed on as
- * they arrive. guard.h walks heads, chunk lines and trailers first; llhttp then parses a head that
- * is complete and contiguous, chunk sizes without their extensions (8.1 refuses legal ones), and
- * all framing; last, head.h judges what the fields say, which no version of llhttp does.
+ * they arrive.
  *
- * Invariants. Nothing is allocated. The caller's memory for a head is used from BEGIN to HEAD, then
- * only by the caller. After REFUSED nothing is parsed any more: every further step is REFUSED.
+ * Three readers. guard.h checks the bytes of heads, chunk lines and trailers, in one pass; head.h
+ * decides what their lines mean. A message without a body is complete then. For one with a body
+ * llhttp does the framing: it gets the request line, the coding or the length, the sizes of the
+ * chunks, and the body, in a spelling that all versions of llhttp read in the same way. So a client
+ * cannot see which version it is. The tests give llhttp the heads as they were sent, and compare.
+ *
+ * Invariants.
+ * - Nothing is allocated.
+ * - The caller's memory for a head is used from BEGIN to HEAD, then only by the caller.
+ * - The guard and llhttp agree where a message ends; a request for which they do not is refused.
+ * - After REFUSED nothing is parsed any more: every further step is REFUSED.
  */
 #ifndef HTTP_ECHO_REQUEST_H
 #define HTTP_ECHO_REQUEST_H
@@ -69,10 +80,6 @@ enum request_phase {
     PHASE_COUNT,
 };
 
-/* Room for the longest word that matters: 15 digits of a chunk size with CR LF, or a trailer's
- * name. */
-#define REQUEST_WORD_BYTES 24
-
 struct request {
     struct head *head;    /* from request_begin() to COMPLETE or request_release() */
     struct text body;     /* within the input */
@@ -81,19 +88,15 @@ struct request {
     bool chunked;
     uint8_t refusal; /* enum refusal */
 
-    uint8_t phase;       /* private from here on: enum request_phase */
-    uint8_t word_length; /* beyond REQUEST_WORD_BYTES for a word that cannot matter */
-    bool blank_skipped;  /* one empty line before the message */
-    bool head_parsed;    /* llhttp said so, as with the next two */
+    uint8_t phase;      /* private from here on: enum request_phase */
+    bool blank_skipped; /* one empty line before the message */
+    bool head_parsed;   /* llhttp said so, as with the next two */
     bool chunk_parsed;
     bool message_parsed;
     uint64_t chunked_bytes; /* of all chunks so far */
     uint64_t left;          /* of the body, or of the chunk with its CR LF */
     const struct request_limits *limits;
-    struct text name; /* of the field that llhttp is at */
-    struct text value;
     struct guard guard;
-    char word[REQUEST_WORD_BYTES];
     llhttp_t parser;
 };
 
@@ -114,6 +117,9 @@ void request_release(struct request *request);
 
 /* The next step. BODY, CHUNK_END and COMPLETE may still come when the input is used up. */
 enum request_step request_next(struct request *request, struct request_input *input);
+
+/* The bytes of the chunk that follow those of this BODY. */
+uint64_t request_chunk_left(const struct request *request);
 
 /* True from the first byte of a head to its last. */
 bool request_in_head(const struct request *request);

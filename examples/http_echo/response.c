@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Bytes put one after the other; printf would take longer than the rest of an answer together.
+ * Bytes put one before the other; printf would take longer than the rest of an answer together.
  * Nothing here can fail: what is variable is bounded by the caller, as response.h says.
  */
 #include "response.h"
@@ -8,26 +8,35 @@
 #include <assert.h>
 #include <string.h>
 
-#define ALLOW "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+/* A literal in front of what is there. Its length is known here, so it is a few stores. */
+#define PUT(end, literal) text_put_before(end, literal, sizeof literal - 1)
 
 const char response_continue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/* The line, and the name of the field that follows it. */
+#define STATUS(status, reason)                                   \
+    {                                                            \
+        status, sizeof("HTTP/1.1 ___ " reason "\r\nDate: ") - 1, \
+            "HTTP/1.1 " #status " " reason "\r\nDate: "          \
+    }
+
 static const struct {
-    unsigned status;
+    uint16_t status;
+    uint16_t length;
     const char *line;
 } statuses[] = {
-    {200, "HTTP/1.1 200 OK\r\n"},
-    {204, "HTTP/1.1 204 No Content\r\n"},
-    {400, "HTTP/1.1 400 Bad Request\r\n"},
-    {405, "HTTP/1.1 405 Method Not Allowed\r\n"},
-    {408, "HTTP/1.1 408 Request Timeout\r\n"},
-    {413, "HTTP/1.1 413 Content Too Large\r\n"},
-    {414, "HTTP/1.1 414 URI Too Long\r\n"},
-    {417, "HTTP/1.1 417 Expectation Failed\r\n"},
-    {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
-    {501, "HTTP/1.1 501 Not Implemented\r\n"},
-    {503, "HTTP/1.1 503 Service Unavailable\r\n"},
-    {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
+    STATUS(200, "OK"),
+    STATUS(204, "No Content"),
+    STATUS(400, "Bad Request"),
+    STATUS(405, "Method Not Allowed"),
+    STATUS(408, "Request Timeout"),
+    STATUS(413, "Content Too Large"),
+    STATUS(414, "URI Too Long"),
+    STATUS(417, "Expectation Failed"),
+    STATUS(431, "Request Header Fields Too Large"),
+    STATUS(501, "Not Implemented"),
+    STATUS(503, "Service Unavailable"),
+    STATUS(505, "HTTP Version Not Supported"),
 };
 
 #define REFUSAL_ENTRY(name, status, sentence) [REFUSAL_##name] = {status, sentence "\n"},
@@ -37,37 +46,7 @@ static const struct {
     const char *sentence;
 } refusals[REFUSAL_COUNT] = {[REFUSAL_NONE] = {200, ""}, REFUSALS(REFUSAL_ENTRY)};
 
-static char *put(char *to, const char *bytes, size_t length)
-{
-    memcpy(to, bytes, length);
-    return to + length;
-}
-
-static char *put_text(char *to, const char *text)
-{
-    return put(to, text, strlen(text));
-}
-
-static char *put_number(char *to, uint64_t number, unsigned base)
-{
-    char digits[20];
-    size_t first = sizeof digits;
-
-    do
-        digits[--first] = "0123456789abcdef"[number % base];
-    while (number /= base);
-    return put(to, digits + first, sizeof digits - first);
-}
-
-/* `number` below 100 as two digits. */
-static char *put_two(char *to, int number)
-{
-    *to++ = (char)('0' + number / 10 % 10);
-    *to++ = (char)('0' + number % 10);
-    return to;
-}
-
-static const char *status_line(unsigned status)
+static char *put_status(char *end, unsigned status)
 {
     size_t i = 0;
 
@@ -75,56 +54,55 @@ static const char *status_line(unsigned status)
         i++;
         assert(i < sizeof statuses / sizeof *statuses);
     }
-    return statuses[i].line;
+    return text_put_before(end, statuses[i].line, statuses[i].length);
 }
 
-static char *put_framing(char *to, const struct response *response)
+static char *put_framing(char *end, const struct response *response)
 {
     if (response->framing == RESPONSE_CHUNKED)
-        return put_text(to, "Transfer-Encoding: chunked\r\n");
+        return PUT(end, "Transfer-Encoding: chunked\r\n");
     if (response->framing == RESPONSE_EMPTY)
-        return to;
-    to = put_text(to, "Content-Length: ");
-    return put_text(put_number(to, response->length, 10), "\r\n");
+        return end;
+    end = text_put_number_before(PUT(end, "\r\n"), response->length, 10);
+    return PUT(end, "Content-Length: ");
 }
 
-static char *put_connection(char *to, enum response_connection connection)
+/* The end of the head, and what is said before it about the connection. */
+static char *put_connection(char *end, enum response_connection connection)
 {
-    static const char *const lines[] = {
-        [RESPONSE_STAYS] = "",
-        [RESPONSE_KEEPS] = "Connection: keep-alive\r\n",
-        [RESPONSE_CLOSES] = "Connection: close\r\n",
-    };
-
-    return put_text(to, lines[connection]);
+    if (connection == RESPONSE_CLOSES)
+        return PUT(end, "Connection: close\r\n\r\n");
+    if (connection == RESPONSE_KEEPS)
+        return PUT(end, "Connection: keep-alive\r\n\r\n");
+    return PUT(end, "\r\n");
 }
 
-size_t response_write(char *to, const struct response *response, const char *date)
+char *response_write(char *end, const struct response *response, const char *date)
 {
-    char *at = put_text(to, status_line(response->status));
+    char *at = put_connection(end, response->connection);
 
-    at = put_text(at, "Date: ");
-    at = put(at, date, RESPONSE_DATE_BYTES);
-    at = put_text(at, "\r\n");
-    if (response->type) {
-        at = put_text(at, "Content-Type: ");
-        at = put(at, response->type, response->type_length);
-        at = put_text(at, "\r\n");
-    }
-    at = put_framing(at, response);
     if (response->allow)
-        at = put_text(at, ALLOW);
-    at = put_connection(at, response->connection);
-    at = put_text(at, "\r\n");
-    assert(at - to <= RESPONSE_BYTES_MAX);
-    return (size_t)(at - to);
+        at = PUT(at, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+    at = put_framing(at, response);
+    if (response->type) {
+        at = PUT(at, "\r\n");
+        at = text_put_before(at, response->type, response->type_length);
+        at = PUT(at, "Content-Type: ");
+    }
+    at = PUT(at, "\r\n");
+    at = text_put_before(at, date, RESPONSE_DATE_BYTES);
+    at = put_status(at, response->status);
+    assert(end - at <= RESPONSE_BYTES_MAX);
+    return at;
 }
 
-size_t response_write_refusal(char *to, enum refusal refusal, bool head_only, const char *date)
+/* Where the method may still be HEAD there is no body, and that is what the length says. */
+struct text response_write_refusal(char *to, enum refusal refusal, enum head_answer answer,
+                                   const char *date)
 {
     static const char type[] = "text/plain";
-    const char *sentence = refusals[refusal].sentence;
-    struct response response = {
+    const char *sentence = answer == HEAD_ANSWER_UNKNOWN ? "" : refusals[refusal].sentence;
+    const struct response response = {
         .status = refusals[refusal].status,
         .framing = RESPONSE_LENGTH,
         .connection = RESPONSE_CLOSES,
@@ -133,32 +111,43 @@ size_t response_write_refusal(char *to, enum refusal refusal, bool head_only, co
         .type_length = sizeof type - 1,
         .allow = refusal == REFUSAL_METHOD,
     };
-    size_t length = response_write(to, &response, date);
+    char *end = to + RESPONSE_BYTES_MAX;
+    char *body = text_put_before(end, sentence, answer == HEAD_ANSWER_FULL ? response.length : 0);
+    char *at = response_write(body, &response, date);
 
-    return head_only ? length : (size_t)(put_text(to + length, sentence) - to);
+    assert(at >= to);
+    return (struct text){at, (size_t)(end - at)};
 }
 
-size_t response_write_chunk_line(char *to, uint64_t size)
+char *response_write_chunk_line(char *end, uint64_t size)
 {
-    return (size_t)(put_text(put_number(to, size, 16), "\r\n") - to);
+    return text_put_number_before(PUT(end, "\r\n"), size, 16);
+}
+
+/* `number` below 100 as two digits. */
+static char *put_two_before(char *end, int number)
+{
+    *--end = (char)('0' + number % 10);
+    *--end = (char)('0' + number / 10 % 10);
+    return end;
 }
 
 void response_write_date(char *to, time_t when)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char *at = PUT(to + RESPONSE_DATE_BYTES, " GMT");
     struct tm tm;
 
     gmtime_r(&when, &tm);
-    to = put(to, days + 3 * tm.tm_wday, 3);
-    to = put_two(put_text(to, ", "), tm.tm_mday);
-    to = put(put_text(to, " "), months + 3 * tm.tm_mon, 3);
-    to = put_two(put_text(to, " "), (tm.tm_year + 1900) / 100);
-    to = put_two(to, tm.tm_year % 100);
-    to = put_two(put_text(to, " "), tm.tm_hour);
-    to = put_two(put_text(to, ":"), tm.tm_min);
-    to = put_two(put_text(to, ":"), tm.tm_sec);
-    put_text(to, " GMT");
+    at = PUT(put_two_before(at, tm.tm_sec), ":");
+    at = PUT(put_two_before(at, tm.tm_min), ":");
+    at = PUT(put_two_before(at, tm.tm_hour), " ");
+    at = put_two_before(at, tm.tm_year % 100);
+    at = PUT(put_two_before(at, (tm.tm_year + 1900) / 100), " ");
+    at = PUT(text_put_before(at, months + 3 * tm.tm_mon, 3), " ");
+    at = PUT(put_two_before(at, tm.tm_mday), ", ");
+    text_put_before(at, days + 3 * tm.tm_wday, 3);
 }
 
 unsigned response_refusal_status(enum refusal refusal)

@@ -2,14 +2,17 @@
 /*
  * response.h - the head of an answer, as bytes.
  *
- * Model. A struct response says what the answer is, response_write() spells it into the caller's
- * buffer: status line, Date, Content-Type, framing, Allow, Connection, empty line. Bodies are not
- * seen here, but for the sentence that explains a refusal.
+ * Model. A struct response says what the answer is. response_write() spells it from its end to its
+ * beginning, so that it stands right in front of the body and both are one piece of memory: status
+ * line, Date, Content-Type, framing, Allow, Connection, empty line. Bodies are not seen here, apart
+ * from the sentence that explains a refusal.
  */
 #ifndef HTTP_ECHO_RESPONSE_H
 #define HTTP_ECHO_RESPONSE_H
 
+#include "head.h"
 #include "refusal.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,19 +56,20 @@ struct response {
 /* The interim answer to Expect: 100-continue. */
 extern const char response_continue[];
 
-/* Writes the head, RESPONSE_BYTES_MAX at most, with `date` of RESPONSE_DATE_BYTES. Returns its
- * length. */
-size_t response_write(char *to, const struct response *response, const char *date);
+/* Writes the head, RESPONSE_BYTES_MAX at most, so that it ends before `end`; `date` has
+ * RESPONSE_DATE_BYTES. Returns its first byte. */
+char *response_write(char *end, const struct response *response, const char *date);
 
 /*
- * Writes the whole answer to a refused request, or its head alone where the request was a HEAD; the
- * connection closes after it. Returns its length.
+ * Writes the whole answer to a refused request, with what `answer` allows of the sentence, into
+ * RESPONSE_BYTES_MAX bytes at `to`; the connection closes after it. Returns where it is.
  */
-size_t response_write_refusal(char *to, enum refusal refusal, bool head_only, const char *date);
+struct text response_write_refusal(char *to, enum refusal refusal, enum head_answer answer,
+                                   const char *date);
 
-/* Writes the line before a chunk of `size` bytes. Returns its length, up to RESPONSE_CHUNK_BYTES.
- */
-size_t response_write_chunk_line(char *to, uint64_t size);
+/* Writes the line before a chunk of `size` bytes, RESPONSE_CHUNK_BYTES at most, so that it ends
+ * before `end`. Returns its first byte. */
+char *response_write_chunk_line(char *end, uint64_t size);
 
 /* Writes `when` as HTTP dates are: RESPONSE_DATE_BYTES, not terminated. */
 void response_write_date(char *to, time_t when);

@@ -80,13 +80,13 @@ struct exchange *server_take_exchange(struct server *server)
         server->spare_exchanges = exchange->next_spare;
         server->spare_exchange_count--;
     } else {
-        exchange = malloc(sizeof *exchange + RESPONSE_BYTES_MAX + EXCHANGE_HELD_MAX +
+        exchange = malloc(sizeof *exchange + RESPONSE_BYTES_MAX + EXCHANGE_HELD_MAX + 2 +
                           server->options->limits.head_bytes);
         if (!exchange)
             return NULL;
     }
     exchange->held_length = 0;
-    exchange->head.text = exchange_held(exchange) + EXCHANGE_HELD_MAX;
+    exchange->head.text = exchange_held(exchange) + EXCHANGE_HELD_MAX + 2;
     return exchange;
 }
 

@@ -61,7 +61,7 @@ struct exchange {
     struct exchange *next_spare;
     struct head head;
     uint32_t held_length;
-    char bytes[]; /* RESPONSE_BYTES_MAX, what is held, limits.head_bytes of text */
+    char bytes[]; /* RESPONSE_BYTES_MAX, what is held and its CR LF, limits.head_bytes of text */
 };
 
 static inline char *exchange_held(struct exchange *exchange)

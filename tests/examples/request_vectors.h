@@ -3,9 +3,9 @@
 #define REQUEST_VECTORS_H
 
 /*
- * Requests as raw bytes, each with the status that it deserves. Most are attacks and slips known
- * from other servers: request smuggling, the leniencies that one version of llhttp or another has,
- * and what RFC 9110 and RFC 9112 leave to the server.
+ * Requests as raw bytes, each with its status. Most are attacks and mistakes known from other
+ * servers: request smuggling, and what one version of llhttp or another accepts. Cases that needed
+ * a decision are in http_decisions.h.
  */
 
 #include <stddef.h>
@@ -75,7 +75,6 @@ static const struct vector request_lines[] = {
     LINE(400, "GET / HTTPS/1.1"),
     LINE(400, "GET / RTSP/1.0"),
     LINE(505, "GET / HTTP/0.9"),
-    LINE(505, "GET / HTTP/1.2"),
     LINE(505, "GET / HTTP/2.0"),
     LINE(505, "GET / HTTP/9.9"),
     RAW(505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
@@ -143,7 +142,6 @@ static const struct vector hosts[] = {
     GET(400, "Host: a b\r\n"),
     GET(400, "Host: :80\r\n"),
     GET(400, "Host: a:65536\r\n"),
-    GET(400, "Host: a:000080\r\n"),
     GET(400, "Host: a:+1\r\n"),
     GET(400, "Host: a:1:2\r\n"),
     GET(400, "Host: a%2\r\n"),
@@ -174,9 +172,6 @@ static const struct vector framings[] = {
     POST(400, "Content-Length: 0o5\r\n\r\nhello"),
     POST(400, "Content-Length: 1_0\r\n\r\nhelloworld"),
     POST(400, "Content-Length: 1 0\r\n\r\nhelloworld"),
-    POST(400, "Content-Length: 005\r\n\r\nhello"),
-    POST(400, "Content-Length: 00\r\n\r\n"),
-    POST(400, "Content-Length: 5\t\r\n\r\nhello"),
     POST(400, "Content-Length: \r\n\r\n"),
     POST(400, "Content-Length: 5.0\r\n\r\nhello"),
     POST(400, "Content-Length: 5, 5\r\n\r\nhello"),
@@ -199,17 +194,13 @@ static const struct vector framings[] = {
     POST(400, "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
-    POST(400, "Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding: chunked;a=b\r\n\r\n0\r\n\r\n"),
-    POST(400, "Transfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding: \x0b"
               "chunked\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding: chunked\0\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"),
     POST(400, "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
-    POST(501, "Transfer-Encoding: gzip\r\n\r\n"),
-    POST(501, "Transfer-Encoding: identity\r\n\r\n"),
-    POST(501, "Transfer-Encoding: xchunked\r\n\r\n"),
+    POST(400, "Transfer-Encoding: xchunked\r\n\r\n"),
     POST(501, "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
     POST(501, "Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n"),
     RAW(400, "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
@@ -233,7 +224,6 @@ static const struct vector chunks[] = {
     CHUNKED(400, "\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, " 5\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, "5 \r\nhello\r\n0\r\n\r\n"),
-    CHUNKED(400, "5 ;a\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, "5\t\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, "+5\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, "-1\r\nhello\r\n0\r\n\r\n"),
@@ -257,9 +247,7 @@ static const struct vector chunks[] = {
     CHUNKED(400, "5\r\nhello\rX0\r\n\r\n"),
     CHUNKED(400, "5\r\nhello\r\n0\r\n\n"),
     CHUNKED(400, "5\r\nhello\r\n0\r\n\rX"),
-    CHUNKED(400, "0000000000000005\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, "FFFFFFFFFFFFFFFF0\r\nhello\r\n0\r\n\r\n"),
-    CHUNKED(413, "FFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(413, "40000001\r\nhello\r\n0\r\n\r\n"),
     CHUNKED(400, "0\r\nContent-Length: 50\r\n\r\n"),
     CHUNKED(400, "0\r\ncontent-length: 50\r\n\r\n"),

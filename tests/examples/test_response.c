@@ -10,16 +10,18 @@
 
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 
-static char bytes[RESPONSE_BYTES_MAX + 1];
+static char bytes[RESPONSE_BYTES_MAX + 2];
 
+/* Ends before a byte that is not touched. */
 static void check_head(const struct response *response, const char *expected)
 {
-    memset(bytes, '~', sizeof bytes);
-    size_t length = response_write(bytes, response, DATE);
-    ck_assert_uint_lt(length, sizeof bytes);
-    ck_assert_int_eq(bytes[length], '~');
-    bytes[length] = 0;
-    ck_assert_str_eq(bytes, expected);
+    char *end = bytes + RESPONSE_BYTES_MAX;
+
+    *end = '~';
+    const char *at = response_write(end, response, DATE);
+    ck_assert_int_eq(*end, '~');
+    *end = 0;
+    ck_assert_str_eq(at, expected);
 }
 
 START_TEST(heads_are_spelled)
@@ -47,37 +49,59 @@ START_TEST(largest_head_fits)
     char type[RESPONSE_TYPE_MAX];
 
     memset(type, 't', sizeof type);
-    ck_assert_uint_le(response_write(bytes,
-                                     &(struct response){.status = 431,
-                                                        .framing = RESPONSE_LENGTH,
-                                                        .connection = RESPONSE_KEEPS,
-                                                        .length = UINT64_MAX,
-                                                        .type = type,
-                                                        .type_length = sizeof type,
-                                                        .allow = true},
-                                     DATE),
-                      RESPONSE_BYTES_MAX);
+    ck_assert(response_write(bytes + RESPONSE_BYTES_MAX,
+                             &(struct response){.status = 431,
+                                                .framing = RESPONSE_LENGTH,
+                                                .connection = RESPONSE_KEEPS,
+                                                .length = UINT64_MAX,
+                                                .type = type,
+                                                .type_length = sizeof type,
+                                                .allow = true},
+                             DATE) >= bytes);
 }
 END_TEST
 
-/* Each is complete by itself, says how long it is, and closes; its head alone is what HEAD gets. */
+static size_t length_told(const char *answer)
+{
+    return (size_t)atoi(strstr(answer, "Content-Length: ") + strlen("Content-Length: "));
+}
+
+/* Each is complete by itself, says how long it is, and closes. */
 START_TEST(refusals_are_whole_answers)
 {
     enum refusal refusal = (enum refusal)_i;
     unsigned status = response_refusal_status(refusal);
-    char head[RESPONSE_BYTES_MAX];
-    size_t length = response_write_refusal(bytes, refusal, false, DATE);
-    size_t head_length = response_write_refusal(head, refusal, true, DATE);
+    struct text answer = response_write_refusal(bytes, refusal, HEAD_ANSWER_FULL, DATE);
 
-    bytes[length] = 0;
+    bytes[RESPONSE_BYTES_MAX] = 0;
     ck_assert_uint_ge(status, 400);
-    ck_assert_uint_eq((unsigned)atoi(bytes + strlen("HTTP/1.1 ")), status);
-    ck_assert_ptr_nonnull(strstr(bytes, "\r\nConnection: close\r\n"));
-    ck_assert_int_eq(strstr(bytes, "\r\nAllow: GET") != NULL, status == 405);
-    ck_assert_mem_eq(bytes, head, head_length);
-    ck_assert_str_eq(strstr(bytes, "\r\n\r\n") + 4, bytes + head_length);
-    ck_assert_uint_eq((size_t)atoi(strstr(bytes, "Content-Length: ") + 16), length - head_length);
-    ck_assert_uint_gt(length, head_length);
+    ck_assert_uint_eq((unsigned)atoi(answer.at + strlen("HTTP/1.1 ")), status);
+    ck_assert_ptr_nonnull(strstr(answer.at, "\r\nConnection: close\r\n"));
+    ck_assert_int_eq(strstr(answer.at, "\r\nAllow: GET") != NULL, status == 405);
+    const char *body = strstr(answer.at, "\r\n\r\n") + 4;
+    ck_assert_uint_gt(strlen(body), 0);
+    ck_assert_uint_eq(length_told(answer.at), strlen(body));
+    ck_assert_uint_eq(strlen(answer.at), answer.length);
+}
+END_TEST
+
+/* To HEAD its head alone; and where it may be HEAD, one without a body in whatever way it is read.
+ */
+START_TEST(refusals_of_head_have_no_body)
+{
+    enum refusal refusal = (enum refusal)_i;
+    static char full[sizeof bytes];
+    struct text all = response_write_refusal(full, refusal, HEAD_ANSWER_FULL, DATE);
+    struct text head = response_write_refusal(bytes, refusal, HEAD_ANSWER_EMPTY, DATE);
+
+    bytes[RESPONSE_BYTES_MAX] = 0;
+    ck_assert_str_eq(strstr(head.at, "\r\n\r\n"), "\r\n\r\n");
+    ck_assert_mem_eq(head.at, all.at, head.length);
+    ck_assert_uint_eq(length_told(head.at), all.length - head.length);
+    head = response_write_refusal(bytes, refusal, HEAD_ANSWER_UNKNOWN, DATE);
+    bytes[RESPONSE_BYTES_MAX] = 0;
+    ck_assert_str_eq(strstr(head.at, "\r\n\r\n"), "\r\n\r\n");
+    ck_assert_uint_eq(length_told(head.at), 0);
 }
 END_TEST
 
@@ -93,11 +117,12 @@ static const struct {
 
 START_TEST(chunk_lines_are_hexadecimal)
 {
-    size_t length = response_write_chunk_line(bytes, chunk_lines[_i].size);
+    char *end = bytes + RESPONSE_CHUNK_BYTES;
+    const char *line = response_write_chunk_line(end, chunk_lines[_i].size);
 
-    ck_assert_uint_le(length, RESPONSE_CHUNK_BYTES);
-    bytes[length] = 0;
-    ck_assert_str_eq(bytes, chunk_lines[_i].line);
+    ck_assert(line >= bytes);
+    *end = 0;
+    ck_assert_str_eq(line, chunk_lines[_i].line);
 }
 END_TEST
 
@@ -128,6 +153,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, heads_are_spelled);
     tcase_add_test(tcase, largest_head_fits);
     tcase_add_loop_test(tcase, refusals_are_whole_answers, REFUSAL_NONE + 1, REFUSAL_COUNT);
+    tcase_add_loop_test(tcase, refusals_of_head_have_no_body, REFUSAL_NONE + 1, REFUSAL_COUNT);
     tcase_add_loop_test(tcase, chunk_lines_are_hexadecimal, 0,
                         (int)(sizeof chunk_lines / sizeof *chunk_lines));
     tcase_add_loop_test(tcase, dates_are_of_fixed_length, 0, (int)(sizeof dates / sizeof *dates));

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * http_echo's requests: guard, head, llhttp and what joins them. The steps that come are the same
- * however the bytes are cut, in an order that request.h allows; what is handed out lies within what
- * was handed in and adds up to what was announced; a refusal has a status, and is for ever.
+ * The requests of http_echo: guard, head, llhttp and what joins them. The steps that come are the
+ * same however the bytes are cut, in an order that request.h allows; what is handed out lies within
+ * what was handed in and adds up to what was announced; a refusal has a status and is final. llhttp
+ * refuses nothing that the guard has let pass, and a plain second reader finds the same in the
+ * first head.
  */
+#include "../examples/reference_head.h"
 #include "fuzz.h"
 #include "request.h"
 #include "response.h"
@@ -114,6 +117,7 @@ static void step_refused(struct run *run)
     unsigned status = response_refusal_status((enum refusal)run->request.refusal);
 
     MUST(run->request.refusal > REFUSAL_NONE && run->request.refusal < REFUSAL_COUNT);
+    MUST(run->request.refusal != REFUSAL_PARSER);
     MUST(status >= 400 && status <= 505);
     MUST(!request_in_message(&run->request));
     note_number(run, run->request.refusal);
@@ -176,6 +180,35 @@ static void run_pieces(struct run *run, const uint8_t *data, size_t size, struct
     free(run->text);
 }
 
+/* The first head alone, without an empty line before it. */
+static void compare(const uint8_t *data, size_t size)
+{
+    struct request_input input = {data, data + size};
+    struct request request;
+    struct head head = {.text = malloc(limits.head_bytes)};
+
+    MUST(head.text != NULL);
+    request_init(&request, &limits);
+    if (request_next(&request, &input) == REQUEST_BEGIN && input.at == data) {
+        struct reference reference = reference_read(data, size, &limits);
+
+        request_begin(&request, &head);
+        bool complete = request_next(&request, &input) == REQUEST_HEAD;
+        MUST(complete == reference.complete);
+        MUST(request.refusal == reference.refusal);
+        if (complete) {
+            MUST(head.length == reference.at);
+            MUST(head.body_length == reference.body_length);
+            MUST(head.chunked == reference.chunked);
+            MUST(head.asks_close == reference.close);
+            MUST(head.asks_keep_alive == reference.keep_alive);
+            MUST(head.asks_continue == reference.waits);
+            MUST(head.http_1_0 == (reference.minor == 0));
+        }
+    }
+    free(head.text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct cuts uncut = {.most = UINT32_MAX};
@@ -188,5 +221,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(whole.length == pieces.length);
     MUST(memcmp(whole.steps, pieces.steps, whole.length) == 0);
     MUST(request_in_head(&whole.request) == request_in_head(&pieces.request));
+    compare(data + 1, size - 1);
     return 0;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "bytes.h"
+
+const uint16_t byte_classes[256] = {
+    CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, TAB, LF,  CTL, CTL, CR,  CTL, CTL, /* 00 */
+    CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, CTL, /* 10 */
+    SP,  TKH, QUO, NUM, TKH, TOK, TKH, TKH, TGH, TGH, TKH, TKH, TGT, TKH, TKH, TGT, /* 20 */
+    HEX, HEX, HEX, HEX, HEX, HEX, HEX, HEX, HEX, HEX, COL, SEM, ANG, EQU, ANG, TGT, /* 30 */
+    TGT, HEX, HEX, HEX, HEX, HEX, HEX, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, /* 40 */
+    TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TGT, BSL, TGT, TOK, TKH, /* 50 */
+    TOK, HEX, HEX, HEX, HEX, HEX, HEX, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, /* 60 */
+    TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TKH, TGT, TOK, TGT, TKH, CTL, /* 70 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* 80 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* 90 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* a0 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* b0 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* c0 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* d0 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* e0 */
+    TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, TXT, /* f0 */
+};
