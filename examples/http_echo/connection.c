@@ -11,12 +11,8 @@
 #include "answer.h"
 #include "server.h"
 
-/* Queued bytes above which a client is not read from until it has read. */
-#define HOLD_MARK (64 << 10)
-
-/* The queue's marks: reading goes on below the one, and writes fail above the other. */
-#define MARK_LOW  (16 << 10)
-#define MARK_HIGH (256 << 10)
+/* More than the answers to all requests that fit into one received buffer. */
+#define ANSWERS_OF_A_BUFFER (192 << 10)
 
 /* Bytes of a body that its time limit is for. */
 #define BODY_STRIDE 1024
@@ -27,6 +23,12 @@ void connection_release_exchange(struct connection *connection)
         server_give_exchange(connection->server, connection->exchange);
     connection->exchange = NULL;
     request_release(&connection->request);
+}
+
+/* Queued bytes below which reading goes on. */
+static uint32_t low_watermark(const struct connection *connection)
+{
+    return connection->server->options->watermark / 4;
 }
 
 static uint64_t bytes_received(const struct connection *connection)
@@ -178,7 +180,8 @@ static void connection_open(struct kevy_stream *stream)
     const struct server_options *options = connection->server->options;
 
     connection->server->counters.connections++;
-    kevy_stream_set_watermarks(stream, MARK_LOW, MARK_HIGH);
+    kevy_stream_set_watermarks(stream, low_watermark(connection),
+                               options->watermark + ANSWERS_OF_A_BUFFER);
     kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, options->idle_ns);
     kevy_stream_set_deadline(stream, KEVY_DEADLINE_SEND, options->write_ns);
     if (kevy_reactor_finishing(connection->server->reactor))
@@ -198,7 +201,7 @@ static void connection_read(struct kevy_stream *stream, struct kevy_buffer *buff
     if (connection->mode == CONNECTION_CLOSES)
         return;
     limit_wait(connection);
-    if (kevy_stream_queued(stream) > HOLD_MARK)
+    if (kevy_stream_queued(stream) > connection->server->options->watermark)
         kevy_stream_hold(stream, stream);
 }
 
@@ -222,7 +225,7 @@ static void connection_end(struct kevy_stream *stream)
 static bool body_moves(const struct connection *connection)
 {
     return bytes_received(connection) - connection->received >= BODY_STRIDE ||
-           kevy_stream_queued(&connection->stream) > MARK_LOW;
+           kevy_stream_queued(&connection->stream) > low_watermark(connection);
 }
 
 /* A client between two requests is let go; one within a request learns why, if it still can. */

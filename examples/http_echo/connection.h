@@ -10,9 +10,9 @@
  *     HEAD                the same without the text
  *     OPTIONS             the list of methods
  *
- * A client that does not read its answers is not read from: above HOLD_MARK queued bytes the stream
- * holds itself. The queue's own high mark lies so far above that one buffer of pipelined requests
- * never meets it.
+ * A client that does not read its answers is not read from: with more than options->watermark bytes
+ * queued the stream holds itself. The high watermark of the queue is so far above it that the
+ * answers to one buffer of pipelined requests never reach it.
  *
  * Ownership. The memory belongs to the server, which keeps it for the next client.
  */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * http_echo: signals, and one server a thread.
+ * http_echo: signals, and one server for each thread.
  *
- * With one thread everything happens on the main thread's reactor. With more, those of a group
- * serve, and the main thread waits for signals. Either way the first SIGTERM or SIGINT drains, the
- * second stops at once, and the last line on stderr says what was served and whether anything was
- * left over.
+ * With one thread everything happens on the reactor of the main thread. With more, the threads of a
+ * group serve, and the main thread waits for signals. In both cases the first SIGTERM or SIGINT lets
+ * running requests end, a second one aborts them, and the last line on stderr says what was served
+ * and how many objects were left.
  *
  * Exit status: 0 after a drain; 1 when serving failed, was stopped by a second signal, or left
- * something behind; 2 for a command line that makes no sense.
+ * something behind; 2 for a mistake in the command line.
  */
 #include "../report.h"
 #include "options.h"
@@ -27,13 +27,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What the whole program is about. */
 struct program {
     struct options options;
+    struct kevy_reactor_options reactor_options;
     struct server_options server_options;
     struct server *servers; /* one a thread */
     uint32_t left;          /* objects that the reactors had to abort */
-    bool served;            /* it came that far */
+    bool served;            /* the listeners were open */
     atomic_uint ended;      /* threads of the group */
 };
 
@@ -47,9 +47,11 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void fill_server_options(struct program *program)
+static void fill_options(struct program *program)
 {
     const struct options *options = &program->options;
+
+    program->reactor_options.memory_limit = options->memory_limit;
 
     program->server_options = (struct server_options){
         .address = strcmp(options->address, "::") == 0 ? NULL : options->address,
@@ -57,6 +59,7 @@ static void fill_server_options(struct program *program)
         .reuse_port = options->threads > 1,
         .connections_max = (uint32_t)options->max_connections,
         .requests_max = (uint32_t)options->max_requests,
+        .watermark = (uint32_t)options->watermark,
         .idle_ns = options->idle_ns,
         .header_ns = options->header_ns,
         .body_ns = options->body_ns,
@@ -119,6 +122,7 @@ static void say_served(const struct program *program)
 
 /* One reactor, on this thread. */
 struct single {
+    struct kevy_reactor *reactor;
     struct kevy_signal term;
     struct kevy_signal interrupt;
     uint64_t drain_ns;
@@ -126,43 +130,39 @@ struct single {
     bool stopped;
 };
 
-static void on_signal(struct single *single, struct kevy_reactor *reactor)
+static void on_signal(struct single *single)
 {
-    if (single->draining) {
-        single->stopped = true;
-        kevy_reactor_stop(reactor);
-    }
+    single->stopped = single->draining;
     single->draining = true;
-    kevy_reactor_finish(reactor, single->drain_ns);
+    kevy_reactor_finish(single->reactor, single->stopped ? 0 : single->drain_ns);
 }
 
 static void on_term(struct kevy_signal *watch)
 {
-    on_signal(KEVY_CONTAINER_OF(watch, struct single, term), watch->reactor);
+    on_signal(KEVY_CONTAINER_OF(watch, struct single, term));
 }
 
 static void on_interrupt(struct kevy_signal *watch)
 {
-    on_signal(KEVY_CONTAINER_OF(watch, struct single, interrupt), watch->reactor);
+    on_signal(KEVY_CONTAINER_OF(watch, struct single, interrupt));
 }
 
 static int serve_single(struct program *program)
 {
     struct single single = {.drain_ns = program->options.drain_ns};
-    struct kevy_reactor *reactor = NULL;
-    int error = kevy_reactor_create(&reactor, NULL);
+    int error = kevy_reactor_create(&single.reactor, &program->reactor_options);
 
     if (!error)
-        error = kevy_signal_watch(&single.term, reactor, SIGTERM, on_term);
+        error = kevy_signal_watch(&single.term, single.reactor, SIGTERM, on_term);
     if (!error)
-        error = kevy_signal_watch(&single.interrupt, reactor, SIGINT, on_interrupt);
+        error = kevy_signal_watch(&single.interrupt, single.reactor, SIGINT, on_interrupt);
     if (!error)
-        error = server_open(&program->servers[0], reactor, &program->server_options);
+        error = server_open(&program->servers[0], single.reactor, &program->server_options);
     if (!error) {
         say_serving(program, kevy_listener_port(&program->servers[0].listener));
-        error = kevy_reactor_run(reactor);
+        error = kevy_reactor_run(single.reactor);
     }
-    program->left = kevy_reactor_destroy(reactor);
+    program->left = kevy_reactor_destroy(single.reactor);
     return error ? report(program, error) : single.stopped;
 }
 
@@ -185,8 +185,9 @@ static void group_teardown(struct kevy_reactor *reactor, uint32_t index, void *c
 }
 
 /*
- * SO_REUSEPORT lets a second program of the same user share the port in silence. So it is tried
- * without first; and all threads need the same port when the system is to choose one.
+ * SO_REUSEPORT would let a second program of the same user share the port without an error. So the
+ * port is bound without it first. This also finds the one port for all threads when the system
+ * chooses it.
  */
 static int probe_port(struct program *program)
 {
@@ -211,8 +212,9 @@ static int probe_port(struct program *program)
 }
 
 /*
- * Drains at the first signal, or when a thread ends by itself, and returns when all have ended,
- * true when a second signal left them no time. A SIGUSR1 that is not from a thread means nothing.
+ * Drains at the first signal, or when a thread ends by itself, and returns when all threads have
+ * ended: true when a second signal aborted what was running. A SIGUSR1 that is not from a thread is
+ * ignored.
  */
 static bool wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
 {
@@ -235,6 +237,7 @@ static int serve_group(struct program *program)
     struct kevy_group *group = NULL;
     const struct kevy_group_options options = {
         .count = (uint32_t)program->options.threads,
+        .reactor = &program->reactor_options,
         .context = program,
         .setup = group_setup,
         .teardown = group_teardown,
@@ -274,12 +277,12 @@ int main(int argc, char **argv)
 
     if (!options_read(&program.options, argc, argv))
         return 2;
-    if (program.options.help) {
-        options_print();
-        return 0;
-    }
+    if (program.options.help)
+        return options_print(), 0;
+    if (program.options.version)
+        return puts("http_echo " KEVY_VERSION_STRING), 0;
     raise_descriptor_limit();
-    fill_server_options(&program);
+    fill_options(&program);
     program.servers = calloc(program.options.threads, sizeof *program.servers);
     if (!program.servers)
         return report(&program, -ENOMEM);

@@ -2,7 +2,6 @@
 #include "options.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,11 +10,25 @@
 
 #define DAY 86400
 
+/* Sizes, as numbers and as the texts of the defaults. */
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+struct option;
+
+/* A kind of value. */
+struct kind {
+    /* Stores what `text` says, or returns false. */
+    bool (*store)(const struct option *option, void *field, const char *text);
+    /* Prints what such an option takes, to stderr. */
+    void (*explain)(const struct option *option);
+};
+
 struct option {
     const char *name;
     const char *unit;
-    /* Stores what `text` says, or returns false. */
-    bool (*store)(const struct option *option, void *field, const char *text);
+    const struct kind *kind;
     size_t offset; /* of the field in struct options */
     const char *fallback;
     uint64_t minimum;
@@ -23,35 +36,96 @@ struct option {
     const char *purpose;
 };
 
-static bool starts_with_digit(const char *text)
+/* Reads digits. Returns what follows them, or NULL for no digit or a number above 2^64 - 1. */
+static const char *read_digits(const char *text, uint64_t *number)
 {
-    return text[0] >= '0' && text[0] <= '9';
+    const char *at = text;
+
+    for (*number = 0; *at >= '0' && *at <= '9'; at++) {
+        unsigned digit = (unsigned)(*at - '0');
+
+        if (*number > (UINT64_MAX - digit) / 10)
+            return NULL;
+        *number = 10 * *number + digit;
+    }
+    return at > text ? at : NULL;
 }
 
-static bool store_number(const struct option *option, void *field, const char *text)
+static bool store_in_range(const struct option *option, void *field, uint64_t number)
 {
-    char *rest;
-
-    errno = 0;
-    uint64_t number = strtoull(text, &rest, 10);
-    if (!starts_with_digit(text) || *rest || errno || number < option->minimum ||
-        number > option->maximum)
+    if (number < option->minimum || number > option->maximum)
         return false;
     *(uint64_t *)field = number;
     return true;
 }
 
-/* Whole seconds or a fraction, as nanoseconds. */
+static bool store_number(const struct option *option, void *field, const char *text)
+{
+    uint64_t number;
+    const char *rest = read_digits(text, &number);
+
+    return rest && !*rest && store_in_range(option, field, number);
+}
+
+static void explain_number(const struct option *option)
+{
+    fprintf(stderr, "a number from %" PRIu64 " to %" PRIu64, option->minimum, option->maximum);
+}
+
+/* Bytes, or KiB, MiB, GiB with a letter behind the number. */
+static bool store_size(const struct option *option, void *field, const char *text)
+{
+    static const char letters[] = "KMG";
+    uint64_t number, unit = 1;
+    const char *rest = read_digits(text, &number);
+
+    if (!rest)
+        return false;
+    for (const char *letter = letters; *rest && *letter; letter++) {
+        unit <<= 10;
+        if ((*rest & ~0x20) == *letter && !rest[1])
+            return number <= UINT64_MAX / unit && store_in_range(option, field, number * unit);
+    }
+    return !*rest && store_in_range(option, field, number);
+}
+
+static void print_size(uint64_t size)
+{
+    static const char *const units[] = {"", "K", "M", "G"};
+    unsigned unit = 0;
+
+    while (unit < 3 && size && size % 1024 == 0) {
+        size /= 1024;
+        unit++;
+    }
+    fprintf(stderr, "%" PRIu64 "%s", size, units[unit]);
+}
+
+static void explain_size(const struct option *option)
+{
+    fputs("a size from ", stderr);
+    print_size(option->minimum);
+    fputs(" to ", stderr);
+    print_size(option->maximum);
+    fputs(" (bytes, or with K, M or G)", stderr);
+}
+
+/* Whole seconds or a decimal fraction, as nanoseconds. */
 static bool store_seconds(const struct option *option, void *field, const char *text)
 {
     char *rest;
     double seconds = strtod(text, &rest);
 
-    if (!starts_with_digit(text) || *rest || !(seconds > (double)option->minimum) ||
+    if (text[strspn(text, "0123456789.")] || *rest || rest == text || !(seconds > 0) ||
         !(seconds <= (double)option->maximum))
         return false;
     *(uint64_t *)field = (uint64_t)(seconds * 1e9) + 1; /* 0 would turn the time limit off */
     return true;
+}
+
+static void explain_seconds(const struct option *option)
+{
+    fprintf(stderr, "seconds, more than 0 and at most %" PRIu64, option->maximum);
 }
 
 static bool store_address(const struct option *option, void *field, const char *text)
@@ -65,32 +139,46 @@ static bool store_address(const struct option *option, void *field, const char *
     return true;
 }
 
+static void explain_address(const struct option *option)
+{
+    (void)option;
+    fputs("a numeric IPv4 or IPv6 address (names are not looked up)", stderr);
+}
+
+static const struct kind number = {store_number, explain_number};
+static const struct kind size = {store_size, explain_size};
+static const struct kind seconds = {store_seconds, explain_seconds};
+static const struct kind address = {store_address, explain_address};
+
 #define FIELD(field) offsetof(struct options, field)
 
 static const struct option table[] = {
-    {"address", "A", store_address, FIELD(address), "127.0.0.1", 0, 0,
-     "numeric address to serve on; :: for every one"},
-    {"port", "N", store_number, FIELD(port), "8080", 0, 65535,
+    {"address", "A", &address, FIELD(address), "127.0.0.1", 0, 0,
+     "numeric address to serve on; :: for every address"},
+    {"port", "N", &number, FIELD(port), "8080", 0, 65535,
      "port to serve on; 0 lets the system choose"},
-    {"threads", "N", store_number, FIELD(threads), "1", 1, 256,
-     "threads, each with a reactor of its own"},
-    {"max-body", "BYTES", store_number, FIELD(max_body), "1073741824", 0, UINT64_MAX >> 1,
-     "largest body accepted"},
-    {"max-header", "BYTES", store_number, FIELD(max_header), "16384", 64, 1 << 20,
-     "largest request line with header accepted"},
-    {"max-connections", "N", store_number, FIELD(max_connections), "0", 0, UINT32_MAX,
-     "connections at once on a thread; 0 for what the descriptors allow"},
-    {"max-requests", "N", store_number, FIELD(max_requests), "1000000", 1, UINT32_MAX,
+    {"threads", "N", &number, FIELD(threads), "1", 1, 256, "threads, each with its own reactor"},
+    {"max-body", "SIZE", &size, FIELD(max_body), "1G", 0, UINT64_MAX >> 1,
+     "largest body that is accepted"},
+    {"max-header", "SIZE", &size, FIELD(max_header), "16K", 64, MIB,
+     "largest request line with header that is accepted"},
+    {"max-connections", "N", &number, FIELD(max_connections), "0", 0, UINT32_MAX,
+     "connections at once on a thread; 0: the limit of descriptors"},
+    {"max-requests", "N", &number, FIELD(max_requests), "1000000", 1, UINT32_MAX,
      "requests on one connection"},
-    {"idle-timeout", "SECONDS", store_seconds, FIELD(idle_ns), "60", 0, DAY,
+    {"memory-limit", "SIZE", &size, FIELD(memory_limit), "64M", MIB, 1024 * GIB,
+     "memory for copies and queues of a thread"},
+    {"watermark", "SIZE", &size, FIELD(watermark), "64K", 4 * KIB, 512 * MIB,
+     "bytes queued for a client at which reading from it stops"},
+    {"idle-timeout", "SECONDS", &seconds, FIELD(idle_ns), "60", 0, DAY,
      "nothing received and nothing sent"},
-    {"header-timeout", "SECONDS", store_seconds, FIELD(header_ns), "10", 0, DAY,
+    {"header-timeout", "SECONDS", &seconds, FIELD(header_ns), "10", 0, DAY,
      "from the first byte of a request to the end of its header"},
-    {"body-timeout", "SECONDS", store_seconds, FIELD(body_ns), "30", 0, DAY,
+    {"body-timeout", "SECONDS", &seconds, FIELD(body_ns), "30", 0, DAY,
      "for each further KiB of a body"},
-    {"write-timeout", "SECONDS", store_seconds, FIELD(write_ns), "30", 0, DAY,
-     "answers waiting, and the client takes none of them"},
-    {"drain-timeout", "SECONDS", store_seconds, FIELD(drain_ns), "30", 0, DAY,
+    {"write-timeout", "SECONDS", &seconds, FIELD(write_ns), "30", 0, DAY,
+     "answers are waiting, and the client reads none of them"},
+    {"drain-timeout", "SECONDS", &seconds, FIELD(drain_ns), "30", 0, DAY,
      "for running requests to end after SIGTERM or Ctrl-C"},
 };
 
@@ -98,23 +186,20 @@ static const struct option table[] = {
 
 static bool store(const struct option *option, struct options *options, const char *text)
 {
-    return option->store(option, (char *)options + option->offset, text);
+    return option->kind->store(option, (char *)options + option->offset, text);
 }
 
-static bool complain(const char *name, const char *problem)
+static bool complain(const char *word, const char *problem)
 {
-    fprintf(stderr, "http_echo: %s %s; --help lists the options\n", name, problem);
+    fprintf(stderr, "http_echo: %s %s; --help lists the options\n", word, problem);
     return false;
 }
 
 static bool complain_value(const struct option *option, const char *text)
 {
-    if (option->store == store_address)
-        fprintf(stderr, "http_echo: --address takes an IPv4 or IPv6 address, not '%s'\n", text);
-    else
-        fprintf(stderr,
-                "http_echo: --%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'\n",
-                option->name, option->minimum, option->maximum, text);
+    fprintf(stderr, "http_echo: --%s takes ", option->name);
+    option->kind->explain(option);
+    fprintf(stderr, ", not '%s'\n", text);
     return false;
 }
 
@@ -135,7 +220,7 @@ static bool read_option(struct options *options, char ***word)
     const struct option *option = strncmp(name, "--", 2) == 0 ? find(name + 2, length - 2) : NULL;
 
     if (!option)
-        return complain(name, "is no option");
+        return complain(name, "is not an option");
     if (name[length])
         return store(option, options, name + length + 1) ||
                complain_value(option, name + length + 1);
@@ -152,8 +237,10 @@ bool options_read(struct options *options, int argc, char **argv)
     for (size_t i = 0; i < COUNT; i++)
         store(&table[i], options, table[i].fallback);
     for (char **word = argv + 1; *word; word++) {
-        if (strcmp(*word, "--help") == 0)
+        if (strcmp(*word, "--help") == 0 || strcmp(*word, "-h") == 0)
             options->help = true;
+        else if (strcmp(*word, "--version") == 0)
+            options->version = true;
         else if (!read_option(options, &word))
             return false;
     }
@@ -162,12 +249,15 @@ bool options_read(struct options *options, int argc, char **argv)
 
 void options_print(void)
 {
-    puts("usage: http_echo [option]...\n"
-         "An HTTP/1.1 server that answers with what it was sent. SIGTERM or Ctrl-C lets running\n"
-         "requests end; a second one stops at once.\n");
+    puts(
+        "usage: http_echo [OPTION]...\n"
+        "An HTTP/1.1 server that answers with what it was sent. SIGTERM or Ctrl-C lets running\n"
+        "requests end; a second one stops at once.\n\n"
+        "A SIZE is in bytes, or has K, M or G behind it. An option may be written --name=value.\n");
     for (size_t i = 0; i < COUNT; i++) {
         int width = printf("  --%s %s", table[i].name, table[i].unit);
         printf("%*s%s [%s]\n", 28 - width, "", table[i].purpose, table[i].fallback);
     }
-    puts("  --help                    this text");
+    puts("  -h, --help                this text\n"
+         "  --version                 the version");
 }

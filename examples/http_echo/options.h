@@ -2,8 +2,8 @@
 /*
  * options.h - the command line of http_echo.
  *
- * Model. One table: name, unit, range, default, and what it is for. The usage is the table printed,
- * and the defaults are read by the same code as what the user types.
+ * Model. One table has the name of each option, its unit, range, default and purpose. The help is
+ * this table, printed; the defaults are read by the same code as the command line.
  */
 #ifndef HTTP_ECHO_OPTIONS_H
 #define HTTP_ECHO_OPTIONS_H
@@ -19,12 +19,15 @@ struct options {
     uint64_t max_header;
     uint64_t max_connections;
     uint64_t max_requests;
+    uint64_t memory_limit;
+    uint64_t watermark;
     uint64_t idle_ns;
     uint64_t header_ns;
     uint64_t body_ns;
     uint64_t write_ns;
     uint64_t drain_ns;
-    bool help; /* was asked for: the rest does not matter */
+    bool help; /* one of these two was asked for: the rest does not matter */
+    bool version;
 };
 
 /*
@@ -33,7 +36,7 @@ struct options {
  */
 bool options_read(struct options *options, int argc, char **argv);
 
-/* Prints the usage to stdout. */
+/* Prints the help to stdout. */
 void options_print(void);
 
 #endif

@@ -31,6 +31,7 @@ struct server_options {
     bool reuse_port;          /* other servers of this process listen on the port too */
     uint32_t connections_max; /* at once; 0: as many as there are descriptors */
     uint32_t requests_max;    /* on one connection */
+    uint32_t watermark;       /* bytes queued for a client at which reading from it stops */
     uint64_t idle_ns;         /* without a byte received or sent */
     uint64_t header_ns;       /* from the first byte of a head to its last */
     uint64_t body_ns;         /* for each further kibibyte of a body */

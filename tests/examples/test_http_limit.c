@@ -97,6 +97,28 @@ START_TEST(the_last_request_of_a_connection_is_told)
 }
 END_TEST
 
+/* Far more than may be queued, held back and let go on many times. */
+START_TEST(a_small_watermark_and_little_memory_are_enough_for_a_large_body)
+{
+    static const char *const arguments[] = {"--watermark=4K", "--memory-limit=1M", NULL};
+    static char body[60000];
+
+    server_start(arguments);
+    memset(body, 'x', sizeof body);
+    peer_dial(&peer);
+    for (unsigned i = 0; i < 50; i++) {
+        static struct answer answer;
+
+        peer_say(&peer, POST "Content-Length: 60000\r\n\r\n");
+        peer_send(&peer, body, sizeof body);
+        peer_answer(&peer, &answer);
+        ck_assert_uint_eq(answer.length, sizeof body);
+        ck_assert_mem_eq(answer.body, body, sizeof body);
+    }
+    close(peer.fd);
+}
+END_TEST
+
 /* The client is of IPv4. */
 START_TEST(every_address_is_of_both_families)
 {
@@ -132,6 +154,7 @@ START_TEST(the_summary_comes_after_a_second_signal_too)
     kill(server.pid, SIGINT); /* once: nobody waits for a third, and it would kill */
     ck_assert_int_eq(program_wait(&server), 1);
     ck_assert_uint_eq(server_counted(" cut short"), 1);
+    ck_assert_uint_eq(server_counted(" objects left"), 0); /* however many threads there are */
     close(peer.fd);
 }
 END_TEST
@@ -152,6 +175,7 @@ Suite *test_suite(void)
     tcase_add_test(limits, chunks_that_trickle_time_out);
     tcase_add_test(limits, a_body_that_keeps_its_pace_has_all_the_time);
     tcase_add_test(limits, the_last_request_of_a_connection_is_told);
+    tcase_add_test(limits, a_small_watermark_and_little_memory_are_enough_for_a_large_body);
     tcase_add_loop_test(limits, every_address_is_of_both_families, 0, 2);
     tcase_add_test(limits, a_stray_signal_ends_no_thread);
     tcase_add_loop_test(limits, the_summary_comes_after_a_second_signal_too, 0, 2);

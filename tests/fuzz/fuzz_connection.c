@@ -11,6 +11,7 @@
 static const struct server_options options = {
     .address = "127.0.0.1",
     .requests_max = 5,
+    .watermark = 64 << 10,
     .idle_ns = KEVY_SECONDS(60),
     .header_ns = KEVY_SECONDS(60),
     .write_ns = KEVY_SECONDS(60),

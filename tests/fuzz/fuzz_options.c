@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * http_echo's command line, one word a line of the input: what is accepted lies in the ranges that
- * --help tells.
+ * The command line of http_echo, one word a line of the input: values that are accepted are within
+ * the ranges of the help.
  */
 #include "fuzz.h"
 #include "options.h"
@@ -22,6 +22,8 @@ static void check(const struct options *options)
     MUST(options->max_body <= UINT64_MAX >> 1);
     MUST(options->max_header >= 64 && options->max_header <= 1 << 20);
     MUST(options->max_connections <= UINT32_MAX);
+    MUST(options->memory_limit >= 1 << 20 && options->memory_limit <= UINT64_C(1) << 40);
+    MUST(options->watermark >= 4 << 10 && options->watermark <= 512 << 20);
     MUST(options->idle_ns >= 1 && options->idle_ns <= DAY_NS);
     MUST(options->header_ns >= 1 && options->header_ns <= DAY_NS);
     MUST(options->write_ns >= 1 && options->write_ns <= DAY_NS);
