@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * chat PORT: what one client says, all others hear. One received buffer is queued for each listener
- * and sent from where it lies: no copy, whatever their number. Who does not keep up is let go.
+ * chat: all other clients hear what one client says. One received buffer is queued for each of them
+ * and sent from where it is, without a copy. A client that does not keep up is disconnected.
  */
 #include "serve.h"
 
@@ -14,7 +14,7 @@ struct client {
     struct client *previous;
 };
 
-/* The ring of clients, headed by this one. */
+/* The clients, in a ring that begins and ends here. */
 static struct client everyone = {.next = &everyone, .previous = &everyone};
 
 static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
@@ -44,7 +44,7 @@ static const struct kevy_stream_events client_events = {.read = client_read, .cl
 
 static struct kevy_stream *client_accept(struct kevy_listener *listener)
 {
-    struct client *client = malloc(sizeof *client);
+    struct client *client = calloc(1, sizeof *client);
 
     (void)listener;
     if (!client)
@@ -54,13 +54,15 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     everyone.next->previous = client;
     everyone.next = client;
     kevy_stream_init(&client->stream, &client_events);
-    /* So far off that no listener ever holds a speaker back. */
+    /* So high that no slow client ever holds a speaker back. */
     kevy_stream_set_watermarks(&client->stream, BEHIND_MAX, 2 * BEHIND_MAX);
     return &client->stream;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct service chat = {.name = "chat", .usage = "", .accept = client_accept};
+    static const struct usage usage = {"chat", USAGE_WHERE,
+                                       "All other clients hear what one client says.\n"};
+    static const struct service chat = {.usage = &usage, .accept = client_accept};
     return serve(&chat, argc, argv);
 }

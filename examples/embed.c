@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * embed PORT: an echo server inside a loop that is not ours. The loop sleeps in poll(2) on its
- * standard input and on the reactor's descriptor, for as long as the reactor allows; a line on
- * standard input tells how many connections were accepted, its end drains the server.
+ * embed: an echo server inside another event loop. The loop sleeps in poll(2) on standard input and
+ * on the descriptor of the reactor, for as long as the reactor allows. A line on standard input
+ * prints how many connections were accepted; the end of standard input stops the server.
  */
 #include "report.h"
+#include "usage.h"
 
 #include <kevy/kevy.h>
 
@@ -27,13 +28,13 @@ static const struct kevy_stream_events client_events = {.read = client_read, .cl
 
 static struct kevy_stream *client_accept(struct kevy_listener *listener)
 {
-    struct kevy_stream *client = malloc(sizeof *client);
+    struct kevy_stream *client = calloc(1, sizeof *client);
 
     (void)listener;
     return client ? kevy_stream_init(client, &client_events) : NULL;
 }
 
-/* poll(2) takes milliseconds: rounded up, or a timer would find the loop awake a little early. */
+/* poll(2) takes milliseconds. Rounded up, because rounded down it would end before the timer. */
 static int poll_timeout(uint64_t timeout_ns)
 {
     if (timeout_ns == KEVY_FOREVER)
@@ -55,7 +56,7 @@ static void input_ready(struct kevy_reactor *reactor, struct pollfd *input)
     dprintf(1, "embed: %llu accepted\n", (unsigned long long)stats.accepts);
 }
 
-/* The foreign loop: a turn, then sleep until either side has something to do. */
+/* The other loop: one turn of the reactor, then sleep until there is something to do. */
 static int serve(struct kevy_reactor *reactor)
 {
     struct pollfd polled[] = {
@@ -77,15 +78,19 @@ static int serve(struct kevy_reactor *reactor)
 
 int main(int argc, char **argv)
 {
-    char *rest = "";
-    unsigned long port = argc == 2 ? strtoul(argv[1], &rest, 10) : 65536;
-    struct kevy_listener_options options = {.port = (uint16_t)port, .accept = client_accept};
-    struct kevy_listener listener;
+    static const struct usage usage = {"embed", USAGE_WHERE,
+                                       "Sends back what it receives. A line on standard input "
+                                       "prints the number of\nconnections so far; its end stops "
+                                       "the server.\n"};
+    struct kevy_listener listener = {0};
     struct kevy_reactor *reactor = NULL;
-    int error;
+    struct where where;
+    int error, status = usage_check(&usage, argc, argv, &where);
 
-    if (port > UINT16_MAX || *rest)
-        return fputs("usage: embed PORT\n", stderr), 2;
+    if (status >= 0)
+        return status;
+    struct kevy_listener_options options = {
+        .address = where.address, .port = where.port, .accept = client_accept};
     error = kevy_reactor_create(&reactor, NULL);
     if (!error)
         error = kevy_listener_open(&listener, reactor, &options);
@@ -93,5 +98,6 @@ int main(int argc, char **argv)
         dprintf(1, "embed: serving port %u\n", kevy_listener_port(&listener));
         error = serve(reactor);
     }
-    return kevy_report("embed", error) | (kevy_reactor_destroy(reactor) != 0);
+    status = report_start("embed", where.text, where.port, error);
+    return status | (kevy_reactor_destroy(reactor) != 0);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * ring_cat [FILE]...: files (or standard input) to standard output, on ring/ alone. One block is
- * written while the next is read: both requests go to the kernel in one call.
+ * ring_cat: files, or standard input, to standard output, on ring/ alone. One block is written
+ * while the next is read: both requests go to the kernel in one call.
  */
 #include "report.h"
+#include "usage.h"
 
 #include <kevy/ring.h>
 #include <kevy/ring_prep.h>
@@ -32,8 +33,8 @@ enum request {
 
 static struct block blocks[2];
 
-/* Submits what is queued and waits for `count` results, each stored where its request says. Without
- * its ring the program can do nothing. */
+/* Submits the queue and waits for `count` results, each stored where its request says. Ends the
+ * program if the ring fails. */
 static void results_wait(struct kevy_ring *ring, uint32_t count, int32_t results[REQUESTS])
 {
     const struct kevy_cqe *cqe;
@@ -105,7 +106,7 @@ static int path_pass(struct kevy_ring *ring, const char *path)
     return error;
 }
 
-/* The exit status for what became of a file. */
+/* The exit status for one file. */
 static int file_report(const char *path, int error)
 {
     return error < 0 ? fprintf(stderr, "%s: %s\n", path, strerror(-error)), 1 : 0;
@@ -113,9 +114,15 @@ static int file_report(const char *path, int error)
 
 int main(int argc, char **argv)
 {
-    struct kevy_ring ring;
-    int status = 0, error = kevy_ring_init(&ring, REQUESTS, NULL);
+    static const struct usage usage = {"ring_cat", "[FILE]...",
+                                       "Copies files, or standard input, to standard output.\n"};
+    struct kevy_ring ring = {0};
+    int error, status = usage_check(&usage, argc, argv, NULL);
 
+    if (status >= 0)
+        return status;
+    status = 0;
+    error = kevy_ring_init(&ring, REQUESTS, NULL);
     if (error < 0)
         return kevy_report("ring_cat", error);
     if (argc < 2)

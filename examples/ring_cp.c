@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * ring_cp SOURCE TARGET: copies a file, on ring/ alone. Sixteen blocks are under way at once, each
- * a read into a registered buffer with a write linked behind it, to which the kernel goes on by
- * itself. A short read breaks the link: then the block is asked for once more.
+ * ring_cp: copies a file, on ring/ alone. Sixteen blocks are under way at once. Each is a read into
+ * a registered buffer with a linked write, which the kernel starts by itself after the read. A
+ * short read breaks the link; then the rest of the block is requested again.
  */
 #include "report.h"
+#include "usage.h"
+
 #include <kevy/ring.h>
 #include <kevy/ring_files.h>
 #include <kevy/ring_prep.h>
@@ -31,8 +33,8 @@ struct copy {
     int percent;   /* shown last */
 };
 
-/* Aligned to the largest page there is: kernels before 6.5 register no page that belongs to a file,
- * and the one in which the zeroed data begins may still belong to the program's. */
+/* Aligned to the largest page size: kernels before 6.5 do not register a page that belongs to a
+ * file, and the page in which zeroed data begins may belong to the file of the program. */
 static _Alignas(65536) char buffers[BLOCKS][BLOCK_SIZE];
 
 /* user_data is twice the number of the block, plus 1 for its write. */
@@ -71,7 +73,7 @@ static void progress_show(struct copy *copy)
     copy->percent = percent;
 }
 
-/* Both results of a block are there: it is done, or asked for again as far as it was not. */
+/* Both results of a block are there. What they did not copy is requested again. */
 static int block_finish(struct copy *copy, uint16_t number)
 {
     struct block *block = &copy->blocks[number];
@@ -135,10 +137,12 @@ static int files_open(struct copy *copy, const char *from, const char *to)
 
 int main(int argc, char **argv)
 {
+    static const struct usage usage = {"ring_cp", "SOURCE TARGET", "Copies a file.\n"};
     struct copy copy = {.percent = -1};
     struct iovec vectors[BLOCKS];
-    if (argc != 3)
-        return fputs("usage: ring_cp SOURCE TARGET\n", stderr), 2;
+    int status = usage_check(&usage, argc, argv, NULL);
+    if (status >= 0)
+        return status;
     if (files_open(&copy, argv[1], argv[2]) != 0)
         return 1;
     for (int i = 0; i < BLOCKS; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* tcp_echo PORT: sends back what it receives, until SIGTERM. */
+/* tcp_echo: sends back what it receives, until SIGTERM. */
 #include "report.h"
+#include "usage.h"
 
 #include <kevy/kevy.h>
 
@@ -27,33 +28,42 @@ static const struct kevy_stream_events client_events = {.read = client_read, .cl
 static struct kevy_stream *client_accept(struct kevy_listener *listener)
 {
     (void)listener;
-    struct client *client = malloc(sizeof *client);
+    struct client *client = calloc(1, sizeof *client);
     return client ? kevy_stream_init(&client->stream, &client_events) : NULL;
 }
 
+struct server {
+    struct kevy_reactor *reactor;
+    struct kevy_listener listener;
+    struct kevy_signal term;
+};
+
 static void stop(struct kevy_signal *watch)
 {
-    kevy_reactor_finish(watch->reactor, KEVY_SECONDS(5));
+    struct server *server = KEVY_CONTAINER_OF(watch, struct server, term);
+    kevy_reactor_finish(server->reactor, KEVY_SECONDS(5));
 }
 
 int main(int argc, char **argv)
 {
-    char *rest = "";
-    unsigned long port = argc == 2 ? strtoul(argv[1], &rest, 10) : 65536;
-    struct kevy_listener_options options = {.port = (uint16_t)port, .accept = client_accept};
-    struct kevy_listener listener;
-    struct kevy_signal term = {0};
-    struct kevy_reactor *reactor = NULL;
-    if (port > UINT16_MAX || *rest)
-        return fputs("usage: tcp_echo PORT\n", stderr), 2;
-    int error = kevy_reactor_create(&reactor, NULL);
+    static const struct usage usage = {"tcp_echo", USAGE_WHERE,
+                                       "Sends back what it receives, until SIGTERM.\n"};
+    struct server server = {0};
+    struct where where;
+    int error, status = usage_check(&usage, argc, argv, &where);
+    if (status >= 0)
+        return status;
+    struct kevy_listener_options options = {
+        .address = where.address, .port = where.port, .accept = client_accept};
+    error = kevy_reactor_create(&server.reactor, NULL);
     if (!error)
-        error = kevy_signal_watch(&term, reactor, SIGTERM, stop);
+        error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);
     if (!error)
-        error = kevy_listener_open(&listener, reactor, &options);
+        error = kevy_listener_open(&server.listener, server.reactor, &options);
     if (!error) {
-        dprintf(1, "tcp_echo: serving port %u\n", kevy_listener_port(&listener));
-        error = kevy_reactor_run(reactor);
+        dprintf(1, "tcp_echo: serving port %u\n", kevy_listener_port(&server.listener));
+        error = kevy_reactor_run(server.reactor);
     }
-    return kevy_report("tcp_echo", error) | (kevy_reactor_destroy(reactor) != 0);
+    status = report_start("tcp_echo", where.text, where.port, error);
+    return status | (kevy_reactor_destroy(server.reactor) != 0);
 }

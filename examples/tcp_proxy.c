@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * tcp_proxy PORT HOST SERVICE: connects each client to the first address of HOST that answers, and
- * forwards both ways without a copy. The name is looked up for each client, because it may move
- * while the proxy runs. An end is passed on and leaves the other direction open; a side that does
- * not read holds the other back. A pair that is silent for an hour is let go.
+ * tcp_proxy: connects each client to the first address of HOST that answers, and forwards both ways
+ * without a copy. HOST is looked up for each client, because its address may change. The end of one
+ * direction leaves the other open; a side that does not read holds the other back.
  */
 #include "serve.h"
 
@@ -11,7 +10,7 @@ struct side {
     struct kevy_stream stream;
     struct side *other; /* NULL once it is gone */
     bool ended;
-    struct kevy_lookup lookup; /* of the server's side, as the next */
+    struct kevy_lookup lookup; /* of the server's side, like the next */
     struct kevy_connector connect;
 };
 
@@ -20,14 +19,18 @@ static struct side *side_of(struct kevy_stream *stream)
     return KEVY_CONTAINER_OF(stream, struct side, stream);
 }
 
+static struct kevy_resolver resolver;
+static struct kevy_lookup_options where = {.resolver = &resolver};
+
 static void connected(struct kevy_connector *connect, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(connect, struct side, connect);
+    int code = server->lookup.code;
     kevy_lookup_release(&server->lookup);
     if (!result)
         return; /* its `open` follows */
     if (server->other) {
-        kevy_report("tcp_proxy", result);
+        report_lookup("tcp_proxy", where.host, where.service, code, result);
         server->other->other = NULL;
         kevy_stream_abort(&server->other->stream);
     }
@@ -37,19 +40,13 @@ static void connected(struct kevy_connector *connect, int result)
 static void found(struct kevy_lookup *lookup, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(lookup, struct side, lookup);
-    struct kevy_connector_options options = {.stream = &server->stream,
-                                             .addresses = lookup->addresses,
-                                             .count = lookup->count,
-                                             .done = connected};
-    if (!result)
-        result = kevy_connector_start(&server->connect, kevy_stream_reactor(&server->other->stream),
-                                      &options);
-    if (result)
+    struct kevy_connector_options options = {
+        .stream = &server->stream, .addresses = lookup->addresses, .done = connected};
+    struct kevy_reactor *reactor = kevy_stream_reactor(&server->other->stream);
+    options.count = lookup->count;
+    if (result || (result = kevy_connector_start(&server->connect, reactor, &options)))
         connected(&server->connect, result);
 }
-
-static struct kevy_resolver resolver;
-static struct kevy_lookup_options where = {.resolver = &resolver, .done = found};
 
 static void side_open(struct kevy_stream *stream)
 {
@@ -99,9 +96,10 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return &client->stream;
 }
 
-static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, char **arguments)
+static int begin(struct kevy_listener_options *options, char **arguments)
 {
-    (void)reactor, (void)listener;
+    (void)options;
+    where.done = found;
     where.host = arguments[0];
     where.service = arguments[1];
     return kevy_resolver_open(&resolver, NULL);
@@ -114,6 +112,8 @@ static void end(void)
 
 int main(int argc, char **argv)
 {
-    static const struct service proxy = {"tcp_proxy", " HOST SERVICE", client_accept, begin, end};
+    static const struct usage usage = {"tcp_proxy", USAGE_WHERE " HOST SERVICE",
+                                       "Forwards clients to the port SERVICE of HOST.\n"};
+    static const struct service proxy = {&usage, client_accept, begin, end};
     return serve(&proxy, argc, argv);
 }

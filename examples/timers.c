@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * timers PORT MS: tells each client "tick" every MS milliseconds, without drift, and parts with
- * "silence" from one that has said nothing for ten of them. What it says starts that time anew; a
- * "p" stops the ticks and is answered "paused", any other letter lets them go on.
+ * timers: sends each client "tick" every MS milliseconds, without drift. A client that has sent
+ * nothing for ten ticks gets "silence" and is disconnected. A "p" stops the ticks and is answered
+ * with "paused"; any other letter starts them again.
  */
 #include "serve.h"
 
@@ -21,7 +21,8 @@ struct client {
 
 static void client_tell(struct client *client, const char *line)
 {
-    kevy_stream_send(&client->stream, line, strlen(line)); /* one that does not read misses some */
+    /* A client that does not read loses some. */
+    (void)kevy_stream_send(&client->stream, line, strlen(line));
 }
 
 static void tick(struct kevy_timer *timer)
@@ -82,17 +83,23 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return client ? kevy_stream_init(&client->stream, &client_events) : NULL;
 }
 
-static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, char **arguments)
+static const struct usage usage = {"timers", USAGE_WHERE " MS",
+                                   "Sends \"tick\" every MS milliseconds.\n"};
+
+static int begin(struct kevy_listener_options *options, char **arguments)
 {
-    (void)reactor;
-    (void)listener;
-    period_ns = KEVY_MILLISECONDS(serve_number(arguments[0], MS_MAX));
-    return period_ns ? 0 : -EINVAL;
+    unsigned long ms;
+
+    (void)options;
+    if (!usage_number(&usage, "MS", arguments[0], 1, MS_MAX, &ms))
+        return 2;
+    period_ns = KEVY_MILLISECONDS(ms);
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct service timers = {"timers", " MS", client_accept, begin, NULL};
+    static const struct service timers = {&usage, client_accept, begin, NULL};
 
     return serve(&timers, argc, argv);
 }

@@ -1,48 +1,60 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* udp_echo PORT: sends each datagram back to where it came from, until SIGTERM. */
+/* udp_echo: sends each datagram back to its sender, until SIGTERM. */
 #include "report.h"
+#include "usage.h"
 
 #include <kevy/kevy.h>
 
 #include <signal.h>
 #include <stdlib.h>
 
-/* Room for the longest datagram there is, its sender's address and a header. */
+/* Room for the longest datagram, the address of its sender and a header. */
 #define BUFFER_SIZE 65600
 
 static void echo_read(struct kevy_datagram *socket, struct kevy_datagram_message *message)
 {
     struct kevy_buffer *buffer = message->buffer;
 
-    /* Full queue: the answer is lost, as the network might have lost it. */
+    /* With a full queue the answer is lost, as it could have been lost in the network. */
     (void)kevy_datagram_send(socket, buffer->data, buffer->length, message->peer,
                              message->peer_length);
 }
 
+struct server {
+    struct kevy_reactor *reactor;
+    struct kevy_datagram socket;
+    struct kevy_signal term;
+};
+
 static void stop(struct kevy_signal *watch)
 {
-    kevy_reactor_finish(watch->reactor, KEVY_SECONDS(5));
+    struct server *server = KEVY_CONTAINER_OF(watch, struct server, term);
+
+    kevy_reactor_finish(server->reactor, KEVY_SECONDS(5));
 }
 
 int main(int argc, char **argv)
 {
-    char *rest = "";
-    unsigned long port = argc == 2 ? strtoul(argv[1], &rest, 10) : 65536;
-    struct kevy_datagram_options options = {.port = (uint16_t)port, .read = echo_read};
+    static const struct usage usage = {"udp_echo", USAGE_WHERE,
+                                       "Sends each datagram back to its sender, until SIGTERM.\n"};
     struct kevy_reactor_options sizes = {.buffer_size = BUFFER_SIZE, .buffer_count = 256};
-    struct kevy_datagram socket;
-    struct kevy_signal term = {0};
-    struct kevy_reactor *reactor = NULL;
-    if (port > UINT16_MAX || *rest)
-        return fputs("usage: udp_echo PORT\n", stderr), 2;
-    int error = kevy_reactor_create(&reactor, &sizes);
+    struct server server = {0};
+    struct where where;
+    int error, status = usage_check(&usage, argc, argv, &where);
+
+    if (status >= 0)
+        return status;
+    struct kevy_datagram_options options = {
+        .address = where.address, .port = where.port, .read = echo_read};
+    error = kevy_reactor_create(&server.reactor, &sizes);
     if (!error)
-        error = kevy_signal_watch(&term, reactor, SIGTERM, stop);
+        error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);
     if (!error)
-        error = kevy_datagram_open(&socket, reactor, &options);
+        error = kevy_datagram_open(&server.socket, server.reactor, &options);
     if (!error) {
-        dprintf(1, "udp_echo: serving port %u\n", kevy_datagram_port(&socket));
-        error = kevy_reactor_run(reactor);
+        dprintf(1, "udp_echo: serving port %u\n", kevy_datagram_port(&server.socket));
+        error = kevy_reactor_run(server.reactor);
     }
-    return kevy_report("udp_echo", error) | (kevy_reactor_destroy(reactor) != 0);
+    status = report_start("udp_echo", where.text, where.port, error);
+    return status | (kevy_reactor_destroy(server.reactor) != 0);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * workers PORT THREADS: a client sends a line with a number and gets the count of primes below it.
- * Counting takes its time, on THREADS threads beside the loop, which serves all others meanwhile: a
- * line without a number is answered at once, and so is one that finds too many waiting.
+ * workers: a client sends a line with a number and gets the count of primes below it. Counting is
+ * slow and happens on THREADS worker threads, so the loop serves other clients meanwhile. A line
+ * without a number is answered at once, and so is a line while too many are waiting.
  */
 #include "serve.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define WORK_WAITING 64
-#define NUMBER_MAX   1000000 /* a second's work: nothing interrupts it, not even the end */
+#define NUMBER_MAX   1000000 /* about a second of work, which nothing can interrupt */
 
 static struct kevy_workers *workers;
 
@@ -22,15 +21,13 @@ struct client {
     unsigned long number;
 };
 
-/* On a worker: the loop leaves `number` alone meanwhile. */
+/* Runs on a worker. The loop does not touch `number` meanwhile. */
 static int primes_count(struct kevy_work *work)
 {
     unsigned long number = KEVY_CONTAINER_OF(work, struct client, work)->number;
     int count = 0;
-
     for (unsigned long n = 2; n < number; n++) {
         unsigned long divisor = 2;
-
         while (divisor * divisor <= n && n % divisor != 0)
             divisor++;
         count += divisor * divisor > n;
@@ -86,7 +83,7 @@ static void client_close(struct kevy_stream *stream, int reason)
     struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
     (void)reason;
     if (kevy_work_cancel(&client->work) == -ENOENT)
-        free(client); /* else primes_counted() does, cancelled or not */
+        free(client); /* no work was under way; else primes_counted() frees it */
 }
 
 static const struct kevy_stream_events client_events = {.read = client_read, .close = client_close};
@@ -98,12 +95,16 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return client ? kevy_stream_init(&client->stream, &client_events) : NULL;
 }
 
-static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, char **arguments)
+static const struct usage usage = {"workers", USAGE_WHERE " THREADS", "Counts primes.\n"};
+
+static int begin(struct kevy_listener_options *options, char **arguments)
 {
-    struct kevy_workers_options options = {.queue = WORK_WAITING};
-    (void)reactor, (void)listener;
-    options.threads = (uint32_t)serve_number(arguments[0], 1024);
-    return options.threads ? kevy_workers_create(&workers, &options) : -EINVAL;
+    unsigned long threads;
+    (void)options;
+    if (!usage_number(&usage, "THREADS", arguments[0], 1, 1024, &threads))
+        return 2;
+    return kevy_workers_create(&workers, &(struct kevy_workers_options){
+                                             .queue = WORK_WAITING, .threads = (uint32_t)threads});
 }
 
 static void end(void)
@@ -113,6 +114,6 @@ static void end(void)
 
 int main(int argc, char **argv)
 {
-    static const struct service primes = {"workers", " THREADS", client_accept, begin, end};
+    static const struct service primes = {&usage, client_accept, begin, end};
     return serve(&primes, argc, argv);
 }

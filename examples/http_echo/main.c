@@ -3,9 +3,9 @@
  * http_echo: signals, and one server for each thread.
  *
  * With one thread everything happens on the reactor of the main thread. With more, the threads of a
- * group serve, and the main thread waits for signals. In both cases the first SIGTERM or SIGINT lets
- * running requests end, a second one aborts them, and the last line on stderr says what was served
- * and how many objects were left.
+ * group serve, and the main thread waits for signals. In both cases the first SIGTERM or SIGINT
+ * lets running requests end, a second one aborts them, and the last line on stderr says what was
+ * served and how many objects were left.
  *
  * Exit status: 0 after a drain; 1 when serving failed, was stopped by a second signal, or left
  * something behind; 2 for a mistake in the command line.
@@ -80,19 +80,10 @@ static void say_serving(struct program *program, unsigned port)
     program->served = true;
 }
 
-/* One sentence on stderr: about the address for the errors of bind(2), else the library's. */
 static int report(const struct program *program, int error)
 {
-    const struct options *options = &program->options;
-    const char *cure = error == -EADDRINUSE      ? "is in use by another program: choose a --port"
-                       : error == -EADDRNOTAVAIL ? "is not of this machine: choose an --address"
-                       : error == -EACCES        ? "needs privileges: choose a --port above 1023"
-                                                 : NULL;
-
-    if (!cure)
-        return kevy_report("http_echo", error);
-    fprintf(stderr, "http_echo: %s port %" PRIu64 " %s\n", options->address, options->port, cure);
-    return 1;
+    return report_start("http_echo", program->options.address, (unsigned)program->options.port,
+                        error);
 }
 
 static uint64_t sum(const uint64_t *counts, size_t count)

@@ -167,6 +167,16 @@ static inline void expect_file(const char *name, size_t size)
     body_check(size);
 }
 
+/* A GET with fields, each with CR LF. */
+static inline void ask_with(const char *name, const char *fields)
+{
+    char request[1000];
+
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: here\r\n%s\r\n", name, fields);
+    peer_dial(&peer);
+    peer_say(&peer, request);
+}
+
 static inline void expect_refusal(unsigned status)
 {
     size_t length;

@@ -49,27 +49,12 @@ START_TEST(drain_closes_what_is_open)
 }
 END_TEST
 
-static const char *const wrong[] = {NULL, "x", "-1", "65536", "80x"};
-
-START_TEST(wrong_ports_get_the_usage)
-{
-    const char *arguments[] = {wrong[_i], NULL};
-
-    program_spawn(&server, "tcp_echo", arguments);
-    ck_assert_int_eq(program_wait(&server), 2);
-    ck_assert_str_eq(server.said, "usage: tcp_echo PORT\n");
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("tcp_echo");
     TCase *serving = tcase_create("serving");
-    TCase *usage = tcase_create("usage");
     const char *why = why_no_reactor();
 
-    tcase_add_loop_test(usage, wrong_ports_get_the_usage, 0, (int)(sizeof wrong / sizeof *wrong));
-    suite_add_tcase(suite, usage);
     if (why) {
         support_skip("serving", why);
         return suite;

@@ -247,7 +247,8 @@ START_TEST(a_host_that_is_nobody_is_told)
     expect_gone(&client);
     kill(server.pid, SIGTERM);
     ck_assert_int_eq(program_wait(&server), 0);
-    ck_assert_ptr_nonnull(strstr(server.said, "tcp_proxy: "));
+    ck_assert_ptr_nonnull(strstr(server.said, "tcp_proxy: cannot look up , 80: "));
+    ck_assert_ptr_null(strstr(server.said, "No such file"));
 }
 END_TEST
 
@@ -322,16 +323,6 @@ START_TEST(a_client_that_leaves_while_its_name_is_looked_up_leaves_nothing)
 }
 END_TEST
 
-static const char *const wrong[] = {"x", "-1", "65536", "80x"};
-
-START_TEST(wrong_ports_get_the_usage)
-{
-    program_spawn(&server, "tcp_proxy", (const char *const[]){wrong[_i], "localhost", "80", NULL});
-    ck_assert_int_eq(program_wait(&server), 2);
-    ck_assert_str_eq(server.said, "usage: tcp_proxy PORT HOST SERVICE\n");
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("tcp_proxy");
@@ -341,7 +332,6 @@ Suite *test_suite(void)
     TCase *alone = tcase_create("alone");
     const char *why = why_no_reactor();
 
-    tcase_add_loop_test(alone, wrong_ports_get_the_usage, 0, (int)(sizeof wrong / sizeof *wrong));
     suite_add_tcase(suite, alone);
     if (why) {
         support_skip("serving", why);

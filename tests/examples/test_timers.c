@@ -104,19 +104,11 @@ END_TEST
 
 static const char *const periods[] = {"0", "-1", "x", "10x", "86400001", ""};
 
-START_TEST(what_is_no_period_gets_the_usage)
+START_TEST(what_is_no_period_is_told)
 {
     program_spawn(&server, "timers", (const char *const[]){"0", periods[_i], NULL});
     ck_assert_int_eq(program_wait(&server), 2);
-    ck_assert_str_eq(server.said, "usage: timers PORT MS\n");
-}
-END_TEST
-
-START_TEST(without_a_period_there_is_the_usage)
-{
-    program_spawn(&server, "timers", (const char *const[]){"0", NULL});
-    ck_assert_int_eq(program_wait(&server), 2);
-    ck_assert_str_eq(server.said, "usage: timers PORT MS\n");
+    ck_assert_ptr_nonnull(strstr(server.said, "timers: MS is a number from 1 to 86400000, not '"));
 }
 END_TEST
 
@@ -127,13 +119,12 @@ Suite *test_suite(void)
     TCase *usage = tcase_create("usage");
     const char *why = why_no_reactor();
 
-    tcase_add_test(usage, without_a_period_there_is_the_usage);
     suite_add_tcase(suite, usage);
     if (why) {
         support_skip("serving", why);
         return suite;
     }
-    tcase_add_loop_test(usage, what_is_no_period_gets_the_usage, 0,
+    tcase_add_loop_test(usage, what_is_no_period_is_told, 0,
                         (int)(sizeof periods / sizeof *periods));
     tcase_add_checked_fixture(serving, start, stop);
     tcase_set_timeout(serving, 60);

@@ -116,13 +116,14 @@ START_TEST(drain_waits_for_what_runs)
 }
 END_TEST
 
-static const char *const counts[] = {NULL, "", "0", "-1", "x", "1025"};
+static const char *const counts[] = {"", "0", "-1", "x", "1025"};
 
-START_TEST(without_a_count_of_threads_there_is_the_usage)
+START_TEST(what_is_no_count_of_threads_is_told)
 {
     program_spawn(&server, "workers", (const char *const[]){"0", counts[_i], NULL});
     ck_assert_int_eq(program_wait(&server), 2);
-    ck_assert_str_eq(server.said, "usage: workers PORT THREADS\n");
+    ck_assert_ptr_nonnull(
+        strstr(server.said, "workers: THREADS is a number from 1 to 1024, not '"));
 }
 END_TEST
 
@@ -133,7 +134,7 @@ Suite *test_suite(void)
     TCase *usage = tcase_create("usage");
     const char *why = why_no_reactor();
 
-    tcase_add_loop_test(usage, without_a_count_of_threads_there_is_the_usage, 0,
+    tcase_add_loop_test(usage, what_is_no_count_of_threads_is_told, 0,
                         why ? 1 : (int)(sizeof counts / sizeof *counts));
     suite_add_tcase(suite, usage);
     if (why) {
