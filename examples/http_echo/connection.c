@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The callbacks of a stream, and between them the steps of a request and their time limits.
+ * The callbacks of a stream, the steps of a request and their time limits.
  *
- * Invariants. The exchange is there from step_begin() to the moment its answer has begun. An answer
- * may find the connection closing, and the exchange gone with it; the loop over the steps ends
- * there.
+ * Invariants. The exchange is there from step_begin() until the answer to its request begins. After
+ * an answer the connection may be closing, and its exchange gone; then the loop over the steps
+ * ends.
  */
 #include "connection.h"
 
@@ -51,7 +51,7 @@ static void limit_part(struct connection *connection, enum connection_part part)
     kevy_stream_set_deadline(&connection->stream, KEVY_DEADLINE_TOTAL, limits_ns[part]);
 }
 
-/* Limits the part of a request that is being waited for now; its time has begun, or begins. */
+/* Sets the time limit of the part that is waited for, unless that is set already. */
 static void limit_wait(struct connection *connection)
 {
     enum connection_part part = request_in_head(&connection->request)      ? PART_HEAD
@@ -62,7 +62,7 @@ static void limit_wait(struct connection *connection)
         limit_part(connection, part);
 }
 
-/* The part is complete: what is waited for next has all of its time. */
+/* The part is complete: the next one has its own time limit. */
 static void limit_end(struct connection *connection)
 {
     if (connection->limited)
@@ -83,7 +83,7 @@ void connection_abort(struct connection *connection)
     kevy_stream_abort(&connection->stream);
 }
 
-/* What a step has to work on. */
+/* The buffer that was received, and the part of it that no step has used yet. */
 struct reading {
     struct kevy_buffer *buffer;
     struct request_input input;
@@ -117,7 +117,7 @@ static void step_head(struct connection *connection, struct reading *reading)
         head_keeps_alive(head) && connection->requests < server->options->requests_max;
     connection->http_1_0 = head->http_1_0;
     connection->mode = comes_back(head->method) ? CONNECTION_HOLDS : CONNECTION_DISCARDS;
-    /* A client that sends the body along with the head did not wait for an answer. */
+    /* A client that has sent a part of the body did not wait for an answer. */
     if (head->asks_continue && (request->chunked || request->length) &&
         reading->input.at == reading->input.end)
         answer_interim(connection);
@@ -140,7 +140,7 @@ static void step_chunk_end(struct connection *connection, struct reading *readin
     answer_chunk_end(connection);
 }
 
-/* A server that drains says goodbye with the last answer to what it has read. */
+/* During a drain the last answer to the bytes that were read closes the connection. */
 static void step_complete(struct connection *connection, struct reading *reading)
 {
     if (kevy_reactor_finishing(connection->server->reactor) &&
@@ -205,14 +205,14 @@ static void connection_read(struct kevy_stream *stream, struct kevy_buffer *buff
         kevy_stream_hold(stream, stream);
 }
 
-/* The client is gone, and nobody has told it to go. */
+/* The client ended the connection, not the server. */
 static void count_cut_short(struct connection *connection)
 {
     if (connection->mode != CONNECTION_CLOSES && request_in_message(&connection->request))
         connection->server->counters.cut_short++;
 }
 
-/* All that the client sent has been read: what is complete by now has been answered. */
+/* The client sends nothing more. All complete requests have been answered. */
 static void connection_end(struct kevy_stream *stream)
 {
     struct connection *connection = connection_of(stream);
@@ -221,14 +221,15 @@ static void connection_end(struct kevy_stream *stream)
     connection_let_go(connection);
 }
 
-/* The body goes on at its pace, or it is we who do not read it: its client does not read us. */
+/* The body arrives fast enough, or it is not read because its client does not read the answer. */
 static bool body_moves(const struct connection *connection)
 {
     return bytes_received(connection) - connection->received >= BODY_STRIDE ||
            kevy_stream_queued(&connection->stream) > low_watermark(connection);
 }
 
-/* A client between two requests is let go; one within a request learns why, if it still can. */
+/* Between two requests the connection is closed without a word. Within a request the client gets
+ * 408, unless its answer has begun. */
 static void connection_timeout(struct kevy_stream *stream, enum kevy_deadline deadline)
 {
     struct connection *connection = connection_of(stream);
@@ -247,7 +248,7 @@ static void connection_timeout(struct kevy_stream *stream, enum kevy_deadline de
         connection_let_go(connection);
 }
 
-/* The server drains: a request that has begun is answered first, and step_complete() closes. */
+/* A drain: a request that has begun is answered first, and step_complete() closes. */
 static void connection_finish(struct kevy_stream *stream)
 {
     struct connection *connection = connection_of(stream);

@@ -30,10 +30,10 @@ enum connection_mode {
     CONNECTION_DISCARDS, /* between requests, in a head, or in a body that does not come back */
     CONNECTION_HOLDS,    /* in an echo that has not begun */
     CONNECTION_ECHOES,   /* in an echo that has */
-    CONNECTION_CLOSES,   /* the last answer is given: what still comes is not looked at */
+    CONNECTION_CLOSES,   /* the last answer has been given; further bytes are ignored */
 };
 
-/* What of a request is waited for, each part with a time limit of its own. */
+/* The part of a request that is waited for. Each has its own time limit. */
 enum connection_part {
     PART_NONE,
     PART_HEAD, /* all of it */

@@ -13,7 +13,7 @@ static const char *const methods[METHOD_COUNT] = {
     [METHOD_OPTIONS] = "OPTIONS",
 };
 
-/* Known to the registry of methods, and nothing that an echo could do. */
+/* Registered methods that an echo does not support. */
 static const char *const unsupported[] = {
     "ACL",
     "BASELINE-CONTROL",

@@ -226,9 +226,10 @@ static enum request_step phase_chunk_line(struct request *request, struct reques
 /* The CR LF behind the data of a chunk. */
 static enum request_step end_chunk(struct request *request, struct request_input *input)
 {
+    static const char line_end[] = "\r\n";
     struct text part = take(input, request->left);
 
-    if (memcmp(part.at, "\r\n" + (2 - request->left), part.length) != 0)
+    if (memcmp(part.at, &line_end[2 - request->left], part.length) != 0)
         return refuse(request, REFUSAL_CHUNK);
     if (!parse(request, part))
         return refuse(request, REFUSAL_PARSER);

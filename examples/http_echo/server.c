@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The listener, and the memory behind server.h: two stacks of spares, so that the memory given back
- * last, which is still in the cache, is taken first.
+ * Spare memory is kept in two stacks: the memory that was given back last is taken first, because
+ * it is still in the cache.
  */
 #include "server.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Spares beyond these are freed. An exchange is some 19 KiB, of which a short head touches one
- * page. */
+/* More spares than these are freed. An exchange has about 19 KiB; a short head uses one page of it.
+ */
 #define SPARE_CONNECTIONS_MAX 16384
 #define SPARE_EXCHANGES_MAX   512
 
@@ -101,8 +101,7 @@ void server_give_exchange(struct server *server, struct exchange *exchange)
     server->spare_exchange_count++;
 }
 
-/* Asked for at each answer instead of kept by a timer, which would wake an idle server every
- * second. */
+/* Checked at each answer. A timer would wake an idle server every second. */
 const char *server_date(struct server *server)
 {
     uint64_t now = kevy_reactor_now(server->reactor);

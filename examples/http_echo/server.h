@@ -3,13 +3,13 @@
  * server.h - what the connections of one reactor share.
  *
  * Model. One listener, the limits, the counters, the date of this second, and two kinds of memory
- * that are kept for the next user instead of being freed: connections, and exchanges. A connection
- * is small and lives as long as the socket. An exchange is large (a whole head fits) and is
- * borrowed from the first byte of a request until its answer has begun, so that an idle connection
- * holds none.
+ * that is kept for later instead of being freed: connections and exchanges. A connection is small
+ * and lives as long as the socket. An exchange has room for a whole head. A connection takes one at
+ * the first byte of a request and gives it back when the answer begins, so an idle connection has
+ * none.
  *
- * Invariant. Once as many connections and exchanges exist as are ever in use at once, nothing is
- * allocated any more.
+ * Invariant. Memory is allocated only while the number of connections, or of requests that arrive
+ * at the same time, is larger than ever before.
  */
 #ifndef HTTP_ECHO_SERVER_H
 #define HTTP_ECHO_SERVER_H
@@ -28,14 +28,14 @@ struct connection;
 struct server_options {
     const char *address;      /* numeric; NULL: every address, IPv4 and IPv6 */
     uint16_t port;            /* 0: the kernel picks one */
-    bool reuse_port;          /* other servers of this process listen on the port too */
+    bool reuse_port;          /* other servers of this process use the same port */
     uint32_t connections_max; /* at once; 0: as many as there are descriptors */
     uint32_t requests_max;    /* on one connection */
     uint32_t watermark;       /* bytes queued for a client at which reading from it stops */
     uint64_t idle_ns;         /* without a byte received or sent */
     uint64_t header_ns;       /* from the first byte of a head to its last */
     uint64_t body_ns;         /* for each further kibibyte of a body */
-    uint64_t write_ns;        /* with the client taking none of its answer */
+    uint64_t write_ns;        /* without a byte of the answer read by the client */
     struct request_limits limits;
 };
 
@@ -45,8 +45,8 @@ struct server_counters {
     uint64_t answers[6];                        /* by hundreds of the status */
     uint64_t refusals[REFUSAL_COUNT];           /* by cause */
     uint64_t timeouts[KEVY_DEADLINE_TOTAL + 1]; /* by enum kevy_deadline */
-    uint64_t cut_short;                         /* clients gone in the middle of a request */
-    uint64_t overflows;                         /* connections dropped with a full queue */
+    uint64_t cut_short;                         /* clients that left within a request */
+    uint64_t overflows;                         /* connections aborted with a full queue */
     uint64_t bytes_in;
     uint64_t bytes_out;
 };
@@ -55,8 +55,8 @@ struct server_counters {
 #define EXCHANGE_HELD_MAX 2048
 
 /*
- * One request and its answer. Both what is held of an echo and the text of a head have room in
- * front, where the head of the answer goes, so that an answer is one piece of memory and one send.
+ * One request and its answer. The held bytes and the text of the head both have room in front of
+ * them for the head of the answer, so an answer is one piece of memory and one send.
  */
 struct exchange {
     struct exchange *next_spare;
@@ -78,7 +78,7 @@ struct server {
     struct exchange *spare_exchanges;
     uint32_t spare_connection_count;
     uint32_t spare_exchange_count;
-    uint64_t date_until_ns; /* reactor time from which on `date` is of a second gone by */
+    uint64_t date_until_ns; /* reactor time at which `date` is no longer right */
     char date[RESPONSE_DATE_BYTES];
     struct server_counters counters;
 };
@@ -90,7 +90,7 @@ struct server {
 int server_open(struct server *server, struct kevy_reactor *reactor,
                 const struct server_options *options);
 
-/* Frees the spare memory, once all connections are closed. Idempotent, and right when zeroed. */
+/* Frees the spare memory, after all connections are closed. Idempotent. *server may be all zero. */
 void server_free(struct server *server);
 
 /* Memory for a connection, NULL when there is none; and back. */
