@@ -220,6 +220,9 @@ static const struct {
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n",
      "<6 length 0 close>."},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: closed, xclose\r\n\r\n", "<6 length 0 keep>."},
+    {"PUT / HTTP/1.1\r\nA-Name-That-Is-Longer-Than-All-Known: y\r\nContent-Length: 1\r\n"
+     "Hosts-And-Others: b\r\nHost: a\r\nContent-Lengths: 2\r\n\r\nx",
+     "<3 length 1 keep>x."},
     {"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
      "<0 length 0 keep>.<0 length 0 keep>."},
 };
@@ -231,6 +234,31 @@ START_TEST(steps_are_the_same_however_the_bytes_are_cut)
     check_every_way(transcripts[_i].bytes, strlen(transcripts[_i].bytes), NULL);
     note(&whole, "", 1);
     ck_assert_str_eq(whole.out, expected);
+}
+END_TEST
+
+/* At each place within eight bytes, and behind them. */
+START_TEST(every_byte_is_judged_in_a_value)
+{
+    static const char before[] = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+    char bytes[128];
+
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t place = 0; place < 20; place++) {
+            bool plain = (byte >= ' ' && byte != 0x7f) || byte == '\t';
+            size_t length = (size_t)sprintf(bytes, "%s%.*s?%.*s\r\n\r\n", before, (int)place,
+                                            "aaaaaaaaaaaaaaaaaaaaaa", (int)(20 - place),
+                                            "bbbbbbbbbbbbbbbbbbbbbb");
+
+            bytes[strlen(before) + place] = (char)byte;
+            start(&whole, NULL);
+            feed(&whole, bytes, length);
+            ck_assert_uint_eq(whole.completed, plain);
+            if (!plain && byte != '\r')
+                ck_assert_uint_eq(whole.request.refusal,
+                                  byte == '\n' ? REFUSAL_LINE_ENDING : REFUSAL_FIELD_VALUE);
+        }
+    }
 }
 END_TEST
 
@@ -585,6 +613,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(vectors, decisions_are_kept_however_a_request_is_cut, 0, DECISIONS);
     suite_add_tcase(suite, vectors);
     tcase_add_loop_test(steps, steps_are_the_same_however_the_bytes_are_cut, 0, COUNT(transcripts));
+    tcase_add_test(steps, every_byte_is_judged_in_a_value);
     tcase_add_test(steps, head_text_is_what_was_received);
     tcase_add_test(steps, nothing_is_parsed_after_a_refusal);
     tcase_add_test(steps, pipelines_of_1_to_64);
