@@ -19,7 +19,7 @@ install_missing
 build=build/test
 if [ ! -f "$build/build.ninja" ]; then
     echo "== Configuring $build"
-    meson setup "$build" -Dtests=enabled -Dexamples=enabled
+    meson setup "$build" -Dtests=enabled -Dexamples=enabled -Ddebug_checks=true
 fi
 echo "== Building"
 ninja -C "$build"

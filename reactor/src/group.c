@@ -4,21 +4,28 @@
  *
  * Model. A thread creates its reactor itself, because a ring belongs to the thread that made it.
  * Start waits at a barrier of sorts, a count of threads that have been set up, and takes back
- * everything when one failed. Drain is a task posted to each reactor; a drain that comes while that
- * is on its way shortens the one it brings.
+ * everything when one failed. Finishing is a task posted to each reactor; a call that comes while
+ * that is on its way shortens the time limit it brings.
  *
  * Invariants. `reactor` of a member is set by its thread before it reports, and read by others only
  * after that and before join. A thread's reactor lives until the group is joined or its start
- * failed, so that a late drain finds it.
+ * failed, so that a late call finds it.
  */
-#include "core/internal.h"
-
-#if KEVY_RING_SUPPORTED
+#include "core/names.h"
 
 #include <kevy/group.h>
 
+#if KEVY_RING_SUPPORTED
+
+#include <kevy/task.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+
+#include "threads/thread.h"
 
 struct member {
     struct kevy_group *group;
@@ -28,9 +35,9 @@ struct member {
     int result; /* of the set-up, then of the loop */
     uint32_t left;
     bool started;
-    struct kevy_task drain;
-    uint64_t drain_timeout_ns; /* with the group's lock, like the next */
-    bool drain_posted;
+    struct kevy_task finish;
+    uint64_t finish_timeout_ns; /* with the group's lock, like the next */
+    bool finish_posted;
 };
 
 struct kevy_group {
@@ -102,7 +109,7 @@ static void *member_main(void *argument)
         member->result = kevy_reactor_run(member->reactor);
     if (ready && options->teardown != NULL)
         options->teardown(member->reactor, member->index, options->context);
-    /* From here on a drain finds nothing to drain. */
+    /* From here on there is nothing to finish. */
     pthread_mutex_lock(&member->group->lock);
     reactor = member->reactor;
     member->reactor = NULL;
@@ -113,15 +120,10 @@ static void *member_main(void *argument)
 
 static int member_start(struct member *member)
 {
-    sigset_t all, before;
-    int error;
+    int error = thread_start(&member->thread, member_main, member);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&member->thread, NULL, member_main, member);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     member->started = error == 0;
-    return -error;
+    return error;
 }
 
 /* Starts every thread and waits for all reports; then lets them run, with *out set, or end. */
@@ -190,39 +192,39 @@ int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_opti
     return error;
 }
 
-static void drain_run(struct kevy_task *task, struct kevy_reactor *reactor)
+static void finish_run(struct kevy_task *task, struct kevy_reactor *reactor)
 {
-    struct member *member = KEVY_CONTAINER_OF(task, struct member, drain);
+    struct member *member = KEVY_CONTAINER_OF(task, struct member, finish);
     uint64_t timeout_ns;
 
     pthread_mutex_lock(&member->group->lock);
-    timeout_ns = member->drain_timeout_ns;
-    member->drain_posted = false;
+    timeout_ns = member->finish_timeout_ns;
+    member->finish_posted = false;
     pthread_mutex_unlock(&member->group->lock);
     kevy_reactor_finish(reactor, timeout_ns);
 }
 
 /* With the lock held. */
-static void member_drain(struct member *member, uint64_t timeout_ns)
+static void member_finish(struct member *member, uint64_t timeout_ns)
 {
     if (member->reactor == NULL)
         return;
-    if (member->drain_posted) {
-        if (timeout_ns < member->drain_timeout_ns)
-            member->drain_timeout_ns = timeout_ns;
+    if (member->finish_posted) {
+        if (timeout_ns < member->finish_timeout_ns)
+            member->finish_timeout_ns = timeout_ns;
         return;
     }
-    member->drain.run = drain_run;
-    member->drain_timeout_ns = timeout_ns;
-    member->drain_posted = true;
-    kevy_reactor_post(member->reactor, &member->drain);
+    member->finish.run = finish_run;
+    member->finish_timeout_ns = timeout_ns;
+    member->finish_posted = true;
+    kevy_reactor_post(member->reactor, &member->finish);
 }
 
 void kevy_group_finish(struct kevy_group *group, uint64_t timeout_ns)
 {
     pthread_mutex_lock(&group->lock);
     for (uint32_t index = 0; index < group->options.count; index++)
-        member_drain(&group->members[index], timeout_ns);
+        member_finish(&group->members[index], timeout_ns);
     pthread_mutex_unlock(&group->lock);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The reactor's life: creation, running, draining, destruction, and what it tells about itself.
+ * The reactor's life: creation, running, finishing, destruction, and what it tells about itself.
  *
  * Model. Creation acquires ring, pool, wake and memory in that order; destruction ends every object
  * by its own road, cancels what is left, turns until the kernel holds nothing of ours, and only
@@ -9,15 +9,26 @@
  * Invariants. No memory that the kernel may write to is freed while a request is in flight. A
  * reactor that was destroyed has called the last callback of every object that it had.
  */
-#include "core/internal.h"
-#include "restriction.h"
+#include "core/reactor.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_prep.h>
 #include <kevy/ring_register.h>
 
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <errno.h>
+
+#include "core/clock.h"
+#include "core/descriptor.h"
+#include "core/loop.h"
+#include "core/object.h"
+#include "core/pool.h"
+#include "core/submission.h"
+#include "core/task.h"
+#include "core/timer.h"
+#include "kinds.h"
+#include "restriction.h"
+#include "system/system_internal.h"
 
 #define SQ_ENTRIES_DEFAULT       512U
 #define CQ_ENTRIES_DEFAULT       8192U
@@ -29,7 +40,7 @@
 #define MEMORY_LIMIT_DEFAULT     ((size_t)64 << 20)
 #define BACKLOG_SIZE             (BACKLOG_ENTRIES * sizeof(struct kevy_sqe))
 #define REACTOR_SIZE             (sizeof(struct kevy_reactor) + _Alignof(struct kevy_reactor))
-#define DRAIN_AGAIN_NS           KEVY_MILLISECONDS(10)
+#define FINISH_AGAIN_NS          KEVY_MILLISECONDS(10)
 /* With too little locked memory the queues are halved this often before giving up. */
 #define SHRINK_ROUNDS 3U
 
@@ -57,6 +68,8 @@ static struct kevy_reactor_options options_complete(const struct kevy_reactor_op
         complete.memory_limit = MEMORY_LIMIT_DEFAULT;
     if (complete.allocator == NULL)
         complete.allocator = &memory_malloc;
+    if (complete.system == NULL)
+        complete.system = kevy_system_host();
     return complete;
 }
 
@@ -111,7 +124,7 @@ static void parts_close(struct kevy_reactor *reactor)
     pool_close(reactor);
     kevy_ring_deinit(&reactor->ring);
     if (reactor->embed_fd >= 0)
-        close(reactor->embed_fd);
+        descriptor_close_now(reactor, reactor->embed_fd);
     memory_deinit(&reactor->memory);
     memory_table_free(allocator, reactor->backlog, BACKLOG_SIZE);
     memory_table_free(allocator, reactor->arena, ARENA_SIZE);
@@ -135,14 +148,17 @@ static struct kevy_reactor *reactor_allocate(const struct kevy_allocator *alloca
 static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
 {
     reactor->options = *options;
+    reactor->kinds = &kinds_all;
+    reactor->system = options->system;
     reactor->pending = &reactor->pending_end;
-    reactor->wake_fd = -1;
-    reactor->signal_fd = -1;
+    waiters_init(&reactor->starved);
+    waiters_init(&reactor->descriptor_waiters);
+    reactor->wake.fd = -1;
     reactor->embed_fd = -1;
     reactor->owner = pthread_self();
     reactor->process = getpid();
     memory_init(&reactor->memory, options->allocator, options->buffer_size, options->memory_limit);
-    reactor_clock(reactor);
+    clock_read(reactor);
     wheel_init(&reactor->timers, reactor->now_ns);
     wheel_init(&reactor->deadlines, reactor->now_ns);
 }
@@ -173,13 +189,13 @@ static void objects_abort(struct kevy_reactor *reactor)
     for (struct kevy_x_object *object = reactor->objects;
          object != NULL && (object->flags & OBJECT_ABORTED) == 0; object = object->next) {
         object->flags |= OBJECT_ABORTED;
-        object_abort(object);
+        object_operations(object)->abort(object);
     }
 }
 
 static void everything_cancel(struct kevy_reactor *reactor)
 {
-    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
+    struct kevy_sqe *sqe = submission_cancel_sqe(reactor);
 
     reactor->cancelled = true;
     if (sqe != NULL)
@@ -209,9 +225,9 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     process_check(reactor);
     left = reactor->stats.objects;
     reactor->destroying = true;
-    while (reactor->objects != NULL || reactor_operations(reactor) != 0) {
+    while (reactor->objects != NULL || loop_operations(reactor) != 0) {
         everything_end(reactor);
-        if (reactor_turn(reactor, KEVY_FOREVER) < 0)
+        if (loop_turn(reactor, KEVY_FOREVER) < 0)
             break;
     }
     timers_forget(reactor);
@@ -231,9 +247,9 @@ int kevy_reactor_run(struct kevy_reactor *reactor)
 {
     thread_check(reactor);
     process_check(reactor);
-    reactor_clock(reactor);
-    while (reactor_alive(reactor)) {
-        int error = reactor_turn(reactor, KEVY_FOREVER);
+    clock_read(reactor);
+    while (loop_alive(reactor)) {
+        int error = loop_turn(reactor, KEVY_FOREVER);
 
         if (error < 0)
             return error;
@@ -249,33 +265,33 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
 
     thread_check(reactor);
     process_check(reactor);
-    reactor_clock(reactor);
-    error = reactor_turn(reactor, timeout_ns);
+    clock_read(reactor);
+    error = loop_turn(reactor, timeout_ns);
     if (error < 0)
         return error;
-    return !stop_requested(reactor) && reactor_alive(reactor);
+    return !stop_requested(reactor) && loop_alive(reactor);
 }
 
 /* Last callbacks may start something new: what is there after a while meets the same end. */
-static void drain_expired(struct kevy_timer *timer)
+static void finish_expired(struct kevy_timer *timer)
 {
-    struct kevy_reactor *reactor = KEVY_CONTAINER_OF(timer, struct kevy_reactor, drain_timer);
+    struct kevy_reactor *reactor = KEVY_CONTAINER_OF(timer, struct kevy_reactor, finish_timer);
 
     objects_abort(reactor);
     if (reactor->objects == NULL)
         everything_cancel(reactor);
-    if (reactor_alive(reactor))
-        kevy_timer_start(timer, reactor, DRAIN_AGAIN_NS, drain_expired);
+    if (loop_alive(reactor))
+        kevy_timer_start(timer, reactor, FINISH_AGAIN_NS, finish_expired);
 }
 
 void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns)
 {
-    struct kevy_timer *timer = &reactor->drain_timer;
+    struct kevy_timer *timer = &reactor->finish_timer;
     uint64_t deadline_ns = add_saturated(clock_now(reactor), timeout_ns);
 
     thread_check(reactor);
-    if (!reactor->draining) {
-        reactor->draining = true;
+    if (!reactor->finishing) {
+        reactor->finishing = true;
         for (struct kevy_x_object *object = reactor->objects; object != NULL;
              object = object->next) {
             object->flags |= OBJECT_FINISH;
@@ -285,7 +301,7 @@ void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns)
     if (timeout_ns == KEVY_FOREVER)
         return;
     if (!kevy_timer_armed(timer) || deadline_ns < timer->node.deadline_ns)
-        kevy_timer_start(timer, reactor, timeout_ns, drain_expired);
+        kevy_timer_start(timer, reactor, timeout_ns, finish_expired);
 }
 
 void kevy_reactor_ref(struct kevy_reactor *reactor)
@@ -307,12 +323,12 @@ int kevy_reactor_fd(struct kevy_reactor *reactor)
     thread_check(reactor);
     if (reactor->embed_fd >= 0)
         return reactor->embed_fd;
-    fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    fd = SYSTEM(reactor, eventfd, 0);
     if (fd < 0)
-        return -errno;
+        return fd;
     error = kevy_ring_eventfd_register(&reactor->ring, fd, false);
     if (error < 0) {
-        close(fd);
+        descriptor_close_now(reactor, fd);
         return error;
     }
     reactor->embed_fd = fd;
@@ -321,7 +337,7 @@ int kevy_reactor_fd(struct kevy_reactor *reactor)
 
 bool kevy_reactor_finishing(const struct kevy_reactor *reactor)
 {
-    return reactor->draining || reactor->destroying;
+    return reactor->finishing || reactor->destroying;
 }
 
 uint64_t kevy_reactor_now(const struct kevy_reactor *reactor)
@@ -338,7 +354,7 @@ void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_vis
     while (object != NULL) {
         struct kevy_x_object *next = object->next;
 
-        visit(object_kind_name(object), object, context);
+        visit(object_operations(object)->name, object, context);
         object = next;
     }
 }
@@ -347,7 +363,7 @@ void kevy_reactor_stats(const struct kevy_reactor *reactor, struct kevy_reactor_
 {
     thread_check(reactor);
     *stats = reactor->stats;
-    stats->operations = reactor_operations(reactor) - reactor->completions_internal;
+    stats->operations = loop_operations(reactor) - reactor->completions_internal;
     stats->overflows = reactor->ring.overflows;
     stats->memory = reactor->memory.used;
     stats->memory_peak = reactor->memory.peak;

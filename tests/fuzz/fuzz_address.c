@@ -22,7 +22,7 @@ static void check_text(const struct socket_address *address)
     MUST(address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6);
     MUST(!address->dual);
     MUST(inet_ntop(address->any.sa_family, host, text, sizeof text) != NULL);
-    MUST(socket_address_find(&again, text, PORT, NULL, 0) == 0);
+    MUST(socket_address_find(&again, &(struct socket_name){.address = text, .port = PORT}) == 0);
     MUST(again.length == address->length);
     MUST(memcmp(&again.storage, &address->storage, again.length) == 0);
 }
@@ -31,7 +31,8 @@ static void from_text(const uint8_t *data, size_t size)
 {
     char *text = exact_string(data, size);
     struct socket_address address;
-    int error = socket_address_find(&address, text, PORT, NULL, 0);
+    const struct socket_name name = {.address = text, .port = PORT};
+    int error = socket_address_find(&address, &name);
 
     MUST(error == 0 || error == -EINVAL);
     if (error == 0)
@@ -43,7 +44,9 @@ static void from_bytes(const uint8_t *data, size_t size)
 {
     uint8_t *given = exact_copy(data, size);
     struct socket_address address;
-    int error = socket_address_find(&address, NULL, PORT, (void *)given, (socklen_t)size);
+    const struct socket_name name = {
+        .port = PORT, .socket_address = (void *)given, .socket_address_length = (socklen_t)size};
+    int error = socket_address_find(&address, &name);
 
     MUST(error == (size > sizeof address.storage ? -EINVAL : 0));
     if (error == 0) {

@@ -10,7 +10,7 @@
 
 #include "reactor_test.h"
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 /* A completion, as the kernel gave it. */
 struct seen {

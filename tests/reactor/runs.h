@@ -2,7 +2,7 @@
 #ifndef RUNS_H
 #define RUNS_H
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 /* As on a kernel that can neither bundle buffers nor end a recv after so many bytes: what a stream
  * is armed with from here on goes on until something else ends it. */

@@ -47,7 +47,7 @@ struct kevy_connector;
 /* Private: an attempt, or a place for one. */
 struct kevy_x_connector_attempt {
     struct kevy_completion completion;
-    struct kevy_connector *connect;
+    struct kevy_connector *connector;
     int32_t fd; /* -1: a free place */
     uint32_t index;
     uint32_t number; /* attempts before this one */
@@ -68,8 +68,8 @@ struct kevy_connector {
     int32_t winner; /* its descriptor, or -1 */
     int32_t result;
     uint64_t attempt_delay_ns;
-    void (*attempt)(struct kevy_connector *connect, uint32_t index, int error);
-    void (*done)(struct kevy_connector *connect, int result);
+    void (*attempt)(struct kevy_connector *connector, uint32_t index, int error);
+    void (*done)(struct kevy_connector *connector, int result);
     struct kevy_timer delay;
     struct kevy_timer limit;
     struct kevy_x_connector_attempt attempts[KEVY_CONNECTOR_ATTEMPTS];
@@ -85,22 +85,22 @@ struct kevy_connector_options {
     /* Address `index` of the list failed with `error`: what socket(2) or connect(2) fail with, or
      * -ETIMEDOUT for one given up. Who has merely lost the race, or was still racing when it ended
      * otherwise, has not failed. May be NULL. */
-    void (*attempt)(struct kevy_connector *connect, uint32_t index, int error);
+    void (*attempt)(struct kevy_connector *connector, uint32_t index, int error);
     /* Last callback. `result` is 0: `open` of the stream follows. Or -ETIMEDOUT after `timeout_ns`,
      * -ECANCELED after kevy_connector_cancel() or at the end of the reactor or its drain, else the
      * failure that came last. */
-    void (*done)(struct kevy_connector *connect, int result);
+    void (*done)(struct kevy_connector *connector, int result);
 };
 
 /*
  * Starts connecting. `options` is BORROWED. Returns 0, or -EINVAL for a connect or a stream that is
  * in use, an empty list, or an address whose length cannot be. No callback comes then.
  */
-KEVY_API int kevy_connector_start(struct kevy_connector *connect, struct kevy_reactor *reactor,
+KEVY_API int kevy_connector_start(struct kevy_connector *connector, struct kevy_reactor *reactor,
                                   const struct kevy_connector_options *options);
 
 /* Gives up, at any moment before `done`, which then comes with -ECANCELED. Idempotent. */
-KEVY_API void kevy_connector_cancel(struct kevy_connector *connect);
+KEVY_API void kevy_connector_cancel(struct kevy_connector *connector);
 
 KEVY_END_DECLS
 

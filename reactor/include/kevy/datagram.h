@@ -114,16 +114,17 @@ struct kevy_datagram_options {
 
 /* A datagram socket. Its fields are private. */
 struct kevy_datagram {
-    struct kevy_x_object object;
+    union {
+        struct kevy_x_reader reader;
+        struct kevy_x_object object; /* of the reader */
+    };
     void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
     void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
     void (*drain)(struct kevy_datagram *datagram);
     void (*finish)(struct kevy_datagram *datagram);
     void (*close)(struct kevy_datagram *datagram);
     struct kevy_completion receive;
-    struct msghdr request;         /* of the recvmsg: how its buffers are divided */
-    struct kevy_buffer *held_last; /* received, not yet delivered: circular, first is next */
-    struct kevy_datagram *starved_next;
+    struct msghdr request; /* of the recvmsg: how its buffers are divided */
     struct kevy_x_datagram_entry *queue_first;
     struct kevy_x_datagram_entry *queue_last;
     struct kevy_x_block *fill;       /* the block that the next entry goes into, if it fits */
@@ -219,7 +220,7 @@ static inline void kevy_datagram_stats(const struct kevy_datagram *datagram,
 /* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */
 static inline int kevy_datagram_fd(const struct kevy_datagram *datagram)
 {
-    return datagram->fd;
+    return datagram->object.state != 0 ? datagram->fd : -1;
 }
 
 /* The reactor it was opened on. */

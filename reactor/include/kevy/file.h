@@ -137,7 +137,7 @@ static inline bool kevy_file_operation_active(const struct kevy_file_operation *
 /* The descriptor, BORROWED; -1 when there is none. Never close it. */
 static inline int kevy_file_fd(const struct kevy_file *file)
 {
-    return file->fd;
+    return file->object.state != 0 ? file->fd : -1;
 }
 
 /* The reactor it was opened on. */

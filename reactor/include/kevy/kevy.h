@@ -12,10 +12,10 @@
  *     signal.h      SIGTERM and its like
  *     group.h       the same on every core
  *
- * and as needed connect.h (to one address of many), resolver.h (names to addresses), datagram.h,
+ * and as needed connector.h (to one address of many), resolver.h (names to addresses), datagram.h,
  * file.h, child.h, task.h (from other threads), work.h (blocking work on other threads),
- * completion.h (any request of io_uring). kevy_ring_explain() of <kevy/ring_explain.h> says why
- * there is no ring.
+ * completion.h (any request of io_uring), system.h (to put something in the place of the system).
+ * kevy_ring_explain() of <kevy/ring_explain.h> says why there is no ring.
  */
 #ifndef KEVY_KEVY_H
 #define KEVY_KEVY_H
@@ -34,6 +34,7 @@
 #include <kevy/ring_explain.h>
 #include <kevy/signal.h>
 #include <kevy/stream.h>
+#include <kevy/system.h>
 #include <kevy/task.h>
 #include <kevy/timer.h>
 #include <kevy/work.h>

@@ -94,7 +94,7 @@ struct kevy_listener {
     struct kevy_stream *(*accept)(struct kevy_listener *listener);
     void (*stalled)(struct kevy_listener *listener, int error);
     void (*close)(struct kevy_listener *listener);
-    struct kevy_listener *next; /* in the reactor's list of listeners */
+    struct kevy_x_waiter wait; /* for a descriptor to become free */
     struct kevy_timer retry;
     uint32_t connections;
     uint32_t connections_max;

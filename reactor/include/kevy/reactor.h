@@ -59,6 +59,7 @@
 KEVY_BEGIN_DECLS
 
 struct kevy_reactor;
+struct kevy_system;
 
 /* The struct that embeds `member` at address `pointer`. */
 #define KEVY_CONTAINER_OF(pointer, type, member) \
@@ -85,6 +86,12 @@ struct kevy_x_object {
     uint8_t state;      /* the kind's own states */
     uint32_t flags;     /* the kind's own flags */
 } KEVY_X_OWNER_ALIGNED;
+
+/* Private: a place in a list of those who wait for something. Zeroed: it is in none. */
+struct kevy_x_waiter {
+    struct kevy_x_waiter *next;
+    struct kevy_x_waiter **link; /* what points at it */
+};
 
 /*
  * Where a reactor's memory comes from, but for its queues and receive buffers: these are mapped,
@@ -119,6 +126,7 @@ struct kevy_reactor_options {
     size_t memory_limit;        /* bytes that copies and queue entries may grow to [64 MiB] */
     uint32_t zero_copy_minimum; /* bytes of a write for KEVY_SEND_ZERO_COPY to count [32768] */
     const struct kevy_allocator *allocator; /* PINNED until destroy [malloc(3)] */
+    const struct kevy_system *system;       /* PINNED until destroy [kevy_system_host()] */
     /* The kernel to run on [KEVY_RING_KERNEL_AUTOMATIC], or a table of one's own, BORROWED until
      * destroy: <kevy/ring_kernel.h>. */
     enum kevy_ring_kernel_choice kernel;
@@ -263,7 +271,7 @@ KEVY_API uint64_t kevy_reactor_now(const struct kevy_reactor *reactor);
 
 /*
  * Calls `visit`, inside the call, with every live object and the name of its kind: "stream",
- * "listener", "datagram", "file", "connect", "lookup", "child" or "work", and `object` is the
+ * "listener", "datagram", "file", "connector", "lookup", "child" or "work", and `object` is the
  * struct of that name. `visit` may close the object, and must not start new ones.
  */
 typedef void (*kevy_reactor_visit)(const char *kind, void *object, void *context);

@@ -47,6 +47,13 @@ struct kevy_buffer {
     };
 };
 
+/* Private: what streams and datagram sockets begin with. */
+struct kevy_x_reader {
+    struct kevy_x_object object;
+    struct kevy_x_waiter wait;      /* for buffers, or among the streams that another holds back */
+    struct kevy_buffer *stash_last; /* received, not yet delivered: circular, first is next */
+};
+
 /*
  * Keeps the bytes of a BORROWED buffer: *kept is LENT to the caller. Only in the read callback, and
  * before the buffer is forwarded; as often as liked. Returns 0, or -ENOBUFS when the bytes had to

@@ -100,30 +100,30 @@ struct kevy_stream_events {
 
 /* A stream. Its fields are private; 192 bytes at most. */
 struct kevy_stream {
-    struct kevy_x_object object;
+    union {
+        struct kevy_x_reader reader;
+        struct kevy_x_object object; /* of the reader */
+    };
     const struct kevy_stream_events *events;
-    struct kevy_listener *listener;  /* that accepted it and counts it, or NULL */
-    struct kevy_buffer *queue_first; /* the write queue */
-    struct kevy_buffer *queue_last;
-    struct kevy_buffer *held_last;     /* received, not yet delivered: circular, first is next */
-    struct kevy_stream *holding;       /* first of the streams held back by this one's queue */
-    struct kevy_stream *wait_next;     /* among those held back, or those starved of buffers */
-    struct kevy_stream **wait_link;    /* what points at this one there */
+    struct kevy_listener *listener;    /* that accepted it and counts it, or NULL */
+    struct kevy_buffer *queue_last;    /* the write queue: circular, first is next */
+    struct kevy_x_waiter *holding;     /* first of the streams held back by this one's queue */
     struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
     uint64_t received;                 /* bytes */
     uint64_t accepted;                 /* bytes queued and not dropped */
     uint32_t idle_at;                  /* in ticks, the low half of them; 0: off */
-    uint32_t write_at;
-    uint32_t phase_at;
+    uint32_t send_at;
+    uint32_t total_at;
     uint32_t idle_ticks; /* how long each lasts; 0: off */
-    uint32_t write_ticks;
+    uint32_t send_ticks;
     uint32_t queued; /* bytes */
     uint32_t low_watermark;
     uint32_t high_watermark;
+    uint32_t send_slot; /* of the send in flight: its place in the submission queue */
+    uint32_t notes;     /* flags that the hot path does not look at */
     int32_t fd;
     int16_t reason;
-    uint16_t notices;   /* zero-copy sends whose memory the kernel has yet to let go of */
-    uint32_t send_slot; /* of the send in flight: its place in the submission queue */
+    uint16_t notices; /* zero-copy sends whose memory the kernel has yet to let go of */
 };
 
 /*
@@ -357,7 +357,7 @@ static inline size_t kevy_stream_queued(const struct kevy_stream *stream)
 /* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */
 static inline int kevy_stream_fd(const struct kevy_stream *stream)
 {
-    return stream->fd;
+    return stream->object.state != 0 ? stream->fd : -1;
 }
 
 /* The reactor, NULL before the stream was started. */

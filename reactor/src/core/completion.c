@@ -8,11 +8,16 @@
  * Invariants. in_flight counts slots without a last callback. The reactor's own completions (its
  * wake and its signals) are counted apart, so that they do not keep the loop running.
  */
-#include "internal.h"
+#include "core/completion.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_prep.h>
+
+#include <errno.h>
 #include <poll.h>
+
+#include "core/submission.h"
 
 void kevy_completion_init(struct kevy_completion *completion, struct kevy_reactor *reactor,
                           kevy_completion_done done)
@@ -23,18 +28,6 @@ void kevy_completion_init(struct kevy_completion *completion, struct kevy_reacto
     completion->cancelled = 0;
 }
 
-static struct kevy_sqe *backlog_take(struct kevy_reactor *reactor, uint64_t user_data)
-{
-    struct kevy_sqe *sqe;
-
-    if (reactor->backlog_count == BACKLOG_ENTRIES)
-        return NULL;
-    sqe = &reactor->backlog[reactor->backlog_count++];
-    memset(sqe, 0, sizeof *sqe);
-    sqe->user_data = user_data;
-    return sqe;
-}
-
 struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
 {
     struct kevy_reactor *reactor = completion->reactor;
@@ -43,9 +36,9 @@ struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
     thread_check(reactor);
     /* Behind a backlog only the backlog keeps the order. */
     if (reactor->backlog_count == 0)
-        sqe = reactor_sqe(reactor, completion, OPERATION_COMPLETION);
+        sqe = submission_sqe(reactor, completion, OPERATION_COMPLETION);
     if (sqe == NULL)
-        sqe = backlog_take(reactor, user_data_make(completion, OPERATION_COMPLETION));
+        sqe = submission_backlog_take(reactor, user_data_make(completion, OPERATION_COMPLETION));
     if (sqe == NULL)
         return NULL;
     completion->in_flight++;
@@ -62,9 +55,9 @@ static int cancel(struct kevy_completion *completion, int reason)
         return -ENOENT;
     thread_check(reactor);
     if (reactor->backlog_count == 0)
-        sqe = reactor_cancel_sqe(reactor);
+        sqe = submission_cancel_sqe(reactor);
     if (sqe == NULL) {
-        sqe = backlog_take(reactor, user_data_make(reactor, OPERATION_CANCEL));
+        sqe = submission_backlog_take(reactor, user_data_make(reactor, OPERATION_CANCEL));
         if (sqe == NULL)
             return -EAGAIN;
         reactor->cancels_active++;
@@ -117,15 +110,59 @@ void kevy_completion_timeout_stop(struct kevy_completion_timeout *limit)
     kevy_timer_stop(&limit->timer);
 }
 
-int completion_internal_poll(struct kevy_completion *completion, int fd)
+bool completion_cancel_or_pend(struct kevy_completion *completion, struct kevy_x_object *object)
 {
-    struct kevy_sqe *sqe = kevy_completion_sqe(completion);
+    assert(kevy_completion_active(completion) && completion->reactor == object->reactor);
+    if (kevy_completion_cancel(completion) == 0)
+        return true;
+    object_pend(object);
+    return false;
+}
 
-    if (sqe == NULL)
-        return -EAGAIN;
-    kevy_prep_poll_multishot(sqe, fd, POLLIN);
-    completion->reactor->completions_internal++;
-    return 0;
+static void own_poll_done(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct own_poll *poll = KEVY_CONTAINER_OF(completion, struct own_poll, completion);
+    struct kevy_reactor *reactor = completion->reactor;
+
+    if ((flags & KEVY_CQE_F_MORE) == 0) {
+        assert(reactor->completions_internal > 0);
+        reactor->completions_internal--;
+        /* Destroying waits for jobs too, and these end with a post. */
+        reactor->own_polls_ended |= !reactor->destroying || reactor->objects != NULL;
+    }
+    if (result >= 0) /* or it was cancelled, because the reactor is being destroyed */
+        poll->ready(reactor);
+}
+
+void own_poll_start(struct own_poll *poll, struct kevy_reactor *reactor, int fd,
+                    void (*ready)(struct kevy_reactor *reactor))
+{
+    assert(fd >= 0);
+    kevy_completion_init(&poll->completion, reactor, own_poll_done);
+    poll->ready = ready;
+    poll->fd = fd;
+    poll->next = reactor->own_polls;
+    reactor->own_polls = poll;
+    reactor->own_polls_ended = true;
+}
+
+/* Without a slot the next flush tries again. */
+void own_polls_arm(struct kevy_reactor *reactor)
+{
+    reactor->own_polls_ended = false;
+    for (struct own_poll *poll = reactor->own_polls; poll != NULL; poll = poll->next) {
+        struct kevy_sqe *sqe;
+
+        if (kevy_completion_active(&poll->completion))
+            continue;
+        sqe = kevy_completion_sqe(&poll->completion);
+        if (sqe == NULL) {
+            reactor->own_polls_ended = true;
+            return;
+        }
+        kevy_prep_poll_multishot(sqe, poll->fd, POLLIN);
+        reactor->completions_internal++;
+    }
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -15,52 +15,37 @@
  * `sleeping`. Full fences between the two on both sides: at least one of them sees the other.
  * task.c has the partner.
  */
-#include "internal.h"
+#include "core/loop.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include <time.h>
-#include <unistd.h>
+#include "core/clock.h"
+#include "core/completion.h"
+#include "core/object.h"
+#include "core/reader.h"
+#include "core/submission.h"
+#include "core/task.h"
+#include "core/timer.h"
 
-#define REFUSED_NAP_NS 1000000L
-
-void reactor_clock(struct kevy_reactor *reactor)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    reactor->now_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-/* The reactor's own polls, should one have ended and found no slot to start anew. */
-static void own_polls_arm(struct kevy_reactor *reactor)
-{
-    reactor->own_polls_ended = false;
-    if (!kevy_completion_active(&reactor->wake))
-        reactor->own_polls_ended |= completion_internal_poll(&reactor->wake, reactor->wake_fd) < 0;
-    if (reactor->signal_fd >= 0 && !kevy_completion_active(&reactor->signal_ready))
-        reactor->own_polls_ended |=
-            completion_internal_poll(&reactor->signal_ready, reactor->signal_fd) < 0;
-}
+#define REFUSED_NAP_NS KEVY_MILLISECONDS(1)
 
 static void flush(struct kevy_reactor *reactor)
 {
     if (unlikely(reactor->own_polls_ended))
         own_polls_arm(reactor);
     if (unlikely(reactor->backlog_count != 0))
-        submission_backlog(reactor);
-    reactor->feeding = reactor->starved_count != 0;
+        submission_backlog_move(reactor);
+    reactor->feeding = reactor->starved.count != 0;
     if (unlikely(reactor->feeding))
-        pool_feed(reactor);
+        readers_feed(reactor);
     object_flush_all(reactor);
-    pool_publish(reactor);
 }
 
 /* True when the turn has something to do whatever the kernel reports. */
 static bool work_left(const struct kevy_reactor *reactor)
 {
-    return objects_pending(reactor) || reactor->deferred_first != NULL || pool_can_feed(reactor) ||
-           reactor->backlog_count != 0 || reactor->own_polls_ended ||
+    return objects_pending(reactor) || reactor->ended_in_flush || reactor->deferred_first != NULL ||
+           readers_can_feed(reactor) || reactor->backlog_count != 0 || reactor->own_polls_ended ||
            kevy_ring_ready(&reactor->ring) != 0;
 }
 
@@ -112,8 +97,8 @@ static void embed_clear(struct kevy_reactor *reactor)
 {
     uint64_t count;
 
-    if (reactor->embed_fd >= 0 && read(reactor->embed_fd, &count, sizeof count) < 0)
-        return; /* nothing was */
+    if (reactor->embed_fd >= 0)
+        (void)SYSTEM(reactor, read, reactor->embed_fd, &count, sizeof count);
 }
 
 uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
@@ -123,23 +108,16 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
     assert(!reactor->running);
     thread_check(reactor);
     embed_clear(reactor);
-    pool_publish(reactor);
+    submission_publish(reactor);
     if (kevy_ring_space(&reactor->ring) != reactor->ring.sq_entries ||
         kevy_ring_wants_enter(&reactor->ring))
         submission_flush(reactor);
-    reactor_clock(reactor);
+    clock_read(reactor);
     if (work_left(reactor) || reactor->refused || kevy_ring_wants_enter(&reactor->ring))
         return 0;
     if (!sleep_begin(reactor) || deadline_ns <= reactor->now_ns)
         return 0;
     return deadline_ns == UINT64_MAX ? KEVY_FOREVER : deadline_ns - reactor->now_ns;
-}
-
-static void nap(void)
-{
-    const struct timespec pause = {.tv_nsec = REFUSED_NAP_NS};
-
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
 static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
@@ -148,24 +126,15 @@ static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
     int result;
 
     wait_prepare(reactor, limit_ns, &wait);
-    result = kevy_ring_wait(&reactor->ring, &wait);
+    result = submission_wait(reactor, &wait);
     sleep_end(reactor);
-    result = submission_book(reactor, result, wait.submitted);
+    reactor->ended_in_flush = false;
     if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
-        nap();
+        SYSTEM(reactor, sleep_ns, REFUSED_NAP_NS);
     return result;
 }
 
-static void cancel_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
-{
-    /* 0, -ENOENT and -EALREADY are all normal, and may come before or after the victim's own. */
-    (void)owner;
-    (void)result;
-    (void)flags;
-    reactor->cancels_active--;
-}
-
-uint32_t reactor_operations(const struct kevy_reactor *reactor)
+uint32_t loop_operations(const struct kevy_reactor *reactor)
 {
     uint32_t count = reactor->completions_active + reactor->cancels_active;
 
@@ -175,28 +144,10 @@ uint32_t reactor_operations(const struct kevy_reactor *reactor)
     return count;
 }
 
-static const operation_handler handlers[OPERATION_COUNT] = {
-    [OPERATION_COMPLETION] = completion_done,  [OPERATION_RECV] = stream_recv_done,
-    [OPERATION_SEND] = stream_send_done,       [OPERATION_CONNECT] = stream_connect_done,
-    [OPERATION_ACCEPT] = listener_accept_done, [OPERATION_CLOSE] = object_closed,
-    [OPERATION_CANCEL] = cancel_done,          [OPERATION_ZERO_COPY] = stream_zero_copy_done,
-};
-
-static const char *const operation_names[OPERATION_COUNT] = {
-    [OPERATION_COMPLETION] = "completion",
-    [OPERATION_RECV] = "recv",
-    [OPERATION_SEND] = "send",
-    [OPERATION_CONNECT] = "connect",
-    [OPERATION_ACCEPT] = "accept",
-    [OPERATION_CLOSE] = "close",
-    [OPERATION_CANCEL] = "cancel",
-    [OPERATION_ZERO_COPY] = "send without copy",
-};
-
 static rare void trace(struct kevy_reactor *reactor, const struct kevy_cqe *cqe)
 {
     const struct kevy_trace told = {
-        .operation = operation_names[cqe->user_data & OPERATION_MASK],
+        .operation = reactor->kinds->operation_names[cqe->user_data & OPERATION_MASK],
         .owner = (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)OPERATION_MASK),
         .result = cqe->res,
         .flags = cqe->flags,
@@ -209,6 +160,7 @@ static rare void trace(struct kevy_reactor *reactor, const struct kevy_cqe *cqe)
 static inline void run_handle(struct kevy_reactor *reactor, const struct kevy_cqe *cqe,
                               uint32_t count, bool traced)
 {
+    const operation_handler *handlers = reactor->kinds->handlers;
     const struct kevy_cqe *end = cqe + count;
 
     for (; cqe != end; cqe++) {
@@ -256,13 +208,13 @@ static rare void turn_measure(struct kevy_reactor *reactor, uint64_t first_ns)
 {
     uint64_t began_ns = reactor->now_ns;
 
-    reactor_clock(reactor);
+    clock_read(reactor);
     reactor->turn_ns = first_ns + reactor->now_ns - began_ns;
     if (reactor->turn_ns > reactor->stats.turn_longest_ns)
         reactor->stats.turn_longest_ns = reactor->turn_ns;
 }
 
-int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
+int loop_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
 {
     int result;
 
@@ -277,7 +229,7 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
         turn_measure(reactor, 0);
     result = wait(reactor, limit_ns);
     if (result == 0) {
-        reactor_clock(reactor);
+        clock_read(reactor);
         PROBE(woken, kevy_ring_ready(&reactor->ring));
         if (unlikely(reactor->options.after_wait != NULL))
             reactor->options.after_wait(reactor, reactor->options.context);
@@ -298,20 +250,21 @@ int reactor_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
 }
 
 /*
- * What there is to wait for. A drain waits for no timer, which alone ends nothing, and no longer
- * minds what kevy_reactor_unref() was called for: a timer, or a listener that is closed by then.
+ * What there is to wait for. A reactor that finishes waits for no timer, which alone ends nothing,
+ * and no longer minds what kevy_reactor_unref() was called for: a timer, or a listener that is
+ * closed by then.
  */
 static int64_t reasons(const struct kevy_reactor *reactor)
 {
     int64_t count = (int64_t)reactor->stats.objects + reactor->completions_active -
                     reactor->completions_internal;
 
-    if (reactor->draining)
+    if (reactor->finishing)
         return reactor->references > 0 ? count + reactor->references : count;
     return count + reactor->timers_armed + reactor->references;
 }
 
-bool reactor_alive(const struct kevy_reactor *reactor)
+bool loop_alive(const struct kevy_reactor *reactor)
 {
     if (likely(reactor->objects != NULL && reactor->references == 0))
         return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Slabs for blocks and queue entries; the model is in memory.h. */
-#include "memory.h"
+#include "core/memory.h"
 
 #if KEVY_RING_SUPPORTED
 

@@ -17,7 +17,7 @@
 #ifndef KEVY_REACTOR_MEMORY_H
 #define KEVY_REACTOR_MEMORY_H
 
-#include "names.h"
+#include "core/names.h"
 
 #include <kevy/stream.h>
 
@@ -27,13 +27,13 @@
 
 /* For kevy_buffer.use. */
 enum buffer_use {
-    BUFFER_BORROWED,   /* a block's own, on its way from the kernel through a read callback */
-    BUFFER_PART,       /* the same, behind a header, so that another entry has to queue it */
-    BUFFER_QUEUED,     /* an entry of a queue */
-    BUFFER_KEPT,       /* the user's, by kevy_buffer_retain() or _share() */
-    BUFFER_ZERO_COPY,  /* an entry of a queue: what is left of a zero-copy write begins here */
-    BUFFER_DESCRIPTOR, /* an entry of a queue whose block begins with a control message */
-    BUFFER_FILE,       /* an entry of a queue that is part of a file range, without bytes here */
+    BUFFER_BORROWED,  /* a block's own, on its way from the kernel through a read callback */
+    BUFFER_PART,      /* the same, behind a header, so that another entry has to queue it */
+    BUFFER_QUEUED,    /* an entry of a queue */
+    BUFFER_KEPT,      /* the user's, by kevy_buffer_retain() or _share() */
+    BUFFER_ZERO_COPY, /* an entry of a queue: what is left of a zero-copy write begins here */
+    BUFFER_RIGHTS,    /* an entry of a queue whose block begins with a control message */
+    BUFFER_RANGE,     /* an entry of a queue that is part of a file range, without bytes here */
 };
 
 struct kevy_x_block {
@@ -43,7 +43,7 @@ struct kevy_x_block {
     uint32_t used;     /* bytes written so far, of a heap block */
     uint32_t capacity; /* of a heap block; 0 marks a buffer of the pool */
     uint16_t id;       /* of a buffer of the pool */
-    bool descriptors;  /* received with the bytes, open, and nobody's yet */
+    bool rights;       /* descriptors were received with the bytes, are open, and nobody's yet */
     struct kevy_x_block *next_free;
 };
 

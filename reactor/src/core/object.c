@@ -1,55 +1,69 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/*
- * What all objects have in common: the list of live ones, the list of pending ones, the table of
- * kinds.
- *
- * Model. An object is live from its start to its close callback, and then in the reactor's list. It
- * is pending when it has something to do that must not be done inside the user's call: deliver what
- * was held back, write a request, close. The flush goes through the pending objects, newest first;
- * what becomes pending meanwhile is flushed in the same turn, for a bounded number of rounds.
- *
- * Invariants. An object leaves the live list with nothing in flight, as the last that its closed
- * handler, completion, task or flush does. A flush never ends another object: the memory of what is
- * pending stays valid throughout.
- */
-#include "internal.h"
+/* Live objects and pending ones; the model and the invariants are in object.h. */
+#include "core/object.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include <kevy/ring_prep.h>
+
+#include "core/submission.h"
 
 /* Rounds a turn: enough for what callbacks of a flush set off, too few for them to starve the wait.
  */
 #define FLUSH_ROUNDS 4
 
-static const struct {
-    const char *name;
-    void (*flush)(struct kevy_x_object *object);
-    void (*abort)(struct kevy_x_object *object);
-    void (*closed)(struct kevy_x_object *object);
-} kinds[KIND_COUNT] = {
-    [KIND_STREAM] = {"stream", stream_flush, stream_object_abort, stream_object_closed},
-    [KIND_LISTENER] = {"listener", listener_flush, listener_object_abort, listener_object_closed},
-    [KIND_WORK] = {"work", work_flush, work_object_abort, NULL},
-    [KIND_LOOKUP] = {"lookup", lookup_flush, lookup_object_abort, NULL},
-    [KIND_CONNECT] = {"connect", connect_flush, connect_object_abort, NULL},
-    [KIND_CHILD] = {"child", child_flush, child_object_abort, NULL},
-    [KIND_DATAGRAM] = {"datagram", datagram_flush, datagram_object_abort, datagram_object_closed},
-    [KIND_FILE] = {"file", file_flush, file_object_abort, file_object_closed},
-};
-
-void object_link(struct kevy_x_object *object, struct kevy_reactor *reactor, enum object_kind kind)
+const struct object_kind_operations *object_operations(const struct kevy_x_object *object)
 {
-    thread_check(reactor);
-    object->reactor = reactor;
-    object->kind = (uint8_t)kind;
-    object->in_flight = 0;
-    assert(((uintptr_t)object & OPERATION_MASK) == 0);
-    object->pending_next = NULL;
-    object->previous = NULL;
+    assert(object->kind < KIND_COUNT);
+    return object->reactor->kinds->kinds[object->kind];
+}
+
+void object_state_set(struct kevy_x_object *object, uint8_t state)
+{
+    assert(object->state < STATES_MAX && state < STATES_MAX);
+    assert((object_operations(object)->next[object->state] & STATE(state)) != 0);
+    object->state = state;
+}
+
+static void live_add(struct kevy_x_object *object)
+{
+    struct kevy_reactor *reactor = object->reactor;
+
     object->next = reactor->objects;
     if (reactor->objects != NULL)
         reactor->objects->previous = object;
     reactor->objects = object;
     reactor->stats.objects++;
+}
+
+static void live_remove(struct kevy_x_object *object)
+{
+    struct kevy_reactor *reactor = object->reactor;
+
+    assert(reactor->stats.objects > 0);
+    if (object->previous != NULL)
+        object->previous->next = object->next;
+    else
+        reactor->objects = object->next;
+    if (object->next != NULL)
+        object->next->previous = object->previous;
+    object->next = NULL;
+    object->previous = NULL;
+    reactor->stats.objects--;
+}
+
+void object_start(struct kevy_x_object *object, struct kevy_reactor *reactor, enum object_kind kind,
+                  uint8_t state, uint32_t flags)
+{
+    thread_check(reactor);
+    assert(object_idle(object));
+    assert(((uintptr_t)object & OPERATION_MASK) == 0 && "an object is aligned as its type says");
+    object->reactor = reactor;
+    object->kind = (uint8_t)kind;
+    object->flags = flags | (reactor->finishing ? OBJECT_FINISH : 0);
+    live_add(object);
+    object_state_set(object, state);
+    object_pend(object);
 }
 
 /* The pending list is linked one way: taking out is rare, and the list is short when it happens. */
@@ -58,52 +72,37 @@ static void pending_remove(struct kevy_x_object *object)
     struct kevy_reactor *reactor = object->reactor;
     struct kevy_x_object **link = &reactor->pending;
 
-    while (*link != object)
+    while (*link != object) {
+        assert(*link != &reactor->pending_end);
         link = &(*link)->pending_next;
+    }
     *link = object->pending_next;
     object->pending_next = NULL;
 }
 
-void object_unlink(struct kevy_x_object *object)
-{
-    assert(object->in_flight == 0);
-    if (object->pending_next != NULL)
-        pending_remove(object);
-    if (object->previous != NULL)
-        object->previous->next = object->next;
-    else
-        object->reactor->objects = object->next;
-    if (object->next != NULL)
-        object->next->previous = object->previous;
-    object->next = NULL;
-    object->previous = NULL;
-    object->reactor->stats.objects--;
-}
-
-static void nudge_run(struct kevy_task *task, struct kevy_reactor *reactor)
-{
-    (void)task;
-    (void)reactor;
-}
-
-void object_unlink_flushed(struct kevy_x_object *object)
+void object_end(struct kevy_x_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
 
-    object_unlink(object);
-    reactor->nudge.run = nudge_run;
-    if (reactor->deferred_first == NULL)
-        kevy_reactor_defer(reactor, &reactor->nudge);
+    assert(object->in_flight == 0);
+    if (object->pending_next != NULL)
+        pending_remove(object);
+    live_remove(object);
+    object_state_set(object, OBJECT_IDLE);
+    object->flags = 0;
+    reactor->ended_in_flush |= reactor->flushing;
+    assert(object_idle(object));
 }
 
-const char *object_kind_name(const struct kevy_x_object *object)
+bool object_cancel(struct kevy_x_object *object, uint64_t user_data)
 {
-    return kinds[object->kind].name;
-}
+    struct kevy_sqe *sqe = submission_cancel_sqe(object->reactor);
 
-void object_abort(struct kevy_x_object *object)
-{
-    kinds[object->kind].abort(object);
+    if (sqe != NULL)
+        kevy_prep_cancel(sqe, user_data, 0);
+    else
+        object_pend(object);
+    return sqe != NULL;
 }
 
 static void pending_flush(struct kevy_reactor *reactor)
@@ -114,28 +113,20 @@ static void pending_flush(struct kevy_reactor *reactor)
     while (object != &reactor->pending_end) {
         struct kevy_x_object *next = object->pending_next;
 
+        assert(object->reactor == reactor && object->state != OBJECT_IDLE);
         object->pending_next = NULL;
-        kinds[object->kind].flush(object);
+        reactor->kinds->kinds[object->kind]->flush(object);
         object = next;
     }
 }
 
 void object_flush_all(struct kevy_reactor *reactor)
 {
+    assert(!reactor->flushing);
+    reactor->flushing = true;
     for (int round = 0; round < FLUSH_ROUNDS && objects_pending(reactor); round++)
         pending_flush(reactor);
-}
-
-void object_closed(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
-{
-    struct kevy_x_object *object = owner;
-
-    /* The descriptor is gone whatever close(2) reports: Linux frees it before it can fail. */
-    (void)reactor;
-    (void)result;
-    (void)flags;
-    object->in_flight--;
-    kinds[object->kind].closed(object);
+    reactor->flushing = false;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

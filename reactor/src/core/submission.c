@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/*
- * The submission queue: room for requests, and what they point at until the kernel has seen them.
- *
- * Model. A request is written into the ring's queue and leaves with the turn's enter. When the
- * queue is full it is submitted at once, and the request takes a slot of those that became free.
- * Message headers and addresses lie in the arena until the request that names them has been
- * submitted. Only completions have a backlog: an object that finds no slot pends and asks again in
- * the next flush.
- *
- * Invariants. What the kernel refuses (-EBUSY: completions overflowed; -EAGAIN, -ENOMEM: memory)
- * stays in the queue and goes with the next enter, after completions have been reaped: nothing is
- * lost, and nobody asks again before. The arena starts anew only when the queue is empty, so no
- * request that waits in it ever loses what it points at.
- */
-#include "internal.h"
+/* The submission queue; the model and the invariants are in submission.h. */
+#include "core/submission.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include <errno.h>
+#include <string.h>
 
 /* What the arena holds is free again once the kernel has consumed every request that names it. */
 static void arena_recycle(struct kevy_reactor *reactor)
@@ -24,7 +14,16 @@ static void arena_recycle(struct kevy_reactor *reactor)
         reactor->arena_used = 0;
 }
 
-int submission_book(struct kevy_reactor *reactor, int result, uint32_t submitted)
+void submission_publish(struct kevy_reactor *reactor)
+{
+    if (reactor->pool_published == reactor->pool.tail)
+        return;
+    reactor->pool_published = reactor->pool.tail;
+    kevy_buffer_ring_publish(&reactor->pool);
+}
+
+/* Books the outcome of an enter. Returns 0, or the errno that ends the loop. */
+static int book(struct kevy_reactor *reactor, int result, uint32_t submitted)
 {
     reactor->stats.enters++;
     reactor->stats.submissions += submitted;
@@ -44,9 +43,18 @@ void submission_flush(struct kevy_reactor *reactor)
 {
     int result;
 
-    pool_publish(reactor);
+    submission_publish(reactor);
     result = kevy_ring_submit(&reactor->ring);
-    (void)submission_book(reactor, result, result > 0 ? (uint32_t)result : 0);
+    (void)book(reactor, result, result > 0 ? (uint32_t)result : 0);
+}
+
+int submission_wait(struct kevy_reactor *reactor, struct kevy_ring_wait *wait)
+{
+    int result;
+
+    submission_publish(reactor);
+    result = kevy_ring_wait(&reactor->ring, wait);
+    return book(reactor, result, wait->submitted);
 }
 
 /* Room for another request, unless the kernel has just refused to make any: it will again, until
@@ -57,13 +65,31 @@ static void room_make(struct kevy_reactor *reactor)
         submission_flush(reactor);
 }
 
-struct kevy_sqe *reactor_sqe_full(struct kevy_reactor *reactor, uint64_t user_data)
+struct kevy_sqe *submission_sqe_full(struct kevy_reactor *reactor, uint64_t user_data)
 {
     room_make(reactor);
     return kevy_ring_sqe(&reactor->ring, user_data);
 }
 
-void *reactor_arena(struct kevy_reactor *reactor, size_t size)
+struct kevy_sqe *submission_cancel_sqe(struct kevy_reactor *reactor)
+{
+    struct kevy_sqe *sqe = submission_sqe(reactor, reactor, OPERATION_CANCEL);
+
+    if (sqe != NULL)
+        reactor->cancels_active++;
+    return sqe;
+}
+
+void submission_cancelled(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    /* 0, -ENOENT and -EALREADY are all normal, and may come before or after the victim's own. */
+    (void)result;
+    (void)flags;
+    assert(owner == reactor && reactor->cancels_active > 0);
+    reactor->cancels_active--;
+}
+
+void *submission_arena(struct kevy_reactor *reactor, size_t size)
 {
     void *place;
 
@@ -79,17 +105,30 @@ void *reactor_arena(struct kevy_reactor *reactor, size_t size)
     return place;
 }
 
-void submission_backlog(struct kevy_reactor *reactor)
+struct kevy_sqe *submission_backlog_take(struct kevy_reactor *reactor, uint64_t user_data)
+{
+    struct kevy_sqe *sqe;
+
+    if (reactor->backlog_count == BACKLOG_ENTRIES)
+        return NULL;
+    sqe = &reactor->backlog[reactor->backlog_count++];
+    memset(sqe, 0, sizeof *sqe);
+    sqe->user_data = user_data;
+    return sqe;
+}
+
+void submission_backlog_move(struct kevy_reactor *reactor)
 {
     uint32_t moved = 0;
 
+    assert(reactor->backlog_count <= BACKLOG_ENTRIES);
     while (moved < reactor->backlog_count) {
         const struct kevy_sqe *waiting = &reactor->backlog[moved];
         struct kevy_sqe *sqe = kevy_ring_sqe(&reactor->ring, waiting->user_data);
 
         /* Who fills the queue between the flushes would go first for ever. */
         if (sqe == NULL)
-            sqe = reactor_sqe_full(reactor, waiting->user_data);
+            sqe = submission_sqe_full(reactor, waiting->user_data);
         if (sqe == NULL)
             break;
         *sqe = *waiting;
@@ -98,15 +137,6 @@ void submission_backlog(struct kevy_reactor *reactor)
     reactor->backlog_count -= moved;
     memmove(reactor->backlog, reactor->backlog + moved,
             reactor->backlog_count * sizeof *reactor->backlog);
-}
-
-struct kevy_sqe *reactor_cancel_sqe(struct kevy_reactor *reactor)
-{
-    struct kevy_sqe *sqe = reactor_sqe(reactor, reactor, OPERATION_CANCEL);
-
-    if (sqe != NULL)
-        reactor->cancels_active++;
-    return sqe;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

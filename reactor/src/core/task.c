@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/*
- * Tasks from any thread, and the wake that goes with them.
- *
- * Model. Posted tasks are pushed on a list with compare-and-swap, newest first; the loop takes the
- * whole list at once and turns it round, so each poster's order is kept and no task can be lost or
- * doubled. Taking all at once also rules out the ABA problem: nothing is ever popped alone.
- *
- * A turn runs what was deferred, then what was posted, TASKS_PER_TURN of them at most. What is left
- * becomes the first of the deferred: older tasks of a poster always run before its newer ones.
- *
- * Waking. A poster pushes, then looks whether the loop sleeps; the loop says that it sleeps, then
- * looks whether something was pushed. Full fences between the two keep both from missing the other
- * (partner: sleep_begin() in loop.c). The first poster to see `sleeping` clears it and writes the
- * eventfd: one system call a sleep.
- */
-#include "internal.h"
+/* Tasks from any thread, and the wake; the model is in task.h. */
+#include "core/task.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include "core/completion.h"
+#include "core/descriptor.h"
 
 #define TASKS_PER_TURN 4096U
 
@@ -33,8 +19,7 @@ static void wake(struct kevy_reactor *reactor)
     if (__atomic_exchange_n(&reactor->sleeping, 0, __ATOMIC_ACQ_REL) == 0)
         return;
     /* Fails only when the counter is full, and then the loop is awake. */
-    if (write(reactor->wake_fd, &one, sizeof one) < 0)
-        return;
+    (void)SYSTEM(reactor, write, reactor->wake.fd, &one, sizeof one);
 }
 
 void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
@@ -134,44 +119,35 @@ void tasks_run_own(struct kevy_reactor *reactor)
     while (task != NULL) {
         struct kevy_task *next = task->next;
 
-        if (task->run == job_delivered)
+        if (task->run == reactor->kinds->job_delivered)
             task->run(task, reactor);
         task = next;
     }
 }
 
-static void woken(struct kevy_completion *completion, int result, uint32_t flags)
+static void woken(struct kevy_reactor *reactor)
 {
-    struct kevy_reactor *reactor = completion->reactor;
     uint64_t count;
 
-    if ((flags & KEVY_CQE_F_MORE) == 0) {
-        reactor->completions_internal--;
-        /* Destroying waits for jobs too, and these end with a post. */
-        reactor->own_polls_ended = !reactor->destroying || reactor->objects != NULL;
-    }
-    if (result < 0)
-        return; /* cancelled, because the reactor is being destroyed */
-    if (read(reactor->wake_fd, &count, sizeof count) == (ssize_t)sizeof count)
+    if (SYSTEM(reactor, read, reactor->wake.fd, &count, sizeof count) == (int64_t)sizeof count)
         reactor->stats.wakes++;
 }
 
 int tasks_open(struct kevy_reactor *reactor)
 {
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int fd = SYSTEM(reactor, eventfd, 0);
 
     if (fd < 0)
-        return -errno;
-    reactor->wake_fd = fd;
-    kevy_completion_init(&reactor->wake, reactor, woken);
-    return completion_internal_poll(&reactor->wake, fd);
+        return fd;
+    own_poll_start(&reactor->wake, reactor, fd, woken);
+    return 0;
 }
 
 void tasks_close(struct kevy_reactor *reactor)
 {
-    if (reactor->wake_fd >= 0)
-        close(reactor->wake_fd);
-    reactor->wake_fd = -1;
+    if (reactor->wake.fd >= 0)
+        descriptor_close_now(reactor, reactor->wake.fd);
+    reactor->wake.fd = -1;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

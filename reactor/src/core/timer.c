@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/*
- * Timers, and the step of the turn in which they and the streams' deadlines come due.
- *
- * Model. Two wheels, so that an entry's kind is known by where it hangs: one of timers, one of
- * deadlines. What is due is taken out one by one, and its callback called; a bounded number a turn,
- * the rest next turn.
- */
-#include "internal.h"
+/* Timers, and the step of the turn in which they come due; the model is in timer.h. */
+#include "core/timer.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include "core/clock.h"
 
 #define DUE_PER_TURN 4096U
 
@@ -109,7 +105,7 @@ static void deadlines_due(struct kevy_reactor *reactor)
         node = wheel_due(&reactor->deadlines);
         if (node == NULL)
             return;
-        stream_deadline_due(KEVY_CONTAINER_OF(node, struct kevy_stream, deadline));
+        reactor->kinds->deadline_due(node);
     }
 }
 
@@ -119,9 +115,6 @@ void timers_run(struct kevy_reactor *reactor)
     deadlines_due(reactor);
 }
 
-/* Disarms every timer: their memory is the user's, who may touch it after the wheel is gone. The
- * deadlines too: nothing of them fires any more, and one that is past would keep the last turns, in
- * which the kernel is waited for, from sleeping. */
 void timers_forget(struct kevy_reactor *reactor)
 {
     wheel_empty(&reactor->timers);

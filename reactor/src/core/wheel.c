@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The timing wheel; its model and invariants are in wheel.h. */
-#include "wheel.h"
+#include "core/wheel.h"
 
 #if KEVY_RING_SUPPORTED
 

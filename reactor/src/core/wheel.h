@@ -24,7 +24,7 @@
 #ifndef KEVY_REACTOR_WHEEL_H
 #define KEVY_REACTOR_WHEEL_H
 
-#include "names.h"
+#include "core/names.h"
 
 #include <kevy/timer.h>
 

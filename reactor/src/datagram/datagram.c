@@ -7,22 +7,25 @@
  * queue entry: they carry several operations at once, and need no kinds of their own.
  *
  * Invariants. The descriptor is closed with nothing in flight but that close, and with the queue,
- * the held queue and the block that entries go into given back. After kevy_datagram_close() no
+ * the stash and the block that entries go into given back. After kevy_datagram_close() no
  * callback comes but `close`.
  */
-#include "datagram_internal.h"
+#include "datagram/datagram_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include <unistd.h>
+#include <string.h>
 
+#include "core/descriptor.h"
+#include "core/reader.h"
 #include "socket/socket.h"
 
 #define MARK_LOW_DEFAULT  (64U << 10)
 #define MARK_HIGH_DEFAULT (256U << 10)
 #define MARK_MAX          (1U << 30)
 
-static uint32_t flags_of(const struct kevy_datagram_options *options, int fd)
+static uint32_t flags_of(struct kevy_reactor *reactor, const struct kevy_datagram_options *options,
+                         int fd)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof peer;
@@ -32,9 +35,9 @@ static uint32_t flags_of(const struct kevy_datagram_options *options, int fd)
         flags |= DATAGRAM_GRO;
     /* Unix datagrams are never lost, so they must not overtake each other either; the receiver's
      * queue is short (net.unix.max_dgram_qlen) and full all the time. */
-    if (options->ordered || socket_family(fd) == AF_UNIX)
+    if (options->ordered || socket_family(reactor, fd) == AF_UNIX)
         flags |= DATAGRAM_ORDERED;
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
+    if (SYSTEM(reactor, getpeername, fd, (struct sockaddr *)&peer, &length) == 0)
         flags |= DATAGRAM_CONNECTED;
     return flags;
 }
@@ -64,28 +67,24 @@ static void options_take(struct kevy_datagram *datagram,
 int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
                        const struct kevy_datagram_options *options)
 {
-    int fd = datagram_socket(options);
+    int fd = datagram_socket(reactor, options);
+    uint32_t flags;
     int error;
 
     if (fd < 0)
         return fd;
     memset(datagram, 0, sizeof *datagram);
-    datagram->object.reactor = reactor;
-    datagram->object.flags = flags_of(options, fd);
-    datagram->fd = fd;
-    error = datagram_read_open(datagram, options->control_size);
+    flags = flags_of(reactor, options, fd);
+    error = datagram_read_open(datagram, reactor, fd, options);
     if (error < 0) {
         if (options->fd <= 0)
-            close(fd);
+            descriptor_close_now(reactor, fd);
         return error;
     }
-    datagram_write_open(datagram);
+    datagram->fd = fd;
+    datagram_write_open(datagram, reactor);
     options_take(datagram, options);
-    object_link(&datagram->object, reactor, KIND_DATAGRAM);
-    datagram->object.state = DATAGRAM_OPEN;
-    if (reactor->draining)
-        datagram->object.flags |= OBJECT_FINISH;
-    object_pend(&datagram->object);
+    object_start(&datagram->object, reactor, KIND_DATAGRAM, DATAGRAM_OPEN, flags);
     return 0;
 }
 
@@ -115,35 +114,25 @@ static void flush_open(struct kevy_datagram *datagram)
         datagram_write_continue(datagram);
 }
 
-static void descriptor_close(struct kevy_datagram *datagram)
-{
-    struct kevy_sqe *sqe = reactor_sqe(datagram->object.reactor, datagram, OPERATION_CLOSE);
-
-    assert(datagram->flying == 0 && datagram->fill == NULL && datagram->held_last == NULL);
-    assert(!kevy_timer_armed(&datagram->retry) && !kevy_timer_armed(&datagram->resend));
-    if (sqe == NULL) {
-        object_pend(&datagram->object);
-        return;
-    }
-    kevy_prep_close(sqe, datagram->fd);
-    datagram->object.in_flight++;
-    datagram->object.state = DATAGRAM_CLOSED;
-}
-
 static void flush_closing(struct kevy_datagram *datagram)
 {
+    datagram_read_end(datagram);
     datagram_read_continue(datagram);
     datagram_write_continue(datagram);
-    if (datagram->queue_first == NULL && !kevy_completion_active(&datagram->receive) &&
-        !kevy_completion_active(&datagram->writable))
-        descriptor_close(datagram);
+    if (datagram->queue_first != NULL || kevy_completion_active(&datagram->receive) ||
+        kevy_completion_active(&datagram->writable))
+        return;
+    assert(datagram->flying == 0 && datagram->queued == 0 && datagram->fill == NULL);
+    assert(!kevy_timer_armed(&datagram->retry) && !kevy_timer_armed(&datagram->resend));
+    if (descriptor_close(&datagram->object, datagram->fd))
+        object_state_set(&datagram->object, DATAGRAM_CLOSED);
 }
 
-void datagram_flush(struct kevy_x_object *object)
+static void datagram_flush(struct kevy_x_object *object)
 {
     if (object->state == DATAGRAM_OPEN)
         flush_open(datagram_of(object));
-    else if (object->state == DATAGRAM_CLOSING)
+    if (object->state == DATAGRAM_CLOSING)
         flush_closing(datagram_of(object));
 }
 
@@ -151,38 +140,50 @@ void kevy_datagram_close(struct kevy_datagram *datagram)
 {
     if (datagram->object.state != DATAGRAM_OPEN)
         return;
-    datagram->object.state = DATAGRAM_CLOSING;
-    datagram_read_close(datagram);
+    object_state_set(&datagram->object, DATAGRAM_CLOSING);
     object_pend(&datagram->object);
 }
 
-void datagram_object_abort(struct kevy_x_object *object)
+static void datagram_abort(struct kevy_x_object *object)
 {
-    if (object->state == DATAGRAM_IDLE || object->state == DATAGRAM_CLOSED)
+    if (object->state == DATAGRAM_CLOSED)
         return;
     object->flags |= DATAGRAM_DROP;
     kevy_datagram_close(datagram_of(object));
     object_pend(object);
 }
 
-void datagram_object_closed(struct kevy_x_object *object)
+static void datagram_closed(struct kevy_x_object *object)
 {
     struct kevy_datagram *datagram = datagram_of(object);
-    struct kevy_reactor *reactor = object->reactor;
 
-    assert(datagram->queue_first == NULL && datagram->held_last == NULL);
-    object_unlink(object);
-    object->state = DATAGRAM_IDLE;
-    datagram->fd = -1;
-    if (unlikely(reactor->listeners_stalled != 0))
-        listeners_descriptor_free(reactor);
+    assert(datagram->queue_first == NULL && datagram->reader.stash_last == NULL);
+    object_end(object);
     if (datagram->close != NULL)
         datagram->close(datagram);
 }
 
+const struct object_kind_operations datagram_kind = {
+    .name = "datagram",
+    .flush = datagram_flush,
+    .abort = datagram_abort,
+    .closed = datagram_closed,
+    .feed = datagram_feed,
+    .next =
+        {
+            [DATAGRAM_IDLE] = STATE(DATAGRAM_OPEN),
+            [DATAGRAM_OPEN] = STATE(DATAGRAM_CLOSING),
+            [DATAGRAM_CLOSING] = STATE(DATAGRAM_CLOSED),
+            [DATAGRAM_CLOSED] = STATE(DATAGRAM_IDLE),
+        },
+};
+
 uint16_t kevy_datagram_port(const struct kevy_datagram *datagram)
 {
-    return socket_port(datagram->fd);
+    /* Once it is being closed its number may be another's. */
+    if (datagram->object.state == DATAGRAM_IDLE || datagram->object.state == DATAGRAM_CLOSED)
+        return 0;
+    return socket_port(datagram->object.reactor, datagram->fd);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

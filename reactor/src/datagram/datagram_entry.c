@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Entries of a datagram socket's queue; their model and invariants are in datagram_entry.h. */
-#include "datagram_entry.h"
+#include "datagram/datagram_entry.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <string.h>
+
+#include "core/pool.h"
 
 static size_t control_size(const struct kevy_datagram_packet *packet)
 {

@@ -14,7 +14,7 @@
 
 #include "core/names.h"
 
-#include "datagram_internal.h"
+#include "datagram/datagram_internal.h"
 
 struct kevy_x_datagram_entry {
     struct kevy_completion completion;

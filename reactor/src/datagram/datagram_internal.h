@@ -16,10 +16,12 @@
 
 #include "core/names.h"
 
-#include "core/internal.h"
+#include "core/object.h"
+
+#include <kevy/datagram.h>
 
 enum datagram_state {
-    DATAGRAM_IDLE,
+    DATAGRAM_IDLE = OBJECT_IDLE,
     DATAGRAM_OPEN,
     DATAGRAM_CLOSING, /* the queue is sent or dropped, requests are waited for */
     DATAGRAM_CLOSED,  /* the descriptor is being closed */
@@ -27,17 +29,17 @@ enum datagram_state {
 
 /* For kevy_x_object.flags. */
 #define DATAGRAM_PAUSED         (1U << 0) /* by the user */
-#define DATAGRAM_STARVED        (1U << 1) /* waiting for buffers */
-#define DATAGRAM_POLL_FIRST     (1U << 2) /* wait for data before taking a buffer */
-#define DATAGRAM_RECV_CANCELLED (1U << 3) /* the recvmsg has been asked to end */
-#define DATAGRAM_GRO            (1U << 4)
-#define DATAGRAM_ORDERED        (1U << 5)  /* one send a turn */
-#define DATAGRAM_CONNECTED      (1U << 6)  /* sends need no address */
-#define DATAGRAM_CONGESTED      (1U << 7)  /* the socket's buffer is full */
-#define DATAGRAM_POLLED         (1U << 8)  /* ... and was said not to be, with nothing sent since */
-#define DATAGRAM_POLL_USELESS   (1U << 9)  /* ... so that only time will tell */
-#define DATAGRAM_TELL_DRAIN     (1U << 10) /* a send was answered -EAGAIN */
-#define DATAGRAM_DROP           (1U << 11) /* closing without sending any more */
+#define DATAGRAM_RECV_CANCELLED (1U << 1) /* the recvmsg has been asked to end */
+#define DATAGRAM_GRO            (1U << 2)
+#define DATAGRAM_ORDERED        (1U << 3) /* one send a turn */
+#define DATAGRAM_CONNECTED      (1U << 4) /* sends need no address */
+#define DATAGRAM_CONGESTED      (1U << 5) /* the socket's buffer is full */
+#define DATAGRAM_POLLED         (1U << 6) /* ... and was said not to be, with nothing sent since */
+#define DATAGRAM_POLL_USELESS   (1U << 7) /* ... so that only time will tell */
+#define DATAGRAM_TELL_DRAIN     (1U << 8) /* a send was answered -EAGAIN */
+#define DATAGRAM_DROP           (1U << 9) /* closing without sending any more */
+
+extern const struct object_kind_operations datagram_kind;
 
 static inline struct kevy_datagram *datagram_of(struct kevy_x_object *object)
 {
@@ -59,16 +61,20 @@ static inline uint32_t align8(size_t size)
 void datagram_error_tell(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
 
 /* datagram_read.c */
-int datagram_read_open(struct kevy_datagram *datagram, uint16_t control_size);
+int datagram_read_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor, int fd,
+                       const struct kevy_datagram_options *options);
 void datagram_read_continue(struct kevy_datagram *datagram);
-void datagram_read_close(struct kevy_datagram *datagram);
+uint32_t datagram_feed(struct kevy_x_object *object);
+
+/* Gives back what was received and is not delivered, and waits for nothing more but the recvmsg. */
+void datagram_read_end(struct kevy_datagram *datagram);
 
 /* datagram_write.c */
-void datagram_write_open(struct kevy_datagram *datagram);
+void datagram_write_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor);
 void datagram_write_continue(struct kevy_datagram *datagram);
 
 /* datagram_socket.c: a bound or adopted socket as the options say, OWNED by the caller unless it
  * was theirs, or a negative errno. */
-int datagram_socket(const struct kevy_datagram_options *options);
+int datagram_socket(struct kevy_reactor *reactor, const struct kevy_datagram_options *options);
 
 #endif /* KEVY_REACTOR_DATAGRAM_INTERNAL_H */

@@ -4,24 +4,28 @@
  *
  * Model. One multishot recvmsg is armed while the socket is open; each completion brings one buffer
  * of the pool, divided as `request` says: a header, the sender's address, control data, payload.
- * What a pause finds in flight waits in the held queue; the recvmsg is cancelled only when
- * something does, so that a pause during which nothing arrives costs nothing.
+ * What a pause finds in flight waits in the stash; the recvmsg is cancelled only when something
+ * does, so that a pause during which nothing arrives costs nothing.
  *
- * Invariants. Datagrams are delivered in the order of arrival: never past a non-empty held queue.
- * The datagram of a completion is looked at before its end: an empty one ends the multishot, and so
- * may any other. Receiving again after an error waits for the socket to be readable first, so that
- * no error makes the loop spin; one that is not the network's (-ENOMEM) waits a tenth of a second.
+ * Invariants. Datagrams are delivered in the order of arrival. The datagram of a completion is
+ * looked at before its end: an empty one ends the multishot, and so may any other. Receiving again
+ * after an error waits for the socket to be readable first, so that no error makes the loop spin;
+ * one that is not the network's (-ENOMEM) waits a tenth of a second.
  */
-#include "datagram_internal.h"
+#include "datagram/datagram_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <kevy/ring_result.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <string.h>
 #include <sys/un.h>
 
+#include "core/completion.h"
+#include "core/reader.h"
 #include "socket/socket.h"
 
 #define RETRY_NS KEVY_MILLISECONDS(100)
@@ -31,7 +35,7 @@
 
 static uint32_t name_room(int family)
 {
-    if (family == AF_INET || family == AF_INET6)
+    if (socket_is_internet(family))
         return align8(sizeof(struct sockaddr_in6));
     if (family == AF_UNIX)
         return align8(sizeof(struct sockaddr_un));
@@ -40,15 +44,15 @@ static uint32_t name_room(int family)
 
 static void receive_done(struct kevy_completion *completion, int result, uint32_t flags);
 
-int datagram_read_open(struct kevy_datagram *datagram, uint16_t control_size)
+int datagram_read_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor, int fd,
+                       const struct kevy_datagram_options *options)
 {
-    struct kevy_reactor *reactor = datagram->object.reactor;
     struct msghdr *request = &datagram->request;
-    bool gro = datagram_has(datagram, DATAGRAM_GRO);
+    bool gro = options->gro;
     size_t front;
 
-    request->msg_namelen = name_room(socket_family(datagram->fd));
-    request->msg_controllen = align8(control_size) + (gro ? CMSG_SPACE(sizeof(int)) : 0);
+    request->msg_namelen = name_room(socket_family(reactor, fd));
+    request->msg_controllen = align8(options->control_size) + (gro ? CMSG_SPACE(sizeof(int)) : 0);
     front = sizeof(struct kevy_recvmsg_out) + request->msg_namelen + request->msg_controllen;
     /* A multiple of 8 keeps addresses and control messages aligned in every buffer. */
     if (reactor->pool.buffer_size % 8 != 0 || reactor->pool.buffer_size < 2 * PAYLOAD_MIN)
@@ -88,27 +92,25 @@ static void message_fill(const struct kevy_datagram *datagram, const struct kevy
         message->segment_size = segment_size(&message->control);
 }
 
-static void drop(struct kevy_datagram *datagram, struct kevy_x_block *block)
+static void drop(struct kevy_datagram *datagram, struct kevy_buffer *buffer)
 {
     datagram->stats.dropped++;
-    block_release(datagram->object.reactor, block);
+    block_release(datagram->object.reactor, buffer->block);
 }
 
-/* Calls `read` with the datagram in a block, whose reference is passed on. */
-static void deliver(struct kevy_datagram *datagram, struct kevy_x_block *block)
+/* Calls `read` with the datagram in a buffer, whose reference is passed on. */
+static void deliver(struct kevy_datagram *datagram, struct kevy_buffer *buffer)
 {
-    struct kevy_reactor *reactor = datagram->object.reactor;
     struct kevy_datagram_message message;
-    struct kevy_buffer copy = {.use = BUFFER_KEPT, .block = block, .reactor = reactor};
     struct kevy_recvmsg parsed;
+    struct kevy_buffer kept;
 
     if (datagram->read == NULL ||
-        !kevy_recvmsg_parse(&parsed, block->data, block->own.length, &datagram->request)) {
-        drop(datagram, block);
+        !kevy_recvmsg_parse(&parsed, buffer->block->data, buffer->length, &datagram->request)) {
+        drop(datagram, buffer);
         return;
     }
-    /* Only a buffer of the pool has an entry of its own that may be lent. */
-    message.buffer = block->capacity == 0 ? &block->own : &copy;
+    message.buffer = buffer_lend(buffer, &kept);
     message.buffer->data = parsed.payload;
     message.buffer->length = parsed.payload_length;
     message.buffer->source = NULL;
@@ -116,49 +118,26 @@ static void deliver(struct kevy_datagram *datagram, struct kevy_x_block *block)
     datagram->stats.received++;
     datagram->stats.truncated += parsed.payload_whole > parsed.payload_length;
     datagram->read(datagram, &message);
-    if (message.buffer == &copy)
-        kevy_buffer_release(&copy);
-    else
-        block_release(reactor, block);
+    buffer_lent_end(datagram->object.reactor, message.buffer);
 }
 
 /* Keeps a datagram for later, as a copy when the pool is low. */
-static void hold_back(struct kevy_datagram *datagram, struct kevy_x_block *block)
+static void stash(struct kevy_datagram *datagram, struct kevy_buffer *buffer)
 {
     struct kevy_reactor *reactor = datagram->object.reactor;
-    struct kevy_buffer *held;
+    struct kevy_buffer *copy;
 
-    if (pool_low(reactor)) {
-        struct kevy_x_block *copy = block_copy(reactor, block->data, block->own.length);
-
-        if (copy == NULL) {
-            drop(datagram, block);
-            return;
-        }
-        reactor->stats.copies++;
-        copy->own.length = block->own.length;
-        copy->own.block = copy;
-        block_release(reactor, block);
-        block = copy;
+    if (!pool_low(reactor)) {
+        stash_append(&datagram->reader, buffer);
+        return;
     }
-    held = &block->own;
-    held->next = held;
-    if (datagram->held_last != NULL) {
-        held->next = datagram->held_last->next;
-        datagram->held_last->next = held;
+    copy = buffer_copy(reactor, buffer);
+    if (copy == NULL) {
+        drop(datagram, buffer);
+        return;
     }
-    datagram->held_last = held;
-    object_pend(&datagram->object);
-}
-
-static struct kevy_x_block *held_pop(struct kevy_datagram *datagram)
-{
-    struct kevy_buffer *first = datagram->held_last->next;
-
-    datagram->held_last->next = first->next;
-    if (first == datagram->held_last)
-        datagram->held_last = NULL;
-    return first->block;
+    block_release(reactor, buffer->block);
+    stash_append(&datagram->reader, copy);
 }
 
 static bool deliverable(const struct kevy_datagram *datagram)
@@ -166,14 +145,14 @@ static bool deliverable(const struct kevy_datagram *datagram)
     return datagram->object.state == DATAGRAM_OPEN && !datagram_has(datagram, DATAGRAM_PAUSED);
 }
 
-static void received(struct kevy_datagram *datagram, struct kevy_x_block *block)
+static void received(struct kevy_datagram *datagram, struct kevy_buffer *buffer)
 {
-    if (likely(deliverable(datagram) && datagram->held_last == NULL))
-        deliver(datagram, block);
+    if (likely(deliverable(datagram) && !datagram_has(datagram, READER_STASHES)))
+        deliver(datagram, buffer);
     else if (datagram->object.state == DATAGRAM_OPEN)
-        hold_back(datagram, block);
+        stash(datagram, buffer);
     else
-        drop(datagram, block);
+        drop(datagram, buffer);
 }
 
 static void receive_arm(struct kevy_datagram *datagram)
@@ -187,34 +166,39 @@ static void receive_arm(struct kevy_datagram *datagram)
     /* MSG_TRUNC: the header then tells the length as sent. */
     kevy_prep_recvmsg_multishot(sqe, datagram->fd, &datagram->request,
                                 datagram->object.reactor->pool.group, MSG_TRUNC);
-    if (datagram_has(datagram, DATAGRAM_POLL_FIRST))
+    if (datagram_has(datagram, READER_POLL_FIRST))
         sqe->ioprio |= KEVY_RECVSEND_POLL_FIRST;
-    datagram->object.flags &= ~DATAGRAM_POLL_FIRST;
+    datagram->object.flags &= ~READER_POLL_FIRST;
 }
 
-static void receive_cancel(struct kevy_datagram *datagram)
+/* Arms or cancels, as the state of the socket wants it. */
+static void receive_adjust(struct kevy_datagram *datagram)
 {
-    if (datagram_has(datagram, DATAGRAM_RECV_CANCELLED))
+    if (!kevy_completion_active(&datagram->receive)) {
+        if (deliverable(datagram) && !datagram_has(datagram, READER_STARVED) &&
+            !kevy_timer_armed(&datagram->retry))
+            receive_arm(datagram);
         return;
-    if (kevy_completion_cancel(&datagram->receive) < 0)
-        object_pend(&datagram->object);
-    else
+    }
+    if ((datagram->object.state != DATAGRAM_OPEN || datagram_has(datagram, READER_STASHES)) &&
+        !datagram_has(datagram, DATAGRAM_RECV_CANCELLED) &&
+        completion_cancel_or_pend(&datagram->receive, &datagram->object))
         datagram->object.flags |= DATAGRAM_RECV_CANCELLED;
 }
 
-/* Delivers what was held back, then arms or cancels, as the state of the socket wants it. */
 void datagram_read_continue(struct kevy_datagram *datagram)
 {
-    while (datagram->held_last != NULL && deliverable(datagram))
-        deliver(datagram, held_pop(datagram));
-    if (kevy_completion_active(&datagram->receive)) {
-        if (datagram->object.state != DATAGRAM_OPEN || datagram->held_last != NULL)
-            receive_cancel(datagram);
-        return;
-    }
-    if (deliverable(datagram) && !datagram_has(datagram, DATAGRAM_STARVED) &&
-        !kevy_timer_armed(&datagram->retry))
-        receive_arm(datagram);
+    while (datagram_has(datagram, READER_STASHES) && deliverable(datagram))
+        deliver(datagram, stash_take(&datagram->reader));
+    receive_adjust(datagram);
+}
+
+uint32_t datagram_feed(struct kevy_x_object *object)
+{
+    struct kevy_datagram *datagram = datagram_of(object);
+
+    receive_adjust(datagram);
+    return kevy_completion_active(&datagram->receive) ? run_endless(object->reactor) : 0;
 }
 
 static void retry_fire(struct kevy_timer *timer)
@@ -242,11 +226,12 @@ static void receive_ended(struct kevy_datagram *datagram, int result)
     object_pend(&datagram->object);
     if (result >= 0 || result == -ECANCELED || datagram->object.state != DATAGRAM_OPEN)
         return;
-    datagram->object.flags |= DATAGRAM_POLL_FIRST;
+    datagram->object.flags |= READER_POLL_FIRST;
     if (result == -EINTR || result == -EAGAIN)
         return;
     if (result == -ENOBUFS) {
-        pool_starve_datagram(datagram);
+        reader_starve(&datagram->reader);
+        PROBE(starved, datagram->fd);
         return;
     }
     if (!is_network_error(result))
@@ -262,37 +247,37 @@ static void receive_done(struct kevy_completion *completion, int result, uint32_
     if (flags & KEVY_CQE_F_BUFFER) {
         struct kevy_x_block *block = pool_take(completion->reactor, kevy_buffer_id(flags));
 
-        assert(block->own.data == block->data && !block->descriptors);
+        assert(block->own.data == block->data && !block->rights);
         block->own.length = result > 0 ? (uint32_t)result : 0;
         block->own.use = BUFFER_PART; /* behind the message's header */
-        received(datagram, block);
+        received(datagram, &block->own);
     }
     if ((flags & KEVY_CQE_F_MORE) == 0)
         receive_ended(datagram, result);
 }
 
-void datagram_read_close(struct kevy_datagram *datagram)
+void datagram_read_end(struct kevy_datagram *datagram)
 {
-    pool_forget_datagram(datagram);
+    reader_starve_end(&datagram->reader);
     kevy_timer_stop(&datagram->retry);
-    while (datagram->held_last != NULL)
-        drop(datagram, held_pop(datagram));
+    while (datagram_has(datagram, READER_STASHES))
+        drop(datagram, stash_take(&datagram->reader));
 }
 
 void kevy_datagram_pause(struct kevy_datagram *datagram)
 {
-    if (datagram->object.state == DATAGRAM_OPEN)
-        thread_check(datagram->object.reactor);
+    if (datagram->object.state != DATAGRAM_OPEN)
+        return;
+    thread_check(datagram->object.reactor);
     datagram->object.flags |= DATAGRAM_PAUSED;
 }
 
 void kevy_datagram_resume(struct kevy_datagram *datagram)
 {
-    if (!datagram_has(datagram, DATAGRAM_PAUSED))
+    if (datagram->object.state != DATAGRAM_OPEN)
         return;
     datagram->object.flags &= ~DATAGRAM_PAUSED;
-    if (datagram->object.state == DATAGRAM_OPEN)
-        object_pend(&datagram->object);
+    object_pend(&datagram->object);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

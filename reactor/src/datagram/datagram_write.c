@@ -17,11 +17,14 @@
  * A Unix socket that is not connected is always writable to a poll, whatever the state of its
  * receiver; a poll that was followed by no success is therefore followed by a timer.
  */
-#include "datagram_entry.h"
+#include "datagram/datagram_entry.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <errno.h>
 #include <poll.h>
+
+#include "core/completion.h"
 
 #define BATCH_MAX   64U
 #define LENGTH_MAX  65535U
@@ -130,6 +133,7 @@ static void entry_done(struct kevy_completion *completion, int result, uint32_t 
     struct kevy_datagram *datagram = entry->datagram;
 
     (void)flags;
+    assert(datagram->flying > 0);
     if (--datagram->flying == 0)
         object_pend(&datagram->object);
     if (result == -EAGAIN || result == -EINTR) {
@@ -181,9 +185,9 @@ static void resend_fire(struct kevy_timer *timer)
     congestion_end(KEVY_CONTAINER_OF(timer, struct kevy_datagram, resend));
 }
 
-void datagram_write_open(struct kevy_datagram *datagram)
+void datagram_write_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor)
 {
-    kevy_completion_init(&datagram->writable, datagram->object.reactor, writable_done);
+    kevy_completion_init(&datagram->writable, reactor, writable_done);
 }
 
 static void congestion_wait(struct kevy_datagram *datagram)
@@ -211,9 +215,8 @@ static void write_end(struct kevy_datagram *datagram)
         while (datagram->queue_first != NULL)
             entry_finish(datagram, datagram->queue_first, -ECANCELED);
     /* What comes of the cancel shows when the poll ends; asked again after each turn till then. */
-    if (kevy_completion_active(&datagram->writable) &&
-        kevy_completion_cancel(&datagram->writable) < 0)
-        object_pend(&datagram->object);
+    if (kevy_completion_active(&datagram->writable))
+        (void)completion_cancel_or_pend(&datagram->writable, &datagram->object);
 }
 
 void datagram_write_continue(struct kevy_datagram *datagram)

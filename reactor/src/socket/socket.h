@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Sockets: from options to a descriptor, by plain system calls. Set-up, never the hot
- * path. */
+/*
+ * Sockets: from names to descriptors, by plain system calls. Set-up, never the hot path.
+ *
+ * Model. An address is resolved to a sockaddr first: numeric IPv4 or IPv6, "every address" (an IPv6
+ * socket that takes IPv4 as well, or IPv4 alone on hosts without IPv6), or the caller's own. The
+ * caller's options are set before the socket is bound.
+ */
 #ifndef KEVY_REACTOR_SOCKET_H
 #define KEVY_REACTOR_SOCKET_H
 
 #include "core/names.h"
 
-#include <kevy/listener.h>
+#include "core/reactor.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
 
-/* Where to listen or to bind. */
+/* Where to listen or to bind, as options name it: one of the two addresses, or none. */
+struct socket_name {
+    const char *address; /* numeric */
+    uint16_t port;
+    const struct sockaddr *socket_address;
+    socklen_t socket_address_length;
+};
+
+/* The same as the kernel wants it. */
 struct socket_address {
     union {
         struct sockaddr any;
@@ -19,34 +32,45 @@ struct socket_address {
         struct sockaddr_in6 v6;
         struct sockaddr_storage storage;
     };
-    socklen_t length;
-    bool dual; /* IPv6 that takes IPv4 too */
+    socklen_t length; /* 0: the kernel picks one */
+    bool dual;        /* IPv6 that takes IPv4 too */
 };
 
-/* `given`, or the numeric `text` with `port`, or every address. Returns 0 or -EINVAL. */
-int socket_address_find(struct socket_address *address, const char *text, uint16_t port,
-                        const struct sockaddr *given, socklen_t given_length);
+/* Sets the caller's options of a new socket that will be bound to *local. Returns 0 or a negative
+ * errno. */
+typedef int (*socket_prepare)(struct kevy_reactor *reactor, int fd, const void *options,
+                              const struct socket_address *local);
 
-/* "Every address" in IPv4 alone, for a host without IPv6. */
-void socket_address_any_v4(struct socket_address *address, uint16_t port);
+/* Returns 0 or -EINVAL. */
+int socket_address_find(struct socket_address *address, const struct socket_name *name);
 
-/* setsockopt(2) of an int. Returns 0 or a negative errno. */
-int socket_option_set(int fd, int level, int name, int value);
+/* A bound, non-blocking, close-on-exec socket, OWNED by the caller, or a negative errno. `type` is
+ * SOCK_STREAM or SOCK_DGRAM. */
+int socket_bound(struct kevy_reactor *reactor, int type, const struct socket_name *name,
+                 socket_prepare prepare, const void *options);
 
-/* A bound, listening, non-blocking, close-on-exec socket, OWNED by the caller, or a negative errno.
- */
-int socket_listen(const struct kevy_listener_options *options);
+/* The same for an address that has been found. */
+int socket_bound_at(struct kevy_reactor *reactor, int type, const struct socket_address *local,
+                    socket_prepare prepare, const void *options);
 
 /* A socket to connect a stream with, OWNED by the caller, or a negative errno. */
-int socket_connecting(sa_family_t family);
+int socket_connecting(struct kevy_reactor *reactor, sa_family_t family);
 
-/* Checks that `fd` is a listening socket: returns it, or -EINVAL, or -ENOTSOCK and the like. */
-int socket_adopt(int fd);
+/* setsockopt(2) of an int. Returns 0 or a negative errno. */
+int socket_option_set(struct kevy_reactor *reactor, int fd, int level, int name, int value);
+
+/* getsockopt(2) of an int at SOL_SOCKET, which is 0 or more, or a negative errno. */
+int socket_option(struct kevy_reactor *reactor, int fd, int name);
 
 /* AF_INET and its like, AF_UNSPEC for what is not a socket. */
-int socket_family(int fd);
+int socket_family(struct kevy_reactor *reactor, int fd);
+
+static inline bool socket_is_internet(int family)
+{
+    return family == AF_INET || family == AF_INET6;
+}
 
 /* The local port in host byte order, 0 where there is none. */
-uint16_t socket_port(int fd);
+uint16_t socket_port(struct kevy_reactor *reactor, int fd);
 
 #endif /* KEVY_REACTOR_SOCKET_H */

@@ -2,6 +2,9 @@
 /*
  * Connecting to the first of many addresses that answers.
  *
+ *     idle --start--> racing --somebody won, all failed, the limit, cancel--> ending
+ *     ending --nothing in flight, last callback--> idle
+ *
  * Model. Two states: racing, in which the flush begins an attempt whenever one is wanted - at the
  * start, after a failure, after the delay -, and ending, in which it cancels what still races and
  * waits for it. Completions and timers only note what happened and make the object pending.
@@ -10,116 +13,119 @@
  * closed with nothing in flight; the winner's is the one exception, and becomes the stream's. While
  * racing there is an attempt in flight, one wanted, or both: so the race always ends.
  */
-#include "stream_internal.h"
-#include "socket/socket.h"
+#include "stream/connector_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <kevy/connector.h>
+#include <kevy/ring_prep.h>
 
+#include <errno.h>
 #include <netinet/in.h>
-#include <unistd.h>
+#include <string.h>
+
+#include "core/completion.h"
+#include "core/descriptor.h"
+#include "socket/socket.h"
 
 #define ATTEMPT_DELAY_DEFAULT KEVY_MILLISECONDS(250)
 #define TIMEOUT_DEFAULT       KEVY_SECONDS(30)
 
-enum connect_state {
-    CONNECT_IDLE,
-    CONNECT_RACING,
-    CONNECT_ENDING,
+enum connector_state {
+    CONNECTOR_IDLE = OBJECT_IDLE,
+    CONNECTOR_RACING,
+    CONNECTOR_ENDING,
 };
 
 /* For kevy_x_object.flags. */
-#define CONNECT_ATTEMPT_WANTED (1U << 0)
+#define CONNECTOR_ATTEMPT_WANTED (1U << 0)
 
 /* For kevy_x_connector_attempt.flags. */
 #define ATTEMPT_GIVEN_UP  (1U << 0) /* its place is wanted */
 #define ATTEMPT_CANCELLED (1U << 1) /* has been asked to end */
 
-static struct kevy_connector *connect_of(struct kevy_x_object *object)
+static struct kevy_connector *connector_of(struct kevy_x_object *object)
 {
     return KEVY_CONTAINER_OF(object, struct kevy_connector, object);
 }
 
 /* The next address of the first one's family (0), or of the others (1); `count` for none. */
-static uint32_t address_find(const struct kevy_connector *connect, uint32_t side)
+static uint32_t address_find(const struct kevy_connector *connector, uint32_t side)
 {
-    sa_family_t first = connect->addresses[0].address->sa_family;
-    uint32_t index = connect->next[side];
+    sa_family_t first = connector->addresses[0].address->sa_family;
+    uint32_t index = connector->next[side];
 
-    while (index < connect->count &&
-           (connect->addresses[index].address->sa_family != first) != (side != 0))
+    while (index < connector->count &&
+           (connector->addresses[index].address->sa_family != first) != (side != 0))
         index++;
     return index;
 }
 
 /* RFC 8305, section 4: the families take turns, as long as both have addresses left. */
-static uint32_t side_next(const struct kevy_connector *connect)
+static uint32_t side_next(const struct kevy_connector *connector)
 {
-    if (address_find(connect, connect->turn) == connect->count)
-        return connect->turn ^ 1;
-    return connect->turn;
+    if (address_find(connector, connector->turn) == connector->count)
+        return connector->turn ^ 1;
+    return connector->turn;
 }
 
 static void attempt_cancel(struct kevy_x_connector_attempt *attempt)
 {
     if (attempt->fd < 0 || (attempt->flags & ATTEMPT_CANCELLED) != 0)
         return;
-    if (kevy_completion_cancel(&attempt->completion) < 0)
-        object_pend(&attempt->connect->object); /* no slot: the next flush asks again */
-    else
+    if (completion_cancel_or_pend(&attempt->completion, &attempt->connector->object))
         attempt->flags |= ATTEMPT_CANCELLED;
 }
 
 /* The race is over. The flush does the rest. */
-static void race_end(struct kevy_connector *connect, int result)
+static void race_end(struct kevy_connector *connector, int result)
 {
-    if (connect->object.state != CONNECT_RACING)
+    if (connector->object.state != CONNECTOR_RACING)
         return;
-    connect->object.state = CONNECT_ENDING;
-    connect->result = result;
-    kevy_timer_stop(&connect->delay);
-    kevy_timer_stop(&connect->limit);
-    object_pend(&connect->object);
+    object_state_set(&connector->object, CONNECTOR_ENDING);
+    connector->result = result;
+    kevy_timer_stop(&connector->delay);
+    kevy_timer_stop(&connector->limit);
+    object_pend(&connector->object);
 }
 
-static void attempt_want(struct kevy_connector *connect)
+static void attempt_want(struct kevy_connector *connector)
 {
-    connect->object.flags |= CONNECT_ATTEMPT_WANTED;
-    object_pend(&connect->object);
+    connector->object.flags |= CONNECTOR_ATTEMPT_WANTED;
+    object_pend(&connector->object);
 }
 
-static void attempt_failed(struct kevy_connector *connect, uint32_t index, int error)
+static void attempt_failed(struct kevy_connector *connector, uint32_t index, int error)
 {
-    connect->result = error;
-    attempt_want(connect);
-    if (connect->attempt != NULL)
-        connect->attempt(connect, index, error);
+    connector->result = error;
+    attempt_want(connector);
+    if (connector->attempt != NULL)
+        connector->attempt(connector, index, error);
 }
 
 static void attempt_done(struct kevy_completion *completion, int result, uint32_t flags)
 {
     struct kevy_x_connector_attempt *attempt =
         KEVY_CONTAINER_OF(completion, struct kevy_x_connector_attempt, completion);
-    struct kevy_connector *connect = attempt->connect;
+    struct kevy_connector *connector = attempt->connector;
     int fd = attempt->fd;
 
     (void)flags;
-    assert(fd >= 0);
+    assert(fd >= 0 && connector->racing > 0);
     attempt->fd = -1;
-    connect->racing--;
-    object_pend(&connect->object);
-    if (connect->object.state == CONNECT_RACING && result == 0) {
-        connect->winner = fd;
-        race_end(connect, 0);
+    connector->racing--;
+    object_pend(&connector->object);
+    if (connector->object.state == CONNECTOR_RACING && result == 0) {
+        connector->winner = fd;
+        race_end(connector, 0);
         return;
     }
-    close(fd);
-    if (connect->object.state != CONNECT_RACING)
+    descriptor_close_now(connector->object.reactor, fd);
+    if (connector->object.state != CONNECTOR_RACING)
         return;
     if ((attempt->flags & ATTEMPT_GIVEN_UP) != 0)
         result = -ETIMEDOUT;
-    attempt_failed(connect, attempt->index, result);
+    attempt_failed(connector, attempt->index, result);
 }
 
 static void delay_over(struct kevy_timer *timer)
@@ -133,12 +139,12 @@ static void limit_over(struct kevy_timer *timer)
 }
 
 /* A free place. Without one the oldest attempt is asked to give its place up, and NULL returned. */
-static struct kevy_x_connector_attempt *attempt_place(struct kevy_connector *connect)
+static struct kevy_x_connector_attempt *attempt_place(struct kevy_connector *connector)
 {
-    struct kevy_x_connector_attempt *oldest = &connect->attempts[0];
+    struct kevy_x_connector_attempt *oldest = &connector->attempts[0];
 
     for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++) {
-        struct kevy_x_connector_attempt *attempt = &connect->attempts[place];
+        struct kevy_x_connector_attempt *attempt = &connector->attempts[place];
 
         if (attempt->fd < 0)
             return attempt;
@@ -148,100 +154,101 @@ static struct kevy_x_connector_attempt *attempt_place(struct kevy_connector *con
     oldest->flags |= ATTEMPT_GIVEN_UP;
     attempt_cancel(oldest);
     if ((oldest->flags & ATTEMPT_CANCELLED) == 0)
-        attempt_want(connect); /* no slot: asked again in the next flush */
+        attempt_want(connector); /* no slot: asked again in the next flush */
     return NULL;
 }
 
 /* Connects `attempt` to address `index`. Returns 0, -EAGAIN when there is no slot at the moment, or
  * what the address failed with at once. */
-static int attempt_begin(struct kevy_connector *connect, struct kevy_x_connector_attempt *attempt,
+static int attempt_begin(struct kevy_connector *connector, struct kevy_x_connector_attempt *attempt,
                          uint32_t index)
 {
-    const struct kevy_address *to = &connect->addresses[index];
-    int fd = socket_connecting(to->address->sa_family);
+    const struct kevy_address *to = &connector->addresses[index];
+    struct kevy_reactor *reactor = connector->object.reactor;
+    int fd = socket_connecting(reactor, to->address->sa_family);
     struct kevy_sqe *sqe;
 
     if (fd < 0)
         return fd;
-    kevy_completion_init(&attempt->completion, connect->object.reactor, attempt_done);
+    kevy_completion_init(&attempt->completion, reactor, attempt_done);
     sqe = kevy_completion_sqe(&attempt->completion);
     if (sqe == NULL) {
-        close(fd);
+        descriptor_close_now(reactor, fd);
         return -EAGAIN;
     }
     kevy_prep_connect(sqe, fd, to->address, to->length);
-    attempt->connect = connect;
+    attempt->connector = connector;
     attempt->fd = fd;
     attempt->index = index;
-    attempt->number = connect->begun++;
+    attempt->number = connector->begun++;
     attempt->flags = 0;
-    connect->racing++;
-    kevy_timer_start(&connect->delay, connect->object.reactor, connect->attempt_delay_ns,
-                     delay_over);
+    connector->racing++;
+    kevy_timer_start(&connector->delay, reactor, connector->attempt_delay_ns, delay_over);
     return 0;
 }
 
 /* Begins one attempt, if there is an address left and a place. Returns true to begin another. */
-static bool attempt_next(struct kevy_connector *connect)
+static bool attempt_next(struct kevy_connector *connector)
 {
-    uint32_t side = side_next(connect);
-    uint32_t index = address_find(connect, side);
+    uint32_t side = side_next(connector);
+    uint32_t index = address_find(connector, side);
     struct kevy_x_connector_attempt *attempt;
     int error;
 
-    connect->object.flags &= ~CONNECT_ATTEMPT_WANTED;
-    if (index == connect->count) {
-        if (connect->racing == 0)
-            race_end(connect, connect->result);
+    connector->object.flags &= ~CONNECTOR_ATTEMPT_WANTED;
+    if (index == connector->count) {
+        if (connector->racing == 0)
+            race_end(connector, connector->result);
         return false;
     }
-    attempt = attempt_place(connect);
+    attempt = attempt_place(connector);
     if (attempt == NULL)
         return false; /* its failure will want the next attempt */
-    error = attempt_begin(connect, attempt, index);
+    error = attempt_begin(connector, attempt, index);
     if (error == -EAGAIN) { /* the kernel takes nothing: in the next flush then */
-        attempt_want(connect);
+        attempt_want(connector);
         return false;
     }
-    connect->next[side] = index + 1;
-    connect->turn = side ^ 1;
+    connector->next[side] = index + 1;
+    connector->turn = side ^ 1;
     if (error < 0)
-        attempt_failed(connect, index, error);
+        attempt_failed(connector, index, error);
     return error < 0;
 }
 
 /* Nothing is in flight: the last callback. */
-static void connect_finish(struct kevy_connector *connect)
+static void connector_end(struct kevy_connector *connector)
 {
-    struct kevy_reactor *reactor = connect->object.reactor;
-    int result = connect->result;
+    struct kevy_reactor *reactor = connector->object.reactor;
+    int result = connector->result;
 
-    assert(connect->racing == 0 && (result == 0) <= (connect->winner >= 0));
-    object_unlink_flushed(&connect->object);
-    connect->object.state = CONNECT_IDLE;
+    assert(connector->racing == 0 && (result == 0) <= (connector->winner >= 0));
+    assert(!kevy_timer_armed(&connector->delay) && !kevy_timer_armed(&connector->limit));
+    object_end(&connector->object);
     if (result == 0)
-        result = kevy_stream_adopt(connect->stream, reactor, connect->winner);
-    if (result < 0 && connect->winner >= 0)
-        close(connect->winner);
-    connect->done(connect, result);
+        result = kevy_stream_adopt(connector->stream, reactor, connector->winner);
+    if (result < 0 && connector->winner >= 0)
+        descriptor_close_now(reactor, connector->winner);
+    connector->done(connector, result);
 }
 
-/* A drain lets it come to its end: the time limit bounds it, and the stream is told to finish. */
-void connect_flush(struct kevy_x_object *object)
+/* A reactor that finishes lets it come to its end: the time limit bounds it, and the stream is told
+ * to finish. */
+static void connector_flush(struct kevy_x_object *object)
 {
-    struct kevy_connector *connect = connect_of(object);
+    struct kevy_connector *connector = connector_of(object);
 
-    while (object->state == CONNECT_RACING && (object->flags & CONNECT_ATTEMPT_WANTED) != 0)
-        if (!attempt_next(connect))
+    while (object->state == CONNECTOR_RACING && (object->flags & CONNECTOR_ATTEMPT_WANTED) != 0)
+        if (!attempt_next(connector))
             break;
-    assert(object->state != CONNECT_RACING || connect->racing > 0 ||
-           (object->flags & CONNECT_ATTEMPT_WANTED) != 0);
-    if (object->state != CONNECT_ENDING)
+    assert(object->state != CONNECTOR_RACING || connector->racing > 0 ||
+           (object->flags & CONNECTOR_ATTEMPT_WANTED) != 0);
+    if (object->state != CONNECTOR_ENDING)
         return;
     for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++)
-        attempt_cancel(&connect->attempts[place]);
-    if (connect->racing == 0)
-        connect_finish(connect);
+        attempt_cancel(&connector->attempts[place]);
+    if (connector->racing == 0)
+        connector_end(connector);
 }
 
 static bool addresses_valid(const struct kevy_address *addresses, uint32_t count)
@@ -253,45 +260,56 @@ static bool addresses_valid(const struct kevy_address *addresses, uint32_t count
     return count > 0;
 }
 
-int kevy_connector_start(struct kevy_connector *connect, struct kevy_reactor *reactor,
+int kevy_connector_start(struct kevy_connector *connector, struct kevy_reactor *reactor,
                          const struct kevy_connector_options *options)
 {
     uint64_t timeout_ns = options->timeout_ns != 0 ? options->timeout_ns : TIMEOUT_DEFAULT;
 
     assert(options->done != NULL);
-    if (connect->object.state != CONNECT_IDLE || options->stream->object.state != STREAM_IDLE ||
+    if (connector->object.state != CONNECTOR_IDLE || !object_idle(&options->stream->object) ||
         !addresses_valid(options->addresses, options->count))
         return -EINVAL;
-    memset(connect, 0, sizeof *connect);
-    object_link(&connect->object, reactor, KIND_CONNECT);
-    connect->object.state = CONNECT_RACING;
-    connect->stream = options->stream;
-    connect->addresses = options->addresses;
-    connect->count = options->count;
-    connect->winner = -1;
-    connect->attempt_delay_ns =
+    memset(connector, 0, sizeof *connector);
+    connector->stream = options->stream;
+    connector->addresses = options->addresses;
+    connector->count = options->count;
+    connector->winner = -1;
+    connector->attempt_delay_ns =
         options->attempt_delay_ns != 0 ? options->attempt_delay_ns : ATTEMPT_DELAY_DEFAULT;
-    connect->attempt = options->attempt;
-    connect->done = options->done;
+    connector->attempt = options->attempt;
+    connector->done = options->done;
     for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++)
-        connect->attempts[place].fd = -1;
+        connector->attempts[place].fd = -1;
+    object_start(&connector->object, reactor, KIND_CONNECTOR, CONNECTOR_RACING,
+                 CONNECTOR_ATTEMPT_WANTED);
     if (timeout_ns != KEVY_FOREVER)
-        kevy_timer_start(&connect->limit, reactor, timeout_ns, limit_over);
-    attempt_want(connect);
+        kevy_timer_start(&connector->limit, reactor, timeout_ns, limit_over);
     return 0;
 }
 
-void kevy_connector_cancel(struct kevy_connector *connect)
+void kevy_connector_cancel(struct kevy_connector *connector)
 {
-    if (connect->object.state == CONNECT_IDLE)
+    if (connector->object.state == CONNECTOR_IDLE)
         return;
-    race_end(connect, -ECANCELED);
-    connect->result = -ECANCELED; /* even when somebody has won, but `done` has not come yet */
+    race_end(connector, -ECANCELED);
+    connector->result = -ECANCELED; /* even when somebody has won, but `done` has not come yet */
 }
 
-void connect_object_abort(struct kevy_x_object *object)
+static void connector_abort(struct kevy_x_object *object)
 {
-    kevy_connector_cancel(connect_of(object));
+    kevy_connector_cancel(connector_of(object));
 }
+
+const struct object_kind_operations connector_kind = {
+    .name = "connector",
+    .flush = connector_flush,
+    .abort = connector_abort,
+    .next =
+        {
+            [CONNECTOR_IDLE] = STATE(CONNECTOR_RACING),
+            [CONNECTOR_RACING] = STATE(CONNECTOR_ENDING),
+            [CONNECTOR_ENDING] = STATE(CONNECTOR_IDLE),
+        },
+};
 
 #endif /* KEVY_RING_SUPPORTED */

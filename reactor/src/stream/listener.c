@@ -2,40 +2,40 @@
 /*
  * Listeners: one multishot accept each, and what stops and restarts it.
  *
- * Model. Accepting is on exactly when nothing speaks against it: the user's pause, the connection
- * limit, a shortage (`error`), the end. The flush compares that with the accept in flight, and arms
- * or cancels.
+ * Model. The diagram is in listener_internal.h. Accepting is on exactly when nothing speaks against
+ * it: the user's pause, the connection limit, a shortage (`error`), the end. The flush compares
+ * that with the accept in flight, and arms or cancels.
  *
  * Invariants. A shortage never spins: arming again at -EMFILE fails at once, client or not, so it
- * waits for a descriptor of this reactor to be closed or for the retry timer. No connection handed
- * over by the kernel is lost: one that arrives after a pause or the limit is served, one after the
- * close is closed. The multishot takes no address, because all its completions would share one
- * buffer.
+ * waits for the library to close a descriptor, or for the retry timer. No connection handed over by
+ * the kernel is lost: one that arrives after a pause or the limit is served, one after the close is
+ * closed. The multishot takes no address, because all its completions would share one buffer.
  */
-#include "core/internal.h"
+#include "stream/listener_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include <unistd.h>
+#include <kevy/ring_prep.h>
 
+#include <errno.h>
+#include <string.h>
+
+#include "core/descriptor.h"
+#include "core/object.h"
+#include "core/submission.h"
 #include "socket/socket.h"
+#include "stream/stream_internal.h"
 
 #define RETRY_NS KEVY_MILLISECONDS(100)
 /* This near to the limit connections are accepted one by one: a multishot takes all that wait. */
 #define ONE_BY_ONE 1024U
 
-enum listener_state {
-    LISTENER_IDLE,
-    LISTENER_OPEN,
-    LISTENER_CLOSING, /* the accept is cancelled and waited for */
-    LISTENER_CLOSED,  /* the descriptor is being closed */
-};
-
 /* For kevy_x_object.flags. */
-#define LISTENER_ARMED     (1U << 0)
-#define LISTENER_CANCELLED (1U << 1)
-#define LISTENER_PAUSED    (1U << 2)
-#define LISTENER_LOCAL     (1U << 3) /* its connections are Unix sockets */
+#define LISTENER_ARMED        (1U << 0)
+#define LISTENER_CANCELLED    (1U << 1)
+#define LISTENER_PAUSED       (1U << 2)
+#define LISTENER_UNIX         (1U << 3) /* its connections are Unix sockets */
+#define LISTENER_TELL_RESUMED (1U << 4) /* a shortage is over */
 
 static struct kevy_listener *listener_of(struct kevy_x_object *object)
 {
@@ -55,33 +55,28 @@ static bool full(const struct kevy_listener *listener)
 int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
                        const struct kevy_listener_options *options)
 {
+    uint32_t flags = 0;
     int fd;
 
     assert(options->accept != NULL);
-    fd = options->fd > 0 ? socket_adopt(options->fd) : socket_listen(options);
+    fd = listener_socket(reactor, options);
     if (fd < 0)
         return fd;
+    if (socket_family(reactor, fd) == AF_UNIX)
+        flags = LISTENER_UNIX;
     memset(listener, 0, sizeof *listener);
     listener->accept = options->accept;
     listener->stalled = options->stalled;
     listener->close = options->close;
     listener->connections_max = options->connections_max;
     listener->fd = fd;
-    listener->next = reactor->listeners;
-    reactor->listeners = listener;
-    object_link(&listener->object, reactor, KIND_LISTENER);
-    listener->object.state = LISTENER_OPEN;
-    if (reactor->draining)
-        listener->object.flags |= OBJECT_FINISH;
-    if (socket_family(fd) == AF_UNIX)
-        listener->object.flags |= LISTENER_LOCAL;
-    object_pend(&listener->object);
+    object_start(&listener->object, reactor, KIND_LISTENER, LISTENER_OPEN, flags);
     return 0;
 }
 
 static void accept_arm(struct kevy_listener *listener)
 {
-    struct kevy_sqe *sqe = reactor_sqe(listener->object.reactor, listener, OPERATION_ACCEPT);
+    struct kevy_sqe *sqe = submission_sqe(listener->object.reactor, listener, OPERATION_ACCEPT);
 
     if (sqe == NULL) {
         object_pend(&listener->object);
@@ -93,73 +88,47 @@ static void accept_arm(struct kevy_listener *listener)
     else
         kevy_prep_accept_multishot(sqe, listener->fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
     listener->object.flags |= LISTENER_ARMED;
-    listener->object.in_flight++;
+    object_request_begun(&listener->object);
 }
 
-static void accept_cancel(struct kevy_listener *listener)
+/* Arms or cancels the accept, as the state of the listener wants it. */
+static void accept_adjust(struct kevy_listener *listener)
 {
-    struct kevy_reactor *reactor = listener->object.reactor;
-    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
+    bool wanted = listener->object.state == LISTENER_OPEN && !has(listener, LISTENER_PAUSED) &&
+                  !full(listener) && listener->error == 0;
 
-    if (sqe == NULL) {
-        object_pend(&listener->object);
-        return;
-    }
-    kevy_prep_cancel(sqe, user_data_make(listener, OPERATION_ACCEPT), 0);
-    listener->object.flags |= LISTENER_CANCELLED;
-}
-
-static void descriptor_close(struct kevy_listener *listener)
-{
-    struct kevy_sqe *sqe = reactor_sqe(listener->object.reactor, listener, OPERATION_CLOSE);
-
-    if (sqe == NULL) {
-        object_pend(&listener->object);
-        return;
-    }
-    kevy_prep_close(sqe, listener->fd);
-    listener->object.in_flight++;
-    listener->object.state = LISTENER_CLOSED;
-}
-
-void listener_flush(struct kevy_x_object *object)
-{
-    struct kevy_listener *listener = listener_of(object);
-    bool wanted;
-
-    /* Draining: no new connection, and the others may take their time. */
-    if (has(listener, OBJECT_FINISH))
-        kevy_listener_close(listener);
-    wanted = object->state == LISTENER_OPEN && !has(listener, LISTENER_PAUSED) && !full(listener) &&
-             listener->error == 0;
-
-    if (object->state == LISTENER_CLOSED)
-        return;
     if (wanted && !has(listener, LISTENER_ARMED))
         accept_arm(listener);
-    else if (!wanted && has(listener, LISTENER_ARMED) && !has(listener, LISTENER_CANCELLED))
-        accept_cancel(listener);
-    else if (object->state == LISTENER_CLOSING && object->in_flight == 0)
-        descriptor_close(listener);
+    else if (!wanted && has(listener, LISTENER_ARMED) && !has(listener, LISTENER_CANCELLED) &&
+             object_cancel(&listener->object, user_data_make(listener, OPERATION_ACCEPT)))
+        listener->object.flags |= LISTENER_CANCELLED;
+}
+
+/* It waits for a descriptor, and for the retry timer, no more. */
+static void shortage_forget(struct kevy_listener *listener)
+{
+    listener->error = 0;
+    descriptor_await_no_more(listener->object.reactor, &listener->wait);
+    kevy_timer_stop(&listener->retry);
 }
 
 static void shortage_end(struct kevy_listener *listener)
 {
     if (listener->error == 0)
         return;
-    listener->error = 0;
-    listener->object.reactor->listeners_stalled--;
-    kevy_timer_stop(&listener->retry);
+    shortage_forget(listener);
+    listener->object.flags |= LISTENER_TELL_RESUMED;
     object_pend(&listener->object);
+}
+
+void listener_descriptor_free(struct kevy_x_waiter *waiter)
+{
+    shortage_end(KEVY_CONTAINER_OF(waiter, struct kevy_listener, wait));
 }
 
 static void retry_fire(struct kevy_timer *timer)
 {
-    struct kevy_listener *listener = KEVY_CONTAINER_OF(timer, struct kevy_listener, retry);
-
-    shortage_end(listener);
-    if (listener->stalled != NULL)
-        listener->stalled(listener, 0);
+    shortage_end(KEVY_CONTAINER_OF(timer, struct kevy_listener, retry));
 }
 
 static void shortage_begin(struct kevy_listener *listener, int error)
@@ -167,29 +136,47 @@ static void shortage_begin(struct kevy_listener *listener, int error)
     struct kevy_reactor *reactor = listener->object.reactor;
 
     listener->error = error;
-    reactor->listeners_stalled++;
     reactor->stats.accept_pauses++;
+    descriptor_await(reactor, &listener->wait);
     kevy_timer_start(&listener->retry, reactor, RETRY_NS, retry_fire);
     if (listener->stalled != NULL)
         listener->stalled(listener, error);
 }
 
-/* A descriptor was closed: whoever stopped for want of one may go on. */
-void listeners_descriptor_free(struct kevy_reactor *reactor)
+/* Tells that accepting goes on; the callback may close the listener. */
+static void resumed_tell(struct kevy_listener *listener)
 {
-    struct kevy_listener *listener = reactor->listeners;
+    listener->object.flags &= ~LISTENER_TELL_RESUMED;
+    if (listener->stalled != NULL)
+        listener->stalled(listener, 0);
+}
 
-    while (listener != NULL) {
-        struct kevy_listener *next = listener->next;
+static void flush_closing(struct kevy_listener *listener)
+{
+    shortage_forget(listener);
+    accept_adjust(listener);
+    if (listener->object.in_flight == 0 && descriptor_close(&listener->object, listener->fd))
+        object_state_set(&listener->object, LISTENER_CLOSED);
+}
 
-        if (listener->error != 0)
-            retry_fire(&listener->retry);
-        listener = next;
-    }
+static void listener_flush(struct kevy_x_object *object)
+{
+    struct kevy_listener *listener = listener_of(object);
+
+    /* The reactor finishes: no new connection, and the others may take their time. */
+    if (object->state == LISTENER_OPEN && has(listener, OBJECT_FINISH))
+        object_state_set(object, LISTENER_CLOSING);
+    if (object->state == LISTENER_OPEN && has(listener, LISTENER_TELL_RESUMED))
+        resumed_tell(listener);
+    if (object->state == LISTENER_OPEN)
+        accept_adjust(listener);
+    else if (object->state == LISTENER_CLOSING)
+        flush_closing(listener);
 }
 
 void listener_connection_gone(struct kevy_listener *listener)
 {
+    assert(listener->connections > 0);
     listener->connections--;
     if (listener->connections_max != 0)
         object_pend(&listener->object);
@@ -205,13 +192,13 @@ static void connection_open(struct kevy_listener *listener, int fd)
         stream = listener->accept(listener);
     if (stream == NULL) {
         reactor->stats.accepts_shed++;
-        close(fd);
+        descriptor_close_now(reactor, fd);
         return;
     }
     listener->connections++;
     if (full(listener))
         object_pend(&listener->object);
-    stream_accepted(stream, listener, fd, has(listener, LISTENER_LOCAL));
+    stream_accepted(stream, listener, fd, has(listener, LISTENER_UNIX));
 }
 
 /* The error of one connection, or our own cancel: the next accept may well succeed. */
@@ -225,10 +212,10 @@ void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result,
 {
     struct kevy_listener *listener = owner;
 
-    (void)reactor;
+    assert(listener->object.reactor == reactor && listener->object.in_flight > 0);
     if ((flags & KEVY_CQE_F_MORE) == 0) {
         listener->object.flags &= ~(LISTENER_ARMED | LISTENER_CANCELLED);
-        listener->object.in_flight--;
+        object_request_ended(&listener->object);
         object_pend(&listener->object);
     }
     if (result >= 0)
@@ -239,28 +226,29 @@ void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result,
 
 void kevy_listener_pause(struct kevy_listener *listener)
 {
+    if (listener->object.state != LISTENER_OPEN)
+        return;
     listener->object.flags |= LISTENER_PAUSED;
-    if (listener->object.state == LISTENER_OPEN)
-        object_pend(&listener->object);
+    object_pend(&listener->object);
 }
 
 void kevy_listener_resume(struct kevy_listener *listener)
 {
+    if (listener->object.state != LISTENER_OPEN)
+        return;
     listener->object.flags &= ~LISTENER_PAUSED;
-    if (listener->object.state == LISTENER_OPEN)
-        object_pend(&listener->object);
+    object_pend(&listener->object);
 }
 
 void kevy_listener_close(struct kevy_listener *listener)
 {
     if (listener->object.state != LISTENER_OPEN)
         return;
-    shortage_end(listener);
-    listener->object.state = LISTENER_CLOSING;
+    object_state_set(&listener->object, LISTENER_CLOSING);
     object_pend(&listener->object);
 }
 
-void listener_object_abort(struct kevy_x_object *object)
+static void listener_abort(struct kevy_x_object *object)
 {
     kevy_listener_close(listener_of(object));
 }
@@ -281,25 +269,37 @@ static void connections_disown(struct kevy_listener *listener)
     assert(listener->connections == 0);
 }
 
-void listener_object_closed(struct kevy_x_object *object)
+static void listener_closed(struct kevy_x_object *object)
 {
     struct kevy_listener *listener = listener_of(object);
-    struct kevy_listener **link = &object->reactor->listeners;
 
-    while (*link != listener)
-        link = &(*link)->next;
-    *link = listener->next;
+    assert(listener->error == 0 && !waiting(&listener->wait));
     connections_disown(listener);
-    object_unlink(object);
-    object->state = LISTENER_IDLE;
-    listener->fd = -1;
+    object_end(object);
     if (listener->close != NULL)
         listener->close(listener);
 }
 
+const struct object_kind_operations listener_kind = {
+    .name = "listener",
+    .flush = listener_flush,
+    .abort = listener_abort,
+    .closed = listener_closed,
+    .next =
+        {
+            [LISTENER_IDLE] = STATE(LISTENER_OPEN),
+            [LISTENER_OPEN] = STATE(LISTENER_CLOSING),
+            [LISTENER_CLOSING] = STATE(LISTENER_CLOSED),
+            [LISTENER_CLOSED] = STATE(LISTENER_IDLE),
+        },
+};
+
 uint16_t kevy_listener_port(const struct kevy_listener *listener)
 {
-    return socket_port(listener->fd);
+    /* Once it is being closed its number may be another's. */
+    if (listener->object.state == LISTENER_IDLE || listener->object.state == LISTENER_CLOSED)
+        return 0;
+    return socket_port(listener->object.reactor, listener->fd);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -3,24 +3,26 @@
  * The states of a stream: what its flush does in each, and how it ends.
  *
  * Model. The diagram is in stream_internal.h. User calls only change state and flags and make the
- * stream pending; the flush acts. Ending is one road: terminate -> cancel what is in flight -> wait
- * for zero -> close the descriptor -> last callback. Closing in good order walks towards it through
+ * stream pending; the flush acts. It walks: each state has a step, which says whether the stream
+ * has come to another state, and the walk goes on from there until something has to be waited for.
+ * So a stream whose peer has ended, whose queue is empty and that is closed comes from open to
+ * closed in one walk.
+ *
+ * Ending is one road: terminating -> everything let go of -> what is in flight cancelled and waited
+ * for -> the descriptor closed -> last callback. Closing in good order walks towards it through
  * flushing and lingering.
  *
  * Invariants. The state only moves forward, from idle to idle. The descriptor is closed with
  * nothing in flight but that close: a close with a recv armed sends no FIN (liburing issue 932).
- * Between terminate and the last callback no other callback comes but `done` of the writes that are
- * dropped.
+ * Between terminating and the last callback no other callback comes but `done` and `released` of
+ * the writes that are dropped.
  */
-#include "stream_internal.h"
-#include "socket/socket.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
-static void flush_nothing(struct kevy_stream *stream)
-{
-    (void)stream;
-}
+#include "core/descriptor.h"
+#include "stream/listener_internal.h"
 
 /* Events that were waiting for the loop. Each may change the state. */
 static void tell(struct kevy_stream *stream)
@@ -35,76 +37,95 @@ static void tell(struct kevy_stream *stream)
         if (stream->events->finish != NULL)
             stream->events->finish(stream);
         else
-            kevy_stream_close(stream);
+            stream_closing_mark(stream);
     }
 }
 
-static void flush_open(struct kevy_stream *stream)
+/* Nothing to do but to wait. */
+static bool step_wait(struct kevy_stream *stream)
 {
-    /* Almost always: it reads on as it did, and has something to send. */
+    (void)stream;
+    return false;
+}
+
+static bool step_open(struct kevy_stream *stream)
+{
     if (unlikely(stream_has(stream, STREAM_TELL_OPEN | OBJECT_FINISH)))
         tell(stream);
-    if (unlikely(stream->held_last != NULL || stream_has(stream, STREAM_READ_ENDED)))
+    if (unlikely(stream_has(stream, READER_STASHES | STREAM_READ_ENDED)))
         stream_read_continue(stream);
     if (unlikely(stream->object.state != STREAM_OPEN))
-        return; /* a callback ended it, and made it pending again */
+        return true;
     stream_recv_adjust(stream);
     stream_write_continue(stream);
+    return stream->object.state != STREAM_OPEN;
 }
 
-/* The peer is done, and what it has not acknowledged is the kernel's own. */
-static bool linger_over(const struct kevy_stream *stream)
+/* Whatever was received and not told is dropped, and nobody waits for anybody any more. */
+static void let_go(struct kevy_stream *stream)
 {
-    return stream_has(stream, STREAM_READ_ENDED) && stream->notices == 0;
+    stream->notes |= NOTE_LET_GO;
+    stream_stash_drop(stream);
+    stream_unhold(stream);
+    stream_release_held(stream);
 }
 
-static void flush_closing(struct kevy_stream *stream)
+static bool step_closing(struct kevy_stream *stream)
 {
     if (stream_has(stream, STREAM_WRITE_FAILED)) {
         stream_terminate(stream, stream->reason);
-        return;
+        return true;
+    }
+    if (!stream_noted(stream, NOTE_LET_GO)) {
+        let_go(stream);
+        stream_deadlines_closing(stream);
     }
     /* Reading on, into nothing: a peer that is busy sending might not read otherwise. */
-    if (!stream_has(stream, STREAM_FILE))
+    if (!stream_has(stream, STREAM_NOT_SOCKET))
         stream_recv_adjust(stream);
     stream_write_continue(stream);
-    if (!stream_has(stream, STREAM_FIN_SENT))
-        return;
-    if (stream_has(stream, STREAM_FILE)) {
+    if (stream->object.state != STREAM_CLOSING)
+        return true; /* aborted in the `done` of a write */
+    if (!stream_noted(stream, NOTE_FIN_SENT))
+        return false;
+    if (stream_has(stream, STREAM_NOT_SOCKET) || linger_over(stream)) {
         stream_terminate(stream, 0);
-        return;
+        return true;
     }
-    stream_linger(stream);
-    if (linger_over(stream))
-        stream_terminate(stream, 0);
+    stream_state_set(stream, STREAM_LINGERING);
+    stream_deadlines_lingering(stream);
+    return false;
 }
 
-static void flush_lingering(struct kevy_stream *stream)
+static bool step_lingering(struct kevy_stream *stream)
 {
-    if (linger_over(stream))
+    if (linger_over(stream)) {
         stream_terminate(stream, 0);
-    else
-        stream_recv_adjust(stream);
+        return true;
+    }
+    stream_recv_adjust(stream);
+    return false;
+}
+
+static bool step_terminating(struct kevy_stream *stream)
+{
+    if (!stream_noted(stream, NOTE_LET_GO))
+        let_go(stream);
+    stream_deadlines_off(stream);
+    reader_starve_end(&stream->reader);
+    /* A pause may have asked the recv to end already; this depends on it, so it is asked again. */
+    stream->notes &= ~NOTE_RECV_CANCELLED;
+    stream_state_set(stream, STREAM_CANCELLING);
+    return true;
 }
 
 /* The user_data of the send or connect in flight. */
 static uint64_t sending_name(const struct kevy_stream *stream)
 {
-    if (stream_has(stream, STREAM_ZERO_COPYING))
+    if (stream_noted(stream, NOTE_ZERO_COPYING))
         return user_data_make(stream_zero_copy_write(stream), OPERATION_ZERO_COPY);
     return user_data_make(stream,
                           stream_has(stream, STREAM_SENDING) ? OPERATION_SEND : OPERATION_CONNECT);
-}
-
-static bool request_cancel(struct kevy_stream *stream, uint64_t user_data)
-{
-    struct kevy_sqe *sqe = reactor_cancel_sqe(stream->object.reactor);
-
-    if (sqe != NULL)
-        kevy_prep_cancel(sqe, user_data, 0);
-    else
-        object_pend(&stream->object);
-    return sqe != NULL;
 }
 
 /*
@@ -116,157 +137,107 @@ static void flights_cancel(struct kevy_stream *stream)
 {
     bool receiving = stream_has(stream, STREAM_RECV_ARMED);
 
-    if (receiving && !stream_has(stream, STREAM_RECV_CANCELLED) &&
-        request_cancel(stream, user_data_make(stream, OPERATION_RECV)))
-        stream->object.flags |= STREAM_RECV_CANCELLED;
-    if (stream->object.in_flight > receiving && !stream_has(stream, STREAM_CANCELLED) &&
-        request_cancel(stream, sending_name(stream)))
-        stream->object.flags |= STREAM_CANCELLED;
+    if (receiving && !stream_noted(stream, NOTE_RECV_CANCELLED) &&
+        object_cancel(&stream->object, user_data_make(stream, OPERATION_RECV)))
+        stream->notes |= NOTE_RECV_CANCELLED;
+    if (stream->object.in_flight > receiving && !stream_noted(stream, NOTE_SEND_CANCELLED) &&
+        object_cancel(&stream->object, sending_name(stream)))
+        stream->notes |= NOTE_SEND_CANCELLED;
 }
 
-static void descriptor_close(struct kevy_stream *stream)
+static bool step_cancelling(struct kevy_stream *stream)
 {
     static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_CLOSE);
 
-    if (sqe == NULL) {
-        object_pend(&stream->object);
-        return;
-    }
-    if (stream_has(stream, STREAM_RESET))
-        (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    kevy_prep_close(sqe, stream->fd);
-    stream->object.in_flight++;
-    stream_state_set(stream, STREAM_CLOSED);
-}
-
-static void flush_terminating(struct kevy_stream *stream)
-{
     if (stream->object.in_flight != 0) {
         flights_cancel(stream);
-        return;
+        return false;
     }
     stream_queue_drop(stream, stream->reason != 0 ? stream->reason : -ECANCELED);
-    descriptor_close(stream);
+    if (!descriptor_close(&stream->object, stream->fd))
+        return false;
+    /* In time: the kernel does not see the request before the next enter. */
+    if (stream_noted(stream, NOTE_RESET))
+        (void)SYSTEM(stream->object.reactor, setsockopt, stream->fd, SOL_SOCKET, SO_LINGER, &reset,
+                     sizeof reset);
+    stream_state_set(stream, STREAM_CLOSED);
+    return false;
 }
 
-void stream_flush(struct kevy_x_object *object)
+/* The last callback, in which the stream may go. */
+static void stream_end(struct kevy_stream *stream)
 {
-    static void (*const by_state[])(struct kevy_stream *) = {
-        [STREAM_IDLE] = flush_nothing,        [STREAM_CONNECTING] = flush_nothing,
-        [STREAM_OPEN] = flush_open,           [STREAM_CLOSING] = flush_closing,
-        [STREAM_LINGERING] = flush_lingering, [STREAM_TERMINATING] = flush_terminating,
-        [STREAM_CLOSED] = flush_nothing,
-    };
-
-    /* Almost always: it reads on as it did, and has something to send. */
-    if (likely((object->flags & STREAM_FLUSH_MASK) == STREAM_FLUSH_PLAIN))
-        stream_write_continue(stream_of(object));
-    else
-        by_state[object->state](stream_of(object));
-}
-
-void stream_terminate(struct kevy_stream *stream, int reason)
-{
-    if (stream->object.state == STREAM_IDLE || stream->object.state >= STREAM_TERMINATING)
-        return;
-    stream_state_set(stream, STREAM_TERMINATING);
-    stream->reason = (int16_t)reason;
-    /* What is cut short must not look complete: the peer gets a reset instead of an end. */
-    if (reason != 0 && (stream->queue_first != NULL || stream->notices != 0 ||
-                        reason == -ETIMEDOUT || reason == -ENOBUFS))
-        stream->object.flags |= STREAM_RESET;
-    /* A pause may have asked the recv to end already; this depends on it, so it is asked again. */
-    stream->object.flags &= ~STREAM_RECV_CANCELLED;
-    stream_deadlines_off(stream);
-    stream_held_drop(stream);
-    stream_unhold(stream);
-    stream_release_held(stream);
-    pool_forget(stream);
-    object_pend(&stream->object);
-}
-
-void kevy_stream_close(struct kevy_stream *stream)
-{
-    if (stream->object.state == STREAM_CONNECTING) {
-        stream_terminate(stream, 0);
-        return;
-    }
-    if (stream->object.state != STREAM_OPEN)
-        return;
-    stream_state_set(stream, STREAM_CLOSING);
-    stream->object.flags |= STREAM_FIN_WANTED;
-    stream->object.flags &= ~STREAM_PAUSED;
-    stream_held_drop(stream);
-    stream_unhold(stream);
-    stream_release_held(stream);
-    stream_deadlines_closing(stream);
-    object_pend(&stream->object);
-}
-
-void kevy_stream_abort(struct kevy_stream *stream)
-{
-    if (stream->object.state == STREAM_IDLE || stream->object.state >= STREAM_TERMINATING)
-        return;
-    stream->object.flags |= STREAM_RESET;
-    stream_terminate(stream, -ECANCELED);
-}
-
-void stream_object_abort(struct kevy_x_object *object)
-{
-    kevy_stream_abort(stream_of(object));
-}
-
-void stream_object_closed(struct kevy_x_object *object)
-{
-    struct kevy_stream *stream = stream_of(object);
-    struct kevy_reactor *reactor = object->reactor;
     struct kevy_listener *listener = stream->listener;
 
-    assert(stream->queue_first == NULL && stream->held_last == NULL);
-    if (stream->notices != 0)
-        return; /* the last of them is the end */
-    object_unlink(object);
-    stream_state_set(stream, STREAM_IDLE);
-    object->flags = 0;
-    stream->fd = -1;
+    assert(stream->queue_last == NULL && stream->queued == 0 && stream->notices == 0);
+    assert(stream->reader.stash_last == NULL && stream->holding == NULL);
+    assert(!waiting(&stream->reader.wait) && !wheel_filed(&stream->deadline));
+    object_end(&stream->object);
+    stream->notes = 0;
     stream->listener = NULL;
     if (listener != NULL)
         listener_connection_gone(listener);
-    if (unlikely(reactor->listeners_stalled != 0))
-        listeners_descriptor_free(reactor);
     PROBE(stream_close, stream->reason);
     stream->events->close(stream, stream->reason);
 }
 
-int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_credentials *peer)
+/* The descriptor is gone, and with it the last notice of a zero-copy send. */
+static bool step_closed(struct kevy_stream *stream)
 {
-    struct ucred credentials;
-    socklen_t length = sizeof credentials;
-
-    if (stream->fd < 0)
-        return -ENOTCONN;
-    if (socket_family(stream->fd) != AF_UNIX)
-        return -EOPNOTSUPP; /* the kernel would answer with nobody */
-    if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
-        return -errno;
-    *peer = (struct kevy_credentials){
-        .process = credentials.pid, .user = credentials.uid, .group = credentials.gid};
-    return 0;
+    if (stream->object.in_flight == 0 && stream->notices == 0)
+        stream_end(stream);
+    return false;
 }
 
-void kevy_stream_stats(const struct kevy_stream *stream, struct kevy_stream_stats *traffic)
+static void stream_flush(struct kevy_x_object *object)
 {
-    traffic->received = stream->received;
-    traffic->sent = stream->accepted - stream->queued;
+    static bool (*const steps[])(struct kevy_stream *) = {
+        [STREAM_CONNECTING] = step_wait,         [STREAM_OPEN] = step_open,
+        [STREAM_CLOSING] = step_closing,         [STREAM_LINGERING] = step_lingering,
+        [STREAM_TERMINATING] = step_terminating, [STREAM_CANCELLING] = step_cancelling,
+        [STREAM_CLOSED] = step_closed,
+    };
+
+    /* Almost always: it reads on as it did, and has something to send. */
+    if (likely((object->flags & STREAM_FLUSH_MASK) == STREAM_FLUSH_PLAIN)) {
+        stream_write_continue(stream_of(object));
+        return;
+    }
+    while (steps[object->state](stream_of(object)))
+        assert(object->state != STREAM_IDLE);
 }
 
-int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *address,
-                             socklen_t *length)
+static void stream_abort(struct kevy_x_object *object)
 {
-    if (stream->fd < 0)
-        return -ENOTCONN;
-    return getpeername(stream->fd, address, length) < 0 ? -errno : 0;
+    kevy_stream_abort(stream_of(object));
 }
+
+/* The descriptor is gone; notices that are missing come from that, and the flush then ends it. */
+static void stream_closed(struct kevy_x_object *object)
+{
+    struct kevy_stream *stream = stream_of(object);
+
+    if (stream->notices == 0)
+        stream_end(stream);
+}
+
+const struct object_kind_operations stream_kind = {
+    .name = "stream",
+    .flush = stream_flush,
+    .abort = stream_abort,
+    .closed = stream_closed,
+    .feed = stream_feed,
+    .next =
+        {
+            [STREAM_IDLE] = STATE(STREAM_CONNECTING) | STATE(STREAM_OPEN),
+            [STREAM_CONNECTING] = STATE(STREAM_OPEN) | STATE(STREAM_TERMINATING),
+            [STREAM_OPEN] = STATE(STREAM_CLOSING) | STATE(STREAM_TERMINATING),
+            [STREAM_CLOSING] = STATE(STREAM_LINGERING) | STATE(STREAM_TERMINATING),
+            [STREAM_LINGERING] = STATE(STREAM_TERMINATING),
+            [STREAM_TERMINATING] = STATE(STREAM_CANCELLING),
+            [STREAM_CANCELLING] = STATE(STREAM_CLOSED),
+            [STREAM_CLOSED] = STATE(STREAM_IDLE),
+        },
+};
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -10,15 +10,15 @@
  * Invariants. While a limit is on, the node is filed at or before it. Only a limit set below the
  * filed time files eagerly. A limit that passed is off until it is set again.
  */
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <sys/ioctl.h>
 
-#define LINGER_NS            KEVY_SECONDS(1)
-#define LINGER_LIMIT_NS      KEVY_SECONDS(30)
-#define CLOSE_WRITE_STALL_NS KEVY_SECONDS(30)
+#define LINGER_NS           KEVY_SECONDS(1)
+#define LINGER_LIMIT_NS     KEVY_SECONDS(30)
+#define CLOSE_SEND_STALL_NS KEVY_SECONDS(30)
 
 /* Half of what the difference of two limits tells apart, which is 26 days, and something to spare
  * for turns that are late. */
@@ -43,7 +43,7 @@ static uint32_t earlier_on(uint32_t a, uint32_t b)
 /* The earliest limit that is on, or 0. */
 static uint32_t deadline_earliest(const struct kevy_stream *stream)
 {
-    return earlier_on(earlier_on(stream->idle_at, stream->write_at), stream->phase_at);
+    return earlier_on(earlier_on(stream->idle_at, stream->send_at), stream->total_at);
 }
 
 /* The whole tick that the low half `at` stands for, which is near to the one of now. */
@@ -78,36 +78,37 @@ void stream_deadlines_off(struct kevy_stream *stream)
     wheel_unfile(&stream->deadline);
     stream->object.flags &= ~STREAM_LIMITED;
     stream->idle_ticks = 0;
-    stream->write_ticks = 0;
+    stream->send_ticks = 0;
     stream->idle_at = 0;
-    stream->write_at = 0;
-    stream->phase_at = 0;
+    stream->send_at = 0;
+    stream->total_at = 0;
 }
 
 /* The limits of a stream that closes: the queue has to make progress, and nothing else counts. */
 void stream_deadlines_closing(struct kevy_stream *stream)
 {
     stream->object.flags &= ~STREAM_IDLE_LIMITED;
-    stream->object.flags |= STREAM_WRITE_LIMITED;
+    stream->object.flags |= STREAM_SEND_LIMITED;
     stream->idle_ticks = 0;
     stream->idle_at = 0;
-    stream->phase_at = 0;
-    if (stream->write_ticks == 0)
-        stream->write_ticks = stream_ticks(CLOSE_WRITE_STALL_NS);
-    if (stream->queue_first != NULL && stream->write_at == 0)
-        stream_write_expected(stream);
+    stream->total_at = 0;
+    if (stream->send_ticks == 0)
+        stream->send_ticks = stream_ticks(CLOSE_SEND_STALL_NS);
+    if (stream->queue_last != NULL && stream->send_at == 0)
+        stream_send_expected(stream);
+    else
+        stream_deadline_file(stream); /* the node may have come up since the stream was closed */
 }
 
 /*
  * The limits of a stream that waits for the peer's own end. While the kernel sends from the user's
- * memory, which only the peer's acknowledgement frees, it is the write deadline that limits it.
+ * memory, which only the peer's acknowledgement frees, it is the send deadline that limits it.
  */
-void stream_linger(struct kevy_stream *stream)
+void stream_deadlines_lingering(struct kevy_stream *stream)
 {
-    stream_state_set(stream, STREAM_LINGERING);
-    stream->write_at = deadline_after(stream, stream->notices != 0 ? stream->write_ticks
-                                                                   : stream_ticks(LINGER_LIMIT_NS));
-    stream->phase_at = deadline_after(stream, stream_ticks(LINGER_NS));
+    stream->send_at = deadline_after(stream, stream->notices != 0 ? stream->send_ticks
+                                                                  : stream_ticks(LINGER_LIMIT_NS));
+    stream->total_at = deadline_after(stream, stream_ticks(LINGER_NS));
     stream_deadline_file(stream);
 }
 
@@ -117,7 +118,7 @@ static bool undelivered(const struct kevy_stream *stream)
 {
     int bytes = 0;
 
-    return ioctl(stream->fd, TIOCOUTQ, &bytes) == 0 && bytes > 0;
+    return SYSTEM(stream->object.reactor, ioctl, stream->fd, TIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 /* The peer has had a second to end its side. It gets another one as long as it is still receiving
@@ -128,7 +129,7 @@ static void linger_passed(struct kevy_stream *stream, enum kevy_deadline which)
         stream_terminate(stream, stream->notices != 0 ? -ETIMEDOUT : 0);
         return;
     }
-    stream->phase_at = deadline_after(stream, stream_ticks(LINGER_NS));
+    stream->total_at = deadline_after(stream, stream_ticks(LINGER_NS));
     stream_deadline_file(stream);
 }
 
@@ -153,12 +154,12 @@ static void limit_off(struct kevy_stream *stream, enum kevy_deadline which)
         stream->object.flags &= ~STREAM_IDLE_LIMITED;
         break;
     case KEVY_DEADLINE_SEND:
-        stream->write_ticks = 0;
-        stream->write_at = 0;
-        stream->object.flags &= ~STREAM_WRITE_LIMITED;
+        stream->send_ticks = 0;
+        stream->send_at = 0;
+        stream->object.flags &= ~STREAM_SEND_LIMITED;
         break;
     case KEVY_DEADLINE_TOTAL:
-        stream->phase_at = 0;
+        stream->total_at = 0;
         break;
     }
 }
@@ -170,17 +171,27 @@ static enum kevy_deadline deadline_first(const struct kevy_stream *stream)
 
     if (stream->idle_at == earliest)
         return KEVY_DEADLINE_IDLE;
-    return stream->write_at == earliest ? KEVY_DEADLINE_SEND : KEVY_DEADLINE_TOTAL;
+    return stream->send_at == earliest ? KEVY_DEADLINE_SEND : KEVY_DEADLINE_TOTAL;
+}
+
+/* Closed or ended, and its flush, which sets other limits, has yet to come. */
+static bool limits_void(const struct kevy_stream *stream)
+{
+    return stream->object.state >= STREAM_TERMINATING ||
+           (stream->object.state == STREAM_CLOSING && !stream_noted(stream, NOTE_LET_GO));
 }
 
 /* The node came up. The first limit is reported; another that is due as well comes right after. */
-void stream_deadline_due(struct kevy_stream *stream)
+void stream_deadline_due(struct kevy_x_wheel_node *node)
 {
+    struct kevy_stream *stream = KEVY_CONTAINER_OF(node, struct kevy_stream, deadline);
     struct kevy_reactor *reactor = stream->object.reactor;
     uint32_t now = (uint32_t)(reactor->now_ns >> WHEEL_TICK_SHIFT);
     uint32_t earliest = deadline_earliest(stream);
     enum kevy_deadline which;
 
+    if (limits_void(stream))
+        return;
     if (earliest == 0 || deadline_before(now, earliest)) {
         reactor->stats.deadlines_moved++;
         stream_deadline_file(stream);
@@ -218,17 +229,17 @@ void kevy_stream_set_deadline(struct kevy_stream *stream, enum kevy_deadline dea
         limit_set(stream, stream->idle_at);
         break;
     case KEVY_DEADLINE_SEND:
-        stream->write_ticks = ticks;
-        stream->write_at = 0;
-        stream->object.flags &= ~STREAM_WRITE_LIMITED;
+        stream->send_ticks = ticks;
+        stream->send_at = 0;
+        stream->object.flags &= ~STREAM_SEND_LIMITED;
         if (ticks != 0)
-            stream->object.flags |= STREAM_WRITE_LIMITED;
-        if (stream->queue_first != NULL)
-            stream_write_expected(stream);
+            stream->object.flags |= STREAM_SEND_LIMITED;
+        if (stream->queue_last != NULL)
+            stream_send_expected(stream);
         break;
     case KEVY_DEADLINE_TOTAL:
-        stream->phase_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
-        limit_set(stream, stream->phase_at);
+        stream->total_at = ticks != 0 ? deadline_after(stream, ticks) : 0;
+        limit_set(stream, stream->total_at);
         break;
     }
 }

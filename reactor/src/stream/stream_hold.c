@@ -7,10 +7,10 @@
  * queue, and go free together when it is short again, or gone. Nothing is asked of the kernel here:
  * the next flush arms or cancels the recv, see stream_recv_adjust().
  *
- * Invariants. A stream is held by one other at most, open like itself. A stream is held or starved,
- * never both: wait_next and wait_link serve one list at a time.
+ * Invariants. A stream is held by one other at most. It is held or starved, never both: its place
+ * among those who wait serves one list at a time.
  */
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
@@ -38,16 +38,12 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     if (stream_has(source, STREAM_HELD) || target->queued <= target->low_watermark)
         return;
     /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
-    if (stream_has(source, STREAM_STARVED)) {
-        pool_forget(source);
-        source->object.flags |= STREAM_POLL_FIRST;
+    if (stream_has(source, READER_STARVED)) {
+        reader_starve_end(&source->reader);
+        source->object.flags |= READER_POLL_FIRST;
     }
     source->object.flags |= STREAM_HELD;
-    source->wait_link = &target->holding;
-    source->wait_next = target->holding;
-    if (target->holding != NULL)
-        target->holding->wait_link = &source->wait_next;
-    target->holding = source;
+    waiter_link(&source->reader.wait, &target->holding);
     target->object.flags |= STREAM_HOLDS_OTHERS;
 }
 
@@ -56,17 +52,19 @@ void stream_unhold(struct kevy_stream *stream)
     if (!stream_has(stream, STREAM_HELD))
         return;
     stream->object.flags &= ~STREAM_HELD;
-    *stream->wait_link = stream->wait_next;
-    if (stream->wait_next != NULL)
-        stream->wait_next->wait_link = stream->wait_link;
-    object_pend(&stream->object);
+    waiter_unlink(&stream->reader.wait);
 }
 
 /* The queue is short again, or gone: whoever it held back reads on. */
 void stream_release_held(struct kevy_stream *stream)
 {
-    while (stream->holding != NULL)
-        stream_unhold(stream->holding);
+    while (stream->holding != NULL) {
+        struct kevy_stream *held =
+            KEVY_CONTAINER_OF(stream->holding, struct kevy_stream, reader.wait);
+
+        stream_unhold(held);
+        object_pend(&held->object);
+    }
     stream->object.flags &= ~STREAM_HOLDS_OTHERS;
 }
 

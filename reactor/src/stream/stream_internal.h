@@ -4,80 +4,88 @@
  *
  *     idle --adopt, accept--> open                idle --connect--> connecting --> open
  *     open --close--> closing --queue flushed, FIN--> lingering --peer's end--> terminating
- *     any --abort, error, deadline--> terminating --nothing in flight--> closed
- *     closed --descriptor gone, last callback--> idle
+ *     any --abort, error, deadline--> terminating --flush: lets go of everything--> cancelling
+ *     cancelling --nothing in flight--> closed --descriptor gone, last callback--> idle
  *
- *     stream.c             states: start, flush, close, terminate
- *     stream_read.c        receiving, delivering, holding back
- *     stream_write.c       what goes into the queue
+ *     stream.c             what the flush does in each state
+ *     stream_state.c       what calls and events mark for it
+ *     stream_start.c       accepted, adopted, connected
+ *     stream_read.c        receiving, delivering
+ *     stream_silent_end.c  ends that the kernel does not tell
+ *     stream_hold.c        what keeps a stream from reading
+ *     stream_write.c       what goes into the write queue
  *     stream_send.c        the one send, and what its completion takes out again
- *     stream_end.c         ends that the kernel does not tell
- *     stream_descriptor.c  descriptors that travel with the bytes
- *     stream_file.c        ranges of files in the queue
+ *     stream_message.c     a send of several entries
+ *     stream_range.c       ranges of files in the queue
+ *     stream_rights.c      descriptors that travel with the bytes
  *     stream_zero_copy.c   sends that the kernel makes from the user's memory
  *     stream_deadline.c    the three time limits
+ *     stream_peer.c        who is at the other end
  */
 #ifndef KEVY_REACTOR_STREAM_INTERNAL_H
 #define KEVY_REACTOR_STREAM_INTERNAL_H
 
 #include "core/names.h"
 
-#include "core/internal.h"
+#include "core/clock.h"
+#include "core/object.h"
+#include "core/reader.h"
+#include "core/submission.h"
+
+#include <kevy/stream.h>
+
+#include <errno.h>
 
 enum stream_state {
-    STREAM_IDLE,
+    STREAM_IDLE = OBJECT_IDLE,
     STREAM_CONNECTING,
     STREAM_OPEN,
     STREAM_CLOSING,     /* the user closed: the queue is being flushed */
     STREAM_LINGERING,   /* FIN sent: what the peer still sends is discarded */
-    STREAM_TERMINATING, /* requests are cancelled and waited for */
+    STREAM_TERMINATING, /* it has ended, and its flush has yet to come */
+    STREAM_CANCELLING,  /* requests are cancelled and waited for */
     STREAM_CLOSED,      /* the descriptor is being closed */
 };
 
-/* For kevy_x_object.flags. */
-#define STREAM_RECV_ARMED     (1U << 0) /* a multishot recv is in flight */
-#define STREAM_RECV_CANCELLED (1U << 1) /* ... and has been asked to end */
-#define STREAM_SENDING        (1U << 2) /* a send is in flight */
-#define STREAM_PAUSED         (1U << 3) /* by the user */
-#define STREAM_HELD           (1U << 4) /* by another stream's queue, or its own */
-#define STREAM_STARVED        (1U << 5) /* waiting for buffers */
-#define STREAM_READ_ENDED     (1U << 6) /* nothing more will be received; `reason` says why */
-#define STREAM_END_TOLD       (1U << 7)
-#define STREAM_TELL_OPEN      (1U << 8)
-#define STREAM_TELL_DRAIN     (1U << 9)  /* a write was answered -EAGAIN */
-#define STREAM_FIN_WANTED     (1U << 10) /* once the queue is empty */
-#define STREAM_FIN_SENT       (1U << 11)
-#define STREAM_WRITE_FAILED   (1U << 12) /* the peer takes nothing more */
-#define STREAM_CANCELLED      (1U << 13) /* the send or connect in flight has been asked to end */
-#define STREAM_RESET          (1U << 14) /* end with RST */
-#define STREAM_POLL_FIRST \
-    (1U << 15) /* the pool was empty: wait for data before taking a buffer \
-                */
+/* For kevy_x_object.flags: what the hot path tests, several at once. */
+#define STREAM_RECV_ARMED   (1U << 0)  /* a multishot recv is in flight */
+#define STREAM_SENDING      (1U << 1)  /* a send is in flight */
+#define STREAM_PAUSED       (1U << 2)  /* by the user */
+#define STREAM_HELD         (1U << 3)  /* by another stream's queue, or its own */
+#define STREAM_READ_ENDED   (1U << 4)  /* nothing more will be received; `reason` says why */
+#define STREAM_TELL_OPEN    (1U << 5)  /* `open` has yet to be called */
+#define STREAM_TELL_DRAIN   (1U << 6)  /* a write was answered -EAGAIN */
+#define STREAM_FIN_WANTED   (1U << 7)  /* once the queue is empty */
+#define STREAM_WRITE_FAILED (1U << 8)  /* the peer takes nothing more */
+#define STREAM_IS_OPEN      (1U << 9)  /* the state is STREAM_OPEN */
+#define STREAM_HAS_READ     (1U << 10) /* its events have a read callback */
+#define STREAM_HOLDS_OTHERS (1U << 11) /* its queue holds streams back, or did */
+#define STREAM_SEND_LIMITED (1U << 12) /* it has a send deadline */
+#define STREAM_IDLE_LIMITED (1U << 13) /* it has an idle deadline */
+#define STREAM_SENT_SHORT   (1U << 14) /* part of the queue's first entry is gone */
+#define STREAM_TAKES_RIGHTS (1U << 15) /* it receives descriptors with its bytes */
+#define STREAM_NOT_SOCKET   (1U << 16) /* a pipe, a terminal... */
+#define STREAM_ASKS_END     (1U << 17) /* the end may be there, and nothing said of it */
 
-#define STREAM_IS_OPEN \
-    (1U << 16) /* the state is STREAM_OPEN, for tests of several things at once */
-#define STREAM_HOLDS_DATA    (1U << 17) /* the held queue is not empty */
-#define STREAM_HAS_READ      (1U << 18) /* its events have a read callback */
-#define STREAM_HOLDS_OTHERS  (1U << 19) /* its queue holds streams back, or did */
-#define STREAM_WRITE_LIMITED (1U << 20) /* it has a write deadline */
-#define STREAM_SENT_SHORT    (1U << 21) /* part of the queue's first entry is gone */
-#define STREAM_IDLE_LIMITED  (1U << 22) /* it has an idle deadline */
+#define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_SEND_LIMITED)
 
-#define STREAM_COPIES       (1U << 23) /* zero-copy writes have turned out not to be any */
-#define STREAM_ZERO_COPYING (1U << 24) /* the send in flight is a zero-copy one */
-#define STREAM_DESCRIPTORS  (1U << 25) /* it receives descriptors with its bytes */
-#define STREAM_FILE         (1U << 26) /* not a socket: a pipe, a terminal... */
-#define STREAM_READ_ONCE    (1U << 27) /* ... that the kernel cannot read by multishot */
-#define STREAM_LOCAL        (1U << 28) /* a Unix socket, of whose end the kernel may say nothing */
-#define STREAM_END_UNSURE   (1U << 29) /* the end may be there, and nothing said of it */
-
-#define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_WRITE_LIMITED)
+/* For kevy_stream.notes: the others. */
+#define NOTE_RECV_CANCELLED  (1U << 0) /* the recv in flight has been asked to end */
+#define NOTE_SEND_CANCELLED  (1U << 1) /* the send or connect in flight has been asked to end */
+#define NOTE_END_TOLD        (1U << 2) /* the end of what the peer sends */
+#define NOTE_FIN_SENT        (1U << 3)
+#define NOTE_LET_GO          (1U << 4) /* closing or ending has begun: nothing is stashed or held */
+#define NOTE_RESET           (1U << 5) /* end with RST */
+#define NOTE_COPIES          (1U << 6) /* zero-copy writes have turned out not to be any */
+#define NOTE_ZERO_COPYING    (1U << 7) /* the send in flight is a zero-copy one */
+#define NOTE_READ_ONCE       (1U << 8) /* the kernel cannot read it by multishot */
+#define NOTE_ASKS_END_ALWAYS (1U << 9) /* a Unix socket, of whose end the kernel may say nothing */
 
 /* What a completion of a recv has to look at, and how it looks when the bytes can be delivered at
  * once. */
-#define STREAM_DELIVER_MASK                                                               \
-    (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | STREAM_HOLDS_DATA | \
-     STREAM_IDLE_LIMITED | STREAM_DESCRIPTORS | STREAM_END_UNSURE)
+#define STREAM_DELIVER_MASK                                                            \
+    (STREAM_IS_OPEN | STREAM_HAS_READ | STREAM_PAUSED | STREAM_HELD | READER_STASHES | \
+     STREAM_IDLE_LIMITED | STREAM_TAKES_RIGHTS | STREAM_ASKS_END)
 #define STREAM_DELIVER_PLAIN (STREAM_IS_OPEN | STREAM_HAS_READ)
 
 /* The same for writing ... */
@@ -86,7 +94,7 @@ enum stream_state {
 
 /* ... for handing received bytes straight to the kernel ... */
 #define STREAM_FORWARD_MASK \
-    (STREAM_WRITE_MASK | STREAM_SENDING | STREAM_WRITE_LIMITED | STREAM_FILE)
+    (STREAM_WRITE_MASK | STREAM_SENDING | STREAM_SEND_LIMITED | STREAM_NOT_SOCKET)
 #define STREAM_FORWARD_PLAIN STREAM_IS_OPEN
 
 /* ... for the completion of a send that emptied the queue ... */
@@ -96,12 +104,10 @@ enum stream_state {
 #define STREAM_SENT_PLAIN STREAM_IS_OPEN
 
 /* ... and for the flush, where all that is left to do is to send. */
-#define STREAM_FLUSH_MASK                                                                        \
-    (STREAM_IS_OPEN | STREAM_TELL_OPEN | OBJECT_FINISH | STREAM_HOLDS_DATA | STREAM_READ_ENDED | \
+#define STREAM_FLUSH_MASK                                                                     \
+    (STREAM_IS_OPEN | STREAM_TELL_OPEN | OBJECT_FINISH | READER_STASHES | STREAM_READ_ENDED | \
      STREAM_RECV_ARMED)
 #define STREAM_FLUSH_PLAIN (STREAM_IS_OPEN | STREAM_RECV_ARMED)
-
-#define POOL_GROUP 0
 
 static inline struct kevy_stream *stream_of(struct kevy_x_object *object)
 {
@@ -113,73 +119,106 @@ static inline bool stream_has(const struct kevy_stream *stream, uint32_t flags)
     return (stream->object.flags & flags) != 0;
 }
 
+static inline bool stream_noted(const struct kevy_stream *stream, uint32_t notes)
+{
+    return (stream->notes & notes) != 0;
+}
+
 static inline void stream_state_set(struct kevy_stream *stream, enum stream_state state)
 {
-    stream->object.state = (uint8_t)state;
+    object_state_set(&stream->object, (uint8_t)state);
     if (state == STREAM_OPEN)
         stream->object.flags |= STREAM_IS_OPEN;
     else
         stream->object.flags &= ~STREAM_IS_OPEN;
 }
 
+/* The first entry of the write queue, NULL for none. */
+static inline struct kevy_buffer *queue_first(const struct kevy_stream *stream)
+{
+    return stream->queue_last != NULL ? stream->queue_last->next : NULL;
+}
+
+/* The peer is done, and what it has not acknowledged is the kernel's own. */
+static inline bool linger_over(const struct kevy_stream *stream)
+{
+    return stream_has(stream, STREAM_READ_ENDED) && stream->notices == 0;
+}
+
 /* stream.c */
+extern const struct object_kind_operations stream_kind;
+
+/* stream_state.c */
+
+/* Ends the stream: its flush does all that follows. Idempotent; the first reason counts. */
 void stream_terminate(struct kevy_stream *stream, int reason);
+
+/* As kevy_stream_close() of an open stream, from its own flush, which goes on from there. */
+void stream_closing_mark(struct kevy_stream *stream);
+
+/* stream_start.c */
+void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd,
+                     bool is_unix);
+void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 
 /* stream_read.c */
 void stream_read_continue(struct kevy_stream *stream);
 void stream_recv_adjust(struct kevy_stream *stream);
-void stream_held_drop(struct kevy_stream *stream);
+void stream_stash_drop(struct kevy_stream *stream);
+uint32_t stream_feed(struct kevy_x_object *object);
+void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+
+/* stream_silent_end.c */
+void stream_asks_end(struct kevy_stream *stream);
+bool stream_ended_silently(struct kevy_stream *stream);
 
 /* stream_hold.c */
 void stream_unhold(struct kevy_stream *stream);
 void stream_release_held(struct kevy_stream *stream);
 
 /* stream_write.c */
-void stream_write_continue(struct kevy_stream *stream);
-void stream_queue_drop(struct kevy_stream *stream, int result);
-void stream_sent(struct kevy_stream *stream, int result);
 int stream_write_allowed(struct kevy_stream *stream);
 void stream_queue_append(struct kevy_stream *stream, struct kevy_buffer *entry);
+
+/* stream_send.c */
+void stream_write_continue(struct kevy_stream *stream);
+void stream_queue_drop(struct kevy_stream *stream, int result);
+void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+
+/* stream_message.c */
 struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count);
+uint32_t stream_message_entries(const struct kevy_stream *stream);
+
+/* stream_range.c */
+bool stream_range_next(struct kevy_stream *stream);
+int stream_range_done(struct kevy_stream *stream, int result);
+void stream_range_end(struct kevy_stream *stream, int result);
+void stream_range_dropped(struct kevy_stream *stream);
+
+/* stream_rights.c */
+bool stream_takes_rights(const struct kevy_stream *stream, const struct kevy_reactor *reactor);
+void stream_rights_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags);
+int stream_rights_received(struct kevy_buffer *buffer, int length);
+void stream_rights_tell(struct kevy_stream *stream, struct kevy_x_block *block);
+void stream_rights_drop(struct kevy_reactor *reactor, struct kevy_x_block *block);
+void stream_rights_attach(const struct kevy_buffer *entry, struct msghdr *message);
+void stream_rights_sent(struct kevy_reactor *reactor, struct kevy_buffer *entry);
 
 /* stream_zero_copy.c */
 bool stream_zero_copy_next(const struct kevy_stream *stream);
 bool stream_zero_copy_send(struct kevy_stream *stream);
 struct kevy_send *stream_zero_copy_write(const struct kevy_stream *stream);
+void stream_zero_copy_notice(struct kevy_stream *stream, struct kevy_send *write, uint32_t usage);
+int stream_zero_copy_result(struct kevy_stream *stream, struct kevy_send *write, int result,
+                            uint32_t flags);
 void stream_write_finished(struct kevy_send *write);
-
-/* stream_descriptor.c */
-bool stream_receives_descriptors(const struct kevy_stream *stream,
-                                 const struct kevy_reactor *reactor);
-void stream_descriptors_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags);
-int stream_descriptors_received(struct kevy_buffer *buffer, int length);
-void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_x_block *block);
-void stream_descriptors_drop(struct kevy_x_block *block);
-void stream_descriptor_attach(const struct kevy_buffer *entry, struct msghdr *message);
-void stream_descriptor_sent(struct kevy_buffer *entry);
-
-/* stream_end.c */
-void stream_local(struct kevy_stream *stream);
-bool stream_end_there(struct kevy_stream *stream);
-
-/* stream_file.c */
-bool stream_file_next(struct kevy_stream *stream);
-int stream_file_done(struct kevy_stream *stream, int result);
-void stream_file_end(struct kevy_stream *stream, int result);
-void stream_file_dropped(struct kevy_stream *stream);
 
 /* True where a zero-copy write begins. */
 static inline bool zero_copy_begins(const struct kevy_stream *stream,
                                     const struct kevy_buffer *entry)
 {
-    return entry->use == BUFFER_ZERO_COPY && (stream->object.flags & STREAM_COPIES) == 0;
-}
-
-/* True where a send has to begin. */
-static inline bool send_begins(const struct kevy_stream *stream, const struct kevy_buffer *entry)
-{
-    return entry->use == BUFFER_DESCRIPTOR || entry->use == BUFFER_FILE ||
-           zero_copy_begins(stream, entry);
+    return entry->use == BUFFER_ZERO_COPY && !stream_noted(stream, NOTE_COPIES);
 }
 
 /* stream_deadline.c */
@@ -187,7 +226,8 @@ uint32_t stream_ticks(uint64_t timeout_ns);
 void stream_deadline_file(struct kevy_stream *stream);
 void stream_deadlines_off(struct kevy_stream *stream);
 void stream_deadlines_closing(struct kevy_stream *stream);
-void stream_linger(struct kevy_stream *stream);
+void stream_deadlines_lingering(struct kevy_stream *stream);
+void stream_deadline_due(struct kevy_x_wheel_node *node);
 
 /*
  * Limits are kept as the low 32 bits of the wheel's tick, so two of them are compared by their
@@ -221,14 +261,14 @@ static inline void stream_active(struct kevy_stream *stream)
 
 /* The kernel owes us progress from now on. The node is filed at or before the limit, as a rule
  * already. */
-static inline void stream_write_expected(struct kevy_stream *stream)
+static inline void stream_send_expected(struct kevy_stream *stream)
 {
     uint32_t filed = (uint32_t)(stream->deadline.deadline_ns >> WHEEL_TICK_SHIFT);
 
-    if (stream->write_ticks == 0)
+    if (stream->send_ticks == 0)
         return;
-    stream->write_at = deadline_after(stream, stream->write_ticks);
-    if (!wheel_filed(&stream->deadline) || deadline_before(stream->write_at, filed))
+    stream->send_at = deadline_after(stream, stream->send_ticks);
+    if (!wheel_filed(&stream->deadline) || deadline_before(stream->send_at, filed))
         stream_deadline_file(stream);
 }
 

@@ -4,17 +4,19 @@
  *
  * Model. One multishot recv is armed while the stream is open; each completion brings one buffer of
  * the pool, or a bundle of several, and `read` is called for each buffer. What may not be
- * delivered, because the user paused or a queue holds the stream back, waits in the held queue, in
+ * delivered, because the user paused or a queue holds the stream back, waits in the stash, in
  * order; the recv is cancelled only when that happens, so that a pause during which nothing arrives
  * costs nothing.
  *
- * Invariants. Bytes are delivered in the order of arrival: never past a non-empty held queue. The
- * data of a completion is looked at before its end (the last completion of a multishot may carry
- * both). The end is told once, after the last byte. A stream is held or starved, never both.
+ * Invariants. Bytes are delivered in the order of arrival. The data of a completion is looked at
+ * before its end (the last completion of a multishot may carry both). The end is told once, after
+ * the last byte.
  */
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include <kevy/ring_prep.h>
 
 #include <sys/ioctl.h>
 
@@ -25,12 +27,12 @@ static bool deliverable(const struct kevy_stream *stream)
 
 static rare void buffer_drop(struct kevy_buffer *buffer)
 {
-    if (buffer->block->descriptors)
-        stream_descriptors_drop(buffer->block);
+    if (buffer->block->rights)
+        stream_rights_drop(buffer->reactor, buffer->block);
     block_release(buffer->reactor, buffer->block);
 }
 
-/* Calls `read` with a buffer, whose reference is passed on. */
+/* Calls `read` with a buffer of the pool, whose reference is passed on. */
 static inline void deliver(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     buffer->source = stream;
@@ -39,99 +41,61 @@ static inline void deliver(struct kevy_stream *stream, struct kevy_buffer *buffe
         buffer_drop(buffer);
 }
 
-/*
- * The same bytes in an entry of their own, because the pool is low; the buffer goes back. Their
- * descriptors go along in the copy, which then begins with the message that names them.
- */
-static struct kevy_buffer *buffer_copy(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
+/* The same of a buffer that was stashed, or of a copy. */
+static void deliver_stashed(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    struct kevy_x_block *from = buffer->block;
-    const uint8_t *begin = from->descriptors ? from->data : buffer->data;
-    uint32_t before = (uint32_t)(buffer->data - begin);
-    struct kevy_x_block *block = block_copy(reactor, begin, before + buffer->length);
-    struct kevy_buffer *copy = NULL;
+    struct kevy_buffer kept;
+    struct kevy_buffer *lent = buffer_lend(buffer, &kept);
 
-    if (block != NULL)
-        copy = buffer_make(&reactor->memory, block, block->data + before, buffer->length);
-    if (copy != NULL) {
-        reactor->stats.copies++;
-        block->descriptors = from->descriptors;
-        from->descriptors = false;
-    } else if (block != NULL) {
-        block_release(reactor, block);
-    }
-    buffer_drop(buffer);
-    return copy;
+    assert(!buffer->block->rights);
+    lent->source = stream;
+    stream->events->read(stream, lent);
+    buffer_lent_end(stream->object.reactor, lent);
 }
 
-/* Keeps a buffer for later. A byte that finds no memory would be missing: the stream ends. */
-static void hold_back(struct kevy_stream *stream, struct kevy_buffer *buffer)
+/* Keeps a buffer for later, as a copy when the pool is low. A byte that finds no memory would be
+ * missing: the stream ends. */
+static void stash(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    if (pool_low(buffer->reactor))
-        buffer = buffer_copy(buffer->reactor, buffer);
-    if (buffer == NULL) {
-        stream_terminate(stream, -ENOBUFS);
+    struct kevy_buffer *copy;
+
+    if (!pool_low(buffer->reactor)) {
+        stash_append(&stream->reader, buffer);
         return;
     }
-    buffer->next = buffer;
-    if (stream->held_last != NULL) {
-        buffer->next = stream->held_last->next;
-        stream->held_last->next = buffer;
-    }
-    stream->held_last = buffer;
-    stream->object.flags |= STREAM_HOLDS_DATA;
-    object_pend(&stream->object);
+    copy = buffer_copy(buffer->reactor, buffer);
+    buffer_drop(buffer);
+    if (copy != NULL)
+        stash_append(&stream->reader, copy);
+    else
+        stream_terminate(stream, -ENOBUFS);
 }
 
-/* Delivers a held copy, and gives its entry back. */
-static void deliver_copy(struct kevy_stream *stream, struct kevy_buffer *copy)
+void stream_stash_drop(struct kevy_stream *stream)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_buffer buffer = {.data = copy->data,
-                                 .length = copy->length,
-                                 .use = BUFFER_KEPT,
-                                 .block = copy->block,
-                                 .reactor = reactor,
-                                 .source = stream};
-
-    buffer_give(&reactor->memory, copy);
-    stream->events->read(stream, &buffer);
-    kevy_buffer_release(&buffer);
+    while (stream_has(stream, READER_STASHES))
+        buffer_drop(stash_take(&stream->reader));
 }
 
-static struct kevy_buffer *held_pop(struct kevy_stream *stream)
+/* Delivers what was stashed, as far as the callbacks let it. */
+static void stash_deliver(struct kevy_stream *stream)
 {
-    struct kevy_buffer *first = stream->held_last->next;
+    while (stream_has(stream, READER_STASHES) && deliverable(stream)) {
+        struct kevy_x_block *block = stash_first(&stream->reader)->block;
 
-    stream->held_last->next = first->next;
-    if (first == stream->held_last) {
-        stream->held_last = NULL;
-        stream->object.flags &= ~STREAM_HOLDS_DATA;
-    }
-    return first;
-}
-
-void stream_held_drop(struct kevy_stream *stream)
-{
-    struct kevy_reactor *reactor = stream->object.reactor;
-
-    while (stream->held_last != NULL) {
-        struct kevy_buffer *buffer = held_pop(stream);
-        struct kevy_x_block *block = buffer->block;
-
-        if (block->descriptors)
-            stream_descriptors_drop(block);
-        buffer_give(&reactor->memory, buffer);
-        block_release(reactor, block);
+        if (unlikely(block->rights))
+            stream_rights_tell(stream, block);
+        else
+            deliver_stashed(stream, stash_take(&stream->reader));
     }
 }
 
-/* The descriptors first. Their callback may pause or end the stream, so the bytes are held back
+/* The descriptors first. Their callback may pause or end the stream, so the bytes are stashed
  * meanwhile. */
-static void deliver_with_descriptors(struct kevy_stream *stream, struct kevy_buffer *buffer)
+static void deliver_with_rights(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    hold_back(stream, buffer);
-    stream_read_continue(stream);
+    stash(stream, buffer);
+    stash_deliver(stream);
 }
 
 static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
@@ -141,43 +105,31 @@ static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
         stream_active(stream);
     if (stream->object.state != STREAM_OPEN || stream->events->read == NULL)
         buffer_drop(buffer); /* nobody's */
-    else if (!deliverable(stream) || stream->held_last != NULL)
-        hold_back(stream, buffer);
-    else if (unlikely(buffer->block->descriptors))
-        deliver_with_descriptors(stream, buffer);
+    else if (!deliverable(stream) || stream_has(stream, READER_STASHES))
+        stash(stream, buffer);
+    else if (unlikely(buffer->block->rights))
+        deliver_with_rights(stream, buffer);
     else
         deliver(stream, buffer);
 }
 
 static void end_tell(struct kevy_stream *stream)
 {
-    stream->object.flags |= STREAM_END_TOLD;
+    stream->notes |= NOTE_END_TOLD;
     if (stream->reason != 0)
         stream_terminate(stream, stream->reason);
     else if (stream->events->end != NULL)
         stream->events->end(stream);
     else
-        kevy_stream_close(stream);
+        stream_closing_mark(stream);
 }
 
 void stream_read_continue(struct kevy_stream *stream)
 {
-    while (stream->held_last != NULL && deliverable(stream)) {
-        struct kevy_buffer *buffer = stream->held_last->next;
-
-        if (unlikely(buffer->block->descriptors)) {
-            stream_descriptors_tell(stream, buffer->block);
-            continue;
-        }
-        buffer = held_pop(stream);
-        if (buffer->use == BUFFER_QUEUED)
-            deliver_copy(stream, buffer);
-        else
-            deliver(stream, buffer);
-    }
-    if (stream->held_last == NULL && stream->object.state == STREAM_OPEN &&
-        stream_has(stream, STREAM_READ_ENDED) &&
-        !stream_has(stream, STREAM_END_TOLD | STREAM_PAUSED))
+    stash_deliver(stream);
+    if (!stream_has(stream, READER_STASHES) && stream->object.state == STREAM_OPEN &&
+        stream_has(stream, STREAM_READ_ENDED) && !stream_has(stream, STREAM_PAUSED) &&
+        !stream_noted(stream, NOTE_END_TOLD))
         end_tell(stream);
 }
 
@@ -186,12 +138,12 @@ static void recv_prepare(const struct kevy_stream *stream, struct kevy_sqe *sqe,
 {
     const struct kevy_reactor *reactor = stream->object.reactor;
 
-    if (stream_has(stream, STREAM_READ_ONCE)) {
+    if (stream_noted(stream, NOTE_READ_ONCE)) {
         kevy_prep_read_select(sqe, stream->fd, POOL_GROUP, 0, KEVY_OFFSET_CURRENT);
-    } else if (stream_has(stream, STREAM_FILE)) {
+    } else if (stream_has(stream, STREAM_NOT_SOCKET)) {
         kevy_prep_read_multishot(sqe, stream->fd, POOL_GROUP, KEVY_OFFSET_CURRENT);
-    } else if (stream_has(stream, STREAM_DESCRIPTORS)) {
-        stream_descriptors_recv(sqe, stream->fd, recv_flags);
+    } else if (stream_has(stream, STREAM_TAKES_RIGHTS)) {
+        stream_rights_recv(sqe, stream->fd, recv_flags);
     } else if (reactor->run_bytes == 0 && reactor->feeding) {
         kevy_prep_recv_select(sqe, stream->fd, POOL_GROUP, 0, 0);
         sqe->ioprio |= recv_flags;
@@ -203,7 +155,7 @@ static void recv_prepare(const struct kevy_stream *stream, struct kevy_sqe *sqe,
 
 static void recv_arm(struct kevy_stream *stream)
 {
-    struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_RECV);
+    struct kevy_sqe *sqe = submission_sqe(stream->object.reactor, stream, OPERATION_RECV);
     uint16_t recv_flags = 0;
 
     if (sqe == NULL) {
@@ -211,27 +163,21 @@ static void recv_arm(struct kevy_stream *stream)
         return;
     }
     /* Whoever polls first is served in the order of the queue, who does not at once. */
-    if (stream_has(stream, STREAM_POLL_FIRST) || stream->object.reactor->feeding) {
+    if (stream_has(stream, READER_POLL_FIRST) || stream->object.reactor->feeding) {
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
-        stream->object.flags |= STREAM_END_UNSURE;
+        stream->object.flags |= STREAM_ASKS_END;
     }
     recv_prepare(stream, sqe, recv_flags);
-    stream->object.flags &= ~STREAM_POLL_FIRST;
+    stream->object.flags &= ~READER_POLL_FIRST;
     stream->object.flags |= STREAM_RECV_ARMED;
-    stream->object.in_flight++;
+    object_request_begun(&stream->object);
 }
 
 static void recv_cancel(struct kevy_stream *stream)
 {
-    struct kevy_reactor *reactor = stream->object.reactor;
-    struct kevy_sqe *sqe = reactor_cancel_sqe(reactor);
-
-    if (sqe == NULL) {
-        object_pend(&stream->object);
-        return;
-    }
-    kevy_prep_cancel(sqe, user_data_make(stream, OPERATION_RECV), 0);
-    stream->object.flags |= STREAM_RECV_CANCELLED;
+    if (!stream_noted(stream, NOTE_RECV_CANCELLED) &&
+        object_cancel(&stream->object, user_data_make(stream, OPERATION_RECV)))
+        stream->notes |= NOTE_RECV_CANCELLED;
 }
 
 /* Arms or cancels the recv, as the state of the stream wants it. */
@@ -239,13 +185,28 @@ void stream_recv_adjust(struct kevy_stream *stream)
 {
     bool wanted = stream->object.state != STREAM_OPEN || deliverable(stream);
 
+    assert(stream->object.state >= STREAM_OPEN && stream->object.state <= STREAM_LINGERING);
     if (stream_has(stream, STREAM_RECV_ARMED)) {
-        if (!wanted && stream->held_last != NULL && !stream_has(stream, STREAM_RECV_CANCELLED))
+        if (!wanted && stream_has(stream, READER_STASHES))
             recv_cancel(stream);
         return;
     }
-    if (wanted && !stream_has(stream, STREAM_READ_ENDED | STREAM_STARVED))
+    if (wanted && !stream_has(stream, STREAM_READ_ENDED | READER_STARVED))
         recv_arm(stream);
+}
+
+uint32_t stream_feed(struct kevy_x_object *object)
+{
+    struct kevy_stream *stream = stream_of(object);
+
+    if (object->state >= STREAM_TERMINATING)
+        return 0; /* it ended while it was starved, and its flush has yet to come */
+    stream_recv_adjust(stream);
+    if (!stream_has(stream, STREAM_RECV_ARMED))
+        return 0;
+    if (stream_has(stream, STREAM_TAKES_RIGHTS | STREAM_NOT_SOCKET))
+        return run_endless(object->reactor);
+    return object->reactor->run_buffers;
 }
 
 /* A kernel before 6.7, or a file that cannot be polled, /dev/null among them. */
@@ -262,33 +223,42 @@ static rare bool terminal_ended(const struct kevy_stream *stream, int result)
 {
     unsigned number;
 
-    return result == -EIO && stream_has(stream, STREAM_FILE) &&
-           ioctl(stream->fd, TIOCGPTN, &number) == 0;
+    return result == -EIO && stream_has(stream, STREAM_NOT_SOCKET) &&
+           SYSTEM(stream->object.reactor, ioctl, stream->fd, TIOCGPTN, &number) == 0;
+}
+
+/* The pool is empty, or others wait for it. */
+static void buffers_await(struct kevy_stream *stream)
+{
+    if (stream->object.state >= STREAM_TERMINATING)
+        return;
+    if (stream_has(stream, STREAM_HELD)) {
+        stream->object.flags |= READER_POLL_FIRST;
+        return;
+    }
+    reader_starve(&stream->reader);
+    PROBE(starved, stream->fd);
 }
 
 /* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
 static void recv_ended(struct kevy_stream *stream, int result)
 {
-    stream->object.flags &= ~(STREAM_RECV_ARMED | STREAM_RECV_CANCELLED);
-    stream->object.in_flight--;
+    stream->object.flags &= ~STREAM_RECV_ARMED;
+    stream->notes &= ~NOTE_RECV_CANCELLED;
+    object_request_ended(&stream->object);
     object_pend(&stream->object);
     if (result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;
     /* A run is over: those who wait for buffers come first, or it would take them all anew. */
-    if (result > 0 && (stream->object.reactor->starved_count == 0))
+    if (result > 0 && (stream->object.reactor->starved.count == 0))
         return;
-    if (stream_has(stream, STREAM_FILE) && !stream_has(stream, STREAM_READ_ONCE) &&
+    if (stream_has(stream, STREAM_NOT_SOCKET) && !stream_noted(stream, NOTE_READ_ONCE) &&
         multishot_refused(result)) {
-        stream->object.flags |= STREAM_READ_ONCE;
+        stream->notes |= NOTE_READ_ONCE;
         return;
     }
     if (result > 0 || result == -ENOBUFS) {
-        if (stream->object.state >= STREAM_TERMINATING)
-            return;
-        if (stream_has(stream, STREAM_HELD))
-            stream->object.flags |= STREAM_POLL_FIRST;
-        else
-            pool_starve(stream);
+        buffers_await(stream);
         return;
     }
     stream->object.flags |= STREAM_READ_ENDED;
@@ -335,9 +305,9 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
     } else if (flags & KEVY_CQE_F_BUFFER) {
         struct kevy_buffer *buffer = buffer_fill(reactor, kevy_buffer_id(flags), (uint32_t)result);
 
-        assert(buffer->data == buffer->block->data && !buffer->block->descriptors);
-        if (result > 0 && stream_has(stream, STREAM_DESCRIPTORS))
-            result = stream_descriptors_received(buffer, result);
+        assert(buffer->data == buffer->block->data && !buffer->block->rights);
+        if (result > 0 && stream_has(stream, STREAM_TAKES_RIGHTS))
+            result = stream_rights_received(buffer, result);
         if (result > 0)
             received(stream, buffer);
         else
@@ -345,8 +315,8 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
     }
     if ((flags & KEVY_CQE_F_MORE) == 0)
         recv_ended(stream, result);
-    else if ((flags & KEVY_CQE_F_SOCK_NONEMPTY) == 0 && stream_has(stream, STREAM_END_UNSURE) &&
-             stream_end_there(stream) && !stream_has(stream, STREAM_RECV_CANCELLED))
+    else if ((flags & KEVY_CQE_F_SOCK_NONEMPTY) == 0 && stream_has(stream, STREAM_ASKS_END) &&
+             stream_ended_silently(stream))
         recv_cancel(stream);
 }
 

@@ -9,74 +9,25 @@
  *
  * Invariants. At most one send is in flight: two on one socket interleave their bytes whenever the
  * socket fills (liburing issue 1001). The entries of a send in flight stay in the queue, so their
- * bytes stay valid. No MSG_WAITALL: a short send is progress that the write deadline has to see.
- *
- * Message headers live in the reactor's arena until they have been submitted; the kernel copies
- * them then (KEVY_FEAT_SUBMIT_STABLE, 5.5).
+ * bytes stay valid. No MSG_WAITALL: a short send is progress that the send deadline has to see.
  */
-#include "stream_send.h"
+#include "stream/stream_send.h"
 
 #if KEVY_RING_SUPPORTED
-
-/* Fills `message` with the first `count` entries of the queue, as far as a send may be long. */
-static void message_fill(const struct kevy_stream *stream, struct msghdr *message, uint32_t count)
-{
-    struct iovec *parts = (struct iovec *)(void *)(message + 1);
-    struct kevy_buffer *entry = stream->queue_first;
-    uint32_t total = 0;
-    uint32_t filled = 0;
-
-    while (filled < count && entry->length <= LENGTH_MAX - total) {
-        parts[filled].iov_base = (void *)(uintptr_t)entry->data;
-        parts[filled].iov_len = entry->length;
-        total += entry->length;
-        filled++;
-        entry = entry->next;
-    }
-    memset(message, 0, sizeof *message);
-    message->msg_iov = parts;
-    message->msg_iovlen = filled;
-    if (stream->queue_first->use == BUFFER_DESCRIPTOR)
-        stream_descriptor_attach(stream->queue_first, message);
-}
-
-/* The entries that the next send takes together. */
-static uint32_t parts_count(const struct kevy_stream *stream)
-{
-    const struct kevy_buffer *entry = stream->queue_first;
-    uint32_t count = 0;
-
-    do {
-        count++;
-        entry = entry->next;
-    } while (entry != NULL && count < PARTS_MAX && !send_begins(stream, entry));
-    return count;
-}
-
-/* A message of the first `count` entries of the queue, in the arena; NULL when there is no room. */
-struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count)
-{
-    struct msghdr *message =
-        reactor_arena(stream->object.reactor, sizeof *message + count * sizeof(struct iovec));
-
-    if (message != NULL)
-        message_fill(stream, message, count);
-    return message;
-}
 
 /* More than a plain send can do. */
 static bool message_needed(const struct kevy_stream *stream)
 {
-    const struct kevy_buffer *first = stream->queue_first;
+    const struct kevy_buffer *first = queue_first(stream);
 
-    return first->next != NULL || first->use == BUFFER_DESCRIPTOR ||
-           stream_has(stream, STREAM_FILE);
+    return first != stream->queue_last || first->use == BUFFER_RIGHTS ||
+           stream_has(stream, STREAM_NOT_SOCKET);
 }
 
 static void message_prep(const struct kevy_stream *stream, struct kevy_sqe *sqe,
                          const struct msghdr *message)
 {
-    if (stream_has(stream, STREAM_FILE))
+    if (stream_has(stream, STREAM_NOT_SOCKET))
         kevy_prep_writev(sqe, stream->fd, message->msg_iov, (uint32_t)message->msg_iovlen,
                          KEVY_OFFSET_CURRENT, 0);
     else
@@ -86,31 +37,32 @@ static void message_prep(const struct kevy_stream *stream, struct kevy_sqe *sqe,
 /* Writes the send of several entries. */
 static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *stream)
 {
-    struct msghdr *message = stream_message(stream, parts_count(stream));
+    struct msghdr *message = stream_message(stream, stream_message_entries(stream));
     struct kevy_sqe *sqe = NULL;
 
     if (message != NULL)
-        sqe = reactor_sqe(reactor, stream, OPERATION_SEND);
+        sqe = submission_sqe(reactor, stream, OPERATION_SEND);
     if (sqe == NULL)
         return false;
     message_prep(stream, sqe, message);
     stream->send_slot = reactor->ring.sqe_tail - 1;
     stream->object.flags |= STREAM_SENDING;
-    stream->object.in_flight++;
+    object_request_begun(&stream->object);
     return true;
 }
 
 /* The queue grew behind a send that the kernel has not seen: the send grows with it. */
 static void send_extend(struct kevy_stream *stream)
 {
-    const struct kevy_buffer *first = stream->queue_first;
+    const struct kevy_buffer *first = queue_first(stream);
     struct msghdr *message = NULL;
     struct kevy_sqe *sqe;
 
-    if (stream_has(stream, STREAM_ZERO_COPYING) || first->use == BUFFER_FILE ||
+    if (stream_noted(stream, NOTE_ZERO_COPYING) || first->use == BUFFER_RANGE ||
         !send_changeable(stream))
         return;
-    if (message_needed(stream) && (message = stream_message(stream, parts_count(stream))) == NULL)
+    if (message_needed(stream) &&
+        (message = stream_message(stream, stream_message_entries(stream))) == NULL)
         return;
     /* Making the message may have submitted what was there, to make room. */
     sqe = send_reserved(stream);
@@ -125,14 +77,15 @@ static void send_extend(struct kevy_stream *stream)
 static void send_start(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
+    const struct kevy_buffer *first = queue_first(stream);
     bool written;
 
-    if (unlikely(stream->queue_first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
+    if (unlikely(first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
         written = stream_zero_copy_send(stream);
-    else if (unlikely(stream->queue_first->use == BUFFER_FILE))
-        written = stream_file_next(stream);
+    else if (unlikely(first->use == BUFFER_RANGE))
+        written = stream_range_next(stream);
     else if (!message_needed(stream))
-        written = send_single(reactor, stream, stream->queue_first);
+        written = send_single(reactor, stream, first);
     else
         written = send_several(reactor, stream);
     if (!written)
@@ -141,10 +94,13 @@ static void send_start(struct kevy_stream *stream)
 
 static void fin_send(struct kevy_stream *stream)
 {
+    /* Where the close comes right behind it, that sends the FIN. */
+    bool by_close = stream->object.state == STREAM_CLOSING && linger_over(stream);
+
     /* The system call, because IORING_OP_SHUTDOWN always goes through a worker thread. */
-    if (!stream_has(stream, STREAM_FILE))
-        (void)shutdown(stream->fd, SHUT_WR);
-    stream->object.flags |= STREAM_FIN_SENT;
+    if (!by_close && !stream_has(stream, STREAM_NOT_SOCKET))
+        (void)SYSTEM(stream->object.reactor, shutdown, stream->fd, SHUT_WR);
+    stream->notes |= NOTE_FIN_SENT;
 }
 
 /* The queue went down: tell who waits for that. */
@@ -167,14 +123,14 @@ void stream_write_continue(struct kevy_stream *stream)
         send_extend(stream);
         return;
     }
-    if (stream->queue_first != NULL) {
+    if (stream->queue_last != NULL) {
         send_start(stream);
         return;
     }
     if (unlikely(stream_has(stream, STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS)))
         queue_lowered(stream);
-    if (stream->queue_first == NULL && stream_has(stream, STREAM_FIN_WANTED) &&
-        !stream_has(stream, STREAM_FIN_SENT))
+    if (stream->queue_last == NULL && stream_has(stream, STREAM_FIN_WANTED) &&
+        !stream_noted(stream, NOTE_FIN_SENT))
         fin_send(stream);
 }
 
@@ -202,25 +158,38 @@ static rare void write_report(struct kevy_send *write, struct kevy_stream *strea
         stream_write_finished(write);
 }
 
+/* Takes the first entry out of the queue. */
+static struct kevy_buffer *queue_take(struct kevy_stream *stream)
+{
+    struct kevy_buffer *last = stream->queue_last;
+    struct kevy_buffer *first = last->next;
+
+    assert(stream->queued >= first->length);
+    last->next = first->next;
+    if (first == last)
+        stream->queue_last = NULL;
+    stream->queued -= first->length;
+    return first;
+}
+
 /* Takes the first entry out; a write that it completes is reported. */
 static void entry_finish(struct kevy_stream *stream, int result)
 {
-    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_buffer *entry = queue_first(stream);
     struct kevy_send *write = entry->write;
 
-    if (unlikely(entry->use == BUFFER_FILE)) {
-        stream_file_end(stream, result);
+    if (unlikely(entry->use == BUFFER_RANGE)) {
+        stream_range_end(stream, result);
         return;
     }
-    stream->queue_first = entry->next;
-    stream->queued -= entry->length;
+    (void)queue_take(stream);
     if (result < 0)
         stream->accepted -= entry->length;
     stream->object.flags &= ~STREAM_SENT_SHORT;
     if (unlikely(entry->use == BUFFER_ZERO_COPY) && write == NULL)
         entry->next->use = BUFFER_ZERO_COPY; /* what is left of the write begins there */
-    if (unlikely(entry->use == BUFFER_DESCRIPTOR))
-        stream_descriptor_sent(entry);
+    if (unlikely(entry->use == BUFFER_RIGHTS))
+        stream_rights_sent(stream->object.reactor, entry);
     entry_release(stream->object.reactor, entry);
     if (unlikely(write != NULL))
         write_report(write, stream, result);
@@ -229,14 +198,14 @@ static void entry_finish(struct kevy_stream *stream, int result)
 /* The kernel took `count` bytes: they leave the queue, and so do empty parts behind them. */
 static void queue_consume(struct kevy_stream *stream, uint32_t count)
 {
-    while (stream->queue_first != NULL) {
-        struct kevy_buffer *first = stream->queue_first;
+    while (stream->queue_last != NULL) {
+        struct kevy_buffer *first = queue_first(stream);
 
-        if (unlikely(first->use == BUFFER_FILE))
+        if (unlikely(first->use == BUFFER_RANGE))
             break; /* whose bytes do not go with a send */
         if (count < first->length) {
-            if (unlikely(first->use == BUFFER_DESCRIPTOR) && count != 0)
-                stream_descriptor_sent(first);
+            if (unlikely(first->use == BUFFER_RIGHTS) && count != 0)
+                stream_rights_sent(stream->object.reactor, first);
             first->data += count;
             first->length -= count;
             stream->queued -= count;
@@ -254,8 +223,8 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
 void stream_queue_drop(struct kevy_stream *stream, int result)
 {
     assert(!stream_has(stream, STREAM_SENDING));
-    stream_file_dropped(stream);
-    while (stream->queue_first != NULL)
+    stream_range_dropped(stream);
+    while (stream->queue_last != NULL)
         entry_finish(stream, result);
 }
 
@@ -270,36 +239,36 @@ static void send_failed(struct kevy_stream *stream, int error)
     if (stream->reason == 0)
         stream->reason = (int16_t)error;
     if (stream->object.state != STREAM_OPEN ||
-        stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED | STREAM_FILE)) {
+        stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED | STREAM_NOT_SOCKET)) {
         stream_terminate(stream, error);
         return;
     }
-    stream->write_at = 0;
+    stream->send_at = 0;
     stream_queue_drop(stream, error);
     stream_release_held(stream);
-    (void)shutdown(stream->fd, SHUT_RDWR);
+    (void)SYSTEM(stream->object.reactor, shutdown, stream->fd, SHUT_RDWR);
 }
 
 /* The deadlines after a send: something moved, and the kernel owes nothing until the next one. */
 static void limits_sent(struct kevy_stream *stream)
 {
-    stream->write_at = 0;
+    stream->send_at = 0;
     if (stream_has(stream, STREAM_IDLE_LIMITED))
         stream_active(stream);
 }
 
 /*
  * What most sends are: a buffer of the pool, the only one of the queue, gone, and nobody waiting
- * for that. Does all that stream_sent() would, or nothing.
+ * for that. Does all that sent() would, or nothing.
  */
-static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_stream *stream,
-                                    int result)
+static inline bool send_done_fast(struct kevy_reactor *reactor, struct kevy_stream *stream,
+                                  int result)
 {
-    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_buffer *entry = stream->queue_last;
     struct kevy_x_block *block = KEVY_CONTAINER_OF(entry, struct kevy_x_block, own);
     uint32_t state = stream->object.flags & STREAM_SENT_MASK;
 
-    if ((state & ~STREAM_LIMITED) != STREAM_SENT_PLAIN || entry->next != NULL ||
+    if ((state & ~STREAM_LIMITED) != STREAM_SENT_PLAIN || entry->next != entry ||
         (uint32_t)result != entry->length)
         return false;
     if (entry->block != block || block->refs != 1)
@@ -307,33 +276,33 @@ static inline bool send_done_simply(struct kevy_reactor *reactor, struct kevy_st
     if (state & STREAM_LIMITED)
         limits_sent(stream);
     stream->object.flags &= ~STREAM_SENDING;
-    stream->queue_first = NULL;
+    stream->queue_last = NULL;
     stream->queued = 0;
     kevy_buffer_ring_give_at(&reactor->pool, block->id, block->data);
     return true;
 }
 
 /* A request of the file range that the queue begins with. */
-static void file_moved(struct kevy_stream *stream, int result)
+static void range_moved(struct kevy_stream *stream, int result)
 {
     stream->object.flags &= ~STREAM_SENDING;
     object_pend(&stream->object);
-    result = stream_file_done(stream, result);
+    result = stream_range_done(stream, result);
     if (result < 0) {
         send_failed(stream, result);
         return;
     }
     limits_sent(stream);
-    if (stream->queue_first != NULL)
-        stream_write_expected(stream);
+    if (stream->queue_last != NULL)
+        stream_send_expected(stream);
     queue_lowered(stream);
 }
 
 /* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
-rare void stream_sent(struct kevy_stream *stream, int result)
+static rare void sent(struct kevy_stream *stream, int result)
 {
-    if (stream->queue_first->use == BUFFER_FILE) {
-        file_moved(stream, result);
+    if (queue_first(stream)->use == BUFFER_RANGE) {
+        range_moved(stream, result);
         return;
     }
     if (result < 0) {
@@ -347,10 +316,10 @@ rare void stream_sent(struct kevy_stream *stream, int result)
     queue_consume(stream, (uint32_t)result);
     stream->object.flags &= ~STREAM_SENDING;
     limits_sent(stream);
-    if (stream->queue_first != NULL)
-        stream_write_expected(stream);
+    if (stream->queue_last != NULL)
+        stream_send_expected(stream);
     queue_lowered(stream);
-    if (stream->queue_first != NULL || stream->object.state != STREAM_OPEN ||
+    if (stream->queue_last != NULL || stream->object.state != STREAM_OPEN ||
         stream_has(stream, STREAM_FIN_WANTED))
         object_pend(&stream->object);
 }
@@ -360,10 +329,24 @@ void stream_send_done(struct kevy_reactor *reactor, void *owner, int result, uin
     struct kevy_stream *stream = owner;
 
     (void)flags;
-    stream->object.in_flight--;
-    if (likely(send_done_simply(reactor, stream, result)))
+    object_request_ended(&stream->object);
+    if (likely(send_done_fast(reactor, stream, result)))
         return;
-    stream_sent(stream, result);
+    sent(stream, result);
+}
+
+void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+{
+    struct kevy_send *write = owner;
+    struct kevy_stream *stream = write->stream;
+
+    assert(stream->object.reactor == reactor);
+    if (flags & KEVY_CQE_F_NOTIF) {
+        stream_zero_copy_notice(stream, write, (uint32_t)result);
+        return;
+    }
+    object_request_ended(&stream->object);
+    sent(stream, stream_zero_copy_result(stream, write, result, flags));
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -7,7 +7,10 @@
 #define KEVY_REACTOR_STREAM_SEND_H
 
 #include "core/names.h"
-#include "stream_internal.h"
+
+#include "stream/stream_internal.h"
+
+#include <kevy/ring_prep.h>
 
 #define PARTS_MAX  64U
 #define LENGTH_MAX (1U << 30) /* of one write, and of one send */
@@ -51,7 +54,7 @@ static inline __attribute__((always_inline)) bool send_single(struct kevy_reacto
     kevy_prep_send(sqe, fd, data, length, 0);
     stream->send_slot = slot;
     stream->object.flags |= STREAM_SENDING;
-    stream->object.in_flight++;
+    object_request_begun(&stream->object);
     return true;
 }
 

@@ -10,13 +10,19 @@
  * Invariants. A stream that could not be started is plain memory, and the descriptor still the
  * caller's.
  */
-#include "stream_internal.h"
-#include "socket/socket.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_prep.h>
+
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#include "core/descriptor.h"
+#include "socket/socket.h"
+#include "stream/listener_internal.h"
 
 #define MARK_LOW_DEFAULT  (16U << 10)
 #define MARK_HIGH_DEFAULT (64U << 10)
@@ -31,81 +37,90 @@ struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
     stream->events = events;
     stream->low_watermark = MARK_LOW_DEFAULT;
     stream->high_watermark = MARK_HIGH_DEFAULT;
-    stream->fd = -1;
     return stream;
 }
 
 static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd,
                          enum stream_state state)
 {
-    assert(stream->object.state == STREAM_IDLE);
-    object_link(&stream->object, reactor, KIND_STREAM);
-    stream->object.flags &= STREAM_PAUSED; /* which `accept` may have done */
-    stream->object.flags |= reactor->draining ? OBJECT_FINISH : 0;
-    stream->object.flags |= stream->events->read != NULL ? STREAM_HAS_READ : 0;
-    stream->object.flags |= stream_receives_descriptors(stream, reactor) ? STREAM_DESCRIPTORS : 0;
-    stream_state_set(stream, state);
+    uint32_t flags = stream->object.flags & STREAM_PAUSED; /* which `accept` may have done */
+
+    flags |= stream->events->read != NULL ? STREAM_HAS_READ : 0;
+    flags |= stream_takes_rights(stream, reactor) ? STREAM_TAKES_RIGHTS : 0;
+    flags |= state == STREAM_OPEN ? STREAM_IS_OPEN : 0;
     stream->fd = fd;
-    PROBE(stream_open, fd);
     stream->reason = 0;
     stream->received = 0;
     stream->accepted = 0;
-    object_pend(&stream->object);
+    object_start(&stream->object, reactor, KIND_STREAM, (uint8_t)state, flags);
+    PROBE(stream_open, fd);
 }
 
-void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd, bool local)
+void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd,
+                     bool is_unix)
 {
-    assert(stream->object.state == STREAM_IDLE); /* `accept` returned a stream that is in use */
     stream_start(stream, listener->object.reactor, fd, STREAM_OPEN);
-    if (local)
-        stream_local(stream);
+    if (is_unix)
+        stream_asks_end(stream);
     stream->listener = listener;
     if (stream->events->open != NULL)
         stream->events->open(stream);
 }
 
-/* The flags of a stream on `fd`: what of a stream it can do. */
-static int descriptor_flags(int fd)
-{
-    struct stat status;
-    int flags = STREAM_FILE | STREAM_COPIES;
-    int mode = fcntl(fd, F_GETFL);
+/* What a descriptor can do of what a stream does. */
+struct abilities {
+    uint32_t flags;
+    uint32_t notes;
+};
 
-    if (mode < 0 || fstat(fd, &status) < 0)
-        return -errno;
-    if (S_ISSOCK(status.st_mode))
+static int abilities_find(struct kevy_reactor *reactor, int fd, struct abilities *abilities)
+{
+    int mode = SYSTEM(reactor, fcntl, fd, F_GETFL);
+    int type = mode < 0 ? mode : SYSTEM(reactor, file_mode, fd);
+
+    if (type < 0)
+        return type;
+    if (S_ISSOCK(type))
         return 0;
-    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode))
+    if (S_ISREG(type) || S_ISDIR(type) || S_ISBLK(type))
         return -EINVAL;
+    abilities->flags = STREAM_NOT_SOCKET;
+    abilities->notes = NOTE_COPIES;
     /*
      * On a blocking descriptor that is no pipe of pipe(2) the kernel tries a multishot read when
      * there are bytes, and only then: of a hang-up it says nothing (measured on 6.18, with a named
      * pipe and a terminal). A single read goes to a worker thread, which finds the end.
      */
     if (!(mode & O_NONBLOCK))
-        flags |= STREAM_READ_ONCE;
-    if ((mode & O_ACCMODE) == O_WRONLY)
-        flags |= STREAM_READ_ENDED | STREAM_END_TOLD;
-    if ((mode & O_ACCMODE) == O_RDONLY)
-        flags |= STREAM_FIN_WANTED | STREAM_FIN_SENT;
-    return flags;
+        abilities->notes |= NOTE_READ_ONCE;
+    if ((mode & O_ACCMODE) == O_WRONLY) {
+        abilities->flags |= STREAM_READ_ENDED;
+        abilities->notes |= NOTE_END_TOLD;
+    }
+    if ((mode & O_ACCMODE) == O_RDONLY) {
+        abilities->flags |= STREAM_FIN_WANTED;
+        abilities->notes |= NOTE_FIN_SENT;
+    }
+    return 0;
 }
 
 int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd)
 {
-    int flags;
+    struct abilities abilities = {0};
+    int error;
 
     if (stream->object.state != STREAM_IDLE || fd < 0)
         return -EINVAL;
-    flags = descriptor_flags(fd);
-    if (flags < 0)
-        return flags;
+    error = abilities_find(reactor, fd, &abilities);
+    if (error < 0)
+        return error;
     stream_start(stream, reactor, fd, STREAM_OPEN);
-    stream->object.flags |= STREAM_TELL_OPEN | (uint32_t)flags;
-    if (stream_has(stream, STREAM_FILE))
-        stream->object.flags &= ~STREAM_DESCRIPTORS;
-    else if (socket_family(fd) == AF_UNIX)
-        stream_local(stream);
+    stream->object.flags |= STREAM_TELL_OPEN | abilities.flags;
+    stream->notes |= abilities.notes;
+    if (stream_has(stream, STREAM_NOT_SOCKET))
+        stream->object.flags &= ~STREAM_TAKES_RIGHTS;
+    else if (socket_family(reactor, fd) == AF_UNIX)
+        stream_asks_end(stream);
     return 0;
 }
 
@@ -120,24 +135,24 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     if (stream->object.state != STREAM_IDLE || address_length < sizeof(sa_family_t) ||
         address_length > sizeof(struct sockaddr_storage))
         return -EINVAL;
-    fd = socket_connecting(address->sa_family);
+    fd = socket_connecting(reactor, address->sa_family);
     if (fd < 0)
         return fd;
     /* The kernel copies the address when the request is submitted, which is after we return. */
-    kept = reactor_arena(reactor, address_length);
-    sqe = kept != NULL ? reactor_sqe(reactor, stream, OPERATION_CONNECT) : NULL;
+    kept = submission_arena(reactor, address_length);
+    sqe = kept != NULL ? submission_sqe(reactor, stream, OPERATION_CONNECT) : NULL;
     if (sqe == NULL) {
-        close(fd);
+        descriptor_close_now(reactor, fd);
         return -EAGAIN;
     }
     memcpy(kept, address, address_length);
     kevy_prep_connect(sqe, fd, kept, address_length);
     stream_start(stream, reactor, fd, STREAM_CONNECTING);
     if (address->sa_family == AF_UNIX)
-        stream_local(stream);
-    stream->object.in_flight++;
+        stream_asks_end(stream);
+    object_request_begun(&stream->object);
     if (timeout_ns != KEVY_FOREVER) {
-        stream->phase_at = deadline_after(stream, stream_ticks(timeout_ns));
+        stream->total_at = deadline_after(stream, stream_ticks(timeout_ns));
         stream_deadline_file(stream);
     }
     return 0;
@@ -147,9 +162,9 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
 {
     struct kevy_stream *stream = owner;
 
-    (void)reactor;
     (void)flags;
-    stream->object.in_flight--;
+    assert(stream->object.reactor == reactor);
+    object_request_ended(&stream->object);
     object_pend(&stream->object);
     if (stream->object.state != STREAM_CONNECTING)
         return;
@@ -157,7 +172,7 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
         stream_terminate(stream, result);
         return;
     }
-    stream->phase_at = 0;
+    stream->total_at = 0;
     stream_state_set(stream, STREAM_OPEN);
     if (stream->events->open != NULL)
         stream->events->open(stream);

@@ -12,25 +12,17 @@
  * and writes are refused and `drain` is owed; what is handed on is taken, and its source held
  * back.
  */
-#include "stream_internal.h"
-#include "stream_send.h"
+#include "stream/stream_send.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include <string.h>
 
 #define QUEUED_MAX (3U << 30) /* of what is taken above the high mark */
 
 static bool writable(const struct kevy_stream *stream)
 {
     return (stream->object.flags & STREAM_WRITE_MASK) == STREAM_WRITE_PLAIN;
-}
-
-/* `queue_last` of a queue with several entries; a single one is its own last, and nothing else is
- * kept. */
-static struct kevy_buffer *queue_last_entry(const struct kevy_stream *stream)
-{
-    struct kevy_buffer *first = stream->queue_first;
-
-    return first == NULL || first->next == NULL ? first : stream->queue_last;
 }
 
 /*
@@ -41,23 +33,25 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
                                 struct kevy_buffer *last, uint32_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_buffer *before = stream->queue_last;
 
     stream->queued += length;
     stream->accepted += length;
-    if (likely(stream->queue_first == NULL)) {
-        stream->queue_first = first;
-        stream->queue_last = last;
-        stream_write_expected(stream);
+    stream->queue_last = last;
+    if (likely(before == NULL)) {
+        last->next = first;
+        stream_send_expected(stream);
         /* Still sending: in the `done` of a write that was the last one. Its completion sees to
          * this. */
         if (stream_has(stream, STREAM_SENDING))
             return;
         if (likely(first == last) && likely(first->use == BUFFER_QUEUED) &&
-            likely(!stream_has(stream, STREAM_FILE)) && likely(send_single(reactor, stream, first)))
+            likely(!stream_has(stream, STREAM_NOT_SOCKET)) &&
+            likely(send_single(reactor, stream, first)))
             return;
     } else {
-        queue_last_entry(stream)->next = first;
-        stream->queue_last = last;
+        last->next = before->next;
+        before->next = first;
         if (stream_has(stream, STREAM_SENDING) && !send_changeable(stream))
             return;
     }
@@ -79,7 +73,7 @@ static bool queue_full(struct kevy_stream *stream)
  */
 static bool block_append(struct kevy_stream *stream, const void *data, size_t length)
 {
-    struct kevy_buffer *last = queue_last_entry(stream);
+    struct kevy_buffer *last = stream->queue_last;
     struct kevy_x_block *block = last != NULL ? last->block : NULL;
 
     if (block == NULL || block->refs != 1 || last->write != NULL)
@@ -311,7 +305,7 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
 }
 
 /* Whatever is not simple: a kept buffer, a queue, a low pool, a stream that takes nothing. */
-static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *buffer)
+static rare int forward_slow(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct kevy_stream *source = buffer->source;
     int error = 0;
@@ -324,7 +318,6 @@ static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *b
                queue_room(stream, buffer->length)) {
         /* The block's own entry, and the reference of the read callback, move to the queue. */
         buffer->use = BUFFER_QUEUED;
-        buffer->next = NULL;
         queue_append(stream, buffer, buffer, buffer->length);
         if (stream->queued > stream->high_watermark)
             source_hold(stream, source);
@@ -339,22 +332,22 @@ static rare int forward_rarely(struct kevy_stream *stream, struct kevy_buffer *b
 
 /*
  * What most forwards are: a buffer fresh from the kernel, to a stream with an empty queue. Does all
- * that forward_rarely() would, or nothing.
+ * that forward_slow() would, or nothing.
  */
-static inline bool forward_simply(struct kevy_stream *stream, struct kevy_buffer *buffer)
+static inline bool forward_fast(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct kevy_reactor *reactor = buffer->reactor;
 
     if ((stream->object.flags & STREAM_FORWARD_MASK) != STREAM_FORWARD_PLAIN ||
-        buffer->use != BUFFER_BORROWED || stream->queue_first != NULL)
+        buffer->use != BUFFER_BORROWED || stream->queue_last != NULL)
         return false;
     if (buffer->length > stream->high_watermark || pool_low(reactor))
         return false;
     if (!send_single(reactor, stream, buffer))
         return false;
     buffer->use = BUFFER_QUEUED;
-    buffer->next = NULL;
-    stream->queue_first = buffer; /* and thereby the last: see queue_last_entry() */
+    buffer->next = buffer;
+    stream->queue_last = buffer;
     stream->queued = buffer->length;
     stream->accepted += buffer->length;
     return true;
@@ -362,9 +355,9 @@ static inline bool forward_simply(struct kevy_stream *stream, struct kevy_buffer
 
 int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    if (likely(forward_simply(stream, buffer)))
+    if (likely(forward_fast(stream, buffer)))
         return 0;
-    return forward_rarely(stream, buffer);
+    return forward_slow(stream, buffer);
 }
 
 int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
@@ -384,7 +377,7 @@ int kevy_stream_shutdown(struct kevy_stream *stream)
 {
     if (stream->object.state != STREAM_OPEN)
         return -EPIPE;
-    if (stream_has(stream, STREAM_FILE))
+    if (stream_has(stream, STREAM_NOT_SOCKET))
         return -EOPNOTSUPP;
     stream->object.flags |= STREAM_FIN_WANTED;
     object_pend(&stream->object);

@@ -17,14 +17,16 @@
  * (-EOPNOTSUPP: Unix; -EINVAL: a kernel before 6.2; -ENOMEM, -ENOBUFS: too little locked memory)
  * and where it did copy. Each of these costs more than copying at once.
  */
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include <kevy/ring_prep.h>
 
 /* The entries of the write that the queue begins with. */
 static uint32_t write_entries(const struct kevy_stream *stream, uint64_t *length)
 {
-    const struct kevy_buffer *entry = stream->queue_first;
+    const struct kevy_buffer *entry = queue_first(stream);
     uint32_t count = 1;
 
     *length = entry->length;
@@ -41,7 +43,7 @@ bool stream_zero_copy_next(const struct kevy_stream *stream)
 {
     uint64_t length;
 
-    if (!zero_copy_begins(stream, stream->queue_first) || stream->notices == UINT16_MAX)
+    if (!zero_copy_begins(stream, queue_first(stream)) || stream->notices == UINT16_MAX)
         return false;
     (void)write_entries(stream, &length);
     return length >= stream->object.reactor->options.zero_copy_minimum;
@@ -50,7 +52,7 @@ bool stream_zero_copy_next(const struct kevy_stream *stream)
 /* The write that the queue begins with. */
 struct kevy_send *stream_zero_copy_write(const struct kevy_stream *stream)
 {
-    const struct kevy_buffer *entry = stream->queue_first;
+    const struct kevy_buffer *entry = queue_first(stream);
 
     while (entry->write == NULL)
         entry = entry->next;
@@ -61,7 +63,7 @@ struct kevy_send *stream_zero_copy_write(const struct kevy_stream *stream)
 bool stream_zero_copy_send(struct kevy_stream *stream)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    const struct kevy_buffer *first = stream->queue_first;
+    const struct kevy_buffer *first = queue_first(stream);
     struct msghdr *message = NULL;
     struct kevy_sqe *sqe;
     uint64_t length;
@@ -69,7 +71,7 @@ bool stream_zero_copy_send(struct kevy_stream *stream)
 
     if (count > 1 && (message = stream_message(stream, count)) == NULL)
         return false;
-    sqe = reactor_sqe(reactor, stream_zero_copy_write(stream), OPERATION_ZERO_COPY);
+    sqe = submission_sqe(reactor, stream_zero_copy_write(stream), OPERATION_ZERO_COPY);
     if (sqe == NULL)
         return false;
     if (message != NULL)
@@ -77,17 +79,18 @@ bool stream_zero_copy_send(struct kevy_stream *stream)
     else
         kevy_prep_send_zc(sqe, stream->fd, first->data, first->length, 0);
     sqe->ioprio |= KEVY_SEND_ZC_REPORT_USAGE;
-    stream->object.flags |= STREAM_SENDING | STREAM_ZERO_COPYING;
-    stream->object.in_flight++;
+    stream->object.flags |= STREAM_SENDING;
+    stream->notes |= NOTE_ZERO_COPYING;
+    object_request_begun(&stream->object);
     reactor->stats.zero_copy_sends++;
     return true;
 }
 
 static void zero_copy_end(struct kevy_stream *stream)
 {
-    if (stream_has(stream, STREAM_COPIES))
+    if (stream_noted(stream, NOTE_COPIES))
         return;
-    stream->object.flags |= STREAM_COPIES;
+    stream->notes |= NOTE_COPIES;
     stream->object.reactor->stats.zero_copy_fallbacks++;
 }
 
@@ -99,20 +102,19 @@ void stream_write_finished(struct kevy_send *write)
 }
 
 /* The kernel has let go of the memory of one send. */
-static void notice_came(struct kevy_stream *stream, struct kevy_send *write, uint32_t usage)
+void stream_zero_copy_notice(struct kevy_stream *stream, struct kevy_send *write, uint32_t usage)
 {
+    assert(write->notices > 0 && stream->notices > 0);
     if (usage & KEVY_NOTIF_USAGE_ZC_COPIED)
         zero_copy_end(stream);
     write->notices--;
     stream->notices--;
     if (write->notices == 0 && write->finished)
         write->released(write, stream);
-    if (stream->object.state == STREAM_LINGERING) {
-        stream_linger(stream); /* the peer makes progress */
+    if (stream->object.state == STREAM_LINGERING)
+        stream_deadlines_lingering(stream); /* the peer makes progress */
+    if (stream->object.state == STREAM_LINGERING || stream->object.state == STREAM_CLOSED)
         object_pend(&stream->object);
-    }
-    if (stream->object.state == STREAM_CLOSED && stream->object.in_flight == 0)
-        stream_object_closed(&stream->object);
 }
 
 static bool refused(int result)
@@ -120,27 +122,20 @@ static bool refused(int result)
     return result == -EOPNOTSUPP || result == -EINVAL || result == -ENOMEM || result == -ENOBUFS;
 }
 
-void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
+/* Books the first answer of a send. Returns what an ordinary send would have answered. */
+int stream_zero_copy_result(struct kevy_stream *stream, struct kevy_send *write, int result,
+                            uint32_t flags)
 {
-    struct kevy_send *write = owner;
-    struct kevy_stream *stream = write->stream;
-
-    (void)reactor;
-    if (flags & KEVY_CQE_F_NOTIF) {
-        notice_came(stream, write, (uint32_t)result);
-        return;
-    }
-    stream->object.in_flight--;
-    stream->object.flags &= ~STREAM_ZERO_COPYING;
+    assert(stream_noted(stream, NOTE_ZERO_COPYING));
+    stream->notes &= ~NOTE_ZERO_COPYING;
     if (flags & KEVY_CQE_F_MORE) {
         write->notices++;
         stream->notices++;
     }
-    if (refused(result)) {
-        zero_copy_end(stream);
-        result = -EAGAIN; /* the same bytes go by an ordinary send */
-    }
-    stream_sent(stream, result);
+    if (!refused(result))
+        return result;
+    zero_copy_end(stream);
+    return -EAGAIN; /* the same bytes go by an ordinary send */
 }
 
 #endif /* KEVY_RING_SUPPORTED */

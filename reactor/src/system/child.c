@@ -2,6 +2,9 @@
 /*
  * Children: a pidfd and one request on it.
  *
+ *     idle --watch--> watched --exited, or failed, last callback--> idle
+ *     watched --unwatch--> stopped --nothing in flight, last callback--> idle
+ *
  * Model. The flush arms the request, or, once the watch is stopped, asks it to end; its completion
  * ends the watch. Waiting by the ring reaps and fills in the siginfo_t by itself; with a poll the
  * completion calls waitid(2), which does not block then.
@@ -9,23 +12,26 @@
  * Invariants. A watch ends with nothing in flight. A child that was reaped is always reported as
  * such, even when a stop came in between: its status would be lost.
  */
-#include "core/internal.h"
+#include "system/system_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include <kevy/child.h>
+#include <kevy/ring_prep.h>
 #include <kevy/ring_probe.h>
 
+#include <errno.h>
 #include <poll.h>
-#include <sys/syscall.h>
+#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-/* An enumerator of younger C libraries. */
+#include "core/completion.h"
+#include "core/descriptor.h"
+
+/* P_PIDFD of waitid(2), an enumerator of younger C libraries. */
 #define ID_PIDFD 3
 
 enum child_state {
-    CHILD_IDLE,
+    CHILD_IDLE = OBJECT_IDLE,
     CHILD_WATCHED,
     CHILD_STOPPED,
 };
@@ -37,9 +43,8 @@ enum child_state {
 static void child_end(struct kevy_child *child, int result)
 {
     assert(!kevy_completion_active(&child->completion));
-    object_unlink_flushed(&child->object);
-    child->object.state = CHILD_IDLE;
-    close(child->fd);
+    object_end(&child->object);
+    descriptor_close_now(child->object.reactor, child->fd);
     child->done(child, result);
 }
 
@@ -57,10 +62,10 @@ static void child_reaped(struct kevy_child *child)
 static int child_wait(struct kevy_child *child)
 {
     siginfo_t info;
+    int result = SYSTEM(child->object.reactor, waitid, child->fd, &info);
 
-    memset(&info, 0, sizeof info);
-    if (waitid((idtype_t)ID_PIDFD, (id_t)child->fd, &info, WEXITED | WNOHANG) < 0)
-        return errno == EINTR ? 0 : -errno;
+    if (result < 0)
+        return result == -EINTR ? 0 : result;
     memcpy(child->information, &info, sizeof info);
     return info.si_pid != 0;
 }
@@ -111,15 +116,12 @@ static void child_arm(struct kevy_child *child)
 
 static void child_cancel(struct kevy_child *child)
 {
-    if ((child->object.flags & CHILD_CANCELLED) != 0)
-        return;
-    if (kevy_completion_cancel(&child->completion) < 0)
-        object_pend(&child->object);
-    else
+    if ((child->object.flags & CHILD_CANCELLED) == 0 &&
+        completion_cancel_or_pend(&child->completion, &child->object))
         child->object.flags |= CHILD_CANCELLED;
 }
 
-void child_flush(struct kevy_x_object *object)
+static void child_flush(struct kevy_x_object *object)
 {
     struct kevy_child *child = KEVY_CONTAINER_OF(object, struct kevy_child, object);
     bool armed = kevy_completion_active(&child->completion);
@@ -148,19 +150,16 @@ int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pi
     _Static_assert(sizeof(siginfo_t) <= sizeof child->information, "the kernel's has 128 bytes");
     if (child->object.state != CHILD_IDLE || pid <= 0)
         return -EINVAL;
-    fd = (int)syscall(SYS_pidfd_open, pid, 0); /* musl has no wrapper for it */
+    fd = SYSTEM(reactor, pidfd_open, pid);
     if (fd < 0)
-        return -errno;
-    object_link(&child->object, reactor, KIND_CHILD);
-    child->object.state = CHILD_WATCHED;
-    child->object.flags = by_poll ? CHILD_BY_POLL : 0;
+        return fd;
     child->pid = pid;
     child->code = 0;
     child->status = 0;
     child->fd = fd;
     child->done = done;
     kevy_completion_init(&child->completion, reactor, child_ready);
-    object_pend(&child->object);
+    object_start(&child->object, reactor, KIND_CHILD, CHILD_WATCHED, by_poll ? CHILD_BY_POLL : 0);
     return 0;
 }
 
@@ -174,13 +173,25 @@ void kevy_child_unwatch(struct kevy_child *child)
 {
     if (child->object.state != CHILD_WATCHED)
         return;
-    child->object.state = CHILD_STOPPED;
+    object_state_set(&child->object, CHILD_STOPPED);
     object_pend(&child->object);
 }
 
-void child_object_abort(struct kevy_x_object *object)
+static void child_abort(struct kevy_x_object *object)
 {
     kevy_child_unwatch(KEVY_CONTAINER_OF(object, struct kevy_child, object));
 }
+
+const struct object_kind_operations child_kind = {
+    .name = "child",
+    .flush = child_flush,
+    .abort = child_abort,
+    .next =
+        {
+            [CHILD_IDLE] = STATE(CHILD_WATCHED),
+            [CHILD_WATCHED] = STATE(CHILD_STOPPED) | STATE(CHILD_IDLE),
+            [CHILD_STOPPED] = STATE(CHILD_IDLE),
+        },
+};
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -12,15 +12,23 @@
  * Invariants. The descriptor is closed with nothing in flight but that close: the close of a
  * descriptor that a worker is reading from would let its number be reused under the worker's eyes.
  */
-#include "core/internal.h"
+#include "system/system_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/file.h>
+#include <kevy/ring_prep.h>
+
+#include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <string.h>
+
+#include "core/completion.h"
+#include "core/descriptor.h"
+#include "core/submission.h"
 
 enum file_state {
-    FILE_IDLE,
+    FILE_IDLE = OBJECT_IDLE,
     FILE_OPENING,
     FILE_OPEN,
     FILE_CLOSING, /* operations are waited for */
@@ -40,18 +48,13 @@ static struct kevy_file *file_of(struct kevy_x_object *object)
 /* The end, from the loop. */
 static void file_end(struct kevy_file *file)
 {
-    struct kevy_reactor *reactor = file->object.reactor;
-
-    object_unlink(&file->object);
-    file->object.state = FILE_IDLE;
-    file->fd = -1;
-    if (unlikely(reactor->listeners_stalled != 0))
-        listeners_descriptor_free(reactor);
+    assert(file->operations == 0 && !kevy_completion_active(&file->opening));
+    object_end(&file->object);
     if (file->close != NULL)
         file->close(file, file->reason);
 }
 
-void file_object_closed(struct kevy_x_object *object)
+static void file_closed(struct kevy_x_object *object)
 {
     file_end(file_of(object));
 }
@@ -71,7 +74,7 @@ static void opening_done(struct kevy_completion *completion, int result, uint32_
     object_pend(&file->object);
     if (file->object.state != FILE_OPENING)
         return;
-    file->object.state = FILE_OPEN;
+    object_state_set(&file->object, FILE_OPEN);
     if (file->open != NULL)
         file->open(file);
 }
@@ -99,8 +102,10 @@ int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
 
     if (!adopts && options->path == NULL)
         return -EINVAL;
-    if (adopts && fcntl(options->fd, F_GETFD) < 0)
-        return -errno;
+    if (adopts)
+        error = SYSTEM(reactor, fcntl, options->fd, F_GETFD);
+    if (error < 0)
+        return error;
     memset(file, 0, sizeof *file);
     kevy_completion_init(&file->opening, reactor, opening_done);
     if (!adopts)
@@ -111,12 +116,8 @@ int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
     file->finish = options->finish;
     file->close = options->close;
     file->fd = adopts ? options->fd : -1;
-    object_link(&file->object, reactor, KIND_FILE);
-    file->object.state = adopts ? FILE_OPEN : FILE_OPENING;
-    file->object.flags = adopts ? FILE_TELL_OPEN : 0;
-    if (reactor->draining)
-        file->object.flags |= OBJECT_FINISH;
-    object_pend(&file->object);
+    object_start(&file->object, reactor, KIND_FILE, adopts ? FILE_OPEN : FILE_OPENING,
+                 adopts ? FILE_TELL_OPEN : 0);
     return 0;
 }
 
@@ -129,6 +130,7 @@ static void operation_done(struct kevy_completion *completion, int result, uint3
     (void)flags;
     if ((file->object.flags & FILE_ABORTED) && ended_by_cancel(result))
         result = -ECANCELED;
+    assert(file->operations > 0);
     if (--file->operations == 0 && file->object.state == FILE_CLOSING)
         object_pend(&file->object);
     operation->done(operation, result);
@@ -206,7 +208,7 @@ static void flights_cancel(struct kevy_file *file)
 
     /* Not past a backlog: what is to be cancelled may be in it. */
     if (reactor->backlog_count == 0)
-        sqe = reactor_cancel_sqe(reactor);
+        sqe = submission_cancel_sqe(reactor);
     if (sqe == NULL) {
         object_pend(&file->object);
         return;
@@ -218,28 +220,14 @@ static void flights_cancel(struct kevy_file *file)
         kevy_prep_cancel(sqe, user_data_make(&file->opening, OPERATION_COMPLETION), 0);
 }
 
-static void descriptor_close(struct kevy_file *file)
-{
-    struct kevy_sqe *sqe = reactor_sqe(file->object.reactor, file, OPERATION_CLOSE);
-
-    assert(file->operations == 0 && !kevy_completion_active(&file->opening));
-    if (sqe == NULL) {
-        object_pend(&file->object);
-        return;
-    }
-    kevy_prep_close(sqe, file->fd);
-    file->object.in_flight++;
-    file->object.state = FILE_CLOSED;
-}
-
 static void flush_closing(struct kevy_file *file)
 {
     bool busy = file->operations != 0 || kevy_completion_active(&file->opening);
 
-    if (!busy)
-        descriptor_close(file);
-    else if (file->object.flags & FILE_CANCEL)
+    if (busy && (file->object.flags & FILE_CANCEL))
         flights_cancel(file);
+    else if (!busy && descriptor_close(&file->object, file->fd))
+        object_state_set(&file->object, FILE_CLOSED);
 }
 
 static void flush_open(struct kevy_file *file)
@@ -256,7 +244,7 @@ static void flush_open(struct kevy_file *file)
     }
 }
 
-void file_flush(struct kevy_x_object *object)
+static void file_flush(struct kevy_x_object *object)
 {
     if (object->state == FILE_OPEN)
         flush_open(file_of(object));
@@ -271,11 +259,11 @@ void kevy_file_close(struct kevy_file *file)
     /* An opening that waits, for a reader of a named pipe perhaps, is not waited for. */
     if (file->object.state == FILE_OPENING)
         file->object.flags |= FILE_CANCEL;
-    file->object.state = FILE_CLOSING;
+    object_state_set(&file->object, FILE_CLOSING);
     object_pend(&file->object);
 }
 
-void file_object_abort(struct kevy_x_object *object)
+static void file_abort(struct kevy_x_object *object)
 {
     struct kevy_file *file = file_of(object);
 
@@ -287,5 +275,20 @@ void file_object_abort(struct kevy_x_object *object)
     object->flags |= FILE_ABORTED | FILE_CANCEL;
     object_pend(object);
 }
+
+const struct object_kind_operations file_kind = {
+    .name = "file",
+    .flush = file_flush,
+    .abort = file_abort,
+    .closed = file_closed,
+    .next =
+        {
+            [FILE_IDLE] = STATE(FILE_OPENING) | STATE(FILE_OPEN),
+            [FILE_OPENING] = STATE(FILE_OPEN) | STATE(FILE_CLOSING) | STATE(FILE_IDLE),
+            [FILE_OPEN] = STATE(FILE_CLOSING),
+            [FILE_CLOSING] = STATE(FILE_CLOSED) | STATE(FILE_IDLE),
+            [FILE_CLOSED] = STATE(FILE_IDLE),
+        },
+};
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -9,19 +9,22 @@
  * Invariants. A signal is blocked while it is watched, and again what it was before with the last
  * watch. Stopping is synchronous: a watch that is stopped from another's callback is not called.
  */
-#include "core/internal.h"
+#include "system/system_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <errno.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
+
+#include "core/completion.h"
+#include "core/descriptor.h"
 
 #define SIGNALS_PER_TURN 16U
 
 /* A watch of `number`; unless `round` is 0, one that has not been called in that round. */
-static struct kevy_signal *watch_find(struct kevy_reactor *reactor, int number, uint32_t round)
+static struct kevy_signal *watch_find(struct signals *signals, int number, uint32_t round)
 {
-    struct kevy_signal *watch = reactor->signals;
+    struct kevy_signal *watch = signals->watches;
 
     while (watch != NULL && (watch->number != number || (round != 0 && watch->round == round)))
         watch = watch->next;
@@ -32,13 +35,13 @@ static struct kevy_signal *watch_find(struct kevy_reactor *reactor, int number, 
  * Calls each watch once, whatever the callbacks start and stop: a round has a number, and a watch
  * remembers the last in which it was called, or started.
  */
-static void signal_deliver(struct kevy_reactor *reactor, int number)
+static void signal_deliver(struct signals *signals, int number)
 {
     struct kevy_signal *watch;
 
-    reactor->signal_round += reactor->signal_round == UINT32_MAX ? 2 : 1;
-    while ((watch = watch_find(reactor, number, reactor->signal_round)) != NULL) {
-        watch->round = reactor->signal_round;
+    signals->round += signals->round == UINT32_MAX ? 2 : 1;
+    while ((watch = watch_find(signals, number, signals->round)) != NULL) {
+        watch->round = signals->round;
         watch->fire(watch);
     }
 }
@@ -58,50 +61,44 @@ static void signals_read_on(struct kevy_task *task, struct kevy_reactor *reactor
  */
 static void signals_read(struct kevy_reactor *reactor)
 {
+    struct signals *signals = reactor->signals;
     struct signalfd_siginfo infos[SIGNALS_PER_TURN];
-    ssize_t size = read(reactor->signal_fd, infos, sizeof infos);
+    int64_t size = SYSTEM(reactor, read, signals->poll.fd, infos, sizeof infos);
     size_t count = size > 0 ? (size_t)size / sizeof infos[0] : 0;
 
+    assert(size <= (int64_t)sizeof infos);
     for (size_t index = 0; index < count; index++)
-        signal_deliver(reactor, (int)infos[index].ssi_signo);
-    if (count < SIGNALS_PER_TURN || reactor->signals_more.run != NULL)
+        signal_deliver(signals, (int)infos[index].ssi_signo);
+    if (count < SIGNALS_PER_TURN || signals->more.run != NULL)
         return;
-    reactor->signals_more.run = signals_read_on;
-    kevy_reactor_defer(reactor, &reactor->signals_more);
-}
-
-static void signals_ready(struct kevy_completion *completion, int result, uint32_t flags)
-{
-    struct kevy_reactor *reactor = completion->reactor;
-
-    if ((flags & KEVY_CQE_F_MORE) == 0) {
-        reactor->completions_internal--;
-        reactor->own_polls_ended = !reactor->destroying;
-    }
-    if (result < 0)
-        return; /* cancelled, because the reactor is being destroyed */
-    signals_read(reactor);
+    signals->more.run = signals_read_on;
+    kevy_reactor_defer(reactor, &signals->more);
 }
 
 static int signals_open(struct kevy_reactor *reactor)
 {
+    struct signals *signals;
     int fd;
 
-    if (reactor->signal_fd >= 0)
+    if (reactor->signals != NULL)
         return 0;
-    sigemptyset(&reactor->signals_watched);
-    fd = signalfd(-1, &reactor->signals_watched, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    kevy_completion_init(&reactor->signal_ready, reactor, signals_ready);
-    reactor->signal_fd = fd;
-    /* Without a slot the next flush tries again. */
-    reactor->own_polls_ended |= completion_internal_poll(&reactor->signal_ready, fd) < 0;
+    signals = memory_table(reactor->memory.allocator, sizeof *signals);
+    if (signals == NULL)
+        return -ENOMEM;
+    sigemptyset(&signals->watched);
+    sigemptyset(&signals->blocked_before);
+    fd = SYSTEM(reactor, signalfd, -1, &signals->watched);
+    if (fd < 0) {
+        memory_table_free(reactor->memory.allocator, signals, sizeof *signals);
+        return fd;
+    }
+    reactor->signals = signals;
+    own_poll_start(&signals->poll, reactor, fd, signals_read);
     return 0;
 }
 
 /* Blocks `number` in this thread and remembers whether it was blocked before. */
-static void signal_block(struct kevy_reactor *reactor, int number)
+static void signal_block(struct signals *signals, int number)
 {
     sigset_t one, before;
 
@@ -109,26 +106,44 @@ static void signal_block(struct kevy_reactor *reactor, int number)
     sigaddset(&one, number);
     (void)pthread_sigmask(SIG_BLOCK, &one, &before);
     if (sigismember(&before, number))
-        sigaddset(&reactor->signals_blocked_before, number);
+        sigaddset(&signals->blocked_before, number);
     else
-        sigdelset(&reactor->signals_blocked_before, number);
+        sigdelset(&signals->blocked_before, number);
 }
 
-static void signal_unblock(struct kevy_reactor *reactor, int number)
+static void signal_unblock(struct signals *signals, int number)
 {
     sigset_t one;
 
-    if (sigismember(&reactor->signals_blocked_before, number))
+    if (sigismember(&signals->blocked_before, number))
         return;
     sigemptyset(&one);
     sigaddset(&one, number);
     (void)pthread_sigmask(SIG_UNBLOCK, &one, NULL);
 }
 
+/* Makes the mask of the descriptor and of the thread hold `number` as well. */
+static int signal_add(struct kevy_reactor *reactor, int number)
+{
+    struct signals *signals = reactor->signals;
+    sigset_t wanted = signals->watched;
+    int result;
+
+    if (sigaddset(&wanted, number) < 0) /* the C library keeps some for itself */
+        return -EINVAL;
+    result = SYSTEM(reactor, signalfd, signals->poll.fd, &wanted);
+    if (result < 0)
+        return result;
+    if (!sigismember(&signals->watched, number))
+        signal_block(signals, number);
+    signals->watched = wanted;
+    return 0;
+}
+
 int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,
                       kevy_signal_fire fire)
 {
-    sigset_t wanted;
+    struct signals *signals;
     int error;
 
     if (number <= 0 || number >= NSIG || number == SIGKILL || number == SIGSTOP)
@@ -137,22 +152,17 @@ int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *reactor, i
         return -EINVAL;
     thread_check(reactor);
     error = signals_open(reactor);
+    if (error == 0)
+        error = signal_add(reactor, number);
     if (error < 0)
         return error;
-    wanted = reactor->signals_watched;
-    if (sigaddset(&wanted, number) < 0) /* the C library keeps some for itself */
-        return -EINVAL;
-    if (signalfd(reactor->signal_fd, &wanted, 0) < 0)
-        return -errno;
-    if (!sigismember(&reactor->signals_watched, number))
-        signal_block(reactor, number);
-    reactor->signals_watched = wanted;
+    signals = reactor->signals;
     watch->number = number;
-    watch->round = reactor->signal_round;
+    watch->round = signals->round;
     watch->reactor = reactor;
     watch->fire = fire;
-    watch->next = reactor->signals;
-    reactor->signals = watch;
+    watch->next = signals->watches;
+    signals->watches = watch;
     return 0;
 }
 
@@ -160,28 +170,38 @@ void kevy_signal_unwatch(struct kevy_signal *watch)
 {
     struct kevy_reactor *reactor = watch->reactor;
     struct kevy_signal **link;
+    struct signals *signals;
 
     if (reactor == NULL)
         return;
     thread_check(reactor);
-    for (link = &reactor->signals; *link != watch;)
+    signals = reactor->signals;
+    for (link = &signals->watches; *link != watch;) {
+        assert(*link != NULL);
         link = &(*link)->next;
+    }
     *link = watch->next;
+    watch->next = NULL;
     watch->reactor = NULL;
-    if (watch_find(reactor, watch->number, 0) != NULL)
+    if (watch_find(signals, watch->number, 0) != NULL)
         return;
-    sigdelset(&reactor->signals_watched, watch->number);
-    (void)signalfd(reactor->signal_fd, &reactor->signals_watched, 0);
-    signal_unblock(reactor, watch->number);
+    sigdelset(&signals->watched, watch->number);
+    (void)SYSTEM(reactor, signalfd, signals->poll.fd, &signals->watched);
+    signal_unblock(signals, watch->number);
 }
 
 void signals_close(struct kevy_reactor *reactor)
 {
-    while (reactor->signals != NULL)
-        kevy_signal_unwatch(reactor->signals);
-    if (reactor->signal_fd >= 0)
-        close(reactor->signal_fd);
-    reactor->signal_fd = -1;
+    struct signals *signals = reactor->signals;
+
+    if (signals == NULL)
+        return;
+    while (signals->watches != NULL)
+        kevy_signal_unwatch(signals->watches);
+    assert(!kevy_completion_active(&signals->poll.completion) && sigisemptyset(&signals->watched));
+    descriptor_close_now(reactor, signals->poll.fd);
+    memory_table_free(reactor->memory.allocator, signals, sizeof *signals);
+    reactor->signals = NULL;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

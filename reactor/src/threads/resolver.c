@@ -12,19 +12,24 @@
  * Invariants. look-up and query point at each other, or the query is abandoned. A look-up without a
  * query that is still live has been cancelled, and ends in its flush.
  */
-#include "core/internal.h"
+#include "threads/threads_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include "workers.h"
+#include <kevy/resolver.h>
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "core/object.h"
+#include "threads/workers.h"
 
 #define THREADS_DEFAULT 2U
 
 enum lookup_state {
-    LOOKUP_IDLE,
+    LOOKUP_IDLE = OBJECT_IDLE,
     LOOKUP_RUNNING,
     LOOKUP_CANCELLED,
 };
@@ -131,10 +136,10 @@ static void query_drop(struct kevy_x_job *job)
     query_free(KEVY_CONTAINER_OF(job, struct kevy_x_lookup_query, job));
 }
 
-/* The last callback, of a look-up that is no longer among the live objects. */
 static void lookup_end(struct kevy_lookup *lookup, int result)
 {
-    lookup->object.state = LOOKUP_IDLE;
+    assert(lookup->query == NULL);
+    object_end(&lookup->object);
     lookup->done(lookup, result);
 }
 
@@ -157,7 +162,6 @@ static void query_deliver(struct kevy_x_job *job)
         query->addresses = NULL;
     }
     query_free(query);
-    object_unlink(&lookup->object);
     lookup_end(lookup, result);
 }
 
@@ -199,12 +203,10 @@ int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
         query_free(query);
         return error;
     }
-    object_link(&lookup->object, reactor, KIND_LOOKUP);
-    lookup->object.state = LOOKUP_RUNNING;
-    lookup->object.flags = 0;
     lookup->done = options->done;
     lookup->code = 0;
     lookup->query = query;
+    object_start(&lookup->object, reactor, KIND_LOOKUP, LOOKUP_RUNNING, 0);
     return 0;
 }
 
@@ -215,7 +217,7 @@ void kevy_lookup_cancel(struct kevy_lookup *lookup)
     if (lookup->object.state != LOOKUP_RUNNING)
         return;
     thread_check(lookup->object.reactor);
-    lookup->object.state = LOOKUP_CANCELLED;
+    object_state_set(&lookup->object, LOOKUP_CANCELLED);
     lookup->query = NULL;
     /* The loop's own field: a worker that runs the query does not look at it. */
     query->lookup = NULL;
@@ -232,19 +234,29 @@ void kevy_lookup_release(struct kevy_lookup *lookup)
     lookup->count = 0;
 }
 
-void lookup_object_abort(struct kevy_x_object *object)
+static void lookup_abort(struct kevy_x_object *object)
 {
     kevy_lookup_cancel(KEVY_CONTAINER_OF(object, struct kevy_lookup, object));
 }
 
-/* A drain lets a look-up come to its end. */
-void lookup_flush(struct kevy_x_object *object)
+/* A reactor that finishes lets a look-up come to its end. */
+static void lookup_flush(struct kevy_x_object *object)
 {
-    if (object->state != LOOKUP_CANCELLED)
-        return;
-    object_unlink_flushed(object);
-    lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
+    if (object->state == LOOKUP_CANCELLED)
+        lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
 }
+
+const struct object_kind_operations lookup_kind = {
+    .name = "lookup",
+    .flush = lookup_flush,
+    .abort = lookup_abort,
+    .next =
+        {
+            [LOOKUP_IDLE] = STATE(LOOKUP_RUNNING),
+            [LOOKUP_RUNNING] = STATE(LOOKUP_CANCELLED) | STATE(LOOKUP_IDLE),
+            [LOOKUP_CANCELLED] = STATE(LOOKUP_IDLE),
+        },
+};
 
 int kevy_resolver_open(struct kevy_resolver *resolver, const struct kevy_resolver_options *options)
 {

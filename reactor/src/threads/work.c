@@ -6,17 +6,20 @@
  * kevy_reactor_for_each_object(), and makes kevy_reactor_destroy() wait for it. The job does the
  * rest.
  *
- * Invariants. Work is out exactly while its object is live. Draining lets it come to its end;
- * aborting takes back what no worker has begun.
+ * Invariants. Work is out exactly while its object is live. A reactor that finishes lets it come to
+ * its end; aborting takes back what no worker has begun.
  */
-#include "core/internal.h"
+#include "threads/threads_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include "workers.h"
+#include <errno.h>
+
+#include "core/object.h"
+#include "threads/workers.h"
 
 enum work_state {
-    WORK_IDLE,
+    WORK_IDLE = OBJECT_IDLE,
     WORK_OUT,
 };
 
@@ -36,8 +39,7 @@ static void work_deliver(struct kevy_x_job *job)
 {
     struct kevy_work *work = KEVY_CONTAINER_OF(job, struct kevy_work, job);
 
-    object_unlink(&work->object);
-    work->object.state = WORK_IDLE;
+    object_end(&work->object);
     work->done(work, job->result);
 }
 
@@ -56,9 +58,7 @@ int kevy_work_submit(struct kevy_work *work, struct kevy_workers *workers,
         return error;
     /* A worker may have run it by now: it touches the job alone, and its post waits for the loop.
      */
-    object_link(&work->object, reactor, KIND_WORK);
-    work->object.state = WORK_OUT;
-    work->object.flags = 0;
+    object_start(&work->object, reactor, KIND_WORK, WORK_OUT, 0);
     return 0;
 }
 
@@ -70,15 +70,22 @@ int kevy_work_cancel(struct kevy_work *work)
     return job_cancel(&work->job);
 }
 
-void work_object_abort(struct kevy_x_object *object)
+static void work_abort(struct kevy_x_object *object)
 {
     (void)job_cancel(&work_of(object)->job);
 }
 
-/* Nothing to do: not even for a drain, which waits for work. */
-void work_flush(struct kevy_x_object *object)
+/* Nothing to do: not even where the reactor finishes, which waits for work. */
+static void work_flush(struct kevy_x_object *object)
 {
     (void)object;
 }
+
+const struct object_kind_operations work_kind = {
+    .name = "work",
+    .flush = work_flush,
+    .abort = work_abort,
+    .next = {[WORK_IDLE] = STATE(WORK_OUT), [WORK_OUT] = STATE(WORK_IDLE)},
+};
 
 #endif /* KEVY_RING_SUPPORTED */

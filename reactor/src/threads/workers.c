@@ -10,13 +10,18 @@
  * delivery takes it before anything else: so the worker has left kevy_reactor_post() by the time
  * the loop sees the job, and a reactor that has delivered all its jobs may be destroyed.
  */
-#include "core/internal.h"
+#include "threads/workers.h"
 
 #if KEVY_RING_SUPPORTED
 
-#include "workers.h"
-
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+#include "threads/thread.h"
+#include "threads/threads_internal.h"
 
 #define THREADS_DEFAULT 4U
 #define QUEUE_DEFAULT   1024U
@@ -199,18 +204,13 @@ enum job_fate job_abandon(struct kevy_x_job *job)
 
 static int threads_start(struct kevy_workers *workers, uint32_t count)
 {
-    sigset_t all, before;
     int error = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (workers->thread_count < count && error == 0) {
-        error =
-            pthread_create(&workers->threads[workers->thread_count], NULL, worker_main, workers);
+        error = thread_start(&workers->threads[workers->thread_count], worker_main, workers);
         workers->thread_count += error == 0;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
+    return error;
 }
 
 int kevy_workers_create(struct kevy_workers **workers_out,

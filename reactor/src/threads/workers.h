@@ -14,6 +14,8 @@
 
 #include <kevy/work.h>
 
+#include <stdint.h>
+
 struct kevy_x_job_events {
     int (*run)(struct kevy_x_job *job);      /* on a worker */
     void (*deliver)(struct kevy_x_job *job); /* from the loop; job->result is set */

@@ -8,7 +8,7 @@
 #include "reactor_test.h"
 
 #include "fault_kernel.h"
-#include "core/internal.h"
+#include "system/system_internal.h"
 
 #include <kevy/ring_prep.h>
 #include <kevy/ring_probe.h>

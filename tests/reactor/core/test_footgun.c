@@ -10,6 +10,7 @@
 
 #include "footgun_test.h"
 #include "runs.h"
+#include "system/system_internal.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -206,7 +207,7 @@ static void signal_heard(struct kevy_signal *watch)
 
 static void signal_poll_ended(const struct seen *seen)
 {
-    signal_polls_ended += seen->owner == &reactor->signal_ready && seen_last(seen);
+    signal_polls_ended += seen->owner == &reactor->signals->poll.completion && seen_last(seen);
 }
 
 /* 2: the reactor's own polls are multishots too. */
@@ -348,7 +349,7 @@ START_TEST(footgun_29_a_wake_without_a_reason_costs_a_turn_and_no_more)
 
     turns(5);
     for (unsigned round = 0; round < 10; round++) {
-        ck_assert_int_eq(write(reactor->wake_fd, &many, sizeof many), sizeof many);
+        ck_assert_int_eq(write(reactor->wake.fd, &many, sizeof many), sizeof many);
         ck_assert(turn());
         before = stats_now();
         turns(50);

@@ -4,7 +4,7 @@
 
 #include "datagram/datagram_test.h"
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 #include <kevy/group.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@
 #include "reactor_test.h"
 
 #include "fault_kernel.h"
-#include "core/internal.h"
+#include "core/reactor.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -47,7 +47,7 @@ static struct one {
     [LISTENER] = {"listener", &listener, sizeof listener, 0, 0},
     [DATAGRAM] = {"datagram", &datagram, sizeof datagram, 0, 0},
     [OPEN_FILE] = {"file", &file, sizeof file, 0, 0},
-    [CONNECT] = {"connect", &connecting, sizeof connecting, 0, 0},
+    [CONNECT] = {"connector", &connecting, sizeof connecting, 0, 0},
     [CHILD] = {"child", &child, sizeof child, 0, 0},
     [WORK] = {"work", &work, sizeof work, 0, 0},
     [LOOKUP] = {"lookup", &lookup, sizeof lookup, 0, 0},

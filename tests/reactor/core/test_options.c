@@ -4,15 +4,13 @@
 
 #include "reactor_test.h"
 
-#include "core/internal.h"
-
 #include <kevy/ring_register.h>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 static void echo_once(void)
 {
@@ -182,9 +180,10 @@ START_TEST(a_post_wakes_the_foreign_loop_though_the_poll_for_it_has_ended)
     pthread_t thread;
 
     ck_assert_int_ge(kevy_reactor_fd(reactor), 0);
-    ck_assert_int_eq(kevy_completion_cancel(&reactor->wake), 0);
+    turn_now();
+    ck_assert_int_eq(kevy_completion_cancel(&reactor->wake.completion), 0);
     ck_assert_uint_eq(settle(), KEVY_FOREVER);
-    ck_assert(kevy_completion_active(&reactor->wake));
+    ck_assert(kevy_completion_active(&reactor->wake.completion));
     ck_assert_int_eq(pthread_create(&thread, NULL, post_from_thread, &task), 0);
     ck_assert(foreign_poll(10000));
     pthread_join(thread, NULL);

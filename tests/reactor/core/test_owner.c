@@ -2,7 +2,7 @@
 /* Whose a reactor is: of one thread, and of one process. */
 #include "reactor_test.h"
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -323,7 +323,7 @@ START_TEST(the_starved_read_on_when_an_eighth_of_the_pool_is_back)
     turns(40);
     for (unsigned index = 0; index < 20; index++)
         peer_write(probes[index].peer, data, 100);
-    TURN_UNTIL(reactor->starved_count != 0);
+    TURN_UNTIL(reactor->starved.count != 0);
     turns(20);
     for (unsigned index = 0; index < 20; index++)
         total += probes[index].count;

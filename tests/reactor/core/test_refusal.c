@@ -8,7 +8,7 @@
 #include "reactor_test.h"
 
 #include "fault_kernel.h"
-#include "core/internal.h"
+#include "core/submission.h"
 
 #include <kevy/ring_register.h>
 

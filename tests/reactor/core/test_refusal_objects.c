@@ -5,7 +5,9 @@
 #include "datagram/datagram_test.h"
 
 #include "fault_kernel.h"
-#include "core/internal.h"
+#include "core/submission.h"
+
+#include <signal.h>
 
 static struct post post;
 

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <semaphore.h>
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 enum {
     POSTERS = 4,
@@ -215,7 +215,7 @@ static uint64_t wake_writes(void)
 {
     uint64_t count = 0;
 
-    if (read(reactor->wake_fd, &count, sizeof count) < 0)
+    if (read(reactor->wake.fd, &count, sizeof count) < 0)
         ck_assert_int_eq(errno, EAGAIN);
     return count;
 }

@@ -4,7 +4,7 @@
 
 #include "connector_test.h"
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 #include <sys/resource.h>
 
@@ -212,7 +212,7 @@ END_TEST
 
 static void visit(const char *kind, void *object, void *context)
 {
-    ck_assert_str_eq(kind, "connect");
+    ck_assert_str_eq(kind, "connector");
     ck_assert_ptr_eq(object, &connecting);
     ++*(unsigned *)context;
 }

@@ -7,6 +7,7 @@
  */
 
 #include "footgun_test.h"
+#include "stream/stream_internal.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -4,7 +4,7 @@
 
 #include "listener_test.h"
 
-#include "core/internal.h"
+#include "stream/listener_internal.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

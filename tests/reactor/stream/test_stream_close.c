@@ -6,7 +6,7 @@
 
 #include <netinet/tcp.h>
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 static struct probe probe;
 static uint8_t big[1 << 20];

@@ -174,10 +174,10 @@ START_TEST(on_tcp_the_first_answer_settles_it)
 {
     probe_tcp(&probe, &probe_events);
     turns(3);
-    probe.stream.object.flags |= STREAM_END_UNSURE; /* as when it is armed in times of need */
+    probe.stream.object.flags |= STREAM_ASKS_END; /* as when it is armed in times of need */
     peer_write_text(probe.peer, "word");
     TURN_UNTIL(probe.count == 4);
-    ck_assert(!stream_has(&probe.stream, STREAM_END_UNSURE));
+    ck_assert(!stream_has(&probe.stream, STREAM_ASKS_END));
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
 }

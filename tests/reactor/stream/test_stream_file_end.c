@@ -160,7 +160,7 @@ START_TEST(a_range_that_is_gone_leaves_no_deadline)
     range_send(0, file, 0, (uint64_t)_i * 100000);
     peer_expect_pattern(0, (size_t)_i * 100000, SIZE_MAX);
     sending_check(&sendings[0], 0, (uint64_t)_i * 100000);
-    ck_assert_uint_eq(probe.stream.write_at, 0);
+    ck_assert_uint_eq(probe.stream.send_at, 0);
     close_and_finish();
 }
 END_TEST

@@ -44,19 +44,19 @@ END_TEST
 /* From `open` on a stream has a peer, until it is reset or closed. */
 static int reset_errors[2];
 
-static void ask_in_close(struct probe *asked, int reason)
+static void ask_in_close(struct kevy_stream *stream, int reason)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
 
-    (void)reason;
-    reset_errors[1] =
-        kevy_stream_peer_address(&asked->stream, (struct sockaddr *)&address, &length);
+    reset_errors[1] = kevy_stream_peer_address(stream, (struct sockaddr *)&address, &length);
+    probe_events.close(stream, reason);
 }
 
 START_TEST(what_has_no_peer_says_why)
 {
     struct sockaddr_storage address;
+    struct kevy_stream_events events = probe_events;
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     socklen_t length = sizeof address;
     struct kevy_credentials peer;
@@ -71,8 +71,8 @@ START_TEST(what_has_no_peer_says_why)
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe.peer = fds[1];
     probe_finish(&probe);
-    probe_tcp(&probe, &probe_events);
-    probe.on_close = ask_in_close;
+    events.close = ask_in_close;
+    probe_tcp(&probe, &events);
     setsockopt(probe.peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     probe_peer_close(&probe);
     reset_errors[0] = kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length);

@@ -105,7 +105,7 @@ START_TEST(one_read_at_a_time_does_as_well)
     far_end = ends[1];
     probe_init(&probe, &probe_events);
     QUIETLY(ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, ends[0]), 0));
-    probe.stream.object.flags |= STREAM_READ_ONCE;
+    probe.stream.notes |= NOTE_READ_ONCE;
     for (unsigned round = 1; round <= 50; round++) {
         far_write("hello");
         TURN_UNTIL(probe.count == 5 * round);
@@ -321,7 +321,7 @@ START_TEST(a_terminal_ends_when_its_other_side_is_closed)
 {
     open_terminal(_i % 2 != 0 ? O_NONBLOCK : 0, &probe_events);
     if (_i / 2 != 0)
-        probe.stream.object.flags |= STREAM_READ_ONCE;
+        probe.stream.notes |= NOTE_READ_ONCE;
     turns(5);
     far_write("hello");
     close(far_end);

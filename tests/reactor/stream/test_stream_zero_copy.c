@@ -383,7 +383,7 @@ START_TEST(abort_ends_a_zero_copy_send_that_waits_for_room)
     for (unsigned index = 0; index < 6; index++)
         write_zero_copy(&reports[index], big, MEGABYTE);
     turns(50);
-    ck_assert_uint_ne(probe.stream.object.flags & STREAM_ZERO_COPYING, 0);
+    ck_assert(stream_noted(&probe.stream, NOTE_ZERO_COPYING));
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
     for (unsigned index = 0; index < 6; index++) {

@@ -4,7 +4,7 @@
 
 #include "reactor_test.h"
 
-#include "core/internal.h"
+#include "system/system_internal.h"
 
 #include <kevy/ring_probe.h>
 #include <signal.h>

@@ -5,7 +5,8 @@
 
 #include "reactor_test.h"
 
-#include "core/internal.h"
+#include "core/reactor.h"
+#include "threads/threads_internal.h"
 
 #include <dlfcn.h>
 #include <netdb.h>

@@ -5,7 +5,7 @@
 
 #include "reactor_test.h"
 
-#include "core/internal.h"
+#include "core/reactor.h"
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -10,31 +10,31 @@
  * buffers a look. So after the completion that says that the socket is empty, the stream asks the
  * socket, and where the end is there the recv is cancelled: the next finds it when it is armed.
  *
- * Invariants. STREAM_END_UNSURE is set while an end may be there that was not told; without it no
+ * Invariants. STREAM_ASKS_END is set while an end may be there that was not told; without it no
  * question is asked. On TCP the first answer settles it, for every later end has a wake of its own.
  * Kernels between 6.8 and 6.19 without that issue's fix can lose a reset that comes right behind
  * data on TCP, too; asking for that would cost a system call a message, so deadlines have to do.
  */
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include <poll.h>
 
-/* Where the recv can be told where to end, which also came with 6.17. */
-void stream_local(struct kevy_stream *stream)
+/* A Unix stream, where the recv can be told where to end, which also came with 6.17. */
+void stream_asks_end(struct kevy_stream *stream)
 {
-    if (stream->object.reactor->run_bytes != 0)
-        stream->object.flags |= STREAM_LOCAL | STREAM_END_UNSURE;
+    if (stream->object.reactor->run_bytes == 0)
+        return;
+    stream->object.flags |= STREAM_ASKS_END;
+    stream->notes |= NOTE_ASKS_END_ALWAYS;
 }
 
-bool stream_end_there(struct kevy_stream *stream)
+bool stream_ended_silently(struct kevy_stream *stream)
 {
-    struct pollfd socket = {.fd = stream->fd, .events = POLLRDHUP};
-
-    if (!stream_has(stream, STREAM_LOCAL))
-        stream->object.flags &= ~STREAM_END_UNSURE;
-    return poll(&socket, 1, 0) > 0;
+    if (!stream_noted(stream, NOTE_ASKS_END_ALWAYS))
+        stream->object.flags &= ~STREAM_ASKS_END;
+    return SYSTEM(stream->object.reactor, poll, stream->fd, POLLRDHUP) > 0;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

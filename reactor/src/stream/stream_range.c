@@ -21,36 +21,41 @@
  * is the range's. What is in front of a range that has begun is its own. The request carries the
  * stream's address as a send does, and is cancelled by that: its file is not always the socket.
  */
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_prep.h>
+
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "core/descriptor.h"
 
 #define CHUNK     65536U /* what a pipe holds */
 #define PARTS_MAX 16U
 
 /* What the request in flight does. */
-enum file_step { STEP_READ, STEP_FILL, STEP_DRAIN, STEP_POLL };
+enum range_step { STEP_READ, STEP_FILL, STEP_DRAIN, STEP_POLL };
 
 static struct kevy_file_range *range_of(struct kevy_buffer *entry)
 {
     return KEVY_CONTAINER_OF(entry, struct kevy_file_range, entry);
 }
 
-/* The slot of a request, or NULL as reactor_sqe(). */
+/* The slot of a request, or NULL as submission_sqe(). */
 static struct kevy_sqe *request(struct kevy_stream *stream, struct kevy_file_range *range,
-                                enum file_step step)
+                                enum range_step step)
 {
-    struct kevy_sqe *sqe = reactor_sqe(stream->object.reactor, stream, OPERATION_SEND);
+    struct kevy_sqe *sqe = submission_sqe(stream->object.reactor, stream, OPERATION_SEND);
 
     if (sqe == NULL)
         return NULL;
     range->step = step;
     stream->object.flags |= STREAM_SENDING;
-    stream->object.in_flight++;
+    object_request_begun(&stream->object);
     return sqe;
 }
 
@@ -131,10 +136,10 @@ static bool read_start(struct kevy_stream *stream, struct kevy_file_range *range
     if (range->blocks == NULL)
         range->blocks = blocks_make(reactor, piped != 0 ? piped : chunk_next(range));
     if (range->blocks == NULL) {
-        stream_file_end(stream, -ENOBUFS);
+        stream_range_end(stream, -ENOBUFS);
         return false;
     }
-    vectors = reactor_arena(reactor, PARTS_MAX * sizeof *vectors);
+    vectors = submission_arena(reactor, PARTS_MAX * sizeof *vectors);
     if (vectors != NULL)
         sqe = request(stream, range, STEP_READ);
     if (sqe == NULL)
@@ -162,9 +167,7 @@ static void blocks_queue(struct kevy_stream *stream, struct kevy_file_range *ran
     last->length = length;
     blocks_free(stream->object.reactor, last->next);
     last->next = &range->entry;
-    if (range->entry.next == NULL)
-        stream->queue_last = &range->entry; /* not kept while it was the only one */
-    stream->queue_first = first;
+    stream->queue_last->next = first;
 }
 
 static int read_done(struct kevy_stream *stream, struct kevy_file_range *range, int result)
@@ -172,7 +175,7 @@ static int read_done(struct kevy_stream *stream, struct kevy_file_range *range, 
     if (result == -EINTR)
         return 0;
     if (result <= 0) {
-        stream_file_end(stream, result);
+        stream_range_end(stream, result);
         return 0;
     }
     if (range->entry.length != 0) {
@@ -204,7 +207,7 @@ static int fill_done(struct kevy_stream *stream, struct kevy_file_range *range, 
     } else if (result == -EINVAL) {
         range->copying = true;
     } else if (result != -EINTR) {
-        stream_file_end(stream, result);
+        stream_range_end(stream, result);
     }
     return 0;
 }
@@ -254,19 +257,19 @@ static int poll_done(struct kevy_stream *stream, struct kevy_file_range *range, 
 static void range_begin(const struct kevy_stream *stream, struct kevy_file_range *range)
 {
     range->begun = true;
-    range->copying = range->length < CHUNK || stream_has(stream, STREAM_FILE) ||
-                     !(fcntl(stream->fd, F_GETFL) & O_NONBLOCK) ||
-                     pipe2(range->pipe, O_CLOEXEC | O_NONBLOCK) < 0;
+    range->copying = range->length < CHUNK || stream_has(stream, STREAM_NOT_SOCKET) ||
+                     !(SYSTEM(stream->object.reactor, fcntl, stream->fd, F_GETFL) & O_NONBLOCK) ||
+                     SYSTEM(stream->object.reactor, pipe, range->pipe) < 0;
 }
 
 /* Writes the next request of the range that the queue begins with, or ends it. False when there is
  * no slot for it: the flush tries again. */
-bool stream_file_next(struct kevy_stream *stream)
+bool stream_range_next(struct kevy_stream *stream)
 {
-    struct kevy_file_range *range = range_of(stream->queue_first);
+    struct kevy_file_range *range = range_of(queue_first(stream));
 
     if (range->entry.length == 0 && range->moved == range->length) {
-        stream_file_end(stream, 0);
+        stream_range_end(stream, 0);
         return false; /* what is behind it comes next */
     }
     if (!range->begun)
@@ -279,7 +282,7 @@ bool stream_file_next(struct kevy_stream *stream)
 }
 
 /* Books the request that was in flight. Returns 0, or the errno with which the socket refused. */
-int stream_file_done(struct kevy_stream *stream, int result)
+int stream_range_done(struct kevy_stream *stream, int result)
 {
     static int (*const by_step[])(struct kevy_stream *, struct kevy_file_range *, int) = {
         [STEP_READ] = read_done,
@@ -287,7 +290,7 @@ int stream_file_done(struct kevy_stream *stream, int result)
         [STEP_DRAIN] = drain_done,
         [STEP_POLL] = poll_done,
     };
-    struct kevy_file_range *range = range_of(stream->queue_first);
+    struct kevy_file_range *range = range_of(queue_first(stream));
 
     /* Cancelled, as a rule: dropping the queue reports the range, with what ended the stream. */
     if (result < 0 && stream->object.state >= STREAM_TERMINATING)
@@ -299,23 +302,24 @@ static void pipe_close(struct kevy_reactor *reactor, struct kevy_file_range *ran
 {
     if (range->pipe[0] < 0)
         return;
-    close(range->pipe[0]);
-    close(range->pipe[1]);
-    if (unlikely(reactor->listeners_stalled != 0))
-        listeners_descriptor_free(reactor);
+    descriptor_close_now(reactor, range->pipe[0]);
+    descriptor_close_now(reactor, range->pipe[1]);
 }
 
 /* Takes the range that the queue begins with out of it, and reports it. */
-void stream_file_end(struct kevy_stream *stream, int result)
+void stream_range_end(struct kevy_stream *stream, int result)
 {
-    struct kevy_file_range *range = range_of(stream->queue_first);
+    struct kevy_file_range *range = range_of(queue_first(stream));
     uint64_t sent = range->moved - range->entry.length;
 
-    stream->queue_first = range->entry.next;
+    assert(range->moved >= range->entry.length);
     stream->accepted -= range->entry.length;
     piped_set(stream, range, 0);
-    if (stream->queue_first == NULL)
-        stream->write_at = 0;
+    stream->queue_last->next = range->entry.next;
+    if (stream->queue_last == &range->entry) {
+        stream->queue_last = NULL;
+        stream->send_at = 0;
+    }
     blocks_free(stream->object.reactor, range->blocks);
     pipe_close(stream->object.reactor, range);
     range->done(range, stream, result, sent);
@@ -323,19 +327,27 @@ void stream_file_end(struct kevy_stream *stream, int result)
 
 /* The queue is about to be dropped: what the range in front has read, and nobody sent, does not
  * count. */
-void stream_file_dropped(struct kevy_stream *stream)
+void stream_range_dropped(struct kevy_stream *stream)
 {
-    struct kevy_buffer *entry = stream->queue_first;
+    struct kevy_buffer *first = queue_first(stream);
+    struct kevy_buffer *entry = first;
     uint32_t unsent = 0;
 
-    for (; entry != NULL && entry->use != BUFFER_FILE; entry = entry->next)
+    if (first == NULL)
+        return;
+    while (entry->use != BUFFER_RANGE) {
         unsent += entry->length;
-    if (entry != NULL && range_of(entry)->begun)
+        entry = entry->next;
+        if (entry == first)
+            return; /* there is no range */
+    }
+    if (range_of(entry)->begun)
         range_of(entry)->moved -= unsent;
 }
 
 int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range)
 {
+    int64_t position;
     int error;
 
     if (range->done == NULL || range->offset > INT64_MAX ||
@@ -344,10 +356,11 @@ int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *ra
     error = stream_write_allowed(stream);
     if (error < 0)
         return error;
-    if (lseek(range->fd, 0, SEEK_CUR) < 0)
-        return -errno;
+    position = SYSTEM(stream->object.reactor, lseek, range->fd, 0, SEEK_CUR);
+    if (position < 0)
+        return (int)position;
     memset(&range->entry, 0, sizeof range->entry);
-    range->entry.use = BUFFER_FILE;
+    range->entry.use = BUFFER_RANGE;
     range->blocks = NULL;
     range->moved = 0;
     range->pipe[0] = range->pipe[1] = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Descriptors that travel along a Unix stream (SCM_RIGHTS).
+ * Descriptors that travel along a Unix stream (SCM_RIGHTS), called rights here as by the kernel.
  *
  * Model. Sending: a descriptor hangs at a queue entry of its own, whose block begins with the
  * control message and goes on with the bytes; the kernel attaches it to the first of them.
@@ -13,31 +13,33 @@
  * byte is sent, then the kernel; a block that says so until they are told, then the user. What is
  * dropped is closed.
  */
-#include "socket/socket.h"
-#include "stream_internal.h"
+#include "stream/stream_internal.h"
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_prep.h>
 #include <kevy/ring_result.h>
 
-#include <unistd.h>
+#include <string.h>
+
+#include "core/descriptor.h"
+#include "socket/socket.h"
 
 /* What a buffer has room for; a peer that sends more at once is told of by -EMSGSIZE. */
-#define DESCRIPTORS_MAX 16U
-#define CONTROL_IN      CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))
-#define CONTROL_OUT     CMSG_SPACE(sizeof(int))
+#define RIGHTS_MAX  16U
+#define CONTROL_IN  CMSG_SPACE(RIGHTS_MAX * sizeof(int))
+#define CONTROL_OUT CMSG_SPACE(sizeof(int))
 /* Below this the header would leave little of a buffer. */
 #define BUFFER_SIZE_MIN 256U
 
 static const struct msghdr request = {.msg_controllen = CONTROL_IN};
 
-bool stream_receives_descriptors(const struct kevy_stream *stream,
-                                 const struct kevy_reactor *reactor)
+bool stream_takes_rights(const struct kevy_stream *stream, const struct kevy_reactor *reactor)
 {
     return stream->events->descriptor != NULL && reactor->options.buffer_size >= BUFFER_SIZE_MIN;
 }
 
-void stream_descriptors_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags)
+void stream_rights_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags)
 {
     kevy_prep_recvmsg_multishot(sqe, fd, &request, POOL_GROUP, MSG_CMSG_CLOEXEC);
     sqe->ioprio |= recv_flags;
@@ -45,7 +47,7 @@ void stream_descriptors_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags)
 
 /* Makes *buffer the bytes of the message that `length` bytes of its block are. Returns their
  * number, which is 0 at the end of the stream. */
-int stream_descriptors_received(struct kevy_buffer *buffer, int length)
+int stream_rights_received(struct kevy_buffer *buffer, int length)
 {
     struct kevy_recvmsg message;
 
@@ -54,12 +56,12 @@ int stream_descriptors_received(struct kevy_buffer *buffer, int length)
     buffer->data = message.payload;
     buffer->length = message.payload_length;
     buffer->use = BUFFER_PART;
-    buffer->block->descriptors = message.control_length != 0 || (message.flags & MSG_CTRUNC) != 0;
+    buffer->block->rights = message.control_length != 0 || (message.flags & MSG_CTRUNC) != 0;
     return (int)message.payload_length;
 }
 
 /* Takes the descriptors out of a block. Returns their number; *lost says that there were more. */
-static uint32_t descriptors_take(struct kevy_x_block *block, int *fds, bool *lost)
+static uint32_t rights_take(struct kevy_x_block *block, int *fds, bool *lost)
 {
     uint32_t length = (uint32_t)(sizeof(struct kevy_recvmsg_out) + CONTROL_IN);
     struct kevy_recvmsg message;
@@ -67,7 +69,7 @@ static uint32_t descriptors_take(struct kevy_x_block *block, int *fds, bool *los
     struct msghdr walk;
     uint32_t count = 0;
 
-    block->descriptors = false;
+    block->rights = false;
     (void)kevy_recvmsg_parse(&message, block->data, length, &request);
     walk = kevy_recvmsg_control(&message);
     for (control = CMSG_FIRSTHDR(&walk); control != NULL; control = CMSG_NXTHDR(&walk, control)) {
@@ -75,8 +77,8 @@ static uint32_t descriptors_take(struct kevy_x_block *block, int *fds, bool *los
 
         if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
             continue;
-        if (here > DESCRIPTORS_MAX - count)
-            here = DESCRIPTORS_MAX - count; /* cannot be: the room ends there */
+        if (here > RIGHTS_MAX - count)
+            here = RIGHTS_MAX - count; /* cannot be: the room ends there */
         memcpy(fds + count, CMSG_DATA(control), here * sizeof(int));
         count += here;
     }
@@ -85,47 +87,47 @@ static uint32_t descriptors_take(struct kevy_x_block *block, int *fds, bool *los
 }
 
 /* Tells the descriptors of a block. A callback that ends the stream is not told the rest. */
-void stream_descriptors_tell(struct kevy_stream *stream, struct kevy_x_block *block)
+void stream_rights_tell(struct kevy_stream *stream, struct kevy_x_block *block)
 {
-    int fds[DESCRIPTORS_MAX];
+    int fds[RIGHTS_MAX];
     bool lost;
-    uint32_t count = descriptors_take(block, fds, &lost);
+    uint32_t count = rights_take(block, fds, &lost);
 
     for (uint32_t index = 0; index < count; index++) {
         if (stream->object.state == STREAM_OPEN)
             stream->events->descriptor(stream, fds[index]);
         else
-            close(fds[index]);
+            descriptor_close_now(stream->object.reactor, fds[index]);
     }
     if (lost && stream->object.state == STREAM_OPEN)
         stream->events->descriptor(stream, -EMSGSIZE);
 }
 
-void stream_descriptors_drop(struct kevy_x_block *block)
+void stream_rights_drop(struct kevy_reactor *reactor, struct kevy_x_block *block)
 {
-    int fds[DESCRIPTORS_MAX];
+    int fds[RIGHTS_MAX];
     bool lost;
-    uint32_t count = descriptors_take(block, fds, &lost);
+    uint32_t count = rights_take(block, fds, &lost);
 
     for (uint32_t index = 0; index < count; index++)
-        close(fds[index]);
+        descriptor_close_now(reactor, fds[index]);
 }
 
 /* The control message of an entry that has a descriptor is the beginning of its block. */
-void stream_descriptor_attach(const struct kevy_buffer *entry, struct msghdr *message)
+void stream_rights_attach(const struct kevy_buffer *entry, struct msghdr *message)
 {
     message->msg_control = entry->block->data;
     message->msg_controllen = CONTROL_OUT;
 }
 
 /* The first byte of the entry is gone, and its descriptor with it; or the entry is dropped. */
-void stream_descriptor_sent(struct kevy_buffer *entry)
+void stream_rights_sent(struct kevy_reactor *reactor, struct kevy_buffer *entry)
 {
     const struct cmsghdr *control = (const void *)entry->block->data;
     int fd;
 
     memcpy(&fd, CMSG_DATA(control), sizeof fd);
-    close(fd);
+    descriptor_close_now(reactor, fd);
     entry->use = BUFFER_QUEUED;
 }
 
@@ -152,7 +154,7 @@ static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, int fd, cons
     memcpy(CMSG_DATA(control), &fd, sizeof fd);
     memcpy(block->data + CONTROL_OUT, data, length);
     block->used = (uint32_t)CONTROL_OUT + length;
-    entry->use = BUFFER_DESCRIPTOR;
+    entry->use = BUFFER_RIGHTS;
     return entry;
 }
 
@@ -166,7 +168,7 @@ int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *
         return error;
     if (fd < 0 || length == 0 || length > reactor->memory.block_size - CONTROL_OUT)
         return -EINVAL;
-    if (socket_family(stream->fd) != AF_UNIX)
+    if (socket_family(reactor, stream->fd) != AF_UNIX)
         return -EOPNOTSUPP;
     entry = entry_make(reactor, fd, data, (uint32_t)length);
     if (entry == NULL)

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The host's system calls: the only file of reactor/ that asks the system for anything but threads,
+ * locks and memory.
+ *
+ * Model. One function a call, which turns -1 and errno into a negative errno. <kevy/system.h> says
+ * what each does.
+ */
+#include <kevy/system.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* An enumerator of younger C libraries. */
+#define ID_PIDFD 3
+
+static int result_of(int result)
+{
+    return result < 0 ? -errno : result;
+}
+
+static int host_socket(void *context, int family, int type)
+{
+    (void)context;
+    return result_of(socket(family, type, 0));
+}
+
+static int host_bind(void *context, int fd, const struct sockaddr *address, socklen_t length)
+{
+    (void)context;
+    return result_of(bind(fd, address, length));
+}
+
+static int host_listen(void *context, int fd, int backlog)
+{
+    (void)context;
+    return result_of(listen(fd, backlog));
+}
+
+static int host_connect(void *context, int fd, const struct sockaddr *address, socklen_t length)
+{
+    (void)context;
+    return result_of(connect(fd, address, length));
+}
+
+static int host_shutdown(void *context, int fd, int how)
+{
+    (void)context;
+    return result_of(shutdown(fd, how));
+}
+
+static int host_setsockopt(void *context, int fd, int level, int name, const void *value,
+                           socklen_t length)
+{
+    (void)context;
+    return result_of(setsockopt(fd, level, name, value, length));
+}
+
+static int host_getsockopt(void *context, int fd, int level, int name, void *value,
+                           socklen_t *length)
+{
+    (void)context;
+    return result_of(getsockopt(fd, level, name, value, length));
+}
+
+static int host_getsockname(void *context, int fd, struct sockaddr *address, socklen_t *length)
+{
+    (void)context;
+    return result_of(getsockname(fd, address, length));
+}
+
+static int host_getpeername(void *context, int fd, struct sockaddr *address, socklen_t *length)
+{
+    (void)context;
+    return result_of(getpeername(fd, address, length));
+}
+
+static int host_close(void *context, int fd)
+{
+    (void)context;
+    return result_of(close(fd));
+}
+
+static int host_fcntl(void *context, int fd, int command)
+{
+    (void)context;
+    return result_of(fcntl(fd, command));
+}
+
+static int host_file_mode(void *context, int fd)
+{
+    struct stat status;
+
+    (void)context;
+    return fstat(fd, &status) < 0 ? -errno : (int)status.st_mode;
+}
+
+static int host_ioctl(void *context, int fd, unsigned long request, void *argument)
+{
+    (void)context;
+    return result_of(ioctl(fd, request, argument));
+}
+
+static int host_poll(void *context, int fd, int events)
+{
+    struct pollfd one = {.fd = fd, .events = (short)events};
+
+    (void)context;
+    return poll(&one, 1, 0) < 0 ? -errno : one.revents;
+}
+
+static int64_t host_lseek(void *context, int fd, int64_t offset, int whence)
+{
+    off_t result = lseek(fd, (off_t)offset, whence);
+
+    (void)context;
+    return result < 0 ? -errno : result;
+}
+
+static int64_t host_read(void *context, int fd, void *data, size_t length)
+{
+    ssize_t result = read(fd, data, length);
+
+    (void)context;
+    return result < 0 ? -errno : result;
+}
+
+static int64_t host_write(void *context, int fd, const void *data, size_t length)
+{
+    ssize_t result = write(fd, data, length);
+
+    (void)context;
+    return result < 0 ? -errno : result;
+}
+
+static int host_pipe(void *context, int *fds)
+{
+    (void)context;
+    return result_of(pipe2(fds, O_CLOEXEC | O_NONBLOCK));
+}
+
+static int host_eventfd(void *context, unsigned value)
+{
+    (void)context;
+    return result_of(eventfd(value, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+static int host_signalfd(void *context, int fd, const void *mask)
+{
+    (void)context;
+    return result_of(signalfd(fd, mask, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+static int host_pidfd_open(void *context, pid_t pid)
+{
+    (void)context;
+    return result_of((int)syscall(SYS_pidfd_open, pid, 0)); /* musl has no wrapper for it */
+}
+
+static int host_waitid(void *context, int fd, void *information)
+{
+    siginfo_t *info = information;
+
+    (void)context;
+    *info = (siginfo_t){0};
+    return result_of(waitid((idtype_t)ID_PIDFD, (id_t)fd, info, WEXITED | WNOHANG));
+}
+
+static uint64_t host_now_ns(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void host_sleep_ns(void *context, uint64_t duration_ns)
+{
+    const struct timespec pause = {.tv_sec = (time_t)(duration_ns / 1000000000U),
+                                   .tv_nsec = (long)(duration_ns % 1000000000U)};
+
+    (void)context;
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+static const struct kevy_system host = {
+    .socket = host_socket,
+    .bind = host_bind,
+    .listen = host_listen,
+    .connect = host_connect,
+    .shutdown = host_shutdown,
+    .setsockopt = host_setsockopt,
+    .getsockopt = host_getsockopt,
+    .getsockname = host_getsockname,
+    .getpeername = host_getpeername,
+    .close = host_close,
+    .fcntl = host_fcntl,
+    .file_mode = host_file_mode,
+    .ioctl = host_ioctl,
+    .poll = host_poll,
+    .lseek = host_lseek,
+    .read = host_read,
+    .write = host_write,
+    .pipe = host_pipe,
+    .eventfd = host_eventfd,
+    .signalfd = host_signalfd,
+    .pidfd_open = host_pidfd_open,
+    .waitid = host_waitid,
+    .now_ns = host_now_ns,
+    .sleep_ns = host_sleep_ns,
+};
+
+const struct kevy_system *kevy_system_host(void)
+{
+    return &host;
+}
+
+#endif /* KEVY_RING_SUPPORTED */
