@@ -9,6 +9,9 @@
 
 #include "reactor_test.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+
 enum {
     CLIENTS = 64,
 };
@@ -93,6 +96,30 @@ static inline void end_all(unsigned streams, unsigned sockets)
         probe_finish(&probes[index]);
     for (unsigned index = 0; index < sockets; index++)
         close(clients[index]);
+}
+
+/* Leaves exactly `room` descriptors, whatever is open. */
+static struct rlimit limit_before;
+
+static inline void descriptors_leave(unsigned room)
+{
+    struct rlimit limit;
+    int last = 0;
+
+    getrlimit(RLIMIT_NOFILE, &limit_before);
+    limit = limit_before;
+    for (int fd = 0; room > 0; fd++)
+        if (fcntl(fd, F_GETFD) < 0) {
+            last = fd;
+            room--;
+        }
+    limit.rlim_cur = (rlim_t)last + 1;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static inline void descriptors_restore(void)
+{
+    setrlimit(RLIMIT_NOFILE, &limit_before);
 }
 
 static inline void echo_check(int client, struct probe *probe)

@@ -7,7 +7,6 @@
 #include "stream/listener_internal.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 START_TEST(connections_max_is_a_limit_and_the_rest_waits_in_the_backlog)
@@ -116,30 +115,6 @@ START_TEST(pausing_and_resuming_at_every_pace_loses_no_client)
 }
 END_TEST
 
-/* Leaves exactly `room` descriptors, whatever is open. */
-static struct rlimit limit_before;
-
-static void descriptors_leave(unsigned room)
-{
-    struct rlimit limit;
-    int last = 0;
-
-    getrlimit(RLIMIT_NOFILE, &limit_before);
-    limit = limit_before;
-    for (int fd = 0; room > 0; fd++)
-        if (fcntl(fd, F_GETFD) < 0) {
-            last = fd;
-            room--;
-        }
-    limit.rlim_cur = (rlim_t)last + 1;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static void descriptors_restore(void)
-{
-    setrlimit(RLIMIT_NOFILE, &limit_before);
-}
-
 /* The limit counts from the moment the accept is armed: so lower it first. */
 START_TEST(footgun_38_emfile_stops_accepting_reports_and_does_not_spin)
 {
@@ -192,99 +167,6 @@ START_TEST(footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for
     QUIETLY(kevy_listener_close(&listener));
     end_all(3, 3);
     TURN_UNTIL(listener_closes);
-}
-END_TEST
-
-static unsigned ends;
-
-static void datagram_ended(struct kevy_datagram *datagram)
-{
-    (void)datagram;
-    ends++;
-}
-
-static void file_ended(struct kevy_file *file, int reason)
-{
-    (void)file;
-    (void)reason;
-    ends++;
-}
-
-static void range_ended(struct kevy_file_range *range, struct kevy_stream *stream, int result,
-                        uint64_t sent)
-{
-    (void)range;
-    (void)stream;
-    (void)result;
-    (void)sent;
-    ends++;
-}
-
-/* In so few turns that the timer has no part in it. */
-static void accepted_soon(unsigned count)
-{
-    for (unsigned turn_count = 0; accepted < count; turn_count++) {
-        ck_assert_uint_lt(turn_count, 20);
-        turn_now();
-    }
-}
-
-/* Whatever of the reactor's gives a descriptor back, it may be the one that an accept lacked. */
-START_TEST(footgun_38_accepting_goes_on_when_a_datagram_socket_or_a_file_closes)
-{
-    struct kevy_datagram_options options = {.address = "127.0.0.1", .close = datagram_ended};
-    struct kevy_datagram datagram;
-    struct kevy_file file;
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    ck_assert_int_eq(kevy_datagram_open(&datagram, reactor, &options), 0);
-    ck_assert_int_eq(
-        kevy_file_open(&file, reactor, &(struct kevy_file_options){.fd = fd, .close = file_ended}),
-        0);
-    open_here();
-    connect_clients(3);
-    descriptors_leave(1);
-    TURN_UNTIL(states == 1);
-    ck_assert_uint_eq(accepted, 1);
-    QUIETLY(kevy_datagram_close(&datagram));
-    accepted_soon(2);
-    QUIETLY(kevy_file_close(&file));
-    accepted_soon(3);
-    ck_assert_uint_eq(ends, 2);
-    descriptors_restore();
-    end_all(3, 3);
-    listener_end();
-}
-END_TEST
-
-START_TEST(footgun_38_accepting_goes_on_when_a_range_of_a_file_gives_its_pipe_back)
-{
-    static struct probe sender;
-    struct kevy_file_range range = {.length = 8 << 20, .done = range_ended};
-    uint64_t sent;
-
-    range.fd = memfd_create("range", MFD_CLOEXEC);
-    ck_assert_int_eq(ftruncate(range.fd, (off_t)range.length), 0);
-    probe_tcp(&sender, &probe_events);
-    turn_now();
-    QUIETLY(ck_assert_int_eq(kevy_stream_send_file(&sender.stream, &range), 0));
-    TURN_UNTIL(range.full);
-    open_here();
-    connect_clients(2);
-    descriptors_leave(1);
-    TURN_UNTIL(states == 1);
-    ck_assert_uint_eq(accepted, 1);
-    QUIETLY(kevy_stream_shutdown(&sender.stream));
-    ck_assert_int_eq(peer_drain(sender.peer, &sent), 0);
-    ck_assert_uint_eq(sent, range.length);
-    ck_assert_uint_eq(ends, 1);
-    accepted_soon(2);
-    descriptors_restore();
-    close(range.fd);
-    QUIETLY(kevy_stream_abort(&sender.stream));
-    probe_finish(&sender);
-    end_all(2, 2);
-    listener_end();
 }
 END_TEST
 
@@ -442,8 +324,6 @@ Suite *test_suite(void)
     tcase_add_test(limit, footgun_38_emfile_stops_accepting_reports_and_does_not_spin);
     tcase_add_test(limit,
                    footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer);
-    tcase_add_test(limit, footgun_38_accepting_goes_on_when_a_datagram_socket_or_a_file_closes);
-    tcase_add_test(limit, footgun_38_accepting_goes_on_when_a_range_of_a_file_gives_its_pipe_back);
     tcase_add_test(limit, footgun_38_accepting_goes_on_by_itself_after_100_milliseconds);
     tcase_add_loop_test(limit, footgun_38_every_kind_of_shortage_stops_accepting_and_is_reported, 0,
                         (int)(sizeof shortages / sizeof *shortages));
