@@ -19,7 +19,7 @@
 
 #include "core/names.h"
 
-#include <kevy/stream.h>
+#include <kevy/recv_pool.h>
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,7 +14,6 @@
 
 #include <kevy/completion.h>
 #include <kevy/reactor.h>
-#include <kevy/stream.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -36,8 +35,7 @@ enum operation {
 #define OPERATION_MASK 7U
 _Static_assert(OPERATION_COUNT <= OPERATION_MASK + 1, "the operations fit into the low bits");
 _Static_assert(_Alignof(struct kevy_x_object) > OPERATION_MASK &&
-                   _Alignof(struct kevy_completion) > OPERATION_MASK &&
-                   _Alignof(struct kevy_send) > OPERATION_MASK,
+                   _Alignof(struct kevy_completion) > OPERATION_MASK,
                "which are zero in every owner's address");
 
 /* Handles one completion of a request of `owner`. */

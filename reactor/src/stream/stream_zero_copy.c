@@ -23,6 +23,8 @@
 
 #include <kevy/ring_prep.h>
 
+_Static_assert(_Alignof(struct kevy_send) > OPERATION_MASK, "a write owns its requests");
+
 /* The entries of the write that the queue begins with. */
 static uint32_t write_entries(const struct kevy_stream *stream, uint64_t *length)
 {
