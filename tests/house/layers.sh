@@ -4,8 +4,9 @@
 #
 # RULES has one line for each layer, "LAYER: FILE... < LAYER...": its files, by the names that their
 # objects have in the archive without "src_" and ".c.o", with * for any rest; then the layers they
-# may use, their own among them if they may use each other. "< *" allows everything.
-# It ends with the number of files and uses, and the largest circle of files that need each other.
+# may use, their own among them if they may use each other. "< *" allows everything. A line
+# "circle COUNT" is the most files that may need each other; 1 stands for no circle, as does no line.
+# It ends with each layer's files and its uses of other layers, and the largest circle.
 set -u
 rules=$1
 shift
@@ -36,6 +37,8 @@ awk '
         return ""
     }
 
+    BEGIN { circle_max = 1 }
+
     function may(from, to) {
         return (from, "*") in allowed || (from, to) in allowed
     }
@@ -43,8 +46,13 @@ awk '
     FILENAME == ARGV[1] {
         if ($0 ~ /^#/ || NF == 0)
             next
+        if ($1 == "circle") {
+            circle_max = $2
+            next
+        }
         layer = $1
         sub(/:$/, "", layer)
+        layers[++layer_count] = layer
         target = 0
         for (i = 2; i <= NF; i++) {
             if ($i == "<")
@@ -87,6 +95,8 @@ awk '
             from = part[1]
             to = home[part[2]]
             edges[from, to]
+            if (layer_of(from) != layer_of(to))
+                outward[layer_of(from)]++
             if (!may(layer_of(from), layer_of(to))) {
                 print "FAIL " from " (" layer_of(from) ") uses " part[2] " of " to " (" \
                     layer_of(to) ")"
@@ -106,7 +116,15 @@ awk '
                     size++
             if (size > largest)
                 largest = size
+            if (size > circle_max) {
+                print "FAIL " file " is in a circle of " size " files"
+                failed++
+            }
+            of_layer[layer_of(file)]++
         }
+        for (i = 1; i <= layer_count; i++)
+            print layers[i] ": " of_layer[layers[i]] + 0 " files, " outward[layers[i]] + 0 \
+                " uses of other layers"
         print file_count + 0 " files, " edge_count + 0 " uses, the largest circle has " \
             largest + 0 " files"
         print "RESULT layers: " (failed == 0) " passed, " failed + 0 " failed, 0 skipped"

@@ -19,7 +19,6 @@
 #define connector_kind             kevy_x_connector_kind
 #define datagram_entry_make        kevy_x_datagram_entry_make
 #define datagram_entry_release     kevy_x_datagram_entry_release
-#define datagram_error_tell        kevy_x_datagram_error_tell
 #define datagram_feed              kevy_x_datagram_feed
 #define datagram_fill_release      kevy_x_datagram_fill_release
 #define datagram_kind              kevy_x_datagram_kind

@@ -88,13 +88,6 @@ int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reac
     return 0;
 }
 
-void datagram_error_tell(struct kevy_datagram *datagram, int error, const struct sockaddr *peer)
-{
-    datagram->stats.errors++;
-    if (datagram->error != NULL && datagram->object.state == DATAGRAM_OPEN)
-        datagram->error(datagram, error, peer);
-}
-
 static void finish_tell(struct kevy_datagram *datagram)
 {
     datagram->object.flags &= ~OBJECT_FINISH;

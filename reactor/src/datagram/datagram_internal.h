@@ -57,8 +57,13 @@ static inline uint32_t align8(size_t size)
     return (uint32_t)(size + 7) & ~7U;
 }
 
-/* datagram.c */
-void datagram_error_tell(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
+static inline void datagram_error_tell(struct kevy_datagram *datagram, int error,
+                                       const struct sockaddr *peer)
+{
+    datagram->stats.errors++;
+    if (datagram->error != NULL && datagram->object.state == DATAGRAM_OPEN)
+        datagram->error(datagram, error, peer);
+}
 
 /* datagram_read.c */
 int datagram_read_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor, int fd,
