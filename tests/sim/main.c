@@ -31,6 +31,7 @@
 #include "request.h"
 #include "scenario.h"
 #include "socket.h"
+#include "system.h"
 #include "verdict.h"
 
 #define STEPS_DEFAULT 20000U
@@ -64,6 +65,7 @@ static void options_draw(void)
     options.zero_copy_minimum = (uint32_t)chance_magnitude(1, 40000);
     options.allocator = &sim_allocator;
     options.custom_kernel = &sim_kernel;
+    options.system = &sim_system;
     options.restricted = chance_one_in(4);
 }
 
