@@ -5,7 +5,7 @@
 # RULES has one line for each layer, "LAYER: FILE... < LAYER...": its files, by the names that their
 # objects have in the archive without "src_" and ".c.o", with * for any rest; then the layers they
 # may use, their own among them if they may use each other. "< *" allows everything. A line
-# "circle COUNT" is the most files that may need each other; 1 stands for no circle, as does no line.
+# "circle COUNT" is the most files that may need each other; without it none may.
 # It ends with each layer's files and its uses of other layers, and the largest circle.
 set -u
 rules=$1

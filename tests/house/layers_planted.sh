@@ -3,7 +3,7 @@
 # layers_planted.sh RULES ARCHIVE: layers.sh sees a call upwards, a circle, and a file of no layer.
 # Each is planted in objects of its own beside those of reactor/.
 set -u
-CDPATH='' cd -- "$(dirname -- "$0")" || exit 99
+layers=$(dirname -- "$0")/layers.sh
 rules=$1
 archive=$2
 passed=0
@@ -20,7 +20,7 @@ plant() {
 
 # check NAME MESSAGE: layers.sh fails, and says so
 check() {
-    if sh ./layers.sh "$rules" "$archive" "$work"/*.o >"$work/said"; then
+    if sh "$layers" "$rules" "$archive" "$work"/*.o >"$work/said"; then
         echo "FAIL $1: nothing was seen"
         failed=$((failed + 1))
     elif ! grep -q "$2" "$work/said"; then
