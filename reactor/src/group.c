@@ -168,7 +168,7 @@ int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_opti
     size_t size;
     int error;
 
-    assert(options->setup != NULL);
+    assert(options->setup != NULL && "a group needs a setup callback");
     if (options->count != 0)
         count = options->count;
     if (__builtin_mul_overflow(count, sizeof group->members[0], &size) ||

@@ -27,7 +27,7 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
 int main(void)
 {
     struct kevy_reactor *reactor = NULL;
-    struct kevy_listener listener;
+    struct kevy_listener listener = {0};
     struct kevy_listener_options options = {.address = "127.0.0.1", .accept = client_accept};
     int error = kevy_reactor_create(&reactor, NULL);
 

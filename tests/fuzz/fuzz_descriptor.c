@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct drive drive;
     struct choices choices = {data, data + size};
-    struct kevy_stream stream;
+    struct kevy_stream stream = {0};
     uint64_t sent = 0;
     int free_before, ends[2];
 

@@ -225,12 +225,18 @@ const struct kevy_stream_events probe_events = {
 
 const struct kevy_stream_events probe_events_close_only = {.close = probe_closed};
 
+void probe_stream_init(struct probe *probe, const struct kevy_stream_events *events)
+{
+    memset(&probe->stream, 0, sizeof probe->stream);
+    ck_assert_ptr_eq(kevy_stream_init(&probe->stream, events), &probe->stream);
+}
+
 void probe_init(struct probe *probe, const struct kevy_stream_events *events)
 {
     memset(probe, 0, sizeof *probe);
     probe->log_end = probe->log;
     probe->peer = -1;
-    ck_assert_ptr_eq(kevy_stream_init(&probe->stream, events), &probe->stream);
+    probe_stream_init(probe, events);
 }
 
 int plain_listen(struct sockaddr_in *address)

@@ -113,6 +113,9 @@ extern const struct kevy_stream_events probe_events_close_only;
 
 void probe_init(struct probe *probe, const struct kevy_stream_events *events);
 
+/* Once more from `close` on, in which the stream's memory was overwritten. */
+void probe_stream_init(struct probe *probe, const struct kevy_stream_events *events);
+
 /* A stream on one end of a connection, adopted; probe->peer is the other, non-blocking. */
 void probe_tcp(struct probe *probe, const struct kevy_stream_events *events);
 void probe_unix(struct probe *probe, const struct kevy_stream_events *events);

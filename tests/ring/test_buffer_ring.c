@@ -518,15 +518,15 @@ static void abuse_add(Suite *suite)
 {
     TCase *abuse = case_add(suite, "abuse");
 
-    tcase_add_test_raise_signal(abuse, h1_a_ring_torn_down_before_its_buffers_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, h6_giving_twice_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, h6_giving_what_was_never_taken_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, h6_giving_a_foreign_id_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, h6_taking_a_foreign_id_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, h6_taking_twice_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, pieces_are_for_incremental_rings_alone, SIGABRT);
+    support_add_abort(abuse, h1_a_ring_torn_down_before_its_buffers_is_caught, 0, 1);
+    support_add_abort(abuse, h6_giving_twice_is_caught, 0, 1);
+    support_add_abort(abuse, h6_giving_what_was_never_taken_is_caught, 0, 1);
+    support_add_abort(abuse, h6_giving_a_foreign_id_is_caught, 0, 1);
+    support_add_abort(abuse, h6_taking_a_foreign_id_is_caught, 0, 1);
+    support_add_abort(abuse, h6_taking_twice_is_caught, 0, 1);
+    support_add_abort(abuse, pieces_are_for_incremental_rings_alone, 0, 1);
     if (pool_granted(KEVY_BUFFER_RING_INCREMENTAL, 0))
-        tcase_add_test_raise_signal(abuse, a_piece_longer_than_its_buffer_is_caught, SIGABRT);
+        support_add_abort(abuse, a_piece_longer_than_its_buffer_is_caught, 0, 1);
     else
         support_skip("a_piece_longer_than_its_buffer_is_caught", "needs Linux 6.12");
 }

@@ -8,6 +8,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -19,6 +20,23 @@ void support_skip(const char *test, const char *why)
     printf("SKIP %s: %s\n", test, why);
     /* libcheck forks next: a line still in the buffer would be printed once by every child. */
     fflush(stdout);
+}
+
+bool support_asserts(void)
+{
+#ifdef NDEBUG
+    return false;
+#else
+    return true;
+#endif
+}
+
+void support_add_abort(TCase *tcase, const TTest *test, int from, int to)
+{
+    if (support_asserts())
+        tcase_add_loop_test_raise_signal(tcase, test, SIGABRT, from, to);
+    else
+        support_skip(test->name, "this build has no assertions");
 }
 
 int support_skipped(void)

@@ -12,6 +12,7 @@
  */
 
 #include <check.h>
+#include <stdbool.h>
 
 /* Defined by the test program; named so because libcheck has a suite_create(name) of its own. */
 Suite *test_suite(void);
@@ -24,6 +25,15 @@ void support_skip(const char *test, const char *why);
 
 /* How often support_skip() was called. */
 int support_skipped(void);
+
+/* True where this build has assertions: NDEBUG is not set. */
+bool support_asserts(void);
+
+/*
+ * Adds a test that provokes an assertion, for each number from `from` to `to` - 1. A build without
+ * assertions skips it.
+ */
+void support_add_abort(TCase *tcase, const TTest *test, int from, int to);
 
 /* The descriptors this process has open, so that a teardown can show that none was left behind. */
 int support_fd_count(void);

@@ -41,7 +41,7 @@ struct kevy_child;
 
 typedef void (*kevy_child_done)(struct kevy_child *child, int result);
 
-/* A watch. All zero is valid and not started, and has to be there at first. */
+/* A watch. All zero is valid and not started. */
 struct kevy_child {
     struct kevy_x_object object; /* private */
     pid_t pid;                   /* readable from start on */
@@ -54,9 +54,9 @@ struct kevy_child {
 };
 
 /*
- * Watches child `pid`. An exited one that nobody has waited for is a child still. Returns 0;
- * -EINVAL for a pid below 1 or a watch that is started; or what pidfd_open(2) fails with: -ESRCH
- * when there is no such process, -EMFILE, -ENFILE, -ENOMEM. No callback comes then.
+ * Watches child `pid`. An exited one that nobody has waited for is a child still. *child is not
+ * started (asserted). Returns 0; -EINVAL for a pid below 1; or what pidfd_open(2) fails with:
+ * -ESRCH when there is no such process, -EMFILE, -ENFILE, -ENOMEM. No callback comes then.
  */
 KEVY_API int kevy_child_watch(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
                               kevy_child_done done);

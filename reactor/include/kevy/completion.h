@@ -5,6 +5,8 @@
  * Model. The escape hatch below every other object: whatever io_uring can do and the reactor has no
  * object for, a completion does. Reserve a slot, fill it, and the callback comes:
  *
+ *     struct kevy_completion open = {0};
+ *
  *     kevy_completion_init(&open, reactor, open_done);
  *     kevy_prep_openat(kevy_completion_sqe(&open), AT_FDCWD, path, O_RDONLY, 0);
  *
@@ -43,7 +45,7 @@ struct kevy_completion;
 typedef void (*kevy_completion_done)(struct kevy_completion *completion, int result,
                                      uint32_t flags);
 
-/* A completion. Its fields are private; 32 bytes at most. */
+/* A completion. Its fields are private; all zero is valid and idle. 32 bytes at most. */
 struct kevy_completion {
     kevy_completion_done done;
     struct kevy_reactor *reactor;
@@ -51,15 +53,15 @@ struct kevy_completion {
     uint32_t cancelled; /* they have been asked to end: ECANCELED or ETIMEDOUT */
 } KEVY_X_OWNER_ALIGNED;
 
-/* A time limit for a completion. All zero is valid and off, and has to be there at first. PINNED
- * while it is on, and so is its completion. */
+/* A time limit for a completion. All zero is valid and off. PINNED while it is on, and so is its
+ * completion. */
 struct kevy_completion_timeout {
     struct kevy_timer timer;
     struct kevy_completion *completion;
 };
 
-/* Makes *completion, which may hold anything but an active one, ready for use. Nothing is to be
- * undone: a completion without a request is plain memory. */
+/* Makes *completion ready for use. Its memory is all zero, or that of a completion which is not
+ * active (asserted). Nothing is to be undone: a completion without a request is plain memory. */
 KEVY_API void kevy_completion_init(struct kevy_completion *completion, struct kevy_reactor *reactor,
                                    kevy_completion_done done);
 

@@ -54,8 +54,7 @@ struct kevy_x_connector_attempt {
     uint32_t flags;
 };
 
-/* A connect. Its fields are private; all zero is valid and not started, and has to be there at
- * first. */
+/* A connector. Its fields are private; all zero is valid and not started. */
 struct kevy_connector {
     struct kevy_x_object object;
     struct kevy_stream *stream;
@@ -77,7 +76,7 @@ struct kevy_connector {
 
 /* Where neither bracket nor NULL stands, the field is required. */
 struct kevy_connector_options {
-    struct kevy_stream *stream;           /* initialised, and not in use */
+    struct kevy_stream *stream;           /* initialised, and not in use (asserted) */
     const struct kevy_address *addresses; /* IPv4, IPv6 or Unix; those of a kevy_lookup fit */
     uint32_t count;                       /* of the addresses, at least 1 */
     uint64_t attempt_delay_ns;            /* [250 ms; RFC 8305: never below 10 ms] */
@@ -93,8 +92,9 @@ struct kevy_connector_options {
 };
 
 /*
- * Starts connecting. `options` is BORROWED. Returns 0, or -EINVAL for a connect or a stream that is
- * in use, an empty list, or an address whose length cannot be. No callback comes then.
+ * Starts connecting with *connector, which is all zero or has ended (asserted). `options` is
+ * BORROWED. Returns 0, or -EINVAL for an empty list, or an address whose length cannot be. No
+ * callback comes then.
  */
 KEVY_API int kevy_connector_start(struct kevy_connector *connector, struct kevy_reactor *reactor,
                                   const struct kevy_connector_options *options);

@@ -140,7 +140,7 @@ struct kevy_datagram {
 };
 
 /*
- * Opens *datagram, which may hold anything but an open one, and starts receiving. `options` is
+ * Opens *datagram, which is all zero or has ended (asserted), and starts receiving. `options` is
  * BORROWED. Returns 0; -EINVAL for an address that is not numeric, an `fd` that is no datagram
  * socket, or a buffer_size that is below 512, not a multiple of 8, or too small for `gro` or
  * `control_size`; -EBADF or -ENOTSOCK for another `fd`; or what socket(2), setsockopt(2), bind(2)

@@ -76,8 +76,8 @@ struct kevy_file {
     int32_t reason;
 };
 
-/* One operation on a file. `done` is set by the user, and required; the rest is private, and has to
- * be zero at first. */
+/* One operation on a file. `done` is set by the user, and required; the rest is private, and zero
+ * at first. */
 struct kevy_file_operation {
     /* `result` is the kernel's: >= 0, or what read(2), write(2), fsync(2) or statx(2) fail with;
      * -ECANCELED when cancelled. */
@@ -87,7 +87,7 @@ struct kevy_file_operation {
 };
 
 /*
- * Opens *file, which may hold anything but an open one; `open` or `close` follows from the loop.
+ * Opens *file, which is all zero or has ended (asserted); `open` or `close` follows from the loop.
  * `options` is BORROWED. Returns 0; -EINVAL without path and fd; -EBADF when `fd` is none; -EAGAIN
  * when the kernel takes nothing at the moment. No callback comes then.
  */

@@ -103,7 +103,7 @@ struct kevy_listener {
 };
 
 /*
- * Opens *listener, which may hold anything but an open one, and starts accepting. `options` is
+ * Opens *listener, which is all zero or has ended (asserted), and starts accepting. `options` is
  * BORROWED. Returns 0; -EINVAL for an address that is not numeric, a Unix one that is too long, an
  * option out of range or an `fd` that does not listen; -EBADF or -ENOTSOCK for another `fd`; or
  * what socket(2), setsockopt(2), bind(2) and listen(2) fail with: -EADDRINUSE, -EADDRNOTAVAIL,

@@ -39,8 +39,7 @@ KEVY_BEGIN_DECLS
 struct kevy_lookup;
 struct kevy_workers;
 
-/* The threads of look-ups. Its field is private; all zero is valid and not open, and has to be
- * there at first. */
+/* The threads of look-ups. Its field is private; all zero is valid and not open. */
 struct kevy_resolver {
     struct kevy_workers *workers;
 };
@@ -51,8 +50,8 @@ struct kevy_resolver_options {
     uint32_t queue;   /* look-ups that may wait for a thread [1024] */
 };
 
-/* Starts the threads. `options` is BORROWED and may be NULL. Returns 0, -ENOMEM or -EAGAIN as
- * kevy_workers_create(), or -EINVAL when the resolver is open already. */
+/* Starts the threads of a resolver that is not open (asserted). `options` is BORROWED and may be
+ * NULL. Returns 0, or -ENOMEM or -EAGAIN as kevy_workers_create(). */
 KEVY_API int kevy_resolver_open(struct kevy_resolver *resolver,
                                 const struct kevy_resolver_options *options);
 
@@ -84,7 +83,7 @@ KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
  */
 typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
 
-/* A look-up. All zero is valid and not started, and has to be there at first. */
+/* A look-up. All zero is valid and not started. */
 struct kevy_lookup {
     struct kevy_x_object object;          /* private */
     const struct kevy_address *addresses; /* readable from `done` on */
@@ -104,9 +103,9 @@ struct kevy_lookup_options {
 };
 
 /*
- * Starts a look-up of stream addresses. Returns 0; -EAGAIN when the resolver's queue is full;
- * -ENOMEM; -EINVAL when the look-up is running or has not been released, when the resolver is not
- * open, or when neither host nor service is given. No callback comes then.
+ * Starts a look-up of stream addresses. The look-up is not running and has been released, and the
+ * resolver is open (asserted). Returns 0; -EAGAIN when the resolver's queue is full; -ENOMEM; or
+ * -EINVAL when neither host nor service is given. No callback comes then.
  */
 KEVY_API int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
                                const struct kevy_lookup_options *options);

@@ -35,8 +35,7 @@ struct kevy_signal;
 
 typedef void (*kevy_signal_fire)(struct kevy_signal *watch);
 
-/* A watch. `number` is readable, the rest is private. All zero is valid and not started, and has to
- * be there at first. */
+/* A watch. `number` is readable, the rest is private. All zero is valid and not started. */
 struct kevy_signal {
     struct kevy_signal *next;
     struct kevy_reactor *reactor;
@@ -46,8 +45,8 @@ struct kevy_signal {
 };
 
 /*
- * Watches signal `number` (SIGTERM, SIGINT...) until stopped. Returns 0; -EINVAL for a watch that
- * is started, or for a number that cannot be watched (none, SIGKILL, SIGSTOP, or one that the C
+ * Watches signal `number` (SIGTERM, SIGINT...) until stopped. *watch is not started (asserted).
+ * Returns 0; -EINVAL for a number that cannot be watched (none, SIGKILL, SIGSTOP, or one that the C
  * library keeps for itself); or what signalfd(2) fails with: -EMFILE, -ENFILE, -ENOMEM.
  */
 KEVY_API int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *reactor, int number,

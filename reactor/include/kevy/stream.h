@@ -23,7 +23,7 @@
  * and `close`.
  *
  * Ownership. The struct is PINNED from the start (accepted, connected or adopted) to `close`. It is
- * initialised once: after `close` it is as before the start, with the marks that were set.
+ * initialised once: from `close` on it is as before the start, with the marks that were set.
  *
  * Callbacks. In `close`, and nowhere else, the stream may be freed or started again.
  *
@@ -127,10 +127,10 @@ struct kevy_stream {
 };
 
 /*
- * Makes *stream, which may hold anything, ready to be started, and returns it. `events` is BORROWED
- * as long as the stream is used (a static const table). Nothing needs undoing: until it is started
- * a stream is plain memory. It may be paused by then, and its marks be set; every other call is
- * refused, or does nothing.
+ * Makes *stream ready to be started, and returns it. Its memory is all zero, or that of a stream
+ * which has ended or was not started (asserted). `events` is BORROWED as long as the stream is used
+ * (a static const table). Nothing needs undoing: until it is started a stream is plain memory. It
+ * may be paused by then, and its marks be set; every other call is refused, or does nothing.
  */
 KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
                                               const struct kevy_stream_events *events);
@@ -147,9 +147,9 @@ KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
  * SIGPIPE, as ever: ignore it, and the stream ends with -EPIPE. The master of a terminal has its
  * `end` when nobody has the other side open any more, for which the kernel's own word is -EIO.
  *
- * Returns 0; -EINVAL when the stream is in use, for a negative descriptor, or for a regular file, a
- * directory or a block device, which have positions and are always ready; -EBADF. A socket that is
- * not connected shows in `close`, with -ENOTCONN.
+ * The stream is initialised and not in use (asserted). Returns 0; -EINVAL for a negative
+ * descriptor, or for a regular file, a directory or a block device, which have positions and are
+ * always ready; -EBADF. A socket that is not connected shows in `close`, with -ENOTCONN.
  */
 KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd);
 
@@ -159,8 +159,9 @@ KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *
  * what does not connect at once; KEVY_FOREVER: the kernel's own limit). kevy_stream_close(), with
  * reason 0, and kevy_stream_abort() give up at any moment.
  *
- * Returns 0; -EINVAL when the stream is in use or the length out of range; -EAGAIN when the kernel
- * takes nothing at the moment; or what socket(2) fails with. No callback comes then.
+ * The stream is initialised and not in use (asserted). Returns 0; -EINVAL when the length is out of
+ * range; -EAGAIN when the kernel takes nothing at the moment; or what socket(2) fails with. No
+ * callback comes then.
  */
 KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
                                  const struct sockaddr *address, socklen_t address_length,
@@ -204,8 +205,8 @@ struct kevy_send {
 } KEVY_X_OWNER_ALIGNED;
 
 /* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
- * many of them, a count out of range, an unknown flag, or zero-copy without `released`. Neither
- * `done` nor `released` comes then. */
+ * many of them, a count out of range, or an unknown flag. Neither `done` nor `released` comes then.
+ * Zero-copy needs `released` (asserted). */
 KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write);
 
 /*
@@ -246,8 +247,8 @@ struct kevy_file_range {
 /*
  * Queues a range of a file behind what is queued. From 64 KiB on it is spliced where the kernel
  * can, which takes a pipe meanwhile; otherwise it is read and sent. Only up to 64 KiB at a time are
- * taken from the file, and only those count as queued. Returns 0, -EAGAIN or -EPIPE as
- * kevy_stream_send(); -EINVAL without `done` or for a range past 2^63; -EBADF; or -ESPIPE for a
+ * taken from the file, and only those count as queued. `done` is required (asserted). Returns 0,
+ * -EAGAIN or -EPIPE as kevy_stream_send(); -EINVAL for a range past 2^63; -EBADF; or -ESPIPE for a
  * pipe or socket.
  */
 KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range);

@@ -43,8 +43,7 @@ struct kevy_x_wheel_node {
     uint64_t deadline_ns;
 };
 
-/* A timer. Its fields are private; all zero is valid and not armed, and has to be there at first.
- * 48 bytes at most. */
+/* A timer. Its fields are private; all zero is valid and not armed. 48 bytes at most. */
 struct kevy_timer {
     struct kevy_x_wheel_node node;
     uint64_t period_ns; /* 0 for a one-shot */
@@ -53,9 +52,9 @@ struct kevy_timer {
 };
 
 /*
- * Arms *timer, armed already or not, to fire once, `delay_ns` after now (0: in this turn or the
- * next; KEVY_FOREVER: never). Now is the real clock for a reactor that has been away, the turn's
- * clock within callbacks.
+ * Arms *timer to fire once, `delay_ns` after now (0: in this turn or the next; KEVY_FOREVER:
+ * never). It may be armed already, on the same reactor (asserted). Now is the real clock for a
+ * reactor that has been away, the turn's clock within callbacks.
  */
 KEVY_API void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                uint64_t delay_ns, kevy_timer_fire fire);

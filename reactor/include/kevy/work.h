@@ -57,8 +57,8 @@ struct kevy_x_job {
     uint32_t state; /* guarded by the lock of the workers */
 };
 
-/* Work. `run` and `done` are set by the user, both required; the rest is private, and has to be
- * zero at first. */
+/* Work. `run` and `done` are set by the user, both required; the rest is private, and zero at
+ * first. */
 struct kevy_work {
     struct kevy_x_object object;
     kevy_work_run run;
@@ -88,9 +88,9 @@ KEVY_API int kevy_workers_create(struct kevy_workers **workers,
 KEVY_API void kevy_workers_destroy(struct kevy_workers *workers);
 
 /*
- * Hands `work` to the workers; `done` will come from `reactor`, whose thread this is. Returns 0;
- * -EAGAIN when the queue is full; or -EINVAL when the work is out already. Neither `run` nor `done`
- * comes then.
+ * Hands `work`, which is not out already (asserted), to the workers; `done` will come from
+ * `reactor`, whose thread this is. Returns 0, or -EAGAIN when the queue is full. Neither `run` nor
+ * `done` comes then.
  */
 KEVY_API int kevy_work_submit(struct kevy_work *work, struct kevy_workers *workers,
                               struct kevy_reactor *reactor);

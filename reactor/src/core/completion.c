@@ -22,10 +22,11 @@
 void kevy_completion_init(struct kevy_completion *completion, struct kevy_reactor *reactor,
                           kevy_completion_done done)
 {
+    assert(completion->in_flight == 0 && completion->cancelled == 0 &&
+           "the completion is active, or its memory was not zeroed");
+    assert(done != NULL && "a completion needs a callback");
     completion->done = done;
     completion->reactor = reactor;
-    completion->in_flight = 0;
-    completion->cancelled = 0;
 }
 
 struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
@@ -33,6 +34,7 @@ struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
     struct kevy_reactor *reactor = completion->reactor;
     struct kevy_sqe *sqe = NULL;
 
+    assert(completion->done != NULL && "kevy_completion_init() comes first");
     thread_check(reactor);
     /* Behind a backlog only the backlog keeps the order. */
     if (reactor->backlog_count == 0)
@@ -41,6 +43,7 @@ struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion)
         sqe = submission_backlog_take(reactor, user_data_make(completion, OPERATION_COMPLETION));
     if (sqe == NULL)
         return NULL;
+    assert(completion->in_flight < UINT32_MAX);
     completion->in_flight++;
     reactor->completions_active++;
     return sqe;
@@ -101,6 +104,7 @@ static void limit_passed(struct kevy_timer *timer)
 void kevy_completion_timeout_start(struct kevy_completion_timeout *limit,
                                    struct kevy_completion *completion, uint64_t timeout_ns)
 {
+    assert(completion->reactor != NULL && "kevy_completion_init() comes first");
     limit->completion = completion;
     kevy_timer_start(&limit->timer, completion->reactor, timeout_ns, limit_passed);
 }

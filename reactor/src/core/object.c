@@ -56,7 +56,7 @@ void object_start(struct kevy_x_object *object, struct kevy_reactor *reactor, en
                   uint8_t state, uint32_t flags)
 {
     thread_check(reactor);
-    assert(object_idle(object));
+    assert(object_idle(object) && "started twice, or its memory was not zeroed");
     assert(((uintptr_t)object & OPERATION_MASK) == 0 && "an object is aligned as its type says");
     object->reactor = reactor;
     object->kind = (uint8_t)kind;

@@ -26,6 +26,7 @@ void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
 {
     struct kevy_task *newest = __atomic_load_n(&reactor->posted, __ATOMIC_RELAXED);
 
+    assert(task->run != NULL && "a task needs a callback");
     /* Release: the task's content is written before the loop can see it. Partner: the take below.
      */
     do
@@ -38,6 +39,7 @@ void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
 void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task)
 {
     thread_check(reactor);
+    assert(task->run != NULL && "a task needs a callback");
     task->next = NULL;
     if (reactor->deferred_last != NULL)
         reactor->deferred_last->next = task;

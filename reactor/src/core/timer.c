@@ -19,6 +19,9 @@ void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, ui
                       kevy_timer_fire fire)
 {
     thread_check(reactor);
+    assert(fire != NULL && "a timer needs a callback");
+    assert((!kevy_timer_armed(timer) || timer->reactor == reactor) &&
+           "the timer is armed on another reactor, or its memory was not zeroed");
     kevy_timer_stop(timer);
     timer->reactor = reactor;
     timer->fire = fire;
@@ -47,7 +50,7 @@ void kevy_timer_start_slack(struct kevy_timer *timer, struct kevy_reactor *react
 void kevy_timer_start_periodic(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                uint64_t period_ns, kevy_timer_fire fire)
 {
-    assert(period_ns > 0);
+    assert(period_ns > 0 && "a period is at least a nanosecond");
     kevy_timer_start(timer, reactor, period_ns, fire);
     timer->period_ns = period_ns;
 }

@@ -67,10 +67,12 @@ static void options_take(struct kevy_datagram *datagram,
 int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
                        const struct kevy_datagram_options *options)
 {
-    int fd = datagram_socket(reactor, options);
     uint32_t flags;
-    int error;
+    int fd, error;
 
+    assert(object_idle(&datagram->object) && !waiting(&datagram->reader.wait) &&
+           "the datagram socket is open, or its memory was not zeroed");
+    fd = datagram_socket(reactor, options);
     if (fd < 0)
         return fd;
     memset(datagram, 0, sizeof *datagram);

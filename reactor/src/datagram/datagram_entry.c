@@ -168,6 +168,7 @@ struct kevy_x_datagram_entry *datagram_entry_make(struct kevy_datagram *datagram
 
     if (entry == NULL)
         return NULL;
+    memset(&entry->completion, 0, sizeof entry->completion);
     kevy_completion_init(&entry->completion, reactor, done);
     entry->next = NULL;
     entry->datagram = datagram;

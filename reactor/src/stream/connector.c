@@ -265,9 +265,12 @@ int kevy_connector_start(struct kevy_connector *connector, struct kevy_reactor *
 {
     uint64_t timeout_ns = options->timeout_ns != 0 ? options->timeout_ns : TIMEOUT_DEFAULT;
 
-    assert(options->done != NULL);
-    if (connector->object.state != CONNECTOR_IDLE || !object_idle(&options->stream->object) ||
-        !addresses_valid(options->addresses, options->count))
+    assert(object_idle(&connector->object) &&
+           "the connector is at work, or its memory was not zeroed");
+    assert(options->done != NULL && "a connector needs a done callback");
+    assert(options->stream->events != NULL && object_idle(&options->stream->object) &&
+           "the stream of a connector is initialised and not in use");
+    if (!addresses_valid(options->addresses, options->count))
         return -EINVAL;
     memset(connector, 0, sizeof *connector);
     connector->stream = options->stream;

@@ -58,7 +58,9 @@ int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reac
     uint32_t flags = 0;
     int fd;
 
-    assert(options->accept != NULL);
+    assert(object_idle(&listener->object) && !waiting(&listener->wait) &&
+           "the listener is open, or its memory was not zeroed");
+    assert(options->accept != NULL && "a listener needs an accept callback");
     fd = listener_socket(reactor, options);
     if (fd < 0)
         return fd;

@@ -350,8 +350,8 @@ int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *ra
     int64_t position;
     int error;
 
-    if (range->done == NULL || range->offset > INT64_MAX ||
-        range->length > INT64_MAX - range->offset)
+    assert(range->done != NULL && "a range needs a done callback");
+    if (range->offset > INT64_MAX || range->length > INT64_MAX - range->offset)
         return -EINVAL;
     error = stream_write_allowed(stream);
     if (error < 0)

@@ -31,8 +31,11 @@ struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
                                      const struct kevy_stream_events *events)
 {
     _Static_assert(sizeof *stream <= 192, "a million idle streams are 192 MB at most");
-    assert(events->close != NULL);
-    assert(events->descriptor == NULL || events->read != NULL);
+    assert(object_idle(&stream->object) && !waiting(&stream->reader.wait) &&
+           !wheel_filed(&stream->deadline) && "the stream is in use, or its memory was not zeroed");
+    assert(events->close != NULL && "a stream needs a close callback");
+    assert((events->descriptor == NULL || events->read != NULL) &&
+           "descriptors are told before the read of their bytes");
     memset(stream, 0, sizeof *stream);
     stream->events = events;
     stream->low_watermark = MARK_LOW_DEFAULT;
@@ -40,11 +43,20 @@ struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
     return stream;
 }
 
+/* To be asserted by whoever starts a stream. */
+static bool startable(const struct kevy_stream *stream)
+{
+    assert(stream->events != NULL && "kevy_stream_init() comes first");
+    assert(object_idle(&stream->object) && "the stream is in use");
+    return true;
+}
+
 static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd,
                          enum stream_state state)
 {
     uint32_t flags = stream->object.flags & STREAM_PAUSED; /* which `accept` may have done */
 
+    assert(startable(stream));
     flags |= stream->events->read != NULL ? STREAM_HAS_READ : 0;
     flags |= stream_takes_rights(stream, reactor) ? STREAM_TAKES_RIGHTS : 0;
     flags |= state == STREAM_OPEN ? STREAM_IS_OPEN : 0;
@@ -109,7 +121,8 @@ int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, 
     struct abilities abilities = {0};
     int error;
 
-    if (stream->object.state != STREAM_IDLE || fd < 0)
+    assert(startable(stream));
+    if (fd < 0)
         return -EINVAL;
     error = abilities_find(reactor, fd, &abilities);
     if (error < 0)
@@ -132,8 +145,8 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     void *kept;
     int fd;
 
-    if (stream->object.state != STREAM_IDLE || address_length < sizeof(sa_family_t) ||
-        address_length > sizeof(struct sockaddr_storage))
+    assert(startable(stream));
+    if (address_length < sizeof(sa_family_t) || address_length > sizeof(struct sockaddr_storage))
         return -EINVAL;
     fd = socket_connecting(reactor, address->sa_family);
     if (fd < 0)

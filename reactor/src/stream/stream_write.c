@@ -198,9 +198,10 @@ int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write)
     if (!writable(stream))
         return -EPIPE;
     thread_check(reactor);
-    if (write->count == 0 || write->count > PARTS_MAX || (write->flags & ~KEVY_SEND_ZERO_COPY) ||
-        (write->flags != 0 && write->released == NULL))
+    if (write->count == 0 || write->count > PARTS_MAX || (write->flags & ~KEVY_SEND_ZERO_COPY))
         return -EINVAL;
+    assert((write->flags == 0 || write->released != NULL) &&
+           "a write without a copy needs a released callback");
     if (queue_full(stream))
         return -EAGAIN;
     for (uint32_t part = 0; part < write->count; part++) {

@@ -148,7 +148,10 @@ int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pi
     int fd;
 
     _Static_assert(sizeof(siginfo_t) <= sizeof child->information, "the kernel's has 128 bytes");
-    if (child->object.state != CHILD_IDLE || pid <= 0)
+    assert(object_idle(&child->object) &&
+           "the child is watched, or its watch's memory was not zeroed");
+    assert(done != NULL && "a watch of a child needs a callback");
+    if (pid <= 0)
         return -EINVAL;
     fd = SYSTEM(reactor, pidfd_open, pid);
     if (fd < 0)

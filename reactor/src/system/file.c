@@ -100,6 +100,8 @@ int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
     bool adopts = options->fd > 0;
     int error = 0;
 
+    assert(object_idle(&file->object) && !kevy_completion_active(&file->opening) &&
+           "the file is open, or its memory was not zeroed");
     if (!adopts && options->path == NULL)
         return -EINVAL;
     if (adopts)
@@ -140,10 +142,11 @@ static void operation_done(struct kevy_completion *completion, int result, uint3
 static int operation_start(struct kevy_file *file, struct kevy_file_operation *operation,
                            struct kevy_sqe **sqe)
 {
-    assert(operation->done != NULL);
+    assert(operation->done != NULL && "an operation needs a done callback");
+    assert(!kevy_file_operation_active(operation) &&
+           "the operation is in flight, or its memory was not zeroed");
     if (file->object.state != FILE_OPEN)
         return -EBADF;
-    assert(!kevy_file_operation_active(operation)); /* one at a time */
     kevy_completion_init(&operation->completion, file->object.reactor, operation_done);
     *sqe = kevy_completion_sqe(&operation->completion);
     if (*sqe == NULL)

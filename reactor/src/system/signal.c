@@ -146,9 +146,10 @@ int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *reactor, i
     struct signals *signals;
     int error;
 
+    assert(watch->reactor == NULL && watch->next == NULL &&
+           "the watch is started, or its memory was not zeroed");
+    assert(fire != NULL && "a watch of a signal needs a callback");
     if (number <= 0 || number >= NSIG || number == SIGKILL || number == SIGSTOP)
-        return -EINVAL;
-    if (watch->reactor != NULL)
         return -EINVAL;
     thread_check(reactor);
     error = signals_open(reactor);

@@ -190,9 +190,12 @@ int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
     struct kevy_x_lookup_query *query;
     int error;
 
-    assert(options->done != NULL);
-    if (lookup->object.state != LOOKUP_IDLE || lookup->addresses != NULL ||
-        options->resolver->workers == NULL || (options->host == NULL && options->service == NULL))
+    assert(options->done != NULL && "a look-up needs a done callback");
+    assert(object_idle(&lookup->object) && lookup->query == NULL &&
+           "the look-up is running, or its memory was not zeroed");
+    assert(lookup->addresses == NULL && "kevy_lookup_release() comes first");
+    assert(options->resolver->workers != NULL && "kevy_resolver_open() comes first");
+    if (options->host == NULL && options->service == NULL)
         return -EINVAL;
     query = query_make(options);
     if (query == NULL)
@@ -262,8 +265,7 @@ int kevy_resolver_open(struct kevy_resolver *resolver, const struct kevy_resolve
 {
     struct kevy_workers_options workers = {.threads = THREADS_DEFAULT};
 
-    if (resolver->workers != NULL)
-        return -EINVAL;
+    assert(resolver->workers == NULL && "the resolver is open, or its memory was not zeroed");
     if (options != NULL && options->threads != 0)
         workers.threads = options->threads;
     if (options != NULL)

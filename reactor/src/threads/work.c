@@ -50,9 +50,8 @@ int kevy_work_submit(struct kevy_work *work, struct kevy_workers *workers,
 {
     int error;
 
-    assert(work->run != NULL && work->done != NULL);
-    if (work->object.state != WORK_IDLE)
-        return -EINVAL;
+    assert(work->run != NULL && work->done != NULL && "work needs a run and a done callback");
+    assert(object_idle(&work->object) && "the work is out, or its memory was not zeroed");
     error = job_submit(&work->job, &work_events, workers, reactor);
     if (error < 0)
         return error;

@@ -20,7 +20,7 @@ static const struct kevy_stream_events client_events = {.read = client_read, .cl
 
 static struct kevy_stream *client_accept(struct kevy_listener *listener)
 {
-    struct kevy_stream *stream = malloc(sizeof *stream);
+    struct kevy_stream *stream = calloc(1, sizeof *stream);
 
     (void)listener;
     return stream ? kevy_stream_init(stream, &client_events) : NULL;

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 {
     struct kevy_datagram_options options = {.gro = true, .read = echo};
     struct kevy_reactor_options sizes = {.buffer_size = BUFFER_SIZE, .buffer_count = 256};
-    struct kevy_datagram socket;
+    struct kevy_datagram socket = {0};
     struct kevy_signal term = {0};
     struct kevy_reactor *reactor = NULL;
     int error = kevy_reactor_create(&reactor, &sizes);

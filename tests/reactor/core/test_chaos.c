@@ -176,6 +176,7 @@ static void listener_open(unsigned index)
                                             .close = on_listener_close};
     int error;
 
+    memset(&listeners[index], 0, sizeof listeners[index]);
     QUIETLY(error = kevy_listener_open(&listeners[index], reactor, &options));
     if (error == -EADDRINUSE)
         return; /* somebody connects from there */

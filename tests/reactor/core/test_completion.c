@@ -186,7 +186,7 @@ END_TEST
 
 START_TEST(a_limit_that_interrupts_a_worker_reports_a_timeout)
 {
-    struct kevy_completion_timeout limit;
+    struct kevy_completion_timeout limit = {0};
     struct request request;
 
     memset(&limit, 0, sizeof limit);

@@ -77,7 +77,7 @@ static void echo_once(void)
 
 START_TEST(a_kernel_of_the_floor_is_enough)
 {
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
 
     memset(&timer, 0, sizeof timer);
     echo_once();
@@ -95,7 +95,7 @@ static void result_keep(struct kevy_completion *completion, int result, uint32_t
 
 static int result_of(uint8_t opcode)
 {
-    struct kevy_completion completion;
+    struct kevy_completion completion = {0};
     struct kevy_sqe *sqe;
 
     kevy_completion_init(&completion, reactor, result_keep);

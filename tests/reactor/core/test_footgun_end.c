@@ -183,7 +183,7 @@ static void three_accepted(uint16_t port, int *clients)
 START_TEST(footgun_36_destroy_returns_when_ports_descriptors_and_memory_are_free)
 {
     struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accept_next};
-    struct kevy_listener listener;
+    struct kevy_listener listener = {0};
     struct post post;
     uint16_t port, datagram_port;
     int descriptors, clients[3];

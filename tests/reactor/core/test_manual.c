@@ -19,7 +19,7 @@ static struct kevy_stream *accept_none(struct kevy_listener *listener)
 static int listen_with(const struct kevy_listener_options *wanted)
 {
     struct kevy_listener_options options = *wanted;
-    struct kevy_listener listener;
+    struct kevy_listener listener = {0};
     int error;
 
     options.accept = accept_none;
@@ -62,7 +62,7 @@ START_TEST(a_datagram_socket_says_why_it_does_not_join_or_send)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     struct sockaddr_storage peer = {.ss_family = AF_INET};
-    struct kevy_datagram internet, local;
+    struct kevy_datagram internet = {0}, local = {0};
 
     ck_assert_int_eq(kevy_datagram_open(&internet, reactor,
                                         &(struct kevy_datagram_options){.address = "127.0.0.1",

@@ -161,9 +161,9 @@ static void ends_count(struct kevy_datagram *datagram)
 
 START_TEST(without_what_newer_kernels_brought_listeners_sockets_and_files_do_their_work)
 {
-    struct kevy_listener listener;
-    struct kevy_datagram datagram;
-    struct kevy_file file;
+    struct kevy_listener listener = {0};
+    struct kevy_datagram datagram = {0};
+    struct kevy_file file = {0};
     struct kevy_file_operation operation = {.done = file_read_done};
     struct sockaddr_in address = {.sin_family = AF_INET};
     int client;

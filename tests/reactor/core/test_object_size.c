@@ -24,8 +24,8 @@ END_TEST
 
 START_TEST(zeroed_objects_are_valid_and_idle)
 {
-    struct kevy_timer timer;
-    struct kevy_signal watch;
+    struct kevy_timer timer = {0};
+    struct kevy_signal watch = {0};
     struct kevy_buffer kept;
 
     memset(&timer, 0, sizeof timer);

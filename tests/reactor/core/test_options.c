@@ -35,7 +35,7 @@ static void keep_result(struct kevy_completion *completion, int result, uint32_t
 
 static int open_by_ring(void)
 {
-    struct kevy_completion completion;
+    struct kevy_completion completion = {0};
 
     kevy_completion_init(&completion, reactor, keep_result);
     kevy_prep_openat(kevy_completion_sqe(&completion), AT_FDCWD, "/", O_RDONLY | O_CLOEXEC, 0);

@@ -483,7 +483,7 @@ static void resume_first(struct kevy_timer *timer)
 /* Buffers that come back in the flush itself must reach the starved before the loop sleeps. */
 START_TEST(buffers_freed_by_a_resume_reach_the_starved_without_another_event)
 {
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
 
     memset(&timer, 0, sizeof timer);
     pool(4, 256);

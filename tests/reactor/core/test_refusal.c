@@ -330,7 +330,7 @@ START_TEST(a_listener_opens_pauses_and_closes_through_refusals)
 {
     struct kevy_listener_options options = {
         .address = "127.0.0.1", .accept = accept_probe, .close = listener_closed};
-    struct kevy_listener listener;
+    struct kevy_listener listener = {0};
     int client;
 
     refuse_everything();
@@ -487,7 +487,7 @@ END_TEST
 
 START_TEST(timers_fire_while_everything_is_refused)
 {
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
 
     memset(&timer, 0, sizeof timer);
     kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(2), (kevy_timer_fire)kevy_timer_stop);

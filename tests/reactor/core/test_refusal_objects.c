@@ -231,7 +231,7 @@ static void signal_seen(struct kevy_signal *watch)
 
 START_TEST(a_signal_watched_while_nothing_is_taken_is_heard_later)
 {
-    struct kevy_signal watch;
+    struct kevy_signal watch = {0};
 
     memset(&watch, 0, sizeof watch);
     refuse(SLOTS + BACKLOG_ENTRIES);

@@ -168,7 +168,7 @@ START_TEST(a_datagram_socket_that_cannot_be_connected_is_closed_or_left_to_its_o
     struct sockaddr_in6 peer = {.sin6_family = AF_INET6, .sin6_port = 1};
     struct kevy_datagram_options options = {
         .address = "127.0.0.1", .peer = (struct sockaddr *)&peer, .peer_length = sizeof peer};
-    struct kevy_datagram datagram;
+    struct kevy_datagram datagram = {0};
     struct sockaddr_in own;
     int fd = plain_socket(&own), descriptors = support_fd_count();
 
@@ -186,7 +186,7 @@ END_TEST
 START_TEST(a_datagram_socket_for_which_the_buffers_are_too_small_is_closed_or_left_to_its_owner)
 {
     struct kevy_datagram_options options = {.address = "127.0.0.1", .control_size = 4096};
-    struct kevy_datagram datagram;
+    struct kevy_datagram datagram = {0};
     struct sockaddr_in own;
     int fd = plain_socket(&own), descriptors = support_fd_count();
 

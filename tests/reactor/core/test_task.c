@@ -51,15 +51,21 @@ static void *poster_main(void *argument)
     return NULL;
 }
 
+/* A timer that only keeps the loop running. */
+static void never(struct kevy_timer *timer)
+{
+    (void)timer;
+    ck_abort_msg("the timer fired");
+}
+
 START_TEST(a_hundred_thousand_posts_from_four_threads_arrive_once_and_in_order)
 {
     pthread_t threads[POSTERS];
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
     struct kevy_reactor_stats stats;
 
     loop_thread = pthread_self();
-    memset(&timer, 0, sizeof timer);
-    kevy_timer_start(&timer, reactor, KEVY_FOREVER, NULL);
+    kevy_timer_start(&timer, reactor, KEVY_FOREVER, never);
     posted = calloc(POSTERS * POSTS, sizeof *posted);
     ck_assert_ptr_nonnull(posted);
     for (unsigned index = 0; index < POSTERS * POSTS; index++)
@@ -305,12 +311,11 @@ static void stop_run(struct kevy_task *task, struct kevy_reactor *owner)
 
 static void *sleeper_main(void *argument)
 {
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
 
     (void)argument;
-    memset(&timer, 0, sizeof timer);
     ck_assert_int_eq(kevy_reactor_create(&reactor, NULL), 0);
-    kevy_timer_start(&timer, reactor, KEVY_FOREVER, NULL);
+    kevy_timer_start(&timer, reactor, KEVY_FOREVER, never);
     pthread_barrier_wait(&ready);
     (void)kevy_reactor_run(reactor);
     kevy_timer_stop(&timer);
@@ -362,10 +367,9 @@ static void *stopper_main(void *argument)
 
 START_TEST(stop_from_another_thread_is_never_missed)
 {
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
 
-    memset(&timer, 0, sizeof timer);
-    kevy_timer_start(&timer, reactor, KEVY_FOREVER, NULL);
+    kevy_timer_start(&timer, reactor, KEVY_FOREVER, never);
     for (unsigned round = 0; round < 300; round++) {
         pthread_t thread;
 
@@ -380,11 +384,10 @@ END_TEST
 /* A tiny completion queue ends the multishot poll behind the wake: it has to be armed again. */
 START_TEST(footgun_30_a_wake_survives_a_completion_queue_that_overflows)
 {
-    struct kevy_timer timer;
+    struct kevy_timer timer = {0};
 
     reactor_setup_with(&(struct kevy_reactor_options){.sq_entries = 2, .cq_entries = 2});
-    memset(&timer, 0, sizeof timer);
-    kevy_timer_start(&timer, reactor, KEVY_FOREVER, NULL);
+    kevy_timer_start(&timer, reactor, KEVY_FOREVER, never);
     for (unsigned round = 0; round < 100; round++) {
         static struct probe probes[4];
         pthread_t thread;

@@ -64,6 +64,7 @@ static inline void open_with(const struct kevy_listener_options *options)
 {
     int error;
 
+    memset(&listener, 0, sizeof listener);
     QUIETLY(error = kevy_listener_open(&listener, reactor, options));
     ck_assert_int_eq(error, 0);
 }

@@ -139,22 +139,6 @@ START_TEST(what_cannot_be_is_refused)
     ck_assert_int_eq(try_start(), -EINVAL);
     list[0].length = sizeof place->storage + 1;
     ck_assert_int_eq(try_start(), -EINVAL);
-    count = 0;
-    add_hole();
-    start();
-    ck_assert_int_eq(try_start(), -EINVAL); /* under way */
-    cancel();
-    check_end(-ECANCELED);
-}
-END_TEST
-
-START_TEST(a_stream_in_use_is_refused)
-{
-    add_listening();
-    probe_tcp(&probe, &probe_events);
-    ck_assert_int_eq(try_start(), -EINVAL);
-    QUIETLY(kevy_stream_abort(&probe.stream));
-    probe_finish(&probe);
 }
 END_TEST
 
@@ -266,7 +250,6 @@ Suite *test_suite(void)
     tcase_add_test(ends, its_memory_is_free_in_done);
     tcase_add_test(ends, without_an_attempt_callback_only_the_end_is_reported);
     tcase_add_test(ends, what_cannot_be_is_refused);
-    tcase_add_test(ends, a_stream_in_use_is_refused);
     tcase_add_test(ends, without_descriptors_the_error_is_emfile);
     tcase_add_test(ends, a_queue_of_one_request_is_enough);
     tcase_add_test(ends, a_drain_lets_it_connect_and_its_end_does_not);

@@ -130,7 +130,7 @@ END_TEST
 START_TEST(what_cannot_be_listened_on_is_refused_and_leaves_nothing)
 {
     struct kevy_listener_options options = options_here();
-    struct kevy_listener second;
+    struct kevy_listener second = {0};
     int descriptors;
 
     open_here();

@@ -11,7 +11,7 @@
 START_TEST(reuse_port_lets_two_listeners_share_a_port)
 {
     struct kevy_listener_options options = options_here();
-    struct kevy_listener second;
+    struct kevy_listener second = {0};
 
     options.reuse_port = true;
     open_with(&options);

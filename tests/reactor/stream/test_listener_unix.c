@@ -59,6 +59,7 @@ static int open_where(void)
     int error;
 
     listener_closes = 0;
+    memset(&listener, 0, sizeof listener);
     QUIETLY(error = kevy_listener_open(&listener, reactor, &options));
     return error;
 }
@@ -116,7 +117,7 @@ END_TEST
 START_TEST(a_path_that_somebody_listens_on_is_in_use)
 {
     struct kevy_listener_options options = options_where();
-    struct kevy_listener second;
+    struct kevy_listener second = {0};
     int descriptors;
 
     ck_assert_int_eq(open_where(), 0);
@@ -144,7 +145,7 @@ END_TEST
 START_TEST(closing_a_listener_leaves_the_file_of_its_successor_alone)
 {
     struct kevy_listener_options options = options_where();
-    struct kevy_listener predecessor;
+    struct kevy_listener predecessor = {0};
 
     options.close = NULL;
     ck_assert_int_eq(kevy_listener_open(&predecessor, reactor, &options), 0);
@@ -211,7 +212,7 @@ END_TEST
 START_TEST(an_abstract_name_that_somebody_has_is_in_use)
 {
     struct kevy_listener_options options;
-    struct kevy_listener second;
+    struct kevy_listener second = {0};
 
     where_abstract();
     options = options_where();

@@ -292,7 +292,7 @@ static void write_reports(struct kevy_send *write, struct kevy_stream *stream, i
 START_TEST(a_reset_in_the_middle_of_a_write_reports_the_write_then_closes)
 {
     struct iovec part = {.iov_base = big, .iov_len = sizeof big};
-    struct kevy_send writes[8];
+    struct kevy_send writes[8] = {0};
 
     probe_tcp(&probe, &probe_events);
     kevy_stream_set_watermarks(&probe.stream, 1 << 20, 64 << 20);

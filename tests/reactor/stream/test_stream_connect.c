@@ -358,7 +358,7 @@ static void reconnect(struct probe *again, int reason)
     ck_assert_int_eq(reason, -ECONNREFUSED);
     if (again->tag++ < 20) {
         again->closed = false;
-        kevy_stream_init(&again->stream, &probe_events);
+        probe_stream_init(again, &probe_events);
         ck_assert_int_eq(kevy_stream_connect(&again->stream, reactor, (struct sockaddr *)&address,
                                              sizeof address, KEVY_FOREVER),
                          0);

@@ -71,7 +71,7 @@ static struct kevy_stream *accept_probe(struct kevy_listener *listener)
 
 START_TEST(the_end_is_told_on_a_connection_that_was_accepted)
 {
-    struct kevy_listener listener;
+    struct kevy_listener listener = {0};
     const struct kevy_listener_options options = {.socket_address = (const void *)&place,
                                                   .socket_address_length = sizeof place,
                                                   .accept = accept_probe};

@@ -110,7 +110,7 @@ static void any_close(struct probe *probe, int reason)
 {
     struct chain *chain = chain_of(probe);
 
-    kevy_stream_init(&probe->stream, &probe_events);
+    probe_stream_init(probe, &probe_events);
     if (reason != 0)
         chain->cut = true;
     if (probe->tag != FRONT && probe->tag != BACK)

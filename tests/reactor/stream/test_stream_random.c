@@ -341,7 +341,7 @@ static void on_close(struct probe *probe, int reason)
     if (reason != 0)
         end->cut = true;
     /* Calls go on to arrive here: let them find a stream that is in no use. */
-    kevy_stream_init(&probe->stream, &probe_events);
+    probe_stream_init(probe, &probe_events);
 }
 
 static void order_check(const struct probe *probe)

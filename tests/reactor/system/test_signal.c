@@ -126,7 +126,6 @@ START_TEST(stopping_is_idempotent_and_a_stopped_watch_can_start_again)
 {
     stop(&watches[0]);
     start(&watches[0], SIGUSR1);
-    ck_assert_int_eq(kevy_signal_watch(&watches[0].signal, reactor, SIGUSR1, watch_fire), -EINVAL);
     stop(&watches[0]);
     stop(&watches[0]);
     start(&watches[0], SIGUSR2);

