@@ -56,6 +56,7 @@ static void cpu_pin(const struct kevy_group *group, uint32_t index)
     uint32_t wanted = index % (uint32_t)CPU_COUNT(&group->cpus);
     cpu_set_t one;
 
+    assert(index < group->options.count);
     CPU_ZERO(&one);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &group->cpus) || wanted-- != 0)
@@ -86,6 +87,7 @@ static bool member_report(struct member *member)
     bool run;
 
     pthread_mutex_lock(&group->lock);
+    assert(group->reported < group->options.count && !group->go);
     group->reported++;
     group->failed |= member->result < 0;
     pthread_cond_broadcast(&group->changed);
@@ -198,6 +200,7 @@ static void finish_run(struct kevy_task *task, struct kevy_reactor *reactor)
     uint64_t timeout_ns;
 
     pthread_mutex_lock(&member->group->lock);
+    assert(member->finish_posted);
     timeout_ns = member->finish_timeout_ns;
     member->finish_posted = false;
     pthread_mutex_unlock(&member->group->lock);
@@ -214,6 +217,7 @@ static void member_finish(struct member *member, uint64_t timeout_ns)
             member->finish_timeout_ns = timeout_ns;
         return;
     }
+    assert(member->reactor != NULL && !member->finish_posted);
     member->finish.run = finish_run;
     member->finish_timeout_ns = timeout_ns;
     member->finish_posted = true;

@@ -188,6 +188,7 @@ static void objects_abort(struct kevy_reactor *reactor)
 {
     for (struct kevy_x_object *object = reactor->objects;
          object != NULL && (object->flags & OBJECT_ABORTED) == 0; object = object->next) {
+        assert(object->reactor == reactor && object->state != OBJECT_IDLE);
         object->flags |= OBJECT_ABORTED;
         object_operations(object)->abort(object);
     }
@@ -206,6 +207,7 @@ static void everything_cancel(struct kevy_reactor *reactor)
  * is called before each turn until nothing is left. */
 static void everything_end(struct kevy_reactor *reactor)
 {
+    assert(reactor->destroying);
     timers_forget(reactor);
     objects_abort(reactor);
     if (reactor->objects != NULL)
@@ -214,23 +216,38 @@ static void everything_end(struct kevy_reactor *reactor)
         everything_cancel(reactor);
 }
 
+/* Nothing is left that was taken: the other side of all that the parts count. */
+static void everything_back(const struct kevy_reactor *reactor)
+{
+    (void)reactor;
+    assert(reactor->stats.objects == 0 && !objects_pending(reactor));
+    assert(reactor->completions_active == 0 && reactor->completions_internal == 0);
+    assert(reactor->cancels_active == 0 && reactor->backlog_count == 0);
+    assert(reactor->starved.count == 0 && reactor->descriptor_waiters.count == 0);
+    assert(reactor->timers_armed == 0 && reactor->timers.next_ns == UINT64_MAX);
+    assert(reactor->pool.lent_count == 0 && "a kept buffer was not released");
+    assert(memory_is_back(&reactor->memory) && "a kept copy was not released");
+}
+
 uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
 {
     uint32_t left;
+    int error = 0;
 
     if (reactor == NULL)
         return 0;
-    assert(!reactor->running);
+    assert(!reactor->running && "a callback must not destroy its reactor");
     thread_check(reactor);
     process_check(reactor);
     left = reactor->stats.objects;
     reactor->destroying = true;
-    while (reactor->objects != NULL || loop_operations(reactor) != 0) {
+    while (error == 0 && (reactor->objects != NULL || loop_operations(reactor) != 0)) {
         everything_end(reactor);
-        if (loop_turn(reactor, KEVY_FOREVER) < 0)
-            break;
+        error = loop_turn(reactor, KEVY_FOREVER);
     }
     timers_forget(reactor);
+    if (error == 0) /* or the ring is lost, with all that was in flight */
+        everything_back(reactor);
     parts_close(reactor);
     return left;
 }
@@ -307,12 +324,14 @@ void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns)
 void kevy_reactor_ref(struct kevy_reactor *reactor)
 {
     thread_check(reactor);
+    assert(reactor->references < INT32_MAX);
     reactor->references++;
 }
 
 void kevy_reactor_unref(struct kevy_reactor *reactor)
 {
     thread_check(reactor);
+    assert(reactor->references > INT32_MIN);
     reactor->references--;
 }
 
@@ -351,6 +370,7 @@ void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_vis
     struct kevy_x_object *object = reactor->objects;
 
     thread_check(reactor);
+    assert(visit != NULL);
     while (object != NULL) {
         struct kevy_x_object *next = object->next;
 

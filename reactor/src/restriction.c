@@ -18,6 +18,7 @@
 #include <kevy/ring_probe.h>
 #include <kevy/ring_register.h>
 
+#include <assert.h>
 #include <errno.h>
 
 #define EXTRA_MAX 64U
@@ -69,6 +70,7 @@ int restriction_apply(struct kevy_ring *ring, const struct kevy_reactor_options 
         return error;
     count = known_add(&probe, own_operations, sizeof own_operations, operations, 0);
     count = known_add(&probe, options->operations, options->operation_count, operations, count);
+    assert(count > 0 && count <= sizeof operations);
     restrictions.opcode_count = count;
     return kevy_ring_restrict(ring, &restrictions);
 }

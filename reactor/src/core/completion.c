@@ -57,6 +57,7 @@ static int cancel(struct kevy_completion *completion, int reason)
     if (completion->in_flight == 0)
         return -ENOENT;
     thread_check(reactor);
+    assert(reason == -ECANCELED || reason == -ETIMEDOUT);
     if (reactor->backlog_count == 0)
         sqe = submission_cancel_sqe(reactor);
     if (sqe == NULL) {
@@ -80,10 +81,11 @@ void completion_done(struct kevy_reactor *reactor, void *owner, int result, uint
 {
     struct kevy_completion *completion = owner;
 
+    assert(completion->reactor == reactor);
     if (unlikely(completion->cancelled != 0 || reactor->cancelled) && ended_by_cancel(result))
         result = completion->cancelled == ETIMEDOUT ? -ETIMEDOUT : -ECANCELED;
     if ((flags & KEVY_CQE_F_MORE) == 0) {
-        assert(completion->in_flight > 0);
+        assert(completion->in_flight > 0 && reactor->completions_active > 0);
         completion->in_flight--;
         reactor->completions_active--;
         if (completion->in_flight == 0)
@@ -97,6 +99,7 @@ static void limit_passed(struct kevy_timer *timer)
 {
     struct kevy_completion_timeout *limit =
         KEVY_CONTAINER_OF(timer, struct kevy_completion_timeout, timer);
+    assert(limit->completion != NULL && limit->completion->reactor == timer->reactor);
     if (cancel(limit->completion, -ETIMEDOUT) == -EAGAIN)
         kevy_timer_start(timer, timer->reactor, 1, limit_passed);
 }
@@ -141,7 +144,7 @@ static void own_poll_done(struct kevy_completion *completion, int result, uint32
 void own_poll_start(struct own_poll *poll, struct kevy_reactor *reactor, int fd,
                     void (*ready)(struct kevy_reactor *reactor))
 {
-    assert(fd >= 0);
+    assert(fd >= 0 && ready != NULL);
     kevy_completion_init(&poll->completion, reactor, own_poll_done);
     poll->ready = ready;
     poll->fd = fd;
@@ -166,6 +169,7 @@ void own_polls_arm(struct kevy_reactor *reactor)
         }
         kevy_prep_poll_multishot(sqe, poll->fd, POLLIN);
         reactor->completions_internal++;
+        assert(reactor->completions_internal <= reactor->completions_active);
     }
 }
 

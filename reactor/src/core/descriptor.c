@@ -17,11 +17,13 @@ static void became_free(struct kevy_reactor *reactor)
 
         waiters_remove(&reactor->descriptor_waiters, waiter);
         reactor->kinds->descriptor_free(waiter);
+        assert(!waiting(waiter)); /* it tries in its flush, or this would never end */
     }
 }
 
 void descriptor_close_now(struct kevy_reactor *reactor, int fd)
 {
+    thread_check(reactor);
     assert(fd >= 0);
     (void)SYSTEM(reactor, close, fd);
     became_free(reactor);
@@ -46,6 +48,7 @@ void descriptor_closed(struct kevy_reactor *reactor, void *owner, int result, ui
 {
     struct kevy_x_object *object = owner;
 
+    assert(object->reactor == reactor && object->in_flight == 1);
     /* The descriptor is gone whatever close(2) reports: Linux frees it before it can fail. */
     (void)result;
     (void)flags;
@@ -56,6 +59,7 @@ void descriptor_closed(struct kevy_reactor *reactor, void *owner, int result, ui
 
 void descriptor_await(struct kevy_reactor *reactor, struct kevy_x_waiter *waiter)
 {
+    thread_check(reactor);
     if (!waiting(waiter))
         waiters_append(&reactor->descriptor_waiters, waiter);
 }

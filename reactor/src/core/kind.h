@@ -52,6 +52,8 @@ struct object_kind_operations {
     /* Buffers are back, for which it waited: arms its request. Returns how many buffers that may
      * take in one go, 0 when it wants none. NULL: it receives nothing. */
     uint32_t (*feed)(struct kevy_x_object *object);
+    /* Asserts what holds for the object before every flush. With debug checks only; may be NULL. */
+    void (*check)(const struct kevy_x_object *object);
     /* The states that may follow each state, as STATE() bits. */
     uint8_t next[STATES_MAX];
 };

@@ -38,7 +38,8 @@ static void flush(struct kevy_reactor *reactor)
     reactor->feeding = reactor->starved.count != 0;
     if (unlikely(reactor->feeding))
         readers_feed(reactor);
-    object_flush_all(reactor);
+    if (objects_pending(reactor))
+        object_flush_all(reactor);
 }
 
 /* True when the turn has something to do whatever the kernel reports. */
@@ -75,6 +76,7 @@ static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
     uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
     uint64_t now_ns = reactor->now_ns;
 
+    assert(wait->minimum == 0 && wait->timeout_ns == KEVY_FOREVER);
     if (work_left(reactor) || limit_ns == 0 || deadline_ns <= now_ns)
         return;
     if (!sleep_begin(reactor))
@@ -105,7 +107,7 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
 {
     uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
 
-    assert(!reactor->running);
+    assert(!reactor->running && "a callback must not ask for how long to sleep");
     thread_check(reactor);
     embed_clear(reactor);
     submission_publish(reactor);
@@ -194,6 +196,7 @@ static void complete(struct kevy_reactor *reactor)
         else
             run_handle(reactor, first, count, true);
         kevy_ring_advance(ring, count);
+        assert(count <= left);
         left -= count;
     }
     reactor->stats.completions += reactor->options.turn_completions - left;
@@ -218,7 +221,7 @@ int loop_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
 {
     int result;
 
-    assert(!reactor->running); /* run is not to be called from a callback */
+    assert(!reactor->running && "a callback must not run the loop");
     reactor->running = true;
     reactor->stats.turns++;
     PROBE(turn, reactor->stats.turns);
@@ -259,6 +262,7 @@ static int64_t reasons(const struct kevy_reactor *reactor)
     int64_t count = (int64_t)reactor->stats.objects + reactor->completions_active -
                     reactor->completions_internal;
 
+    assert(reactor->completions_active >= reactor->completions_internal);
     if (reactor->finishing)
         return reactor->references > 0 ? count + reactor->references : count;
     return count + reactor->timers_armed + reactor->references;

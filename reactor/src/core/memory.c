@@ -15,6 +15,8 @@
 /* Header and alignment of a slab, at most. */
 #define SLAB_OVERHEAD (3 * BLOCK_ALIGNMENT)
 
+_Static_assert(sizeof(struct slab) <= BLOCK_ALIGNMENT, "the header of a slab is one line");
+
 static void *malloc_allocate(void *context, size_t size)
 {
     (void)context;
@@ -52,10 +54,24 @@ static size_t align_up(size_t size)
 void memory_init(struct memory *memory, const struct kevy_allocator *allocator, size_t block_size,
                  size_t limit)
 {
+    assert(allocator->allocate != NULL && allocator->release != NULL && block_size > 0);
     memset(memory, 0, sizeof *memory);
     memory->allocator = allocator;
     memory->block_size = align_up(block_size);
     memory->limit = limit;
+}
+
+bool memory_is_back(const struct memory *memory)
+{
+    size_t buffers = 0, blocks = 0;
+
+    for (const struct kevy_buffer *buffer = memory->buffers_free; buffer != NULL;
+         buffer = buffer->next)
+        buffers += buffer->use == BUFFER_FREE;
+    for (const struct kevy_x_block *block = memory->blocks_free; block != NULL;
+         block = block->next_free)
+        blocks += block->refs == 0;
+    return buffers == memory->buffers_made && blocks == memory->blocks_made;
 }
 
 void memory_deinit(struct memory *memory)
@@ -100,6 +116,7 @@ static uint8_t *slab_add(struct memory *memory, size_t size)
     slab->size = total;
     memory->slabs = slab;
     memory->used += total;
+    assert(memory->used <= memory->limit);
     if (memory->used > memory->peak)
         memory->peak = memory->used;
     return (uint8_t *)slab + BLOCK_ALIGNMENT;
@@ -112,8 +129,10 @@ bool memory_buffers_grow(struct memory *memory)
 
     if (buffers == NULL)
         return false;
+    memory->buffers_made += count;
     while (count-- > 0) {
         buffers[count].block = NULL;
+        buffers[count].use = BUFFER_QUEUED; /* as if it had been somebody's */
         buffer_give(memory, &buffers[count]);
     }
     return true;
@@ -128,12 +147,14 @@ bool memory_blocks_grow(struct memory *memory)
 
     if (place == NULL)
         return false;
+    memory->blocks_made += count;
     for (; count > 0; count--, place += stride) {
         struct kevy_x_block *block = (void *)place;
 
         memset(block, 0, sizeof *block);
         block->data = place + header;
         block->capacity = (uint32_t)memory->block_size;
+        block->refs = 1; /* as if it had been somebody's */
         block_give(memory, block);
     }
     return true;

@@ -9,9 +9,9 @@
  * allocated; further ones, and heap blocks, come from free lists that grow in slabs up to a limit
  * and never shrink, so that a server that has seen its peak allocates no more.
  *
- * Invariants. A block that is free, or in the kernel's hand, has one reference, that of whoever
- * gets it next; its own kevy_buffer then names its first byte. A kevy_buffer in a queue holds one
- * reference to its block, or its write is PINNED. Bytes of a heap block behind `used` belong to
+ * Invariants. A buffer of the pool in the kernel's hand has one reference, that of whoever gets it
+ * next; its own kevy_buffer then names its first byte. A heap block that is free has none. A
+ * kevy_buffer in a queue holds one reference to its block, or its write is PINNED. Bytes of a heap block behind `used` belong to
  * nobody, which is why a copy may be appended to a block whose earlier bytes are being sent.
  */
 #ifndef KEVY_REACTOR_MEMORY_H
@@ -21,6 +21,7 @@
 
 #include <kevy/recv_pool.h>
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ enum buffer_use {
     BUFFER_ZERO_COPY, /* an entry of a queue: what is left of a zero-copy write begins here */
     BUFFER_RIGHTS,    /* an entry of a queue whose block begins with a control message */
     BUFFER_RANGE,     /* an entry of a queue that is part of a file range, without bytes here */
+    BUFFER_FREE,      /* nobody's: in the free list */
 };
 
 struct kevy_x_block {
@@ -58,6 +60,8 @@ struct memory {
     struct kevy_buffer *buffers_free;
     struct kevy_x_block *blocks_free;
     struct slab *slabs;
+    size_t buffers_made; /* of the slabs, free or not */
+    size_t blocks_made;
     size_t block_size; /* bytes that a heap block holds */
     size_t limit;
     size_t used; /* bytes of all slabs */
@@ -74,6 +78,9 @@ void memory_table_free(const struct kevy_allocator *allocator, void *table, size
 
 /* The allocator to use where none was given. */
 extern const struct kevy_allocator memory_malloc;
+
+/* True when everything that was taken is back. Walks the free lists. */
+bool memory_is_back(const struct memory *memory);
 
 /* Frees every slab. Nothing taken from it may be in use. */
 void memory_deinit(struct memory *memory);
@@ -94,6 +101,7 @@ static inline struct kevy_buffer *buffer_make(struct memory *memory, struct kevy
             return NULL;
         buffer = memory->buffers_free;
     }
+    assert(buffer->use == BUFFER_FREE);
     memory->buffers_free = buffer->next;
     buffer->next = NULL;
     buffer->write = NULL;
@@ -109,6 +117,8 @@ static inline void buffer_give(struct memory *memory, struct kevy_buffer *buffer
 {
     if (buffer->block != NULL && buffer == &buffer->block->own)
         return;
+    assert(buffer->use != BUFFER_FREE); /* given back twice */
+    buffer->use = BUFFER_FREE;
     buffer->next = memory->buffers_free;
     memory->buffers_free = buffer;
 }
@@ -123,6 +133,7 @@ static inline struct kevy_x_block *block_take(struct memory *memory)
             return NULL;
         block = memory->blocks_free;
     }
+    assert(block->refs == 0 && block->capacity == memory->block_size);
     memory->blocks_free = block->next_free;
     block->refs = 1;
     block->used = 0;
@@ -131,6 +142,8 @@ static inline struct kevy_x_block *block_take(struct memory *memory)
 
 static inline void block_give(struct memory *memory, struct kevy_x_block *block)
 {
+    assert(block->refs == 1 && block->capacity == memory->block_size && !block->rights);
+    block->refs = 0;
     block->next_free = memory->blocks_free;
     memory->blocks_free = block;
 }

@@ -53,10 +53,12 @@
 #define memory_buffers_grow        kevy_x_memory_buffers_grow
 #define memory_deinit              kevy_x_memory_deinit
 #define memory_init                kevy_x_memory_init
+#define memory_is_back             kevy_x_memory_is_back
 #define memory_malloc              kevy_x_memory_malloc
 #define memory_table               kevy_x_memory_table
 #define memory_table_free          kevy_x_memory_table_free
 #define object_cancel              kevy_x_object_cancel
+#define object_check               kevy_x_object_check
 #define object_end                 kevy_x_object_end
 #define object_flush_all           kevy_x_object_flush_all
 #define object_operations          kevy_x_object_operations
@@ -86,6 +88,7 @@
 #define stash_take                 kevy_x_stash_take
 #define stream_accepted            kevy_x_stream_accepted
 #define stream_asks_end            kevy_x_stream_asks_end
+#define stream_check               kevy_x_stream_check
 #define stream_closing_mark        kevy_x_stream_closing_mark
 #define stream_connect_done        kevy_x_stream_connect_done
 #define stream_deadline_due        kevy_x_stream_deadline_due
@@ -135,7 +138,6 @@
 #define submission_cancel_sqe      kevy_x_submission_cancel_sqe
 #define submission_cancelled       kevy_x_submission_cancelled
 #define submission_flush           kevy_x_submission_flush
-#define submission_publish         kevy_x_submission_publish
 #define submission_sqe_full        kevy_x_submission_sqe_full
 #define submission_wait            kevy_x_submission_wait
 #define tasks_close                kevy_x_tasks_close

@@ -11,6 +11,8 @@
 /* Rounds a turn: enough for what callbacks of a flush set off, too few for them to starve the wait.
  */
 #define FLUSH_ROUNDS 4
+/* Requests of one object at once: a stream's recv, its send, its close. */
+#define REQUESTS_MAX 3
 
 const struct object_kind_operations *object_operations(const struct kevy_x_object *object)
 {
@@ -25,10 +27,32 @@ void object_state_set(struct kevy_x_object *object, uint8_t state)
     object->state = state;
 }
 
+/* True where the object's neighbours in the list of live ones name it. */
+static bool linked(const struct kevy_x_object *object)
+{
+    const struct kevy_x_object *before =
+        object->previous != NULL ? object->previous->next : object->reactor->objects;
+
+    return before == object && (object->next == NULL || object->next->previous == object);
+}
+
+void object_check(const struct kevy_x_object *object)
+{
+    const struct object_kind_operations *operations = object_operations(object);
+
+    assert(object->state != OBJECT_IDLE && operations->next[object->state] != 0);
+    assert(linked(object));
+    assert(object->in_flight <= REQUESTS_MAX);
+    assert(object->in_flight == 0 || operations->closed != NULL);
+    if (operations->check != NULL)
+        operations->check(object);
+}
+
 static void live_add(struct kevy_x_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
 
+    assert(reactor->objects == NULL || reactor->objects->previous == NULL);
     object->next = reactor->objects;
     if (reactor->objects != NULL)
         reactor->objects->previous = object;
@@ -40,7 +64,7 @@ static void live_remove(struct kevy_x_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
 
-    assert(reactor->stats.objects > 0);
+    assert(reactor->stats.objects > 0 && linked(object));
     if (object->previous != NULL)
         object->previous->next = object->next;
     else
@@ -84,7 +108,8 @@ void object_end(struct kevy_x_object *object)
 {
     struct kevy_reactor *reactor = object->reactor;
 
-    assert(object->in_flight == 0);
+    thread_check(reactor);
+    assert(object->in_flight == 0 && object->state != OBJECT_IDLE);
     if (object->pending_next != NULL)
         pending_remove(object);
     live_remove(object);
@@ -98,6 +123,7 @@ bool object_cancel(struct kevy_x_object *object, uint64_t user_data)
 {
     struct kevy_sqe *sqe = submission_cancel_sqe(object->reactor);
 
+    assert(object->in_flight > 0 && (user_data & ~(uint64_t)OPERATION_MASK) != 0);
     if (sqe != NULL)
         kevy_prep_cancel(sqe, user_data, 0);
     else
@@ -114,6 +140,8 @@ static void pending_flush(struct kevy_reactor *reactor)
         struct kevy_x_object *next = object->pending_next;
 
         assert(object->reactor == reactor && object->state != OBJECT_IDLE);
+        if (DEBUG_CHECKS)
+            object_check(object);
         object->pending_next = NULL;
         reactor->kinds->kinds[object->kind]->flush(object);
         object = next;
@@ -122,7 +150,7 @@ static void pending_flush(struct kevy_reactor *reactor)
 
 void object_flush_all(struct kevy_reactor *reactor)
 {
-    assert(!reactor->flushing);
+    assert(reactor->running && !reactor->flushing);
     reactor->flushing = true;
     for (int round = 0; round < FLUSH_ROUNDS && objects_pending(reactor); round++)
         pending_flush(reactor);

@@ -61,6 +61,7 @@ static inline void block_release(struct kevy_reactor *reactor, struct kevy_x_blo
 static inline struct kevy_x_block *pool_take(struct kevy_reactor *reactor, uint16_t id)
 {
     (void)kevy_buffer_ring_take(&reactor->pool, id);
+    debug_assert(reactor->pool_blocks[id].refs == 1 && !reactor->pool_blocks[id].rights);
     return &reactor->pool_blocks[id];
 }
 

@@ -16,7 +16,7 @@ void reader_starve(struct kevy_x_reader *reader)
 {
     struct kevy_reactor *reactor = reader->object.reactor;
 
-    assert((reader->object.flags & READER_STARVED) == 0);
+    assert((reader->object.flags & READER_STARVED) == 0 && !waiting(&reader->wait));
     reader->object.flags |= READER_STARVED;
     waiters_append(&reactor->starved, &reader->wait);
     reactor->stats.starvations++;
@@ -86,6 +86,7 @@ void readers_feed(struct kevy_reactor *reactor)
         reader_starve_end(reader);
         reader->object.flags |= READER_POLL_FIRST;
         run = object_operations(&reader->object)->feed(&reader->object);
+        assert(!waiting(&reader->wait)); /* or the same ones would be fed for ever */
         buffers = buffers > run ? buffers - run : 0;
     }
 }
@@ -97,6 +98,7 @@ struct kevy_buffer *buffer_copy(struct kevy_reactor *reactor, struct kevy_buffer
     uint32_t before = (uint32_t)(buffer->data - begin);
     struct kevy_x_block *block = block_copy(reactor, begin, before + buffer->length);
 
+    assert(buffer->data >= from->data && buffer->block->capacity == 0);
     if (block == NULL)
         return NULL;
     reactor->stats.copies++;
@@ -125,6 +127,8 @@ struct kevy_buffer *stash_take(struct kevy_x_reader *reader)
 {
     struct kevy_buffer *first = reader->stash_last->next;
 
+    assert((reader->object.flags & READER_STASHES) != 0);
+    assert(first == &first->block->own && first->block->refs > 0);
     reader->stash_last->next = first->next;
     if (first == reader->stash_last) {
         reader->stash_last = NULL;

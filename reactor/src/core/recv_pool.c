@@ -41,6 +41,7 @@ void pool_close(struct kevy_reactor *reactor)
 {
     size_t size = reactor->pool.entries * sizeof *reactor->pool_blocks;
 
+    assert(reactor->starved.count == 0 || reactor->objects != NULL);
     kevy_buffer_ring_deinit(&reactor->pool);
     memory_table_free(reactor->memory.allocator, reactor->pool_blocks, size);
 }
@@ -62,7 +63,10 @@ int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)
     struct kevy_reactor *reactor = buffer->reactor;
     struct kevy_x_block *block = buffer->block;
 
-    assert(block != NULL && buffer->use != BUFFER_QUEUED);
+    thread_check(reactor);
+    assert(block != NULL && "an empty buffer cannot be kept");
+    assert(buffer->use != BUFFER_QUEUED && "a buffer that was forwarded cannot be kept");
+    assert(block->refs > 0);
     if (block->capacity != 0 || !pool_low(reactor)) {
         block->refs++;
         *kept = *buffer;
@@ -84,7 +88,7 @@ int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept)
 
 void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *shared)
 {
-    assert(kept->block != NULL);
+    assert(kept->block != NULL && kept->use == BUFFER_KEPT && "only a kept buffer can be shared");
     thread_check(kept->reactor);
     kept->block->refs++;
     *shared = *kept;
@@ -95,6 +99,7 @@ void kevy_buffer_release(struct kevy_buffer *kept)
     if (kept->block == NULL)
         return;
     thread_check(kept->reactor);
+    assert(kept->use == BUFFER_KEPT && "only a kept buffer is released");
     block_release(kept->reactor, kept->block);
     memset(kept, 0, sizeof *kept);
 }

@@ -49,6 +49,7 @@ static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
     }
     result = cqe->res;
     kevy_ring_release(&reactor->ring);
+    assert(reactor->cancels_active > 0);
     reactor->cancels_active--;
     return result;
 }
@@ -96,6 +97,7 @@ void run_choose(struct kevy_reactor *reactor)
         buffers = 1;
     reactor->run_buffers = buffers;
     reactor->run_bytes = buffers * size;
+    assert(reactor->run_bytes <= RUN_BYTES || buffers == 1);
     if (bundles_harmless(reactor))
         reactor->run_flags = KEVY_RECVSEND_BUNDLE;
 }

@@ -10,16 +10,9 @@
 /* What the arena holds is free again once the kernel has consumed every request that names it. */
 static void arena_recycle(struct kevy_reactor *reactor)
 {
+    assert(reactor->arena_used <= ARENA_SIZE);
     if (kevy_ring_space(&reactor->ring) == reactor->ring.sq_entries)
         reactor->arena_used = 0;
-}
-
-void submission_publish(struct kevy_reactor *reactor)
-{
-    if (reactor->pool_published == reactor->pool.tail)
-        return;
-    reactor->pool_published = reactor->pool.tail;
-    kevy_buffer_ring_publish(&reactor->pool);
 }
 
 /* Books the outcome of an enter. Returns 0, or the errno that ends the loop. */
@@ -43,6 +36,7 @@ void submission_flush(struct kevy_reactor *reactor)
 {
     int result;
 
+    thread_check(reactor);
     submission_publish(reactor);
     result = kevy_ring_submit(&reactor->ring);
     (void)book(reactor, result, result > 0 ? (uint32_t)result : 0);
@@ -52,6 +46,7 @@ int submission_wait(struct kevy_reactor *reactor, struct kevy_ring_wait *wait)
 {
     int result;
 
+    debug_assert(reactor->running);
     submission_publish(reactor);
     result = kevy_ring_wait(&reactor->ring, wait);
     return book(reactor, result, wait->submitted);
@@ -93,6 +88,7 @@ void *submission_arena(struct kevy_reactor *reactor, size_t size)
 {
     void *place;
 
+    assert(size > 0);
     size = (size + 15) & ~(size_t)15;
     assert(size <= ARENA_SIZE);
     /* The slot first: making room for it later would submit, and hand these bytes out again. */
@@ -102,6 +98,7 @@ void *submission_arena(struct kevy_reactor *reactor, size_t size)
         return NULL;
     place = reactor->arena + reactor->arena_used;
     reactor->arena_used += (uint32_t)size;
+    assert(((uintptr_t)place & 7) == 0);
     return place;
 }
 
@@ -109,6 +106,7 @@ struct kevy_sqe *submission_backlog_take(struct kevy_reactor *reactor, uint64_t 
 {
     struct kevy_sqe *sqe;
 
+    assert(reactor->backlog_count <= BACKLOG_ENTRIES);
     if (reactor->backlog_count == BACKLOG_ENTRIES)
         return NULL;
     sqe = &reactor->backlog[reactor->backlog_count++];
@@ -131,6 +129,7 @@ void submission_backlog_move(struct kevy_reactor *reactor)
             sqe = submission_sqe_full(reactor, waiting->user_data);
         if (sqe == NULL)
             break;
+        assert(sqe->user_data == waiting->user_data);
         *sqe = *waiting;
         moved++;
     }

@@ -57,7 +57,15 @@ void submission_cancelled(struct kevy_reactor *reactor, void *owner, int result,
 void *submission_arena(struct kevy_reactor *reactor, size_t size);
 
 /* Makes buffers that were given back visible to the kernel, as every enter does. */
-void submission_publish(struct kevy_reactor *reactor);
+static inline void submission_publish(struct kevy_reactor *reactor)
+{
+    /* No more can be staged than there are buffers. */
+    debug_assert(reactor->pool.tail - reactor->pool_published <= reactor->pool.entries);
+    if (reactor->pool_published == reactor->pool.tail)
+        return;
+    reactor->pool_published = reactor->pool.tail;
+    kevy_buffer_ring_publish(&reactor->pool);
+}
 
 /* Submits what the queue holds, without waiting. */
 void submission_flush(struct kevy_reactor *reactor);

@@ -82,8 +82,10 @@ static struct kevy_task *due_take(struct kevy_reactor *reactor, struct kevy_task
 
     reactor->deferred_first = NULL;
     reactor->deferred_last = NULL;
+    assert((deferred == NULL) == (deferred_last == NULL));
     if (deferred == NULL)
         return posted;
+    assert(deferred_last != NULL && deferred_last->next == NULL);
     deferred_last->next = posted;
     if (posted == NULL)
         *last = deferred_last;
@@ -100,12 +102,14 @@ void tasks_run_due(struct kevy_reactor *reactor)
     for (unsigned count = 0; count < TASKS_PER_TURN && task != NULL; count++) {
         struct kevy_task *next = task->next; /* the task may be gone when its callback returns */
 
+        assert(task->run != NULL);
         reactor->stats.tasks_run++;
         task->run(task, reactor);
         task = next;
     }
     if (likely(task == NULL))
         return;
+    assert(last->next == NULL);
     last->next = reactor->deferred_first;
     if (reactor->deferred_last == NULL)
         reactor->deferred_last = last;
@@ -118,6 +122,7 @@ void tasks_run_own(struct kevy_reactor *reactor)
     struct kevy_task *last = NULL;
     struct kevy_task *task = due_take(reactor, &last);
 
+    assert(reactor->destroying);
     while (task != NULL) {
         struct kevy_task *next = task->next;
 

@@ -10,6 +10,7 @@
 
 static void timer_file(struct kevy_timer *timer, uint64_t deadline_ns)
 {
+    assert(!kevy_timer_armed(timer) && timer->fire != NULL);
     timer->node.deadline_ns = deadline_ns;
     wheel_file(&timer->reactor->timers, &timer->node);
     timer->reactor->timers_armed++;
@@ -60,6 +61,7 @@ void kevy_timer_stop(struct kevy_timer *timer)
     if (!kevy_timer_armed(timer))
         return;
     thread_check(timer->reactor);
+    assert(timer->reactor->timers_armed > 0);
     wheel_unfile(&timer->node);
     timer->reactor->timers_armed--;
 }
@@ -70,12 +72,14 @@ static void period_advance(struct kevy_timer *timer, uint64_t now_ns)
     uint64_t late_ns = now_ns - timer->node.deadline_ns;
     uint64_t missed = late_ns / timer->period_ns;
 
+    assert(now_ns >= timer->node.deadline_ns);
     timer_file(timer, add_saturated(timer->node.deadline_ns, (missed + 1) * timer->period_ns));
 }
 
 static void timer_due(struct kevy_reactor *reactor, struct kevy_timer *timer)
 {
-    assert(timer->node.deadline_ns <= reactor->now_ns);
+    assert(timer->node.deadline_ns <= reactor->now_ns); /* never early */
+    assert(timer->reactor == reactor && reactor->timers_armed > 0);
     reactor->timers_armed--;
     reactor->stats.timers_fired++;
     /* Filed before the callback, which may stop it, start it anew or free it. */
@@ -120,6 +124,7 @@ void timers_run(struct kevy_reactor *reactor)
 
 void timers_forget(struct kevy_reactor *reactor)
 {
+    assert(reactor->destroying);
     wheel_empty(&reactor->timers);
     wheel_empty(&reactor->deadlines);
     reactor->timers_armed = 0;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/check.h"
+
 #define SLOT_MASK (WHEEL_SLOTS - 1)
 #define TICK_MAX  (UINT64_MAX >> WHEEL_TICK_SHIFT)
 
@@ -40,6 +42,7 @@ static bool list_empty(const struct kevy_x_wheel_node *list)
 
 static void list_append(struct kevy_x_wheel_node *list, struct kevy_x_wheel_node *node)
 {
+    assert(node->next == NULL && node->previous == NULL);
     node->next = list;
     node->previous = list->previous;
     list->previous->next = node;
@@ -60,6 +63,7 @@ static unsigned level_of(const struct wheel *wheel, uint64_t tick)
 {
     unsigned bit = 63U - (unsigned)__builtin_clzll(tick ^ wheel->tick);
 
+    assert(tick > wheel->tick);
     return bit / WHEEL_SLOT_BITS;
 }
 
@@ -81,6 +85,7 @@ void wheel_file(struct wheel *wheel, struct kevy_x_wheel_node *node)
     }
     level = level_of(wheel, tick);
     slot = slot_of(tick, level);
+    assert(level < WHEEL_LEVELS && slot != slot_of(wheel->tick, level));
     list_append(&wheel->lists[level * WHEEL_SLOTS + slot], node);
     wheel->used[level] |= 1ULL << slot;
     if (tick_ns(tick) < wheel->next_ns)
@@ -91,6 +96,7 @@ void wheel_unfile(struct kevy_x_wheel_node *node)
 {
     if (!wheel_filed(node))
         return;
+    assert(node->previous->next == node && node->next->previous == node);
     node->previous->next = node->next;
     node->next->previous = node->previous;
     node->next = NULL;
@@ -185,6 +191,22 @@ static void slot_reach(struct wheel *wheel, uint64_t tick, unsigned level)
     list_splice(&wheel->lists[list], &wheel->lists[level * WHEEL_SLOTS + slot]);
 }
 
+/* Every slot that holds something is in the bitmap, and its nodes are those of its ticks. */
+static void wheel_check(const struct wheel *wheel)
+{
+    for (unsigned list = 0; list < WHEEL_MOVE_LIST; list++) {
+        const struct kevy_x_wheel_node *node = wheel->lists[list].next;
+        unsigned level = list / WHEEL_SLOTS, slot = list % WHEEL_SLOTS;
+
+        if (node == &wheel->lists[list])
+            continue;
+        assert((wheel->used[level] >> slot & 1) != 0);
+        assert(tick_round_up(node->deadline_ns) > wheel->tick);
+        assert(slot_of(tick_round_up(node->deadline_ns), level) == slot);
+        assert(level_of(wheel, tick_round_up(node->deadline_ns)) == level);
+    }
+}
+
 /* Bounded by the slots in use between then and now, and by the nodes that may move. */
 bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
 {
@@ -205,6 +227,8 @@ bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
     if (tick > target && target > wheel->tick)
         wheel->tick = target;
     next_book(wheel, tick);
+    if (DEBUG_CHECKS)
+        wheel_check(wheel);
     if (list_empty(&wheel->lists[WHEEL_DUE_LIST]))
         return false;
     wheel->next_ns = 0;
@@ -221,6 +245,7 @@ struct kevy_x_wheel_node *wheel_due(struct wheel *wheel)
         next_book(wheel, next_tick(wheel, &level));
         return NULL;
     }
+    assert(tick_round_up(node->deadline_ns) <= wheel->tick); /* never early */
     wheel_unfile(node);
     return node;
 }

@@ -10,7 +10,7 @@
  * the stash and the block that entries go into given back. After kevy_datagram_close() no
  * callback comes but `close`.
  */
-#include "datagram/datagram_internal.h"
+#include "datagram/datagram_entry.h"
 
 #if KEVY_RING_SUPPORTED
 
@@ -158,12 +158,46 @@ static void datagram_closed(struct kevy_x_object *object)
         datagram->close(datagram);
 }
 
+static void queue_check(const struct kevy_datagram *datagram)
+{
+    const struct kevy_x_datagram_entry *last = NULL;
+    uint32_t flying = 0, sum = 0;
+
+    for (const struct kevy_x_datagram_entry *entry = datagram->queue_first; entry != NULL;
+         entry = entry->next) {
+        assert(entry->datagram == datagram && entry->block->refs > 0);
+        flying += kevy_completion_active(&entry->completion);
+        sum += entry->charge;
+        last = entry;
+    }
+    assert(flying == datagram->flying && sum == datagram->queued);
+    assert(last == NULL || last == datagram->queue_last);
+    assert(datagram->fill == NULL || last != NULL);
+    assert(!datagram_has(datagram, DATAGRAM_ORDERED) || flying <= 1);
+}
+
+static void datagram_check(const struct kevy_x_object *object)
+{
+    const struct kevy_datagram *datagram = KEVY_CONTAINER_OF(object, struct kevy_datagram, object);
+    bool starved = datagram_has(datagram, READER_STARVED);
+
+    queue_check(datagram);
+    assert(datagram_has(datagram, READER_STASHES) == (datagram->reader.stash_last != NULL));
+    assert(waiting(&datagram->reader.wait) == starved);
+    assert(!starved || !kevy_completion_active(&datagram->receive));
+    assert(object->in_flight == (object->state == DATAGRAM_CLOSED));
+    assert(datagram->low_watermark <= datagram->high_watermark);
+    assert(!datagram_has(datagram, DATAGRAM_RECV_CANCELLED) ||
+           kevy_completion_active(&datagram->receive));
+}
+
 const struct object_kind_operations datagram_kind = {
     .name = "datagram",
     .flush = datagram_flush,
     .abort = datagram_abort,
     .closed = datagram_closed,
     .feed = datagram_feed,
+    .check = datagram_check,
     .next =
         {
             [DATAGRAM_IDLE] = STATE(DATAGRAM_OPEN),

@@ -37,6 +37,7 @@ bool datagram_layout_find(const struct kevy_datagram_packet *packet, uint32_t bl
             return false;
         room = block_size - layout->payload;
         if (packet->length <= room + (size_t)(parts - 1) * block_size) {
+            assert(parts == 1 || packet->length > room);
             layout->end =
                 layout->payload + (uint32_t)(packet->length < room ? packet->length : room);
             return true;
@@ -60,6 +61,7 @@ static uint8_t *piece_take(struct kevy_datagram *datagram, uint32_t size)
             block_release(reactor, datagram->fill);
         datagram->fill = block;
     }
+    assert(block->capacity - block->used >= size);
     piece = block->data + block->used;
     block->used += size;
     block->refs++;
@@ -78,6 +80,7 @@ void datagram_entry_release(struct kevy_reactor *reactor, struct kevy_x_datagram
 {
     struct kevy_x_block *more = entry->more;
 
+    assert(!kevy_completion_active(&entry->completion));
     while (more != NULL) {
         struct kevy_x_block *next = more->next_free;
 
@@ -104,6 +107,7 @@ static bool rest_copy(struct kevy_reactor *reactor, struct kevy_x_datagram_entry
         block->next_free = NULL;
         *link = block;
         link = &block->next_free;
+        assert(part < (uint32_t)entry->message.msg_iovlen);
         entry->parts[part].iov_base = block->data;
         entry->parts[part].iov_len = size;
         entry->charge += block->capacity;

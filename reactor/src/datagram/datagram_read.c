@@ -105,6 +105,7 @@ static void deliver(struct kevy_datagram *datagram, struct kevy_buffer *buffer)
     struct kevy_recvmsg parsed;
     struct kevy_buffer kept;
 
+    assert(datagram->object.state == DATAGRAM_OPEN && buffer->block->refs > 0);
     if (datagram->read == NULL ||
         !kevy_recvmsg_parse(&parsed, buffer->block->data, buffer->length, &datagram->request)) {
         drop(datagram, buffer);
@@ -157,8 +158,10 @@ static void received(struct kevy_datagram *datagram, struct kevy_buffer *buffer)
 
 static void receive_arm(struct kevy_datagram *datagram)
 {
-    struct kevy_sqe *sqe = kevy_completion_sqe(&datagram->receive);
+    struct kevy_sqe *sqe;
 
+    assert(!kevy_completion_active(&datagram->receive));
+    sqe = kevy_completion_sqe(&datagram->receive);
     if (sqe == NULL) {
         object_pend(&datagram->object);
         return;
@@ -222,6 +225,7 @@ static bool is_network_error(int error)
 /* The multishot is over: by us, by an error, or by the kernel, which may do so at any time. */
 static void receive_ended(struct kevy_datagram *datagram, int result)
 {
+    assert(!kevy_completion_active(&datagram->receive));
     datagram->object.flags &= ~DATAGRAM_RECV_CANCELLED;
     object_pend(&datagram->object);
     if (result >= 0 || result == -ECANCELED || datagram->object.state != DATAGRAM_OPEN)

@@ -64,6 +64,7 @@ int kevy_datagram_send_packet(struct kevy_datagram *datagram,
         datagram->object.flags |= DATAGRAM_TELL_DRAIN;
         return -EAGAIN;
     }
+    thread_check(datagram->object.reactor);
     entry = datagram_entry_make(datagram, &layout, packet, entry_done);
     if (entry == NULL)
         return -ENOBUFS;
@@ -90,14 +91,17 @@ static void entry_unlink(struct kevy_datagram *datagram, struct kevy_x_datagram_
 {
     struct kevy_x_datagram_entry *before = NULL;
 
-    for (struct kevy_x_datagram_entry *at = datagram->queue_first; at != entry; at = at->next)
+    for (struct kevy_x_datagram_entry *at = datagram->queue_first; at != entry; at = at->next) {
+        assert(at != NULL);
         before = at;
+    }
     if (before == NULL)
         datagram->queue_first = entry->next;
     else
         before->next = entry->next;
     if (datagram->queue_last == entry)
         datagram->queue_last = before;
+    assert(datagram->queued >= entry->charge);
     datagram->queued -= entry->charge;
     datagram_fill_release(datagram);
 }
@@ -116,6 +120,7 @@ static void queue_lowered(struct kevy_datagram *datagram)
 static void entry_finish(struct kevy_datagram *datagram, struct kevy_x_datagram_entry *entry,
                          int error)
 {
+    assert(!kevy_completion_active(&entry->completion) && error <= 0);
     entry_unlink(datagram, entry);
     if (error == 0)
         datagram->stats.sent++;
@@ -153,6 +158,7 @@ static void batch_start(struct kevy_datagram *datagram)
     uint32_t limit = datagram_has(datagram, DATAGRAM_ORDERED) ? 1 : BATCH_MAX;
     struct kevy_x_datagram_entry *entry = datagram->queue_first;
 
+    assert(datagram->flying == 0); /* requests of one batch end before the next begins */
     for (; entry != NULL && datagram->flying < limit; entry = entry->next) {
         struct kevy_sqe *sqe = kevy_completion_sqe(&entry->completion);
 

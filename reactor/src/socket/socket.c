@@ -81,6 +81,7 @@ int socket_bound_at(struct kevy_reactor *reactor, int type, const struct socket_
     int fd = SYSTEM(reactor, socket, family, type | SOCK_CLOEXEC | SOCK_NONBLOCK);
     int error = 0;
 
+    assert(local->length <= sizeof local->storage && (!local->dual || family == AF_INET6));
     if (fd < 0)
         return fd;
     if (family == AF_INET6)

@@ -91,12 +91,14 @@ static void race_end(struct kevy_connector *connector, int result)
 
 static void attempt_want(struct kevy_connector *connector)
 {
+    assert(connector->object.state == CONNECTOR_RACING);
     connector->object.flags |= CONNECTOR_ATTEMPT_WANTED;
     object_pend(&connector->object);
 }
 
 static void attempt_failed(struct kevy_connector *connector, uint32_t index, int error)
 {
+    assert(error < 0 && index < connector->count);
     connector->result = error;
     attempt_want(connector);
     if (connector->attempt != NULL)
@@ -176,6 +178,7 @@ static int attempt_begin(struct kevy_connector *connector, struct kevy_x_connect
         descriptor_close_now(reactor, fd);
         return -EAGAIN;
     }
+    assert(attempt->fd < 0); /* the place is free */
     kevy_prep_connect(sqe, fd, to->address, to->length);
     attempt->connector = connector;
     attempt->fd = fd;
@@ -303,10 +306,30 @@ static void connector_abort(struct kevy_x_object *object)
     kevy_connector_cancel(connector_of(object));
 }
 
+static void connector_check(const struct kevy_x_object *object)
+{
+    const struct kevy_connector *connector =
+        KEVY_CONTAINER_OF(object, struct kevy_connector, object);
+    uint32_t racing = 0;
+
+    for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++) {
+        const struct kevy_x_connector_attempt *attempt = &connector->attempts[place];
+
+        assert((attempt->fd >= 0) == kevy_completion_active(&attempt->completion));
+        assert(attempt->fd < 0 || attempt->number < connector->begun);
+        racing += attempt->fd >= 0;
+    }
+    assert(racing == connector->racing);
+    assert(connector->winner < 0 || object->state == CONNECTOR_ENDING);
+    assert(connector->next[0] <= connector->count && connector->next[1] <= connector->count);
+    assert(object->state == CONNECTOR_RACING || !kevy_timer_armed(&connector->limit));
+}
+
 const struct object_kind_operations connector_kind = {
     .name = "connector",
     .flush = connector_flush,
     .abort = connector_abort,
+    .check = connector_check,
     .next =
         {
             [CONNECTOR_IDLE] = STATE(CONNECTOR_RACING),

@@ -89,6 +89,7 @@ static void accept_arm(struct kevy_listener *listener)
         kevy_prep_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     else
         kevy_prep_accept_multishot(sqe, listener->fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    assert(!has(listener, LISTENER_ARMED));
     listener->object.flags |= LISTENER_ARMED;
     object_request_begun(&listener->object);
 }
@@ -137,7 +138,9 @@ static void shortage_begin(struct kevy_listener *listener, int error)
 {
     struct kevy_reactor *reactor = listener->object.reactor;
 
+    assert(error < 0 && listener->error == 0);
     listener->error = error;
+    listener->object.flags &= ~LISTENER_TELL_RESUMED;
     reactor->stats.accept_pauses++;
     descriptor_await(reactor, &listener->wait);
     kevy_timer_start(&listener->retry, reactor, RETRY_NS, retry_fire);
@@ -189,6 +192,7 @@ static void connection_open(struct kevy_listener *listener, int fd)
     struct kevy_reactor *reactor = listener->object.reactor;
     struct kevy_stream *stream = NULL;
 
+    assert(fd >= 0);
     reactor->stats.accepts++;
     if (listener->object.state == LISTENER_OPEN)
         stream = listener->accept(listener);
@@ -282,11 +286,25 @@ static void listener_closed(struct kevy_x_object *object)
         listener->close(listener);
 }
 
+static void listener_check(const struct kevy_x_object *object)
+{
+    const struct kevy_listener *listener = KEVY_CONTAINER_OF(object, struct kevy_listener, object);
+    bool armed = has(listener, LISTENER_ARMED);
+
+    assert(object->in_flight == armed + (object->state == LISTENER_CLOSED));
+    assert(armed || !has(listener, LISTENER_CANCELLED));
+    assert(waiting(&listener->wait) == (listener->error != 0));
+    assert(kevy_timer_armed(&listener->retry) == (listener->error != 0) ||
+           object->reactor->destroying); /* which disarms every timer */
+    assert(listener->error == 0 || !has(listener, LISTENER_TELL_RESUMED));
+}
+
 const struct object_kind_operations listener_kind = {
     .name = "listener",
     .flush = listener_flush,
     .abort = listener_abort,
     .closed = listener_closed,
+    .check = listener_check,
     .next =
         {
             [LISTENER_IDLE] = STATE(LISTENER_OPEN),

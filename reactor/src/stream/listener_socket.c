@@ -80,6 +80,7 @@ int listener_socket(struct kevy_reactor *reactor, const struct kevy_listener_opt
     int backlog = options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT;
     int fd, error;
 
+    thread_check(reactor);
     if (options->fd > 0)
         return adopted(reactor, options->fd);
     fd = socket_bound(reactor, SOCK_STREAM, &name, options_set, options);

@@ -64,6 +64,7 @@ static bool step_open(struct kevy_stream *stream)
 /* Whatever was received and not told is dropped, and nobody waits for anybody any more. */
 static void let_go(struct kevy_stream *stream)
 {
+    assert(stream->object.state >= STREAM_CLOSING && !stream_noted(stream, NOTE_LET_GO));
     stream->notes |= NOTE_LET_GO;
     stream_stash_drop(stream);
     stream_unhold(stream);
@@ -122,6 +123,7 @@ static bool step_terminating(struct kevy_stream *stream)
 /* The user_data of the send or connect in flight. */
 static uint64_t sending_name(const struct kevy_stream *stream)
 {
+    assert(stream_has(stream, STREAM_SENDING) || stream->queue_last == NULL);
     if (stream_noted(stream, NOTE_ZERO_COPYING))
         return user_data_make(stream_zero_copy_write(stream), OPERATION_ZERO_COPY);
     return user_data_make(stream,
@@ -154,6 +156,7 @@ static bool step_cancelling(struct kevy_stream *stream)
         return false;
     }
     stream_queue_drop(stream, stream->reason != 0 ? stream->reason : -ECANCELED);
+    assert(stream->object.state == STREAM_CANCELLING); /* no callback brings it back */
     if (!descriptor_close(&stream->object, stream->fd))
         return false;
     /* In time: the kernel does not see the request before the next enter. */
@@ -217,6 +220,7 @@ static void stream_closed(struct kevy_x_object *object)
 {
     struct kevy_stream *stream = stream_of(object);
 
+    assert(object->state == STREAM_CLOSED && object->in_flight == 0);
     if (stream->notices == 0)
         stream_end(stream);
 }
@@ -227,6 +231,7 @@ const struct object_kind_operations stream_kind = {
     .abort = stream_abort,
     .closed = stream_closed,
     .feed = stream_feed,
+    .check = stream_check,
     .next =
         {
             [STREAM_IDLE] = STATE(STREAM_CONNECTING) | STATE(STREAM_OPEN),

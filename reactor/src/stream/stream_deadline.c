@@ -69,6 +69,7 @@ void stream_deadline_file(struct kevy_stream *stream)
     if (wheel_filed(&stream->deadline) && stream->deadline.deadline_ns <= earliest_ns)
         return;
     wheel_unfile(&stream->deadline);
+    assert(stream->object.state != STREAM_IDLE && stream->object.state < STREAM_TERMINATING);
     stream->deadline.deadline_ns = earliest_ns;
     wheel_file(&reactor->deadlines, &stream->deadline);
 }
@@ -106,6 +107,7 @@ void stream_deadlines_closing(struct kevy_stream *stream)
  */
 void stream_deadlines_lingering(struct kevy_stream *stream)
 {
+    assert(stream->object.state == STREAM_LINGERING);
     stream->send_at = deadline_after(stream, stream->notices != 0 ? stream->send_ticks
                                                                   : stream_ticks(LINGER_LIMIT_NS));
     stream->total_at = deadline_after(stream, stream_ticks(LINGER_NS));
@@ -169,6 +171,7 @@ static enum kevy_deadline deadline_first(const struct kevy_stream *stream)
 {
     uint32_t earliest = deadline_earliest(stream);
 
+    assert(earliest != 0);
     if (stream->idle_at == earliest)
         return KEVY_DEADLINE_IDLE;
     return stream->send_at == earliest ? KEVY_DEADLINE_SEND : KEVY_DEADLINE_TOTAL;
@@ -190,6 +193,7 @@ void stream_deadline_due(struct kevy_x_wheel_node *node)
     uint32_t earliest = deadline_earliest(stream);
     enum kevy_deadline which;
 
+    assert(!wheel_filed(node) && stream->object.state != STREAM_IDLE);
     if (limits_void(stream))
         return;
     if (earliest == 0 || deadline_before(now, earliest)) {

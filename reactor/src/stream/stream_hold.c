@@ -35,6 +35,8 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     if (source->object.state != STREAM_OPEN || target->object.state != STREAM_OPEN)
         return;
     thread_check(source->object.reactor);
+    assert(source->object.reactor == target->object.reactor &&
+           "a stream holds back one of its own reactor");
     if (stream_has(source, STREAM_HELD) || target->queued <= target->low_watermark)
         return;
     /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
@@ -51,6 +53,7 @@ void stream_unhold(struct kevy_stream *stream)
 {
     if (!stream_has(stream, STREAM_HELD))
         return;
+    assert(!stream_has(stream, READER_STARVED));
     stream->object.flags &= ~STREAM_HELD;
     waiter_unlink(&stream->reader.wait);
 }
@@ -62,6 +65,7 @@ void stream_release_held(struct kevy_stream *stream)
         struct kevy_stream *held =
             KEVY_CONTAINER_OF(stream->holding, struct kevy_stream, reader.wait);
 
+        assert(stream_has(held, STREAM_HELD) && held->object.reactor == stream->object.reactor);
         stream_unhold(held);
         object_pend(&held->object);
     }

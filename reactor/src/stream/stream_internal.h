@@ -21,6 +21,7 @@
  *     stream_zero_copy.c   sends that the kernel makes from the user's memory
  *     stream_deadline.c    the three time limits
  *     stream_peer.c        who is at the other end
+ *     stream_check.c       what holds for a stream at any time
  */
 #ifndef KEVY_REACTOR_STREAM_INTERNAL_H
 #define KEVY_REACTOR_STREAM_INTERNAL_H
@@ -147,6 +148,9 @@ static inline bool linger_over(const struct kevy_stream *stream)
 
 /* stream.c */
 extern const struct object_kind_operations stream_kind;
+
+/* stream_check.c */
+void stream_check(const struct kevy_x_object *object);
 
 /* stream_state.c */
 

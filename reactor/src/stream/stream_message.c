@@ -27,6 +27,7 @@ uint32_t stream_message_entries(const struct kevy_stream *stream)
     const struct kevy_buffer *entry = first;
     uint32_t count = 0;
 
+    assert(first != NULL && first->use != BUFFER_RANGE);
     do {
         count++;
         entry = entry->next;
@@ -61,7 +62,10 @@ static void message_fill(const struct kevy_stream *stream, struct msghdr *messag
 /* A message of the first `count` entries of the queue, in the arena; NULL when there is no room. */
 struct msghdr *stream_message(const struct kevy_stream *stream, uint32_t count)
 {
-    struct msghdr *message =
+    struct msghdr *message;
+
+    assert(count > 0 && count <= PARTS_MAX);
+    message =
         submission_arena(stream->object.reactor, sizeof *message + count * sizeof(struct iovec));
 
     if (message != NULL)

@@ -42,6 +42,7 @@ enum range_step { STEP_READ, STEP_FILL, STEP_DRAIN, STEP_POLL };
 
 static struct kevy_file_range *range_of(struct kevy_buffer *entry)
 {
+    assert(entry->use == BUFFER_RANGE);
     return KEVY_CONTAINER_OF(entry, struct kevy_file_range, entry);
 }
 
@@ -53,6 +54,7 @@ static struct kevy_sqe *request(struct kevy_stream *stream, struct kevy_file_ran
 
     if (sqe == NULL)
         return NULL;
+    assert(!stream_has(stream, STREAM_SENDING));
     range->step = step;
     stream->object.flags |= STREAM_SENDING;
     object_request_begun(&stream->object);
@@ -62,6 +64,7 @@ static struct kevy_sqe *request(struct kevy_stream *stream, struct kevy_file_ran
 /* The range's bytes in the pipe are `length` from now on. */
 static void piped_set(struct kevy_stream *stream, struct kevy_file_range *range, uint32_t length)
 {
+    assert(stream->queued >= range->entry.length);
     stream->queued = stream->queued - range->entry.length + length;
     range->entry.length = length;
 }
@@ -121,6 +124,7 @@ static uint32_t chunk_next(const struct kevy_file_range *range)
 {
     uint64_t left = range->length - range->moved;
 
+    assert(range->moved < range->length);
     return left < CHUNK ? (uint32_t)left : CHUNK;
 }
 
@@ -160,6 +164,7 @@ static void blocks_queue(struct kevy_stream *stream, struct kevy_file_range *ran
 
     range->blocks = NULL;
     stream->queued += length;
+    assert(first != NULL && length > 0);
     while (length > last->length) {
         length -= last->length;
         last = last->next;
@@ -178,6 +183,7 @@ static int read_done(struct kevy_stream *stream, struct kevy_file_range *range, 
         stream_range_end(stream, result);
         return 0;
     }
+    assert((uint32_t)result <= CHUNK);
     if (range->entry.length != 0) {
         piped_set(stream, range, range->entry.length - (uint32_t)result);
     } else {
@@ -200,6 +206,7 @@ static bool fill_start(struct kevy_stream *stream, struct kevy_file_range *range
 
 static int fill_done(struct kevy_stream *stream, struct kevy_file_range *range, int result)
 {
+    assert(range->entry.length == 0); /* the pipe was empty */
     if (result > 0) {
         range->moved += (uint32_t)result;
         stream->accepted += (uint32_t)result;
@@ -256,6 +263,7 @@ static int poll_done(struct kevy_stream *stream, struct kevy_file_range *range, 
 /* Decides, when the first bytes are wanted, which way they go. */
 static void range_begin(const struct kevy_stream *stream, struct kevy_file_range *range)
 {
+    assert(!range->begun && range->pipe[0] < 0 && range->moved == 0);
     range->begun = true;
     range->copying = range->length < CHUNK || stream_has(stream, STREAM_NOT_SOCKET) ||
                      !(SYSTEM(stream->object.reactor, fcntl, stream->fd, F_GETFL) & O_NONBLOCK) ||
@@ -341,6 +349,7 @@ void stream_range_dropped(struct kevy_stream *stream)
         if (entry == first)
             return; /* there is no range */
     }
+    assert(!range_of(entry)->begun || range_of(entry)->moved >= unsent);
     if (range_of(entry)->begun)
         range_of(entry)->moved -= unsent;
 }

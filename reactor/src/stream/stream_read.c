@@ -47,7 +47,7 @@ static void deliver_stashed(struct kevy_stream *stream, struct kevy_buffer *buff
     struct kevy_buffer kept;
     struct kevy_buffer *lent = buffer_lend(buffer, &kept);
 
-    assert(!buffer->block->rights);
+    assert(!buffer->block->rights && stream->object.state == STREAM_OPEN);
     lent->source = stream;
     stream->events->read(stream, lent);
     buffer_lent_end(stream->object.reactor, lent);
@@ -115,6 +115,7 @@ static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
 
 static void end_tell(struct kevy_stream *stream)
 {
+    assert(stream->object.state == STREAM_OPEN && stream->reader.stash_last == NULL);
     stream->notes |= NOTE_END_TOLD;
     if (stream->reason != 0)
         stream_terminate(stream, stream->reason);
@@ -158,6 +159,7 @@ static void recv_arm(struct kevy_stream *stream)
     struct kevy_sqe *sqe = submission_sqe(stream->object.reactor, stream, OPERATION_RECV);
     uint16_t recv_flags = 0;
 
+    assert(!stream_has(stream, STREAM_RECV_ARMED | STREAM_READ_ENDED | READER_STARVED));
     if (sqe == NULL) {
         object_pend(&stream->object);
         return;
@@ -175,6 +177,7 @@ static void recv_arm(struct kevy_stream *stream)
 
 static void recv_cancel(struct kevy_stream *stream)
 {
+    assert(stream_has(stream, STREAM_RECV_ARMED));
     if (!stream_noted(stream, NOTE_RECV_CANCELLED) &&
         object_cancel(&stream->object, user_data_make(stream, OPERATION_RECV)))
         stream->notes |= NOTE_RECV_CANCELLED;
@@ -199,6 +202,7 @@ uint32_t stream_feed(struct kevy_x_object *object)
 {
     struct kevy_stream *stream = stream_of(object);
 
+    assert(!stream_has(stream, READER_STARVED | STREAM_RECV_ARMED));
     if (object->state >= STREAM_TERMINATING)
         return 0; /* it ended while it was starved, and its flush has yet to come */
     stream_recv_adjust(stream);
@@ -243,6 +247,7 @@ static void buffers_await(struct kevy_stream *stream)
 /* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
 static void recv_ended(struct kevy_stream *stream, int result)
 {
+    assert(stream_has(stream, STREAM_RECV_ARMED));
     stream->object.flags &= ~STREAM_RECV_ARMED;
     stream->notes &= ~NOTE_RECV_CANCELLED;
     object_request_ended(&stream->object);

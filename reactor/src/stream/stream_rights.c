@@ -51,6 +51,7 @@ int stream_rights_received(struct kevy_buffer *buffer, int length)
 {
     struct kevy_recvmsg message;
 
+    assert(!buffer->block->rights && buffer->block->capacity == 0);
     if (!kevy_recvmsg_parse(&message, buffer->block->data, (uint32_t)length, &request))
         return -EBADMSG;
     buffer->data = message.payload;
@@ -69,6 +70,7 @@ static uint32_t rights_take(struct kevy_x_block *block, int *fds, bool *lost)
     struct msghdr walk;
     uint32_t count = 0;
 
+    assert(block->rights);
     block->rights = false;
     (void)kevy_recvmsg_parse(&message, block->data, length, &request);
     walk = kevy_recvmsg_control(&message);
@@ -116,6 +118,7 @@ void stream_rights_drop(struct kevy_reactor *reactor, struct kevy_x_block *block
 /* The control message of an entry that has a descriptor is the beginning of its block. */
 void stream_rights_attach(const struct kevy_buffer *entry, struct msghdr *message)
 {
+    assert(entry->use == BUFFER_RIGHTS);
     message->msg_control = entry->block->data;
     message->msg_controllen = CONTROL_OUT;
 }
@@ -126,6 +129,7 @@ void stream_rights_sent(struct kevy_reactor *reactor, struct kevy_buffer *entry)
     const struct cmsghdr *control = (const void *)entry->block->data;
     int fd;
 
+    assert(entry->use == BUFFER_RIGHTS && control->cmsg_type == SCM_RIGHTS);
     memcpy(&fd, CMSG_DATA(control), sizeof fd);
     descriptor_close_now(reactor, fd);
     entry->use = BUFFER_QUEUED;

@@ -44,6 +44,7 @@ static bool send_several(struct kevy_reactor *reactor, struct kevy_stream *strea
         sqe = submission_sqe(reactor, stream, OPERATION_SEND);
     if (sqe == NULL)
         return false;
+    assert(!stream_has(stream, STREAM_SENDING));
     message_prep(stream, sqe, message);
     stream->send_slot = reactor->ring.sqe_tail - 1;
     stream->object.flags |= STREAM_SENDING;
@@ -80,6 +81,7 @@ static void send_start(struct kevy_stream *stream)
     const struct kevy_buffer *first = queue_first(stream);
     bool written;
 
+    assert(stream->object.state != STREAM_CONNECTING && !stream_has(stream, STREAM_WRITE_FAILED));
     if (unlikely(first->use == BUFFER_ZERO_COPY) && stream_zero_copy_next(stream))
         written = stream_zero_copy_send(stream);
     else if (unlikely(first->use == BUFFER_RANGE))
@@ -97,6 +99,7 @@ static void fin_send(struct kevy_stream *stream)
     /* Where the close comes right behind it, that sends the FIN. */
     bool by_close = stream->object.state == STREAM_CLOSING && linger_over(stream);
 
+    assert(stream->queue_last == NULL && !stream_noted(stream, NOTE_FIN_SENT));
     /* The system call, because IORING_OP_SHUTDOWN always goes through a worker thread. */
     if (!by_close && !stream_has(stream, STREAM_NOT_SOCKET))
         (void)SYSTEM(stream->object.reactor, shutdown, stream->fd, SHUT_WR);
@@ -222,7 +225,7 @@ static void queue_consume(struct kevy_stream *stream, uint32_t count)
 
 void stream_queue_drop(struct kevy_stream *stream, int result)
 {
-    assert(!stream_has(stream, STREAM_SENDING));
+    assert(!stream_has(stream, STREAM_SENDING) && result < 0);
     stream_range_dropped(stream);
     while (stream->queue_last != NULL)
         entry_finish(stream, result);
@@ -235,6 +238,7 @@ void stream_queue_drop(struct kevy_stream *stream, int result)
  */
 static void send_failed(struct kevy_stream *stream, int error)
 {
+    assert(error < 0 && !stream_has(stream, STREAM_SENDING));
     stream->object.flags |= STREAM_WRITE_FAILED;
     if (stream->reason == 0)
         stream->reason = (int16_t)error;
@@ -285,6 +289,7 @@ static inline bool send_done_fast(struct kevy_reactor *reactor, struct kevy_stre
 /* A request of the file range that the queue begins with. */
 static void range_moved(struct kevy_stream *stream, int result)
 {
+    assert(stream_has(stream, STREAM_SENDING));
     stream->object.flags &= ~STREAM_SENDING;
     object_pend(&stream->object);
     result = stream_range_done(stream, result);
@@ -301,6 +306,7 @@ static void range_moved(struct kevy_stream *stream, int result)
 /* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
 static rare void sent(struct kevy_stream *stream, int result)
 {
+    assert(stream_has(stream, STREAM_SENDING) && stream->queue_last != NULL);
     if (queue_first(stream)->use == BUFFER_RANGE) {
         range_moved(stream, result);
         return;

@@ -32,6 +32,7 @@ void stream_asks_end(struct kevy_stream *stream)
 
 bool stream_ended_silently(struct kevy_stream *stream)
 {
+    assert(stream_has(stream, STREAM_ASKS_END));
     if (!stream_noted(stream, NOTE_ASKS_END_ALWAYS))
         stream->object.flags &= ~STREAM_ASKS_END;
     return SYSTEM(stream->object.reactor, poll, stream->fd, POLLRDHUP) > 0;

@@ -31,6 +31,7 @@ void stream_terminate(struct kevy_stream *stream, int reason)
 
 void stream_closing_mark(struct kevy_stream *stream)
 {
+    assert(stream->object.state == STREAM_OPEN);
     stream_state_set(stream, STREAM_CLOSING);
     stream->object.flags |= STREAM_FIN_WANTED;
     stream->object.flags &= ~STREAM_PAUSED;

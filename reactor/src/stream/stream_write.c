@@ -35,6 +35,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
     struct kevy_reactor *reactor = stream->object.reactor;
     struct kevy_buffer *before = stream->queue_last;
 
+    debug_assert(first->use >= BUFFER_QUEUED && first->use != BUFFER_KEPT);
     stream->queued += length;
     stream->accepted += length;
     stream->queue_last = last;
@@ -80,6 +81,7 @@ static bool block_append(struct kevy_stream *stream, const void *data, size_t le
         return false;
     if (length > block->capacity - block->used)
         return false; /* a buffer of the pool has no capacity */
+    assert(block->used <= block->capacity && last->use != BUFFER_RANGE);
     if (last->data + last->length != block->data + block->used)
         return false;
     memcpy(block->data + block->used, data, length);
@@ -289,6 +291,7 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
     struct kevy_reactor *reactor = stream->object.reactor;
     bool queued = queue_room(stream, length);
 
+    assert(from->reactor == reactor && "a buffer goes to a stream of its own reactor");
     if (queued && from->block->capacity == 0 && pool_low(reactor)) {
         queued = copy_queue(stream, data, length);
         reactor->stats.copies += queued;
@@ -312,7 +315,8 @@ static rare int forward_slow(struct kevy_stream *stream, struct kevy_buffer *buf
     int error = 0;
 
     thread_check(buffer->reactor);
-    assert(buffer->use != BUFFER_QUEUED); /* once; parts of it, and kept ones, as often as liked */
+    assert(buffer->use != BUFFER_QUEUED && "a buffer is forwarded once; keep it for more");
+    assert(buffer->block != NULL && "an empty buffer cannot be forwarded");
     if (!writable(stream)) {
         error = -EPIPE;
     } else if (buffer->use == BUFFER_BORROWED && !pool_low(buffer->reactor) &&
@@ -364,8 +368,10 @@ int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer)
 int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
                               uint32_t offset, uint32_t length)
 {
-    assert(buffer->block != NULL && buffer->use != BUFFER_QUEUED);
-    assert(offset <= buffer->length && length <= buffer->length - offset);
+    assert(buffer->block != NULL && "an empty buffer cannot be forwarded");
+    assert(buffer->use != BUFFER_QUEUED && "the buffer has been forwarded as a whole");
+    assert(offset <= buffer->length && length <= buffer->length - offset &&
+           "the slice lies within the buffer");
     if (unlikely(!writable(stream)))
         return -EPIPE;
     thread_check(stream->object.reactor);
@@ -387,7 +393,7 @@ int kevy_stream_shutdown(struct kevy_stream *stream)
 
 void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32_t high)
 {
-    assert(low <= high && high > 0 && high <= LENGTH_MAX);
+    assert(low <= high && high > 0 && high <= LENGTH_MAX && "low <= high, 1 to 1 GiB");
     stream->low_watermark = low;
     stream->high_watermark = high;
 }

@@ -31,6 +31,7 @@ static uint32_t write_entries(const struct kevy_stream *stream, uint64_t *length
     const struct kevy_buffer *entry = queue_first(stream);
     uint32_t count = 1;
 
+    assert(entry->use == BUFFER_ZERO_COPY);
     *length = entry->length;
     while (entry->write == NULL) {
         entry = entry->next;
@@ -80,6 +81,7 @@ bool stream_zero_copy_send(struct kevy_stream *stream)
         kevy_prep_sendmsg_zc(sqe, stream->fd, message, 0);
     else
         kevy_prep_send_zc(sqe, stream->fd, first->data, first->length, 0);
+    assert(!stream_has(stream, STREAM_SENDING) && stream->notices < UINT16_MAX);
     sqe->ioprio |= KEVY_SEND_ZC_REPORT_USAGE;
     stream->object.flags |= STREAM_SENDING;
     stream->notes |= NOTE_ZERO_COPYING;
@@ -98,6 +100,7 @@ static void zero_copy_end(struct kevy_stream *stream)
 
 void stream_write_finished(struct kevy_send *write)
 {
+    assert(!write->finished);
     write->finished = 1;
     if (write->notices == 0)
         write->released(write, write->stream);

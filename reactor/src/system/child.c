@@ -53,6 +53,7 @@ static void child_reaped(struct kevy_child *child)
     siginfo_t info;
 
     memcpy(&info, child->information, sizeof info);
+    assert(info.si_pid == child->pid);
     child->code = info.si_code;
     child->status = info.si_status;
     child_end(child, 0);
@@ -185,10 +186,20 @@ static void child_abort(struct kevy_x_object *object)
     kevy_child_unwatch(KEVY_CONTAINER_OF(object, struct kevy_child, object));
 }
 
+static void child_check(const struct kevy_x_object *object)
+{
+    const struct kevy_child *child = KEVY_CONTAINER_OF(object, struct kevy_child, object);
+
+    assert(child->fd >= 0 && child->pid > 0 && object->in_flight == 0);
+    assert((object->flags & CHILD_CANCELLED) == 0 || kevy_completion_active(&child->completion));
+    assert((object->flags & CHILD_CANCELLED) == 0 || object->state == CHILD_STOPPED);
+}
+
 const struct object_kind_operations child_kind = {
     .name = "child",
     .flush = child_flush,
     .abort = child_abort,
+    .check = child_check,
     .next =
         {
             [CHILD_IDLE] = STATE(CHILD_WATCHED),

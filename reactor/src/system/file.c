@@ -64,6 +64,7 @@ static void opening_done(struct kevy_completion *completion, int result, uint32_
     struct kevy_file *file = KEVY_CONTAINER_OF(completion, struct kevy_file, opening);
 
     (void)flags;
+    assert(file->operations == 0);
     if (result < 0) {
         if (file->object.state == FILE_OPENING)
             file->reason = result;
@@ -151,6 +152,7 @@ static int operation_start(struct kevy_file *file, struct kevy_file_operation *o
     *sqe = kevy_completion_sqe(&operation->completion);
     if (*sqe == NULL)
         return -EAGAIN;
+    assert(file->operations < UINT32_MAX);
     operation->file = file;
     file->operations++;
     return 0;
@@ -279,11 +281,24 @@ static void file_abort(struct kevy_x_object *object)
     object_pend(object);
 }
 
+static void file_check(const struct kevy_x_object *object)
+{
+    const struct kevy_file *file = KEVY_CONTAINER_OF(object, struct kevy_file, object);
+    bool opening = kevy_completion_active(&file->opening);
+
+    assert(object->state != FILE_OPENING || (opening && file->operations == 0));
+    assert(!opening || object->state == FILE_OPENING || object->state == FILE_CLOSING);
+    assert(object->state != FILE_OPEN || file->fd >= 0);
+    assert(object->in_flight == (object->state == FILE_CLOSED));
+    assert(object->state != FILE_CLOSED || file->operations == 0);
+}
+
 const struct object_kind_operations file_kind = {
     .name = "file",
     .flush = file_flush,
     .abort = file_abort,
     .closed = file_closed,
+    .check = file_check,
     .next =
         {
             [FILE_IDLE] = STATE(FILE_OPENING) | STATE(FILE_OPEN),

@@ -39,6 +39,7 @@ static void signal_deliver(struct signals *signals, int number)
 {
     struct kevy_signal *watch;
 
+    assert(number > 0 && number < NSIG);
     signals->round += signals->round == UINT32_MAX ? 2 : 1;
     while ((watch = watch_find(signals, number, signals->round)) != NULL) {
         watch->round = signals->round;
@@ -50,6 +51,7 @@ static void signals_read(struct kevy_reactor *reactor);
 
 static void signals_read_on(struct kevy_task *task, struct kevy_reactor *reactor)
 {
+    assert(task == &reactor->signals->more);
     task->run = NULL;
     signals_read(reactor);
 }
@@ -102,6 +104,7 @@ static void signal_block(struct signals *signals, int number)
 {
     sigset_t one, before;
 
+    assert(!sigismember(&signals->watched, number));
     sigemptyset(&one);
     sigaddset(&one, number);
     (void)pthread_sigmask(SIG_BLOCK, &one, &before);
@@ -115,6 +118,7 @@ static void signal_unblock(struct signals *signals, int number)
 {
     sigset_t one;
 
+    assert(!sigismember(&signals->watched, number));
     if (sigismember(&signals->blocked_before, number))
         return;
     sigemptyset(&one);

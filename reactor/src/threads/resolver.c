@@ -99,6 +99,7 @@ static int addresses_copy(struct kevy_x_lookup_query *query, const struct addrin
     query->count = (uint32_t)count;
     storage = (struct sockaddr_storage *)(void *)(block + table_size);
     for (size_t index = 0; index < count; index++, list = list->ai_next) {
+        assert(list->ai_addrlen <= sizeof *storage);
         memcpy(&storage[index], list->ai_addr, list->ai_addrlen);
         query->addresses[index].address = (const struct sockaddr *)&storage[index];
         query->addresses[index].length = list->ai_addrlen;
@@ -223,6 +224,7 @@ void kevy_lookup_cancel(struct kevy_lookup *lookup)
     object_state_set(&lookup->object, LOOKUP_CANCELLED);
     lookup->query = NULL;
     /* The loop's own field: a worker that runs the query does not look at it. */
+    assert(query->lookup == lookup);
     query->lookup = NULL;
     if (job_abandon(&query->job) == JOB_TAKEN_BACK)
         query_free(query);
@@ -249,10 +251,20 @@ static void lookup_flush(struct kevy_x_object *object)
         lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
 }
 
+static void lookup_check(const struct kevy_x_object *object)
+{
+    const struct kevy_lookup *lookup = KEVY_CONTAINER_OF(object, struct kevy_lookup, object);
+
+    assert((object->state == LOOKUP_RUNNING) == (lookup->query != NULL));
+    assert(lookup->query == NULL || lookup->query->lookup == lookup);
+    assert(lookup->addresses == NULL && object->in_flight == 0);
+}
+
 const struct object_kind_operations lookup_kind = {
     .name = "lookup",
     .flush = lookup_flush,
     .abort = lookup_abort,
+    .check = lookup_check,
     .next =
         {
             [LOOKUP_IDLE] = STATE(LOOKUP_RUNNING),

@@ -39,6 +39,7 @@ static void work_deliver(struct kevy_x_job *job)
 {
     struct kevy_work *work = KEVY_CONTAINER_OF(job, struct kevy_work, job);
 
+    assert(work->object.state == WORK_OUT);
     object_end(&work->object);
     work->done(work, job->result);
 }

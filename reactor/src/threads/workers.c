@@ -58,8 +58,10 @@ static struct kevy_x_job *job_take(struct kevy_workers *workers)
     job = workers->first;
     if (job == NULL)
         return NULL;
+    assert(job->state == JOB_STATE_QUEUED && workers->queued > 0);
     workers->first = job->next;
     workers->queued--;
+    assert((workers->first == NULL) == (workers->queued == 0));
     job->state = JOB_STATE_RUNNING;
     return job;
 }
@@ -68,8 +70,10 @@ static void job_remove(struct kevy_workers *workers, struct kevy_x_job *job)
 {
     struct kevy_x_job *before = NULL;
 
-    for (struct kevy_x_job *other = workers->first; other != job; other = other->next)
+    for (struct kevy_x_job *other = workers->first; other != job; other = other->next) {
+        assert(other != NULL);
         before = other;
+    }
     if (before != NULL)
         before->next = job->next;
     else
@@ -82,6 +86,7 @@ static void job_remove(struct kevy_workers *workers, struct kevy_x_job *job)
 /* Sends the job home. With the lock held: see the invariants. */
 static void job_post(struct kevy_x_job *job, int result)
 {
+    assert(job->state == JOB_STATE_QUEUED || job->state == JOB_STATE_RUNNING);
     job->result = result;
     job->state = JOB_STATE_DELIVERING;
     kevy_reactor_post(job->reactor, &job->delivery);
@@ -92,6 +97,7 @@ static void workers_release(struct kevy_workers *workers)
 {
     bool last;
 
+    assert(workers->out > 0 && workers->queued <= workers->out);
     workers->out--;
     last = workers->ended && workers->out == 0;
     pthread_mutex_unlock(&workers->lock);
@@ -108,6 +114,7 @@ void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor)
 
     (void)reactor;
     pthread_mutex_lock(&job->workers->lock);
+    assert(job->reactor == reactor && job->state == JOB_STATE_DELIVERING);
     job->state = JOB_STATE_IDLE;
     workers_release(job->workers);
     job->events->deliver(job);
@@ -125,6 +132,7 @@ static void job_run(struct kevy_workers *workers, struct kevy_x_job *job)
         job_post(job, result);
         return;
     }
+    assert(workers->out > 0);
     workers->out--;
     job->events->drop(job);
 }
@@ -147,7 +155,8 @@ int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
     int result = -EAGAIN;
 
     pthread_mutex_lock(&workers->lock);
-    assert(!workers->ending);
+    assert(!workers->ending && "the workers are being destroyed");
+    assert(events->run != NULL && events->deliver != NULL);
     if (workers->queued < workers->queue_limit) {
         *job = (struct kevy_x_job){.delivery = {.run = job_delivered},
                                    .events = events,
@@ -248,6 +257,7 @@ void kevy_workers_destroy(struct kevy_workers *workers)
     if (workers == NULL)
         return;
     pthread_mutex_lock(&workers->lock);
+    assert(!workers->ending && "the workers are destroyed once");
     workers->ending = true;
     while (workers->first != NULL) {
         struct kevy_x_job *job = workers->first;
@@ -261,6 +271,7 @@ void kevy_workers_destroy(struct kevy_workers *workers)
     for (uint32_t index = 0; index < workers->thread_count; index++)
         pthread_join(workers->threads[index], NULL);
     pthread_mutex_lock(&workers->lock);
+    assert(workers->first == NULL && workers->queued == 0);
     workers->ended = true;
     workers->out++; /* our own hold on the pool, which the release takes back */
     workers_release(workers);
