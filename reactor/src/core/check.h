@@ -19,4 +19,7 @@
 #define debug_assert(condition) ((void)sizeof(!!(condition)))
 #endif
 
+/* For what assertions alone look at: with NDEBUG nobody does. */
+#define assert_only __attribute__((unused))
+
 #endif /* KEVY_REACTOR_CHECK_H */

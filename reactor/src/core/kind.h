@@ -14,6 +14,7 @@
 
 #include "core/names.h"
 
+#include "core/check.h"
 #include "core/request.h"
 
 #include <kevy/task.h>
@@ -52,8 +53,10 @@ struct object_kind_operations {
     /* Buffers are back, for which it waited: arms its request. Returns how many buffers that may
      * take in one go, 0 when it wants none. NULL: it receives nothing. */
     uint32_t (*feed)(struct kevy_x_object *object);
-    /* Asserts what holds for the object before every flush. With debug checks only; may be NULL. */
+#if DEBUG_CHECKS
+    /* Asserts what holds for the object before every flush. May be NULL. */
     void (*check)(const struct kevy_x_object *object);
+#endif
     /* The states that may follow each state, as STATE() bits. */
     uint8_t next[STATES_MAX];
 };

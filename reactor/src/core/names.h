@@ -58,7 +58,6 @@
 #define memory_table               kevy_x_memory_table
 #define memory_table_free          kevy_x_memory_table_free
 #define object_cancel              kevy_x_object_cancel
-#define object_check               kevy_x_object_check
 #define object_end                 kevy_x_object_end
 #define object_flush_all           kevy_x_object_flush_all
 #define object_operations          kevy_x_object_operations

@@ -28,7 +28,7 @@ void object_state_set(struct kevy_x_object *object, uint8_t state)
 }
 
 /* True where the object's neighbours in the list of live ones name it. */
-static bool linked(const struct kevy_x_object *object)
+static assert_only bool linked(const struct kevy_x_object *object)
 {
     const struct kevy_x_object *before =
         object->previous != NULL ? object->previous->next : object->reactor->objects;
@@ -36,7 +36,9 @@ static bool linked(const struct kevy_x_object *object)
     return before == object && (object->next == NULL || object->next->previous == object);
 }
 
-void object_check(const struct kevy_x_object *object)
+#if DEBUG_CHECKS
+/* What holds for a live object. */
+static void object_check(const struct kevy_x_object *object)
 {
     const struct object_kind_operations *operations = object_operations(object);
 
@@ -47,6 +49,7 @@ void object_check(const struct kevy_x_object *object)
     if (operations->check != NULL)
         operations->check(object);
 }
+#endif
 
 static void live_add(struct kevy_x_object *object)
 {
@@ -140,8 +143,9 @@ static void pending_flush(struct kevy_reactor *reactor)
         struct kevy_x_object *next = object->pending_next;
 
         assert(object->reactor == reactor && object->state != OBJECT_IDLE);
-        if (DEBUG_CHECKS)
-            object_check(object);
+#if DEBUG_CHECKS
+        object_check(object);
+#endif
         object->pending_next = NULL;
         reactor->kinds->kinds[object->kind]->flush(object);
         object = next;

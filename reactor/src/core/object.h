@@ -52,9 +52,6 @@ bool object_cancel(struct kevy_x_object *object, uint64_t user_data);
 
 void object_flush_all(struct kevy_reactor *reactor);
 
-/* Asserts what holds for a live object. For debug checks. */
-void object_check(const struct kevy_x_object *object);
-
 static inline bool objects_pending(const struct kevy_reactor *reactor)
 {
     return reactor->pending != &reactor->pending_end;

@@ -78,6 +78,7 @@ struct kevy_sqe *submission_cancel_sqe(struct kevy_reactor *reactor)
 void submission_cancelled(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
 {
     /* 0, -ENOENT and -EALREADY are all normal, and may come before or after the victim's own. */
+    (void)owner;
     (void)result;
     (void)flags;
     assert(owner == reactor && reactor->cancels_active > 0);

@@ -191,6 +191,7 @@ static void slot_reach(struct wheel *wheel, uint64_t tick, unsigned level)
     list_splice(&wheel->lists[list], &wheel->lists[level * WHEEL_SLOTS + slot]);
 }
 
+#if DEBUG_CHECKS
 /* Every slot that holds something is in the bitmap, and its nodes are those of its ticks. */
 static void wheel_check(const struct wheel *wheel)
 {
@@ -206,6 +207,7 @@ static void wheel_check(const struct wheel *wheel)
         assert(level_of(wheel, tick_round_up(node->deadline_ns)) == level);
     }
 }
+#endif
 
 /* Bounded by the slots in use between then and now, and by the nodes that may move. */
 bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
@@ -227,8 +229,9 @@ bool wheel_advance(struct wheel *wheel, uint64_t now_ns)
     if (tick > target && target > wheel->tick)
         wheel->tick = target;
     next_book(wheel, tick);
-    if (DEBUG_CHECKS)
-        wheel_check(wheel);
+#if DEBUG_CHECKS
+    wheel_check(wheel);
+#endif
     if (list_empty(&wheel->lists[WHEEL_DUE_LIST]))
         return false;
     wheel->next_ns = 0;

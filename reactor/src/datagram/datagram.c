@@ -158,6 +158,7 @@ static void datagram_closed(struct kevy_x_object *object)
         datagram->close(datagram);
 }
 
+#if DEBUG_CHECKS
 static void queue_check(const struct kevy_datagram *datagram)
 {
     const struct kevy_x_datagram_entry *last = NULL;
@@ -190,6 +191,7 @@ static void datagram_check(const struct kevy_x_object *object)
     assert(!datagram_has(datagram, DATAGRAM_RECV_CANCELLED) ||
            kevy_completion_active(&datagram->receive));
 }
+#endif
 
 const struct object_kind_operations datagram_kind = {
     .name = "datagram",
@@ -197,7 +199,9 @@ const struct object_kind_operations datagram_kind = {
     .abort = datagram_abort,
     .closed = datagram_closed,
     .feed = datagram_feed,
+#if DEBUG_CHECKS
     .check = datagram_check,
+#endif
     .next =
         {
             [DATAGRAM_IDLE] = STATE(DATAGRAM_OPEN),

@@ -306,6 +306,7 @@ static void connector_abort(struct kevy_x_object *object)
     kevy_connector_cancel(connector_of(object));
 }
 
+#if DEBUG_CHECKS
 static void connector_check(const struct kevy_x_object *object)
 {
     const struct kevy_connector *connector =
@@ -324,12 +325,15 @@ static void connector_check(const struct kevy_x_object *object)
     assert(connector->next[0] <= connector->count && connector->next[1] <= connector->count);
     assert(object->state == CONNECTOR_RACING || !kevy_timer_armed(&connector->limit));
 }
+#endif
 
 const struct object_kind_operations connector_kind = {
     .name = "connector",
     .flush = connector_flush,
     .abort = connector_abort,
+#if DEBUG_CHECKS
     .check = connector_check,
+#endif
     .next =
         {
             [CONNECTOR_IDLE] = STATE(CONNECTOR_RACING),

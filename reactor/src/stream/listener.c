@@ -218,6 +218,7 @@ void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result,
 {
     struct kevy_listener *listener = owner;
 
+    (void)reactor;
     assert(listener->object.reactor == reactor && listener->object.in_flight > 0);
     if ((flags & KEVY_CQE_F_MORE) == 0) {
         listener->object.flags &= ~(LISTENER_ARMED | LISTENER_CANCELLED);
@@ -286,6 +287,7 @@ static void listener_closed(struct kevy_x_object *object)
         listener->close(listener);
 }
 
+#if DEBUG_CHECKS
 static void listener_check(const struct kevy_x_object *object)
 {
     const struct kevy_listener *listener = KEVY_CONTAINER_OF(object, struct kevy_listener, object);
@@ -298,13 +300,16 @@ static void listener_check(const struct kevy_x_object *object)
            object->reactor->destroying); /* which disarms every timer */
     assert(listener->error == 0 || !has(listener, LISTENER_TELL_RESUMED));
 }
+#endif
 
 const struct object_kind_operations listener_kind = {
     .name = "listener",
     .flush = listener_flush,
     .abort = listener_abort,
     .closed = listener_closed,
+#if DEBUG_CHECKS
     .check = listener_check,
+#endif
     .next =
         {
             [LISTENER_IDLE] = STATE(LISTENER_OPEN),

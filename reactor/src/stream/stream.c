@@ -231,7 +231,9 @@ const struct object_kind_operations stream_kind = {
     .abort = stream_abort,
     .closed = stream_closed,
     .feed = stream_feed,
+#if DEBUG_CHECKS
     .check = stream_check,
+#endif
     .next =
         {
             [STREAM_IDLE] = STATE(STREAM_CONNECTING) | STATE(STREAM_OPEN),

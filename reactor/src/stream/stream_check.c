@@ -8,7 +8,7 @@
 #include "stream/listener_internal.h"
 #include "stream/stream_internal.h"
 
-#if KEVY_RING_SUPPORTED
+#if KEVY_RING_SUPPORTED && DEBUG_CHECKS
 
 static bool flag_is(const struct kevy_stream *stream, uint32_t flag, bool expected)
 {
@@ -122,4 +122,4 @@ void stream_check(const struct kevy_x_object *object)
     end_check(stream);
 }
 
-#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_RING_SUPPORTED && DEBUG_CHECKS */

@@ -346,6 +346,7 @@ void stream_zero_copy_done(struct kevy_reactor *reactor, void *owner, int result
     struct kevy_send *write = owner;
     struct kevy_stream *stream = write->stream;
 
+    (void)reactor;
     assert(stream->object.reactor == reactor);
     if (flags & KEVY_CQE_F_NOTIF) {
         stream_zero_copy_notice(stream, write, (uint32_t)result);

@@ -44,8 +44,9 @@ struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
 }
 
 /* To be asserted by whoever starts a stream. */
-static bool startable(const struct kevy_stream *stream)
+static assert_only bool startable(const struct kevy_stream *stream)
 {
+    (void)stream;
     assert(stream->events != NULL && "kevy_stream_init() comes first");
     assert(object_idle(&stream->object) && "the stream is in use");
     return true;
@@ -175,6 +176,7 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
 {
     struct kevy_stream *stream = owner;
 
+    (void)reactor;
     (void)flags;
     assert(stream->object.reactor == reactor);
     object_request_ended(&stream->object);

@@ -186,6 +186,7 @@ static void child_abort(struct kevy_x_object *object)
     kevy_child_unwatch(KEVY_CONTAINER_OF(object, struct kevy_child, object));
 }
 
+#if DEBUG_CHECKS
 static void child_check(const struct kevy_x_object *object)
 {
     const struct kevy_child *child = KEVY_CONTAINER_OF(object, struct kevy_child, object);
@@ -194,12 +195,15 @@ static void child_check(const struct kevy_x_object *object)
     assert((object->flags & CHILD_CANCELLED) == 0 || kevy_completion_active(&child->completion));
     assert((object->flags & CHILD_CANCELLED) == 0 || object->state == CHILD_STOPPED);
 }
+#endif
 
 const struct object_kind_operations child_kind = {
     .name = "child",
     .flush = child_flush,
     .abort = child_abort,
+#if DEBUG_CHECKS
     .check = child_check,
+#endif
     .next =
         {
             [CHILD_IDLE] = STATE(CHILD_WATCHED),

@@ -281,6 +281,7 @@ static void file_abort(struct kevy_x_object *object)
     object_pend(object);
 }
 
+#if DEBUG_CHECKS
 static void file_check(const struct kevy_x_object *object)
 {
     const struct kevy_file *file = KEVY_CONTAINER_OF(object, struct kevy_file, object);
@@ -292,13 +293,16 @@ static void file_check(const struct kevy_x_object *object)
     assert(object->in_flight == (object->state == FILE_CLOSED));
     assert(object->state != FILE_CLOSED || file->operations == 0);
 }
+#endif
 
 const struct object_kind_operations file_kind = {
     .name = "file",
     .flush = file_flush,
     .abort = file_abort,
     .closed = file_closed,
+#if DEBUG_CHECKS
     .check = file_check,
+#endif
     .next =
         {
             [FILE_IDLE] = STATE(FILE_OPENING) | STATE(FILE_OPEN),

@@ -251,6 +251,7 @@ static void lookup_flush(struct kevy_x_object *object)
         lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
 }
 
+#if DEBUG_CHECKS
 static void lookup_check(const struct kevy_x_object *object)
 {
     const struct kevy_lookup *lookup = KEVY_CONTAINER_OF(object, struct kevy_lookup, object);
@@ -259,12 +260,15 @@ static void lookup_check(const struct kevy_x_object *object)
     assert(lookup->query == NULL || lookup->query->lookup == lookup);
     assert(lookup->addresses == NULL && object->in_flight == 0);
 }
+#endif
 
 const struct object_kind_operations lookup_kind = {
     .name = "lookup",
     .flush = lookup_flush,
     .abort = lookup_abort,
+#if DEBUG_CHECKS
     .check = lookup_check,
+#endif
     .next =
         {
             [LOOKUP_IDLE] = STATE(LOOKUP_RUNNING),
