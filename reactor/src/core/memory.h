@@ -12,8 +12,8 @@
  * Invariants. A buffer of the pool in the kernel's hand has one reference, that of whoever gets it
  * next; its own kevy_buffer then names its first byte. A heap block that is free has none. A
  * kevy_buffer in a queue holds one reference to its block, or its write is PINNED. Bytes of a heap
- * block behind `used` belong to nobody, which is why a copy may be appended to a block whose earlier
- * bytes are being sent.
+ * block behind `used` belong to nobody, which is why a copy may be appended to a block whose
+ * earlier bytes are being sent.
  */
 #ifndef KEVY_REACTOR_MEMORY_H
 #define KEVY_REACTOR_MEMORY_H
