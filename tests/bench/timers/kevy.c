@@ -5,12 +5,14 @@
  * anew as often as in a minute of real traffic.
  */
 #include "library.h"
+#include "core/timer.h"
 #include "stream/stream_internal.h"
 
 #include <kevy/kevy.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 union connection {
     struct kevy_stream stream;

@@ -2,7 +2,7 @@
 
 /* Ranges of files down a stream: their bytes, and their order among writes. */
 
-#include "stream_file_test.h"
+#include "stream_range_test.h"
 
 static const uint64_t lengths[] = {1,     4095,  4096,   4097,         65535,
                                    65536, 65537, 200000, MEGABYTE + 1, BIG};
@@ -191,7 +191,7 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("stream_file");
+    Suite *suite = suite_create("stream_range");
     TCase *ranges = tcase_create("ranges");
 
     tcase_add_checked_fixture(ranges, setup, teardown);

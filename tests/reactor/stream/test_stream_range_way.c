@@ -2,7 +2,7 @@
 
 /* The two ways that the bytes of a range can go: by splice through a pipe, or copied. */
 
-#include "stream_file_test.h"
+#include "stream_range_test.h"
 
 #include <sys/resource.h>
 
@@ -200,7 +200,7 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("stream_file_way");
+    Suite *suite = suite_create("stream_range_way");
     TCase *ways = tcase_create("ways");
 
     tcase_add_checked_fixture(ways, setup, teardown);

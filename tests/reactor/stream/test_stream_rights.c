@@ -514,7 +514,7 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("stream_descriptor");
+    Suite *suite = suite_create("stream_rights");
     TCase *receiving = tcase_create("receiving");
     TCase *sending = tcase_create("sending");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#ifndef STREAM_FILE_TEST_H
-#define STREAM_FILE_TEST_H
+#ifndef STREAM_RANGE_TEST_H
+#define STREAM_RANGE_TEST_H
 
 /*
  * What the tests of ranges have in common: a stream, files that hold a pattern from their beginning

@@ -5,7 +5,7 @@
  * says was sent is what the peer gets, `done` comes once, and nothing is left behind.
  */
 
-#include "stream_file_test.h"
+#include "stream_range_test.h"
 
 #include "failing_heap.h"
 #include "fault_kernel.h"
@@ -205,7 +205,7 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("stream_file_fault");
+    Suite *suite = suite_create("stream_range_fault");
     TCase *tests = tcase_create("faults");
 
     reactor_kernel = fault_kernel();

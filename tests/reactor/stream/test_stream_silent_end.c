@@ -185,7 +185,7 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("stream_end");
+    Suite *suite = suite_create("stream_silent_end");
     TCase *end = tcase_create("end");
 
     tcase_add_checked_fixture(end, reactor_setup, reactor_teardown);

@@ -2,7 +2,7 @@
 
 /* How ranges end when their stream does, or stalls; each in both ways that bytes can go. */
 
-#include "stream_file_test.h"
+#include "stream_range_test.h"
 
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -179,7 +179,7 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("stream_file_end");
+    Suite *suite = suite_create("stream_range_end");
     TCase *ending = tcase_create("ending");
 
     tcase_add_checked_fixture(ending, setup, teardown);
