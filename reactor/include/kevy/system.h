@@ -4,7 +4,8 @@
  *
  * Model. A reactor talks to the system in two ways. Requests go through its ring. Everything else,
  * for example socket(2), setsockopt(2), close(2) and the clock, goes through this table. The
- * library makes no other system call, except for threads, locks, memory and the mask of signals.
+ * library makes no other system call, except for threads and their CPUs, locks, memory, the mask of
+ * signals, getpid(2), and those of getaddrinfo(3).
  *
  * Most programs never need this header. It is for a program that puts something in place of the
  * system: a simulated world, or a test in which a call fails. Take the host's table, change what
