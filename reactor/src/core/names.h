@@ -90,6 +90,7 @@
 #define stream_check               kevy_x_stream_check
 #define stream_closing_mark        kevy_x_stream_closing_mark
 #define stream_connect_done        kevy_x_stream_connect_done
+#define stream_copy_append         kevy_x_stream_copy_append
 #define stream_deadline_due        kevy_x_stream_deadline_due
 #define stream_deadline_file       kevy_x_stream_deadline_file
 #define stream_deadlines_closing   kevy_x_stream_deadlines_closing

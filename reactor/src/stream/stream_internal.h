@@ -14,6 +14,7 @@
  *     stream_silent_end.c  ends that the kernel does not tell
  *     stream_hold.c        what keeps a stream from reading
  *     stream_write.c       what goes into the write queue
+ *     stream_forward.c     received bytes that do
  *     stream_send.c        the one send, and what its completion takes out again
  *     stream_message.c     a send of several entries
  *     stream_range.c       ranges of files in the queue
@@ -134,6 +135,11 @@ static inline void stream_state_set(struct kevy_stream *stream, enum stream_stat
         stream->object.flags &= ~STREAM_IS_OPEN;
 }
 
+static inline bool stream_writable(const struct kevy_stream *stream)
+{
+    return (stream->object.flags & STREAM_WRITE_MASK) == STREAM_WRITE_PLAIN;
+}
+
 /* The first entry of the write queue, NULL for none. */
 static inline struct kevy_buffer *queue_first(const struct kevy_stream *stream)
 {
@@ -181,6 +187,7 @@ void stream_unhold(struct kevy_stream *stream);
 void stream_release_held(struct kevy_stream *stream);
 
 /* stream_write.c */
+bool stream_copy_append(struct kevy_stream *stream, const void *data, size_t length);
 int stream_write_allowed(struct kevy_stream *stream);
 void stream_queue_append(struct kevy_stream *stream, struct kevy_buffer *entry);
 

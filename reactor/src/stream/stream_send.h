@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The one send of a stream, where it is written: in the call that queues the first bytes of a
- * turn, and in the flush. Part of stream_write.c and stream_send.c.
+ * turn, and in the flush. Part of stream_write.c, stream_forward.c and stream_send.c.
  */
 #ifndef KEVY_REACTOR_STREAM_SEND_H
 #define KEVY_REACTOR_STREAM_SEND_H
@@ -56,6 +56,40 @@ static inline __attribute__((always_inline)) bool send_single(struct kevy_reacto
     stream->object.flags |= STREAM_SENDING;
     object_request_begun(&stream->object);
     return true;
+}
+
+/*
+ * Appends entries. The first of an idle queue is written as a send at once; what follows in the
+ * same turn makes the flush write that send anew, with all of them.
+ */
+static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *first,
+                                struct kevy_buffer *last, uint32_t length)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_buffer *before = stream->queue_last;
+
+    debug_assert(first->use >= BUFFER_QUEUED && first->use != BUFFER_KEPT);
+    stream->queued += length;
+    stream->accepted += length;
+    stream->queue_last = last;
+    if (likely(before == NULL)) {
+        last->next = first;
+        stream_send_expected(stream);
+        /* Still sending: in the `done` of a write that was the last one. Its completion sees to
+         * this. */
+        if (stream_has(stream, STREAM_SENDING))
+            return;
+        if (likely(first == last) && likely(first->use == BUFFER_QUEUED) &&
+            likely(!stream_has(stream, STREAM_NOT_SOCKET)) &&
+            likely(send_single(reactor, stream, first)))
+            return;
+    } else {
+        last->next = before->next;
+        before->next = first;
+        if (stream_has(stream, STREAM_SENDING) && !send_changeable(stream))
+            return;
+    }
+    object_pend(&stream->object);
 }
 
 #endif /* KEVY_REACTOR_STREAM_SEND_H */
