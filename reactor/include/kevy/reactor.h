@@ -2,47 +2,102 @@
 /*
  * kevy/reactor.h - the loop of one thread.
  *
- * Model. A reactor owns one ring and turns its completions into callbacks. One turn is:
+ * A reactor owns one ring and turns its completions into callbacks. This comment holds for every
+ * object of the library; the other headers do not repeat it.
  *
- *     1  flush      objects with something to do deliver what was held back, write their requests
- *     2  wait       one enter submits them and waits; the next deadline limits the wait
- *     3  complete   completions become callbacks, a bounded number a turn
- *     4  timers     what is due fires
- *     5  tasks      what was deferred or posted runs
+ * One turn of the loop
  *
- * These headers are the manual. Each begins with what holds for all of its object, always in this
- * order: Model, Order, Ownership, Callbacks, Threads, Kernel. What stands here holds for all.
+ *     1  flush      objects that have something to do deliver the bytes that they held back, and
+ *                   write their requests into the submission queue
+ *     2  wait       one system call submits the requests and waits for completions; the next
+ *                   deadline limits the wait
+ *     3  complete   completions become callbacks, up to `turn_completions` of them
+ *     4  timers     timers and deadlines that are due fire
+ *     5  tasks      deferred and posted tasks run
  *
- * Order. Callbacks come from a turn, out of any step but the wait, and never inside a call that the
- * user makes. What a callback asks for is written by the next flush, and all of it leaves in one
- * enter. The last callback of an object comes once, and nothing of that object after it.
+ * Order
  *
- * Ownership. The words used throughout: OWNED - whoever is named frees or closes it. BORROWED -
- * valid until the call or callback returns. LENT - to be given back with the function named. PINNED
- * - must neither move nor die until the callback named. Objects (streams, listeners, timers...) are
- * the user's memory, embedded in the user's own structs; KEVY_CONTAINER_OF() leads from one to the
- * other.
+ *     Callbacks come from the steps of a turn, never from inside a function that you call. All
+ *     requests that the callbacks of a turn ask for leave in one system call, with the next wait.
  *
- * Callbacks. From a callback everything may be called, for its own object and for any other, but
- * what turns the loop or counts on its standing still: kevy_reactor_run(), kevy_reactor_run_once(),
- * kevy_reactor_next_timeout() and kevy_reactor_destroy(), each caught by assertion. In its last
- * callback an object's memory is the user's again: it may be freed there, or started anew.
+ *     Most objects have a last callback, `close` or `done`. It comes once, and no callback of that
+ *     object comes after it.
  *
- * Threads. One thread creates, runs and destroys a reactor and calls everything that takes it or
- * one of its objects; callbacks come on that thread. kevy_reactor_stop() and kevy_reactor_post()
- * alone may be called from any. Other calls from a foreign thread are caught by assertion, but for
- * a few that are too short for one.
+ * Ownership
  *
- * Forking. A child of fork(2) has no part in its parent's reactor: what that shares with the kernel
- * is not mapped there. It runs and destroys none but its own, which is asserted, and had better
- * execute a program or end soon: the descriptors it inherited keep the parent's ring alive.
+ *     Four words say who is responsible for memory and descriptors:
  *
- * Kernel. Linux 6.1 (multishot receive, DEFER_TASKRUN). Newer features are used where they are
- * found, never needed; where one has something to do with the user its release is named.
+ *     OWNED      the named owner frees or closes it
+ *     BORROWED   it is valid until the call or the callback returns
+ *     LENT       it must be given back with the named function
+ *     PINNED     it must not be moved or freed until the named callback or call
  *
- * Errors are negative errno values, and what a function may return is listed in full. "What
- * socket(2) fails with" stands for the list of that manual page. The library prints nothing, reads
- * no environment and never exits; a breach of a rule above is an assertion, gone with NDEBUG.
+ *     Objects (streams, listeners, timers ...) are your memory: you make them members of your own
+ *     structs. KEVY_CONTAINER_OF() leads from the member to the struct.
+ *
+ * Callbacks
+ *
+ *     A callback may call every function for every object, with four exceptions. They run the loop,
+ *     or need it to stand still, and assert this: kevy_reactor_run(), kevy_reactor_run_once(),
+ *     kevy_reactor_next_timeout(), kevy_reactor_destroy().
+ *
+ *     In its last callback an object is idle again: you may free it or start it again.
+ *
+ * Threads
+ *
+ *     One thread creates, runs and destroys a reactor. Only this thread may use the reactor and its
+ *     objects, and all callbacks come on it. Two functions may be called from any thread:
+ *     kevy_reactor_post() and kevy_reactor_stop(). Almost all other functions assert that they are
+ *     called from the right thread; a few short ones do not check.
+ *
+ * Forks
+ *
+ *     A child of fork(2) cannot use the reactor of its parent, because the memory that the reactor
+ *     shares with the kernel is not mapped in the child. It must not run or destroy it (asserted).
+ *     It may create its own. As long as the child lives, its copies of the descriptors keep the
+ *     ring of the parent open, so it should call execve(2) or exit soon.
+ *
+ * Errors
+ *
+ *     Functions return a negative errno, and list all that they may return. "The errors of
+ *     socket(2)" means the list in that manual page. A program that breaks a rule of this manual
+ *     meets an assert(), also in a release build, unless it is compiled with NDEBUG. The library
+ *     prints nothing, reads no environment variables, and never ends the process.
+ *
+ * Kernel
+ *
+ *     Linux 6.1, for multishot receive and DEFER_TASKRUN. The library uses newer features if the
+ *     kernel has them, and needs none of them. A number in brackets, like (6.2), is the release of
+ *     Linux that a feature needs.
+ *
+ * Example: print a line three times, every 10 ms
+ *
+ *     #include <kevy/reactor.h>
+ *     #include <kevy/timer.h>
+ *     #include <stdio.h>
+ *
+ *     static int ticks;
+ *
+ *     static void tick(struct kevy_timer *timer)
+ *     {
+ *         printf("tick %d\n", ++ticks);
+ *         if (ticks == 3)
+ *             kevy_timer_stop(timer);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct kevy_reactor *reactor = NULL;
+ *         struct kevy_timer timer = {0};
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         if (error == 0) {
+ *             kevy_timer_start_periodic(&timer, reactor, KEVY_MILLISECONDS(10), tick);
+ *             error = kevy_reactor_run(reactor);
+ *         }
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_REACTOR_H
 #define KEVY_REACTOR_H
@@ -61,21 +116,21 @@ KEVY_BEGIN_DECLS
 struct kevy_reactor;
 struct kevy_system;
 
-/* The struct that embeds `member` at address `pointer`. */
+/* The struct of type `type` whose member `member` is at the address `pointer`. */
 #define KEVY_CONTAINER_OF(pointer, type, member) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* Nanoseconds, for readable time limits. */
+/* So many milliseconds or seconds, in nanoseconds. */
 #define KEVY_MILLISECONDS(n) ((uint64_t)(n)*1000000U)
 #define KEVY_SECONDS(n)      ((uint64_t)(n)*1000000000U)
 
 /*
- * Private: of everything whose address goes into a request with three bits of our own in it. On
- * 32-bit x86 not even a uint64_t would see to that.
+ * Private: for structs whose address goes into a request together with three bits of the library.
+ * On 32-bit x86 not even a uint64_t member would align them.
  */
 #define KEVY_X_OWNER_ALIGNED __attribute__((aligned(8)))
 
-/* Private: what every object that the reactor counts and walks begins with. */
+/* Private: the first member of every object that the reactor counts. */
 struct kevy_x_object {
     struct kevy_x_object *next; /* in the list of live objects */
     struct kevy_x_object *previous;
@@ -87,198 +142,251 @@ struct kevy_x_object {
     uint32_t flags;     /* the kind's own flags */
 } KEVY_X_OWNER_ALIGNED;
 
-/* Private: a place in a list of those who wait for something. Zeroed: it is in none. */
+/* Private: a place in a list of objects that wait. All zero: it is in no list. */
 struct kevy_x_waiter {
     struct kevy_x_waiter *next;
-    struct kevy_x_waiter **link; /* what points at it */
+    struct kevy_x_waiter **link; /* the pointer that points at it */
 };
 
 /*
- * Where a reactor's memory comes from, but for its queues and receive buffers: these are mapped,
- * for the kernel to share. Called from the reactor's thread alone, with `context`. What more
- * threads than one have a hand in comes from malloc(3): a group, a pool of workers, a look-up and
- * its addresses.
+ * An allocator for the memory of a reactor. The queues and the receive buffers do not come from it:
+ * they are mapped, because the kernel shares them. Its functions are called from the thread of the
+ * reactor, with `context`. Memory that several threads share comes from malloc(3): groups, pools of
+ * workers, look-ups and their addresses.
  */
 struct kevy_allocator {
-    void *(*allocate)(void *context, size_t size); /* as malloc(3): NULL when there is none */
+    void *(*allocate)(void *context, size_t size); /* like malloc(3): NULL if there is none */
     void (*release)(void *context, void *memory, size_t size);
     void *context;
 };
 
-/* What a trace hook is told: one completion, before it is handled. */
+/* One completion, as a trace hook sees it, before it is handled. */
 struct kevy_trace {
-    const char *operation; /* "recv", "send", "accept", "close", "completion"... */
-    const void *owner; /* the object, completion or write whose request it was, or the reactor */
-    int result;        /* as the kernel gave it */
+    /* "recv", "send", "send without copy", "connect", "accept", "close", "cancel" or
+     * "completion". */
+    const char *operation;
+    const void *owner; /* the object, completion or send that made the request, or the reactor */
+    int result;        /* as the kernel returned it */
     uint32_t flags;    /* KEVY_CQE_F_* */
 };
 
-/* Zero is the good default for each; the value in force is in brackets. */
+/*
+ * Options of kevy_reactor_create(). A member that is zero means the default, which stands in
+ * brackets.
+ */
 struct kevy_reactor_options {
-    /* The queues, in entries, rounded up to powers of two and cut to what the kernel allows (32,768
-     * and 65,536): requests of one flush [512], more are submitted in between; completions before
-     * the kernel falls back to a list [8192]. */
+    /* Entries of the submission queue, rounded up to a power of two, at most 32,768 [512]. A turn
+     * with more requests enters the kernel more than once. */
     uint32_t sq_entries;
+    /* Entries of the completion queue, rounded up to a power of two, at most 65,536 [8192, and at
+     * least sq_entries]. The kernel keeps further completions in a list, which is slower. */
     uint32_t cq_entries;
     uint32_t turn_completions;  /* completions handled before timers and tasks [1024] */
-    uint32_t buffer_size;       /* bytes of one receive buffer, up to 1 GiB [4096] */
-    uint32_t buffer_count;      /* receive buffers, a power of two up to 32,768 [1024] */
-    size_t memory_limit;        /* bytes that copies and queue entries may grow to [64 MiB] */
-    uint32_t zero_copy_minimum; /* bytes of a write for KEVY_SEND_ZERO_COPY to count [32768] */
+    uint32_t buffer_size;       /* bytes of one receive buffer, at most 1 GiB [4096] */
+    uint32_t buffer_count;      /* receive buffers, a power of two, at most 32,768 [1024] */
+    size_t memory_limit;        /* bytes, the most for copies and queue entries [64 MiB] */
+    uint32_t zero_copy_minimum; /* bytes, the least for a send with KEVY_SEND_ZERO_COPY [32768] */
     const struct kevy_allocator *allocator; /* PINNED until destroy [malloc(3)] */
     const struct kevy_system *system;       /* PINNED until destroy [kevy_system_host()] */
-    /* The kernel to run on [KEVY_RING_KERNEL_AUTOMATIC], or a table of one's own, BORROWED until
-     * destroy: <kevy/ring_kernel.h>. */
+    /* The kernel to run on [KEVY_RING_KERNEL_AUTOMATIC], or a table of your own, PINNED until
+     * destroy; see <kevy/ring_kernel.h>. */
     enum kevy_ring_kernel_choice kernel;
     const struct kevy_ring_kernel *custom_kernel;
-    /* Hooks, with `context`: right before and after each wait, and for each completion before it is
-     * handled. They are callbacks like any other, but `trace` only looks on. */
+    /* Hooks, each with `context`: before each wait, after each wait, and for each completion before
+     * it is handled. The first two are ordinary callbacks. `trace` must only observe. */
     void (*before_wait)(struct kevy_reactor *reactor, void *context);
     void (*after_wait)(struct kevy_reactor *reactor, void *context);
     void (*trace)(struct kevy_reactor *reactor, const struct kevy_trace *trace, void *context);
     void *context;
-    /* Hardening: the ring may do only what the reactor's own objects need, so that a hijacked loop
-     * cannot open files by it. Requests of kevy_completion need their opcodes (KEVY_OP_*) listed;
-     * everything else is answered with -EACCES. `operations` is BORROWED, up to 64 of them; what
-     * the running kernel does not know is left out. */
+    /* Hardening: the ring accepts only the requests that the objects of the library make, so that
+     * an attacker who controls the loop cannot open files with it. To use other requests, for
+     * example in completions, list their opcodes (KEVY_OP_*) in `operations`: at most 64, BORROWED.
+     * Opcodes that the kernel does not know are ignored. All other requests fail with -EACCES. */
     bool restricted;
     const uint8_t *operations;
     uint32_t operation_count;
-    bool measure_turns; /* reads the clock twice more a turn, for stats.turn_longest_ns */
+    bool measure_turns; /* measure stats.turn_longest_ns: two more clock readings in each turn */
 };
 
-/* Counters since creation. They are exact, and cost a plain increment each at most. */
+/* Counters since creation. They are exact; each costs one increment at most. */
 struct kevy_reactor_stats {
     uint64_t turns;           /* turns of the loop */
-    uint64_t enters;          /* io_uring_enter calls */
-    uint64_t submissions;     /* requests handed to the kernel */
+    uint64_t enters;          /* calls of io_uring_enter(2) */
+    uint64_t submissions;     /* requests that the kernel took */
     uint64_t completions;     /* completions handled */
-    uint64_t overflows;       /* times an overflowed completion queue was flushed */
+    uint64_t overflows;       /* times that an overflowed completion queue was flushed */
     uint64_t submit_retries;  /* enters refused with -EBUSY, -EAGAIN or -ENOMEM, and repeated */
-    uint64_t starvations;     /* times somebody found the receive pool empty and had to queue */
-    uint64_t copies;          /* buffers kept, held back or queued as copies: the pool ran low */
+    uint64_t starvations;     /* times that an object found the receive pool empty and waited */
+    uint64_t copies;          /* received bytes copied because the pool was low, in buffers */
     uint64_t accepts;         /* connections accepted */
-    uint64_t accepts_shed;    /* connections accepted and closed, because `accept` returned NULL */
-    uint64_t accept_pauses;   /* times a listener stopped for lack of descriptors or memory */
+    uint64_t accepts_shed;    /* of these, closed at once: `accept` returned NULL, or it was late */
+    uint64_t accept_pauses;   /* times that a listener stopped: no descriptors or no memory */
     uint64_t timers_fired;    /* timers and deadlines that fired */
-    uint64_t deadlines_moved; /* deadlines found to have moved on when their slot came up */
-    uint64_t tasks_run;       /* tasks posted or deferred that ran */
-    uint64_t wakes;           /* times another thread woke the loop */
+    uint64_t deadlines_moved; /* deadlines that were looked at and had moved to a later time */
+    uint64_t tasks_run;       /* posted and deferred tasks that ran */
+    uint64_t wakes;           /* times that another thread woke the loop */
     uint64_t zero_copy_sends; /* sends tried without a copy */
-    uint64_t
-        zero_copy_fallbacks;    /* streams that went back to copying: the kernel did, or refused */
-    uint64_t memory;            /* bytes in use of memory_limit, now */
-    uint64_t memory_peak;       /* the most there was at once */
-    uint64_t memory_failures;   /* allocations refused by the limit or the system */
-    uint64_t buffers_lent;      /* receive buffers kept, held back or queued to be sent, now */
-    uint64_t buffers_lent_peak; /* the most there were at the end of a turn's completions */
-    uint64_t turn_longest_ns;   /* the longest turn but for its wait; with measure_turns */
-    uint32_t objects;           /* live streams, listeners and other objects, now */
-    uint32_t operations;        /* requests in flight for objects and completions, now */
+    /* Streams that went back to copying, because the kernel refused, or copied anyway. */
+    uint64_t zero_copy_fallbacks;
+    uint64_t memory;            /* bytes of memory_limit in use now */
+    uint64_t memory_peak;       /* the highest value of `memory` */
+    uint64_t memory_failures;   /* allocations refused by the limit or by the system */
+    uint64_t buffers_lent;      /* receive buffers kept, held back or queued now */
+    uint64_t buffers_lent_peak; /* the highest value of `buffers_lent` after step 3 of a turn */
+    uint64_t turn_longest_ns;   /* the longest turn, without its wait; needs measure_turns */
+    uint32_t objects;           /* live objects now */
+    uint32_t operations;        /* requests in flight now, for objects and completions */
 };
 
 /*
  * Creates a reactor that belongs to the calling thread and stores it in *reactor, OWNED by the
- * caller until kevy_reactor_destroy(). `options` is BORROWED and may be NULL. All that the usual
- * course needs is allocated here; copies and queue entries grow later, up to memory_limit, and stay
- * with the reactor.
+ * caller until kevy_reactor_destroy(). `options` is BORROWED and may be NULL.
  *
- * Returns 0, -EINVAL (a size out of range, too many operations, or a kernel before 6.1), -EPERM or
- * -EACCES (a sysctl, a container's seccomp profile, a security module), -ENOSYS (no io_uring),
- * -EMFILE, -ENFILE, or -ENOMEM. Before that last one, which may mean the limit of locked memory
- * (RLIMIT_MEMLOCK), the queues are tried at a half, a quarter and an eighth of their size.
- * kevy_ring_explain() turns the error into a sentence for the person at the terminal.
+ * The memory for ordinary work is allocated here. Copies and queue entries grow later, up to
+ * memory_limit; this memory stays with the reactor until destroy.
+ *
+ * If the limit of locked memory (RLIMIT_MEMLOCK) is too low, the queues are made smaller: a half, a
+ * quarter, an eighth of their size.
+ *
+ * Returns 0 or an error. On an error *reactor is unchanged, and kevy_ring_explain() turns the error
+ * into a sentence for a human:
+ *
+ *     -EINVAL      a size out of range, more than 64 operations, or Linux before 6.1
+ *     -EPERM       io_uring is switched off by a sysctl or by the seccomp profile of a container
+ *     -EACCES      a seccomp filter or a security module
+ *     -ENOSYS      the kernel has no io_uring
+ *     -EMFILE      this process has too many descriptors
+ *     -ENFILE      the system has too many open files
+ *     -ENOMEM      no memory, or RLIMIT_MEMLOCK is too low even for the smallest queues
+ *     -EOPNOTSUPP  `kernel` is KEVY_RING_KERNEL_SOFT, and the library has no soft kernel
  */
 KEVY_API int kevy_reactor_create(struct kevy_reactor **reactor,
                                  const struct kevy_reactor_options *options);
 
 /*
- * Destroys the reactor: aborts every live object and cancels every completion in flight, turns
- * until each has had its last callback (with -ECANCELED, unless it had come to another end), so
- * work that runs is waited for; unregisters, frees. What last callbacks start meets the same end.
- * Tasks that wait and timers that are armed are forgotten without a callback, and are free. Kept
- * buffers have to be released by then. Returns how many objects were alive when it was called, 0
- * after a clean end. NULL is accepted and returns 0.
+ * Destroys the reactor. It aborts all live objects, cancels all completions in flight, and turns
+ * the loop until each has had its last callback. Then it frees the memory of the reactor.
+ *
+ *     - Last callbacks report -ECANCELED, unless the object had already ended in another way.
+ *     - Objects that are started in a last callback are ended in the same way.
+ *     - Work that a worker has begun is waited for.
+ *     - Waiting tasks and armed timers get no callback. Their memory is free afterwards.
+ *     - Buffers that you keep must be released before (asserted).
+ *     - After an error of kevy_reactor_run() the ring does not work. Then some objects and
+ *       completions get no last callback.
+ *
+ * Returns the number of objects that were alive when it was called: 0 after a clean end. NULL is
+ * accepted and returns 0.
  */
 KEVY_API uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor);
 
 /*
- * Turns until kevy_reactor_stop() is called or nothing is left to wait for: no live object, armed
- * timer, completion in flight, task or reference. Watched signals do not keep it running. Returns
- * 0, or what io_uring_enter(2) fails with for good; what passes (-EINTR, -EBUSY, -EAGAIN, -ENOMEM)
- * is waited out. Then the ring is lost (-EBADF, -EBADFD), and nothing but destroying left to do.
+ * Runs turns until kevy_reactor_stop() is called, or until nothing is left to wait for. The loop
+ * waits for
+ *
+ *     - live objects: streams, listeners, datagram sockets, files, connectors, look-ups, watched
+ *       children, work;
+ *     - armed timers, until kevy_reactor_finish() is called;
+ *     - completions in flight;
+ *     - posted and deferred tasks;
+ *     - references, see kevy_reactor_ref().
+ *
+ * It does not wait for watched signals.
+ *
+ * Returns 0, or an error of io_uring_enter(2) that is not temporary, for example -EBADF or -EBADFD.
+ * After an error the ring does not work any more: call kevy_reactor_destroy(). Temporary errors
+ * (-EINTR, -EBUSY, -EAGAIN, -ENOMEM) are retried and never returned.
  */
 KEVY_API int kevy_reactor_run(struct kevy_reactor *reactor);
 
 /*
- * One turn, waiting at most `timeout_ns` (0: not at all; KEVY_FOREVER: until something happens,
- * which without anything to wait for is a post or a stop). Returns 1 while there is something left
- * to wait for, 0 when there is not or kevy_reactor_stop() was called, or an error as
- * kevy_reactor_run().
+ * Runs one turn, which waits at most `timeout_ns`. 0 means not to wait. KEVY_FOREVER means to wait
+ * until something happens; if there is nothing to wait for, this is a post or a stop.
+ *
+ * Returns 1 if something is left to wait for; 0 if nothing is left, or if kevy_reactor_stop() was
+ * called; or an error like kevy_reactor_run().
  */
 KEVY_API int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns);
 
 /*
- * Makes kevy_reactor_run() return after the turn it is in. Sticky: called before run, run returns
- * after one turn. From any thread and from a signal handler, while the reactor lives. Nothing is
- * closed; run may be called again.
+ * Makes kevy_reactor_run() return at the end of its current turn. If it is not running, the next
+ * run returns after one turn. Nothing is closed, and run may be called again. This function may be
+ * called from any thread and from a signal handler, as long as the reactor exists.
  */
 KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
 
 /*
- * Ends in good order: closes every listener, calls `finish` of every stream, datagram socket and
- * file, or without that callback closes streams and sockets, and lets all objects come to their
- * end. What is started later is told the same at once. After `timeout_ns` (KEVY_FOREVER: never)
- * what is still alive is aborted, and completions in flight are cancelled. kevy_reactor_run()
- * returns as soon as nothing is left, no reference either; timers go on meanwhile, but are no
- * longer waited for. Closes nothing and calls nobody before the next flush. Idempotent: the
- * earliest deadline counts.
+ * Brings the reactor to an end in good order:
+ *
+ *     1. Every listener is closed. Every stream, datagram socket and file gets its `finish`
+ *        callback. Without it, streams and datagram sockets are closed, and files stay open.
+ *     2. Connectors, look-ups, watched children and work go on until they end by themselves.
+ *        Timers go on, too, but the loop does not wait for them any more.
+ *     3. kevy_reactor_run() returns when no object, completion, task or reference is left.
+ *     4. After `timeout_ns` all objects that are still alive are aborted, and all completions in
+ *        flight are cancelled. KEVY_FOREVER means no limit.
+ *
+ * Objects that are started later are treated in the same way at once. This function itself closes
+ * nothing and calls nothing back: the next turn does. It may be called again; the earliest limit
+ * counts.
  */
 KEVY_API void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns);
 
-/* True from kevy_reactor_finish() on, and in the callbacks of kevy_reactor_destroy(): who starts
- * anew what has ended asks first, or neither comes to an end. */
+/*
+ * Returns true after kevy_reactor_finish(), and in the callbacks of kevy_reactor_destroy(). Ask it
+ * before you restart an object in its last callback, for example to connect again. Otherwise finish
+ * and destroy do not come to an end.
+ */
 KEVY_API bool kevy_reactor_finishing(const struct kevy_reactor *reactor);
 
 /*
- * A reference more, or less, that keeps kevy_reactor_run() running: for something outside that will
- * post later, or, the other way round, for a listener or timer of the background that alone is no
- * reason to go on. Each ref is to be undone by an unref, and the other way round.
+ * kevy_reactor_ref() keeps kevy_reactor_run() from returning, for example while another thread is
+ * going to post a task. kevy_reactor_unref() lets it return although one object or timer is left,
+ * for example a listener in the background. Undo each call of one with a call of the other.
  */
 KEVY_API void kevy_reactor_ref(struct kevy_reactor *reactor);
 KEVY_API void kevy_reactor_unref(struct kevy_reactor *reactor);
 
 /*
- * For a reactor inside another loop, poll(2) or the like: a descriptor, BORROWED until destroy,
- * that becomes readable when a turn has something to do. It is an eventfd registered with the ring,
- * because the ring's own descriptor does not wake a poll while completions are deferred (measured
- * on 6.18). The round is: kevy_reactor_run_once(reactor, 0); kevy_reactor_next_timeout(); poll for
- * reading with that limit; again. Nobody else reads the descriptor. It is made by the first call.
- * Returns it, or -EMFILE, -ENFILE or -ENOMEM.
+ * Returns a descriptor for programs that have another event loop. It becomes readable when a turn
+ * has something to do. One round of the other loop is:
+ *
+ *     1. kevy_reactor_run_once(reactor, 0)
+ *     2. timeout_ns = kevy_reactor_next_timeout(reactor)
+ *     3. wait until the descriptor is readable, for timeout_ns at most
+ *
+ * The descriptor is BORROWED until destroy. Do not read it. The first call creates it: an eventfd
+ * that is registered with the ring. The ring's own descriptor would not do, because it does not
+ * wake a poll while completions are deferred (measured on Linux 6.18).
+ *
+ * Returns the descriptor, -EMFILE, -ENFILE or -ENOMEM.
  */
 KEVY_API int kevy_reactor_fd(struct kevy_reactor *reactor);
 
 /*
- * Hands what was asked for to the kernel, and says how long the foreign loop may sleep:
- * nanoseconds, 0 when a turn is wanted at once, KEVY_FOREVER. Call it last before polling: posts
- * from other threads wake the descriptor from here on. Calls nobody back.
+ * Submits the requests that are ready, and returns how long the other loop may sleep, in
+ * nanoseconds: 0 means that a turn is needed at once, KEVY_FOREVER that there is no limit. Call it
+ * immediately before the other loop sleeps: after it, posts from other threads make the descriptor
+ * readable. It calls nothing back.
  */
 KEVY_API uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor);
 
-/* CLOCK_MONOTONIC in nanoseconds, as read after the wait of the last turn. Never behind a timer
- * that fired. */
+/*
+ * The time of the current turn, in nanoseconds of CLOCK_MONOTONIC. It was read after the wait of
+ * the turn. It never goes back, and it is never before the time at which a fired timer was due.
+ */
 KEVY_API uint64_t kevy_reactor_now(const struct kevy_reactor *reactor);
 
 /*
- * Calls `visit`, inside the call, with every live object and the name of its kind: "stream",
- * "listener", "datagram", "file", "connector", "lookup", "child" or "work", and `object` is the
- * struct of that name. `visit` may close the object, and must not start new ones.
+ * Calls `visit` for every live object, before this function returns. `kind` is "stream",
+ * "listener", "datagram", "file", "connector", "lookup", "child" or "work", and `object` points to
+ * the struct of that name. `visit` may close the object. It must not start objects.
  */
 typedef void (*kevy_reactor_visit)(const char *kind, void *object, void *context);
 KEVY_API void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_visit visit,
                                            void *context);
 
-/* Writes a snapshot of the counters into *stats. Looks at every live object, for `operations`. */
+/* Copies the counters into *stats. It walks over all live objects to count `operations`. */
 KEVY_API void kevy_reactor_stats(const struct kevy_reactor *reactor,
                                  struct kevy_reactor_stats *stats);
 
