@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """talk.py PROGRAM: starts an echo server that prints its port, and checks what it sends back.
 
-Ends with the status of the server, or 77 where the kernel or a container forbids io_uring.
+Several clients are served at the same time, and SIGTERM ends the server. Ends with the status of
+the server, or 77 where the kernel or a container forbids io_uring.
 """
 
+import concurrent.futures
 import ctypes
 import errno
 import socket
@@ -13,6 +15,7 @@ import threading
 
 TIMEOUT_S = 30
 SYSCALL_SETUP = 425
+CLIENTS = 3
 
 
 def io_uring_is_there():
@@ -22,8 +25,8 @@ def io_uring_is_there():
     return ctypes.get_errno() not in (errno.EPERM, errno.ENOSYS)
 
 
-def echo(port, sent):
-    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as client:
+def echo(client, sent):
+    with client:
 
         def send():
             client.sendall(sent)
@@ -41,14 +44,20 @@ def main(program):
         print("SKIP consumer: this kernel or container does not allow io_uring")
         return 77
     sent = bytes(range(256)) * 4096
-    with subprocess.Popen([program], stdout=subprocess.PIPE) as server:
+    with subprocess.Popen([program, "0"], stdout=subprocess.PIPE) as server:
         try:
-            received = echo(int(server.stdout.readline()), sent)
+            port = int(server.stdout.readline())
+            address = ("127.0.0.1", port)
+            clients = [socket.create_connection(address, TIMEOUT_S) for _ in range(CLIENTS)]
+            with concurrent.futures.ThreadPoolExecutor(CLIENTS) as threads:
+                received = list(threads.map(lambda client: echo(client, sent), clients))
+            server.terminate()
             status = server.wait(TIMEOUT_S)
         finally:
             server.kill()
-    if received != sent:
-        print(f"sent {len(sent)} bytes, {len(received)} came back, or others")
+    if received != [sent] * CLIENTS:
+        lengths = [len(each) for each in received]
+        print(f"each client sent {len(sent)} bytes, {lengths} came back, or other bytes")
         return 1
     return status
 

@@ -138,12 +138,16 @@ long_examples() {
     done
 }
 
-# The README says that its first code is what the tests build: but for the comment on top.
-readme_server() {
+# The first code of the README and of kevy.h is the program that the tests build, without the
+# comment on its top.
+first_server() {
+    built=$(sed 1,2d tests/consumer/main.c)
     # shellcheck disable=SC2016
     shown=$(sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d')
-    [ "$shown" = "$(sed 1,2d tests/consumer/main.c)" ] ||
-        echo "README.md:1: its server is not tests/consumer/main.c"
+    [ "$shown" = "$built" ] || echo "README.md:1: its server is not tests/consumer/main.c"
+    shown=$(sed -n '/^ \* Example: /,/^ \*\/$/p' reactor/include/kevy/kevy.h |
+        sed '1,2d;$d' | sed 's/^ \* \{0,5\}//')
+    [ "$shown" = "$built" ] || echo "kevy.h:1: its server is not tests/consumer/main.c"
 }
 
 # Word splitting wanted below: no file of ours has a blank in its name.
@@ -156,7 +160,7 @@ readme_server() {
     check 'SPDX line' without_licence $all_files
     check 'files of the libraries' unlisted
     check 'test programs' unregistered
-    check 'server in the README' readme_server
+    check 'server in the README and in kevy.h' first_server
     check 'length of examples' long_examples
     check 'a test for each promise' promises_without_test
     if have ctags; then

@@ -1,44 +1,160 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/kevy.h - the whole of kevy-reactor in one include.
+ * kevy/kevy.h - all of kevy-reactor in one include, and the first page of its manual.
  *
- * To write a server, read on in this order:
+ * The headers are the manual. To write a server, read them in this order:
  *
- *     reactor.h     the loop, and what holds for all that follows: ownership, order, threads
- *     listener.h    accepts connections; each is
- *     stream.h      a stream: reads, a write queue, deadlines, closing
- *     recv_pool.h   the bytes that a read callback gets
- *     timer.h       something to do later
- *     signal.h      SIGTERM and its like
- *     group.h       the same on every core
+ *     reactor.h      the loop, and the rules for all objects: order, ownership, threads, errors
+ *     listener.h     accepts connections
+ *     stream.h       a connection: reading, a write queue, deadlines, closing
+ *     recv_pool.h    the received bytes
+ *     timer.h        callbacks at a later time
+ *     signal.h       signals as callbacks
+ *     group.h        one reactor for each CPU
  *
- * and as needed connector.h (to one address of many), resolver.h (names to addresses), datagram.h,
- * file.h, child.h, task.h (from other threads), work.h (blocking work on other threads),
- * completion.h (any request of io_uring), system.h (to put something in the place of the system).
- * kevy_ring_explain() of <kevy/ring_explain.h> says why there is no ring.
+ * Read these when you need them:
  *
- * One rule for memory
+ *     connector.h    connects a stream to the first of several addresses that answers
+ *     resolver.h     names to addresses
+ *     address.h      one address of a list
+ *     datagram.h     UDP and Unix datagrams
+ *     file.h         files
+ *     child.h        exits of child processes
+ *     task.h         callbacks that another thread asks for
+ *     work.h         blocking work on other threads
+ *     completion.h   any other request of io_uring
+ *     system.h       replaces the system calls, for tests
+ *     ring_explain.h errors as sentences, for a human
  *
- *     A struct of this library that is all zero is valid and idle. Zero its memory before you use
- *     it for the first time:
+ * Memory
+ *
+ *     There is one rule. A struct of this library that is all zero is valid and idle, so zero the
+ *     memory before you use it for the first time:
  *
  *         struct kevy_timer timer = {0};
  *         struct client *client = calloc(1, sizeof *client);
  *
- *     An object that has ended is idle again: in its last callback, and after it, it can be started
- *     again as it is. Nothing else may be started. The library asserts this, with a sentence: an
- *     object that is started twice, memory that was never zeroed, a required callback that is NULL.
+ *     An object that has ended is idle again. You can start it again as it is, from its last
+ *     callback on. The library asserts, with a sentence, that an object is not started twice, that
+ *     its memory was zeroed, and that a required callback is not NULL.
  *
- * How callbacks are given
+ * Callbacks
  *
- *     object                                  its callbacks are
- *     timer, signal, child, completion        one argument of the function that starts it
- *     listener, datagram, file, connector,    members of the options, which are copied
- *     lookup, group, reactor (its hooks)
- *     stream                                  a table that many streams share, named to
- *                                             kevy_stream_init(), and not copied
- *     task, work, file operation, send,       members of the struct itself, set before it is handed
- *     file range                              over
+ *     object                                    its callbacks are
+ *     stream                                    a table for many streams, which is not copied
+ *     listener, datagram socket, file,          members of the options, which are copied
+ *     connector, look-up, group, reactor
+ *     timer, signal, child, completion          an argument of the function that starts it
+ *     task, work, file operation, pinned send,  members of the struct itself; set them before you
+ *     file range                                hand it over
+ *
+ * Start and end
+ *
+ *     object        starts with                       ends with                    last callback
+ *     reactor       _create()                         _destroy()                   none
+ *       its loop    _run(), _run_once()               _stop(), _finish()           none
+ *     group         _start()                          _finish(), then _join()      none
+ *     listener      _open()                           _close()                     close
+ *     stream        _init(), then accepted by a       _close() after its queue     close
+ *                   listener, _connect(), _adopt(),   is sent, _abort() at once
+ *                   or a connector
+ *     connector     _start()                          by itself, _cancel()         done
+ *     datagram      _open()                           _close()                     close
+ *     file          _open()                           _close()                     close
+ *       operation   _read(), _write(), _fsync(),      by itself, _cancel()         done
+ *                   _statx()
+ *     completion    _init(), then a request in the    by itself, _cancel()         done
+ *                   slot of _sqe()
+ *       time limit  _timeout_start()                  by itself, _timeout_stop()   none
+ *     timer         _start(), _start_slack(),         a one-shot by itself,        none
+ *                   _start_periodic()                 _stop()
+ *     signal        _watch()                          _unwatch()                   none
+ *     child         _watch()                          by itself, _unwatch()        done
+ *     task          kevy_reactor_post(), _defer()     by itself                    run
+ *     workers       _create()                         _destroy()                   none
+ *     work          _submit()                         by itself, _cancel()         done
+ *     resolver      _open()                           _close()                     none
+ *     look-up       _start()                          by itself, _cancel()         done
+ *       addresses   with a successful `done`          kevy_lookup_release()        none
+ *     kept buffer   _retain(), _share()               _release(), or a forward     none
+ *
+ *     An object with a last callback ends later: after _close(), _abort(), _cancel() or _unwatch()
+ *     its memory is still in use until that callback. An object without one ends at once: after
+ *     _stop(), or _unwatch() of a signal, its memory is yours again when the function returns.
+ *
+ *     Each function that ends something may be called several times, and from any callback.
+ *     Exceptions are kevy_reactor_destroy(), kevy_group_join() and kevy_workers_destroy(), because
+ *     they free memory of the library.
+ *
+ * Example: an echo server for many clients, which ends at SIGTERM
+ *
+ *     #include <kevy/kevy.h>
+ *
+ *     #include <signal.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *
+ *     static struct kevy_reactor *reactor;
+ *
+ *     struct client {
+ *         struct kevy_stream stream;
+ *     };
+ *
+ *     static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+ *     {
+ *         kevy_stream_forward(stream, buffer);
+ *     }
+ *
+ *     static void client_close(struct kevy_stream *stream, int reason)
+ *     {
+ *         (void)reason;
+ *         free(KEVY_CONTAINER_OF(stream, struct client, stream));
+ *     }
+ *
+ *     static const struct kevy_stream_events client_events = {
+ *         .read = client_read,
+ *         .close = client_close,
+ *     };
+ *
+ *     static struct kevy_stream *client_accept(struct kevy_listener *listener)
+ *     {
+ *         struct client *client = calloc(1, sizeof *client);
+ *
+ *         (void)listener;
+ *         return client ? kevy_stream_init(&client->stream, &client_events) : NULL;
+ *     }
+ *
+ *     static void term_fire(struct kevy_signal *watch)
+ *     {
+ *         (void)watch;
+ *         kevy_reactor_finish(reactor, KEVY_SECONDS(5));
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         struct kevy_listener_options options = {.address = "127.0.0.1", .accept = client_accept};
+ *         struct kevy_listener listener = {0};
+ *         struct kevy_signal term = {0};
+ *         char text[512];
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         options.port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 7000);
+ *         if (!error)
+ *             error = kevy_signal_watch(&term, reactor, SIGTERM, term_fire);
+ *         if (!error)
+ *             error = kevy_listener_open(&listener, reactor, &options);
+ *         if (!error) {
+ *             printf("%u\n", kevy_listener_port(&listener));
+ *             fflush(stdout);
+ *             error = kevy_reactor_run(reactor);
+ *         }
+ *         kevy_reactor_destroy(reactor);
+ *         if (!error)
+ *             return 0;
+ *         kevy_ring_explain(error, text, sizeof text);
+ *         fprintf(stderr, "echo: %s\n", text);
+ *         return 1;
+ *     }
  */
 #ifndef KEVY_KEVY_H
 #define KEVY_KEVY_H

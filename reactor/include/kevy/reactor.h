@@ -25,7 +25,7 @@
  *
  * Ownership
  *
- *     Four words say who is responsible for memory and descriptors:
+ *     Four words name the responsibility for memory and descriptors:
  *
  *     OWNED      the named owner frees or closes it
  *     BORROWED   it is valid until the call or the callback returns
@@ -199,9 +199,9 @@ struct kevy_reactor_options {
     void (*trace)(struct kevy_reactor *reactor, const struct kevy_trace *trace, void *context);
     void *context;
     /* Hardening: the ring accepts only the requests that the objects of the library make, so that
-     * an attacker who controls the loop cannot open files with it. To use other requests, for
-     * example in completions, list their opcodes (KEVY_OP_*) in `operations`: at most 64, BORROWED.
-     * Opcodes that the kernel does not know are ignored. All other requests fail with -EACCES. */
+     * an attack on the loop cannot open files with it. To use other requests, for example in
+     * completions, list their opcodes (KEVY_OP_*) in `operations`: at most 64, BORROWED. Opcodes
+     * that the kernel does not know are ignored. All other requests fail with -EACCES. */
     bool restricted;
     const uint8_t *operations;
     uint32_t operation_count;
