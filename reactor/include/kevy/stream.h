@@ -1,38 +1,126 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/stream.h - a connected byte stream: TCP or Unix.
+ * kevy/stream.h - a connected byte stream: TCP, a Unix socket, a pipe or a terminal.
  *
- * Model. A stream reads by itself, into the reactor's pool, and writes through a queue of its own.
- * It comes from a listener, from kevy_stream_connect(), from <kevy/connector.h> or from an adopted
- * descriptor.
+ * Model
  *
- * - One send is in flight at a time. What a turn queues leaves as one vectored send at its end, in
- *   order; a short send is resumed. Two writes never interleave.
- * - Above the high mark kevy_stream_send() and kevy_stream_send_pinned() answer -EAGAIN, and
- *   `drain` follows once the queue is down to the low mark. kevy_stream_forward() always takes the
- *   bytes and holds the source back instead.
- * - Pausing loses and reorders nothing: what had been received already is delivered after
- *   resuming.
- * - When the peer takes nothing more, writes are refused, and what it sent before that is still
- *   read, unless the stream is paused. Then it ends with the error of the write.
+ *     A stream reads by itself, into the receive pool of its reactor, and calls `read` with the
+ *     bytes. It writes through a queue of its own. It comes from a listener, from a connector,
+ *     from kevy_stream_connect(), or from a descriptor that you already have
+ *     (kevy_stream_adopt()).
  *
- * Order. init -> open -> (read)* -> at most one end -> close. `drain`, `timeout` and `finish` come
- * after `open`; `close` comes last, whatever ended the stream, and alone where that was before
- * `open`. Every write reports before `close`. From kevy_stream_close() and kevy_stream_abort() on,
- * or once a deadline has ended the stream, nothing comes but these reports (`done` and `released`)
- * and `close`.
+ * States
  *
- * Ownership. The struct is PINNED from the start (accepted, connected or adopted) to `close`. It is
- * initialised once: from `close` on it is as before the start, with the marks that were set.
+ *     idle -- accepted, or kevy_stream_adopt() --> open
+ *     idle -- kevy_stream_connect() --> connecting -- connected --> open
  *
- * Callbacks. In `close`, and nowhere else, the stream may be freed or started again.
+ *     open -- kevy_stream_close() --> closing -- the queue is sent, then FIN --> lingering
+ *     lingering -- the peer has ended, too, or its time is over --> ending
+ *     any of these -- kevy_stream_abort(), an error, a deadline without `timeout` --> ending
+ *     connecting -- kevy_stream_close() --> ending
  *
- * Threads: the reactor's.
+ *     ending -- nothing is in flight, the descriptor is closed: `close` --> idle
  *
- * Kernel: Linux 6.1. Sending without a copy needs 6.2, reading a pipe without a request each time
- * 6.7 and O_NONBLOCK; both are done the other way where these are missing. Kernels from 6.8 to
- * 6.19, but for their latest releases, may keep a reset to themselves that comes right behind data,
- * until something is written: an idle limit ends such a stream.
+ * Order of the callbacks
+ *
+ *     `open`, then any number of `read`, then at most one `end`, then `close`. `descriptor`,
+ *     `drain`, `timeout` and `finish` come between `open` and `close`. `close` is always the last
+ *     one. If a stream ends before it is open, `close` is the only one.
+ *
+ *     In the states closing, lingering and ending only two more callbacks come before `close`: the
+ *     reports of sends that were queued (`done` and `released`). Each send reports before `close`.
+ *
+ * Writing
+ *
+ *     - One request to send is in flight at a time. All that a turn queues leaves in one such
+ *       request at its end, in order. If the kernel takes only a part, the rest follows. The bytes
+ *       of two sends never mix.
+ *     - When the queue is at the high watermark or above, the functions that send return -EAGAIN.
+ *       `drain` follows when the queue is down to the low watermark.
+ *     - kevy_stream_forward() is different: it always takes the bytes, and holds back the stream
+ *       that they came from.
+ *     - If the peer does not accept bytes any more, further sends fail with -EPIPE. The stream
+ *       still reads the bytes that the peer sent before, and then ends with the error of the send.
+ *       It ends at once if it is paused, or if it is no socket.
+ *
+ * Reading
+ *
+ *     Pausing loses nothing and changes no order: bytes that were received before the pause are
+ *     delivered after kevy_stream_resume().
+ *
+ * Ownership
+ *
+ *     The struct is PINNED from its start (accepted, connected, adopted) until `close`. From
+ *     `close` on it is initialised and idle, and keeps its events and its watermarks.
+ *
+ * Callbacks
+ *
+ *     The stream may be freed or started again in `close`, and in no other callback.
+ *
+ * Threads
+ *
+ *     The thread of the reactor.
+ *
+ * Kernel
+ *
+ *     Linux 6.1. Sends without a copy need 6.2. To read a pipe with one request for many reads
+ *     needs 6.7 and O_NONBLOCK. Without them the stream does the same in another way.
+ *
+ *     A bug of Linux 6.8 to 6.19, repaired in the latest stable releases: a TCP reset that arrives
+ *     right after data may stay unnoticed until the next send. Set an idle deadline, so that such a
+ *     stream ends.
+ *
+ * Example: one stream says hello, another one prints it
+ *
+ *     #include <kevy/kevy.h>
+ *     #include <stdio.h>
+ *     #include <sys/socket.h>
+ *
+ *     static void hello_open(struct kevy_stream *stream)
+ *     {
+ *         kevy_stream_send(stream, "hello\n", 6);
+ *         kevy_stream_close(stream);
+ *     }
+ *
+ *     static void print_open(struct kevy_stream *stream)
+ *     {
+ *         kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, KEVY_SECONDS(10));
+ *     }
+ *
+ *     static void print_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+ *     {
+ *         (void)stream;
+ *         fwrite(buffer->data, 1, buffer->length, stdout);
+ *     }
+ *
+ *     static void ended(struct kevy_stream *stream, int reason)
+ *     {
+ *         (void)stream;
+ *         printf("ended: %d\n", reason);
+ *     }
+ *
+ *     static const struct kevy_stream_events hello_events = {.open = hello_open, .close = ended};
+ *     static const struct kevy_stream_events print_events = {
+ *         .open = print_open, .read = print_read, .close = ended};
+ *
+ *     int main(void)
+ *     {
+ *         struct kevy_reactor *reactor = NULL;
+ *         struct kevy_stream hello = {0}, print = {0};
+ *         int fds[2];
+ *         int error = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+ *
+ *         if (error == 0)
+ *             error = kevy_reactor_create(&reactor, NULL);
+ *         if (error == 0)
+ *             error = kevy_stream_adopt(kevy_stream_init(&hello, &hello_events), reactor, fds[0]);
+ *         if (error == 0)
+ *             error = kevy_stream_adopt(kevy_stream_init(&print, &print_events), reactor, fds[1]);
+ *         if (error == 0)
+ *             error = kevy_reactor_run(reactor);
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_STREAM_H
 #define KEVY_STREAM_H
@@ -52,48 +140,56 @@ struct kevy_listener;
 struct kevy_stream;
 struct kevy_send;
 
-/* The three time limits a stream may have, each off until set. */
+/* The three time limits of a stream. Each is off until kevy_stream_set_deadline() sets it. */
 enum kevy_deadline {
-    KEVY_DEADLINE_IDLE,  /* nothing received and nothing sent for so long */
-    KEVY_DEADLINE_SEND,  /* bytes queued, and none accepted by the kernel for so long */
-    KEVY_DEADLINE_TOTAL, /* so long since it was set, whatever happens */
+    KEVY_DEADLINE_IDLE,  /* for so long nothing was received and nothing was sent */
+    KEVY_DEADLINE_SEND,  /* for so long bytes were queued, and the kernel took none of them */
+    KEVY_DEADLINE_TOTAL, /* so long after it was set, in any case */
 };
 
-/* The callbacks of one kind of stream; `close` alone is required. */
+/*
+ * The callbacks of one kind of stream: a table that many streams share. Only `close` is required.
+ */
 struct kevy_stream_events {
-    /* The stream is connected and reads from now on; an accepted one right after `accept`. */
+    /* The stream is connected, and reads from now on. For an accepted stream it comes immediately
+     * after the `accept` of its listener. */
     void (*open)(struct kevy_stream *stream);
-    /* Bytes came, 1 to buffer_size of them. *buffer is BORROWED. NULL: discarded. */
+    /* Bytes were received: 1 to buffer_size of them. *buffer is BORROWED. Without this callback
+     * they are discarded. */
     void (*read)(struct kevy_stream *stream, struct kevy_buffer *buffer);
     /*
-     * A descriptor came along a Unix stream, right before the `read` of the bytes it was sent with,
-     * or of earlier ones that came in one piece with them. `fd` is OWNED by the callback from then
-     * on and close-on-exec; or it is -EMSGSIZE for those that are lost: more than 16 at once, or no
-     * room in the table of this process. Needs `read`, and costs each buffer 96 bytes. Without this
-     * callback, or with a buffer_size below 256, the kernel closes what comes.
+     * A descriptor was received from a Unix socket. It comes before the `read` of the bytes that it
+     * was sent with, or of earlier bytes in the same buffer. `fd` is close-on-exec and OWNED by the
+     * callback. It is -EMSGSIZE if descriptors were lost: more than 16 came at once, or the table
+     * of this process is full.
+     *
+     * This callback needs `read` (asserted). It costs 96 bytes of each receive buffer. Without it,
+     * or if buffer_size is below 256, the kernel closes received descriptors.
      */
     void (*descriptor)(struct kevy_stream *stream, int fd);
-    /* The peer sent its last byte. The stream can still be written to; close it when done. Without
-     * this callback the stream is closed after its queue has been flushed. */
+    /* The peer has sent its last byte. The stream can still send; close it when you are done.
+     * Without this callback the stream is closed, after its queue is sent. */
     void (*end)(struct kevy_stream *stream);
-    /* The queue is down to the low mark, after -EAGAIN. */
+    /* A send returned -EAGAIN before, and the queue is down to the low watermark. */
     void (*drain)(struct kevy_stream *stream);
-    /* A deadline passed; it is off until set again. Without this callback the stream is aborted
-     * with -ETIMEDOUT. */
+    /* A deadline has passed. It is off until it is set again. Without this callback the stream is
+     * aborted, with -ETIMEDOUT. */
     void (*timeout)(struct kevy_stream *stream, enum kevy_deadline deadline);
-    /* kevy_reactor_finish() was called: come to an end. Without this callback the stream is closed.
-     */
+    /* kevy_reactor_finish() was called: bring the stream to its end. Without this callback the
+     * stream is closed. */
     void (*finish)(struct kevy_stream *stream);
     /*
-     * Last callback, required. `reason` is 0 after kevy_stream_close(), called or done for you as
-     * above, when all that was queued before is in the kernel's hands. Else it is
+     * The last callback, required. `reason` is 0 if the stream was closed, by kevy_stream_close()
+     * or as described above. Then the kernel has taken all bytes that were queued before, unless
+     * the stream was closed before it was open. Otherwise `reason` is
      *
-     *     -ECANCELED   kevy_stream_abort(), or the end of the reactor or its drain
-     *     -ETIMEDOUT   a deadline, or no connection within its time
-     *     -ENOBUFS     memory_limit, where received bytes had to be copied to be kept or forwarded
+     *     -ECANCELED  after kevy_stream_abort(), at the end of the reactor, or at the limit of
+     *                 kevy_reactor_finish()
+     *     -ETIMEDOUT  a deadline, or the time limit of kevy_stream_connect()
+     *     -ENOBUFS    memory_limit: received bytes had to be copied to be held back or forwarded
      *
-     * or what connect(2), recv(2) or send(2) fail with: -ECONNREFUSED, -ECONNRESET, -EPIPE,
-     * -EHOSTUNREACH...
+     * or an error of connect(2), recv(2) or send(2), for example -ECONNREFUSED, -ECONNRESET, -EPIPE
+     * or -EHOSTUNREACH.
      */
     void (*close)(struct kevy_stream *stream, int reason);
 };
@@ -105,7 +201,7 @@ struct kevy_stream {
         struct kevy_x_object object; /* of the reader */
     };
     const struct kevy_stream_events *events;
-    struct kevy_listener *listener;    /* that accepted it and counts it, or NULL */
+    struct kevy_listener *listener;    /* the one that accepted it and counts it, or NULL */
     struct kevy_buffer *queue_last;    /* the write queue: circular, first is next */
     struct kevy_x_waiter *holding;     /* first of the streams held back by this one's queue */
     struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
@@ -123,118 +219,153 @@ struct kevy_stream {
     uint32_t notes;     /* flags that the hot path does not look at */
     int32_t fd;
     int16_t reason;
-    uint16_t notices; /* zero-copy sends whose memory the kernel has yet to let go of */
+    uint16_t notices; /* zero-copy sends whose memory the kernel still uses */
 };
 
+/* ---- Starting ---- */
+
 /*
- * Makes *stream ready to be started, and returns it. Its memory is all zero, or that of a stream
- * which has ended or was not started (asserted). `events` is BORROWED as long as the stream is used
- * (a static const table). Nothing needs undoing: until it is started a stream is plain memory. It
- * may be paused by then, and its marks be set; every other call is refused, or does nothing.
+ * Initialises *stream and returns it. Its memory must be all zero, or that of a stream that has
+ * ended or was never started (asserted). `events` is PINNED as long as the stream is used; a
+ * static const table is the usual choice.
+ *
+ * There is no deinit: a stream that is not started owns nothing. Before the start only
+ * kevy_stream_pause(), kevy_stream_resume() and kevy_stream_set_watermarks() have an effect. All
+ * other calls fail or do nothing.
  */
 KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
                                               const struct kevy_stream_events *events);
 
 /*
- * Makes a stream of a connected, non-blocking or blocking socket, or of anything else that is read
- * and written in order: a pipe, a terminal, a character device; standard input and output among
- * them. `fd` is OWNED by the stream when 0 is returned: pass what dup(2) returns to keep it. `open`
- * comes from the next flush.
+ * Starts *stream, which is initialised and idle (asserted), with the descriptor `fd`: a connected
+ * socket, a pipe, a terminal or a character device, for example standard input. It may be blocking
+ * or not, and its flags are not changed. On success the stream OWNS `fd`; to keep one for yourself,
+ * pass the result of dup(2). `open` comes from the next turn.
  *
- * What is not a socket ends differently: close flushes the queue and closes, without waiting for a
- * peer; there is no kevy_stream_shutdown(). A descriptor that cannot be read only writes, and has
- * no `end`; one that cannot be written answers -EPIPE. Writing to a pipe without a reader raises
- * SIGPIPE, as ever: ignore it, and the stream ends with -EPIPE. The master of a terminal has its
- * `end` when nobody has the other side open any more, for which the kernel's own word is -EIO.
+ * Descriptors that are not sockets are different in some points:
  *
- * The stream is initialised and not in use (asserted). Returns 0; -EINVAL for a negative
- * descriptor, or for a regular file, a directory or a block device, which have positions and are
- * always ready; -EBADF. A socket that is not connected shows in `close`, with -ENOTCONN.
+ *     - kevy_stream_close() sends the queue and closes. It does not wait for a peer.
+ *     - kevy_stream_shutdown() fails.
+ *     - A descriptor that is open only for writing gets no `read` and no `end`. With one that is
+ *       open only for reading, sends fail with -EPIPE.
+ *     - A write to a pipe that no process reads raises SIGPIPE. Ignore the signal; the stream then
+ *       ends with -EPIPE.
+ *     - The master of a terminal gets `end` when no process has the other side open. read(2)
+ *       reports this as -EIO.
+ *
+ * Returns 0 or an error; then no callback comes:
+ *
+ *     -EINVAL  `fd` is negative, a regular file, a directory or a block device
+ *     -EBADF   `fd` is not open
+ *
+ * A socket that is not connected is accepted, and then ends with -ENOTCONN.
  */
 KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd);
 
 /*
- * Connects to `address` (BORROWED; IPv4, IPv6 or Unix, `address_length` bytes), with TCP_NODELAY.
- * `open` comes when connected, `close` with the errno when not, -ETIMEDOUT after `timeout_ns` (0:
- * what does not connect at once; KEVY_FOREVER: the kernel's own limit). kevy_stream_close(), with
- * reason 0, and kevy_stream_abort() give up at any moment.
+ * Connects *stream, which is initialised and idle (asserted), to `address`: IPv4, IPv6 or Unix,
+ * BORROWED, `address_length` bytes. TCP_NODELAY is set. To connect by name, or to one of several
+ * addresses, see <kevy/connector.h>.
  *
- * The stream is initialised and not in use (asserted). Returns 0; -EINVAL when the length is out of
- * range; -EAGAIN when the kernel takes nothing at the moment; or what socket(2) fails with. No
- * callback comes then.
+ * `open` comes when the stream is connected. If that fails, `close` comes with the error, or with
+ * -ETIMEDOUT after `timeout_ns`. 0 means that it must connect at once, KEVY_FOREVER that only the
+ * kernel's own limit counts. kevy_stream_close() and kevy_stream_abort() give up at any time.
+ *
+ * Returns 0 or an error; then no callback comes:
+ *
+ *     -EINVAL  the length is out of range
+ *     -EAGAIN  the kernel takes no requests at the moment
+ *
+ * or an error of socket(2).
  */
 KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
                                  const struct sockaddr *address, socklen_t address_length,
                                  uint64_t timeout_ns);
 
+/* ---- Sending ---- */
+
 /*
- * Queues a copy of `length` bytes, 1 GiB at most. Takes all or nothing. Returns 0; -EAGAIN when the
- * queue is at the high mark or above (`drain` follows); -ENOBUFS when memory_limit is reached or
- * the length is above 1 GiB; -EPIPE when the stream is not open (yet, or any more), ended by
- * kevy_stream_shutdown(), or takes nothing more.
+ * Queues a copy of `length` bytes, at most 1 GiB. It takes all of them or none. If the queue is
+ * below the high watermark, all are taken, even if the queue grows above it. Returns 0 or
+ *
+ *     -EAGAIN   the queue is at the high watermark or above; `drain` follows
+ *     -ENOBUFS  memory_limit is reached, or `length` is above 1 GiB
+ *     -EPIPE    the stream is not open, kevy_stream_shutdown() was called, or the peer does not
+ *               accept bytes any more
  */
 KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length);
 
 /*
- * For kevy_send.flags: send without a copy (Linux 6.2, TCP), which pays off for large writes to a
- * network. Falls back to an ordinary send for writes below the reactor's zero_copy_minimum, where
- * the kernel cannot (Unix sockets, locked-memory limit), and for the rest of the stream's life
- * once the kernel reports that it had to copy after all, as on loopback.
+ * For kevy_send.flags: let the kernel send from your memory, without a copy (6.2, TCP). It pays off
+ * for large sends to a network. An ordinary send is made instead
+ *
+ *     - if the send is below the zero_copy_minimum of the reactor;
+ *     - if the kernel cannot do it: a Unix socket, or the limit of locked memory;
+ *     - for the rest of the stream's life, if the kernel reports that it copied after all, as it
+ *       does on the loopback interface.
  */
 #define KEVY_SEND_ZERO_COPY 1U
 
 /*
- * A write by reference. The struct, `parts` and the bytes they point at are PINNED until `done`:
- * `result` is 0 when the kernel has all bytes, else the -errno that ended the stream. In `done`,
- * which may be NULL, the write may be queued again, or freed.
+ * A send of your own memory, which is not copied into the queue. The struct, `parts` and the bytes
+ * are PINNED until `done`, which may be NULL. `result` is 0 if the kernel has all bytes, otherwise
+ * the error that ended the stream. In `done` the struct may be queued again or freed.
  *
- * With `released`, which KEVY_SEND_ZERO_COPY needs, all this holds for that callback instead. It
- * comes once, after `done` and before the stream's `close`: at once where the bytes were copied,
- * when the peer has acknowledged them where they were not. The next writes do not wait for it.
- * kevy_stream_close() does, as long as the write deadline lets it.
+ * If `released` is set, all of them are PINNED until that callback instead. KEVY_SEND_ZERO_COPY
+ * requires it (asserted). It comes once, after `done` and before `close`: at once if the bytes were
+ * copied, otherwise when the peer has acknowledged them. Further sends do not wait for it.
+ * kevy_stream_close() waits for it, within the send deadline.
  */
 struct kevy_send {
     const struct iovec *parts;
-    uint32_t count; /* 1 to 64; 1 GiB in all at most */
+    uint32_t count; /* of parts: 1 to 64, with 1 GiB in all at most */
     uint32_t flags; /* KEVY_SEND_ZERO_COPY, or 0 */
     void (*done)(struct kevy_send *write, struct kevy_stream *stream, int result);
     void (*released)(struct kevy_send *write, struct kevy_stream *stream);
     struct kevy_stream *stream; /* private */
-    uint32_t notices;           /* private: sends of it that the kernel has yet to let go of */
+    uint32_t notices;           /* private: requests whose memory the kernel still uses */
     uint32_t finished;          /* private: `done` has been called */
 } KEVY_X_OWNER_ALIGNED;
 
-/* Queues a write by reference. Returns as kevy_stream_send(), or -EINVAL for no bytes at all, too
- * many of them, a count out of range, or an unknown flag. Neither `done` nor `released` comes then.
- * Zero-copy needs `released` (asserted). */
+/*
+ * Queues a send of your own memory. Returns like kevy_stream_send(), or -EINVAL: no bytes, more
+ * than 1 GiB, `count` out of range, or an unknown flag. After an error no callback comes.
+ */
 KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write);
 
 /*
- * Queues a copy of `length` bytes, 1 to buffer_size - 32, with a descriptor that the peer of a Unix
- * stream receives with them or before. When 0 is returned `fd` is OWNED by the stream, which
- * closes it when it is sent or dropped; pass what dup(2) returns to keep it. Returns as
- * kevy_stream_send(), or -EINVAL for a negative descriptor or a length out of range, or -EOPNOTSUPP
- * for TCP. A descriptor that the kernel refuses (-EBADF, -ETOOMANYREFS) ends the stream with that
- * reason.
+ * Queues a copy of `length` bytes, 1 to buffer_size - 32, together with a descriptor. The peer of a
+ * Unix socket receives it with these bytes, or before them. On success the stream OWNS `fd`, and
+ * closes it when it is sent or dropped; to keep one for yourself, pass the result of dup(2).
+ *
+ * Returns like kevy_stream_send(), or
+ *
+ *     -EINVAL      `fd` is negative, or the length is out of range
+ *     -EOPNOTSUPP  the stream is no Unix socket
+ *
+ * If the kernel refuses the descriptor (-EBADF, -ETOOMANYREFS), the stream ends with that reason.
  */
 KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *data,
                                          size_t length);
 
 /*
- * A range of a file. `fd` is BORROWED, and the struct PINNED, until `done`, which is called once:
- * `result` is 0, or the -errno of reading the file (-ENOBUFS at memory_limit), which leaves the
- * stream open, or the one that ended the stream. `sent` says how many bytes the kernel has taken
- * for the peer, fewer than `length` when the file ends before. In `done` the range may be queued
- * again, or freed. Bytes that change in the file until the peer has acknowledged them may change on
- * the way.
+ * A range of a file that a stream sends. The struct and the descriptor are PINNED until `done`,
+ * which comes once and is required. In `done` the struct may be queued again or freed.
+ *
+ * `result` is 0; or an error of reading the file (-ENOBUFS at memory_limit), after which the stream
+ * stays open; or the error that ended the stream. `sent` is the number of bytes that the kernel has
+ * taken for the peer. It is less than `length` if the file is shorter.
+ *
+ * If the bytes in the file change before the peer has acknowledged them, the peer may receive the
+ * new ones.
  */
 struct kevy_file_range {
-    int fd; /* regular file, or whatever can be read at an offset */
-    uint64_t offset;
-    uint64_t length;
+    int fd;          /* a regular file, or another descriptor that can be read at an offset */
+    uint64_t offset; /* bytes */
+    uint64_t length; /* bytes */
     void (*done)(struct kevy_file_range *range, struct kevy_stream *stream, int result,
                  uint64_t sent);
-    struct kevy_buffer entry;   /* private, as all that follows: its place in the queue */
+    struct kevy_buffer entry;   /* private, like all that follows: its place in the queue */
     struct kevy_buffer *blocks; /* being read into */
     uint64_t moved;             /* bytes taken from the file */
     int pipe[2];
@@ -245,123 +376,162 @@ struct kevy_file_range {
 };
 
 /*
- * Queues a range of a file behind what is queued. From 64 KiB on it is spliced where the kernel
- * can, which takes a pipe meanwhile; otherwise it is read and sent. Only up to 64 KiB at a time are
- * taken from the file, and only those count as queued. `done` is required (asserted). Returns 0,
- * -EAGAIN or -EPIPE as kevy_stream_send(); -EINVAL for a range past 2^63; -EBADF; or -ESPIPE for a
- * pipe or socket.
+ * Queues a range of a file. A range of 64 KiB or more is spliced if the kernel can do it, which
+ * needs a pipe for that time (two descriptors). Otherwise the file is read and sent. At most 64 KiB
+ * are taken from the file at a time, and only these count as queued. Returns 0 or
+ *
+ *     -EAGAIN  as for kevy_stream_send(), and so is -EPIPE
+ *     -EINVAL  the range ends after 2^63
+ *     -EBADF   the descriptor is not open
+ *     -ESPIPE  it is a pipe or a socket
+ *
+ * After an error `done` does not come.
  */
 KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range);
 
 /*
- * Queues received bytes of the same reactor, without a copy. `buffer` is either the one of the read
- * callback that is running, and not to be used after this, or a kept one, which is released (left
- * empty) whatever comes of it. Takes the bytes above the high mark too: the stream whose read
- * callback is running then reads no more until `stream` is down to its low mark. A kept buffer
- * holds nobody back; see kevy_stream_hold(). Returns 0; -EPIPE as kevy_stream_send(); or -ENOBUFS
- * at memory_limit or with 3 GiB queued: a byte would be missing, so the stream ends with that
- * reason.
+ * Queues received bytes without a copy. `buffer` belongs to the same reactor, and is one of these:
+ *
+ *     - the buffer of the `read` callback that is running. Do not use it after this call.
+ *     - a buffer that you keep. It is released by this call in any case, and left empty.
+ *
+ * The bytes are taken even if the queue is at its high watermark. In the first case the stream that
+ * received them is then held back: it does not read until the queue of `stream` is down to the low
+ * watermark. A kept buffer holds no stream back; see kevy_stream_hold(). Returns 0 or
+ *
+ *     -EPIPE    as for kevy_stream_send()
+ *     -ENOBUFS  memory_limit is reached, or 3 GiB are queued. Because bytes would be missing,
+ *               `stream` ends with this reason.
  */
 KEVY_API int kevy_stream_forward(struct kevy_stream *stream, struct kevy_buffer *buffer);
 
 /*
- * As kevy_stream_forward() for `length` bytes from `offset` on, both within the buffer; *buffer
- * stays what it was, so that several pieces of it can be queued.
+ * Like kevy_stream_forward(), for `length` bytes from `offset` on, which must lie within the buffer
+ * (asserted). *buffer does not change, so you can queue several parts of it.
  */
 KEVY_API int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_buffer *buffer,
                                        uint32_t offset, uint32_t length);
 
 /*
- * Holds `source` back until the queue of `target` is down to its low mark; both may be the same
- * stream. A no-op when it is, when `source` is held already, or unless both are open. For servers
- * that answer with kevy_stream_send(): a client that does not read its answers is not read from
- * either.
+ * Sets the watermarks of the queue, in bytes [16 KiB and 64 KiB]. `low` is at most `high`, and
+ * `high` is from 1 to 1 GiB (asserted). At any time, also before the start.
  */
-KEVY_API void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target);
+KEVY_API void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32_t high);
 
-/* Stops `read`, `descriptor` and `end`, at once. Idempotent. */
+/* ---- Reading ---- */
+
+/* Stops `read`, `descriptor` and `end` at once. Idempotent. */
 KEVY_API void kevy_stream_pause(struct kevy_stream *stream);
 
-/* Lets them come again, from the next flush on. Idempotent. */
+/* Lets them come again, from the next turn on. Idempotent. */
 KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
 
 /*
- * Ends the writing side: FIN after the queue. Reading goes on. Idempotent. Returns 0, -EPIPE when
- * the stream is not open (yet, or any more), or -EOPNOTSUPP for what is not a socket.
+ * Holds `source` back: it does not read until the queue of `target` is down to its low watermark.
+ * Both may be the same stream. It is for servers that answer with kevy_stream_send(): the server
+ * stops reading from a client that does not read its answers.
+ *
+ * It does nothing if the queue of `target` is at the low watermark or below, if `source` is held
+ * back already, or if one of them is not open.
+ */
+KEVY_API void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target);
+
+/* ---- Ending ---- */
+
+/*
+ * Ends the sending side: FIN follows the queue. Reading goes on. Idempotent. Returns 0 or
+ *
+ *     -EPIPE       the stream is not open
+ *     -EOPNOTSUPP  it is no socket
  */
 KEVY_API int kevy_stream_shutdown(struct kevy_stream *stream);
 
 /*
- * Closes in good order: the queue is flushed; FIN; what the peer still sends is read and discarded
- * until its own FIN, so that our last bytes are not lost to a reset; then `close` with reason 0, or
- * with the error of what could not be written. The peer gets a second for that, and more, up to 30
- * s, while its kernel has yet to acknowledge bytes of ours. A peer that does not read is bounded by
- * the write deadline, 30 s where none is set. Idempotent; without effect on a stream that has not
- * been started or is ending.
+ * Closes the stream in good order:
+ *
+ *     1. The queue is sent. The send deadline limits this, or 30 s if none is set.
+ *     2. FIN is sent.
+ *     3. Bytes that the peer still sends are read and discarded, until its own FIN. Otherwise the
+ *        kernel would send a reset, which can destroy our last bytes. This takes at most 1 s, or
+ *        30 s as long as the kernel of the peer has not acknowledged all our bytes.
+ *     4. `close` comes, with reason 0 or with the error of the send.
+ *
+ * A stream that is connecting gives up, with reason 0. On a stream that is idle, closing or ending
+ * it has no effect.
  */
 KEVY_API void kevy_stream_close(struct kevy_stream *stream);
 
-/* Closes at once, also what is closing already: the queue is dropped, the peer gets RST (TCP),
- * `close` comes with -ECANCELED. Idempotent. */
+/*
+ * Closes the stream at once, also if it is closing: the queue is dropped, a TCP peer gets a reset,
+ * and `close` comes with -ECANCELED. On a stream that is idle or ending it has no effect.
+ */
 KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
 
+/* ---- Deadlines ---- */
+
 /*
- * Sets a deadline of an open stream, `timeout_ns` from now, cut to 24 days; 0 turns it off.
- * KEVY_DEADLINE_IDLE and _WRITE start anew with every activity, which costs one store. Never early,
- * late by two ticks of 1.05 ms at most and the turn it falls into. A stream that is not open has
- * none, and ignores this.
+ * Sets a deadline of an open stream, `timeout_ns` from now, at most 24 days; 0 turns it off. Every
+ * activity starts KEVY_DEADLINE_IDLE and KEVY_DEADLINE_SEND again, at the cost of one store.
+ *
+ * A deadline never passes early. It passes late by at most two ticks of 1.05 ms and the duration of
+ * one turn. On a stream that is not open this function has no effect.
  */
 KEVY_API void kevy_stream_set_deadline(struct kevy_stream *stream, enum kevy_deadline deadline,
                                        uint64_t timeout_ns);
 
-/* Sets the marks of the write queue in bytes, low <= high, 1 <= high <= 1 GiB (asserted). Default
- * 16 KiB and 64 KiB. */
-KEVY_API void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32_t high);
+/* ---- Information ---- */
 
 /*
- * The peer's address, asked from the kernel: *length is the room in bytes; then the size, which is
- * above the room where the address was cut. Returns 0; -ENOTCONN before the stream is connected and
- * once the peer has reset it or it is closed; -ENOTSOCK for a pipe or terminal.
+ * Asks the kernel for the address of the peer. *length is the room at `address` in bytes; on
+ * success it becomes the size of the address, which is larger than the room if it was cut. Returns
+ * 0 or
+ *
+ *     -ENOTCONN  the stream is not connected: not yet, or after a reset or its end
+ *     -ENOTSOCK  it is no socket
  */
 KEVY_API int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *address,
                                       socklen_t *length);
 
-/* Who is at the other end of a Unix stream, as the kernel knows it since the connect (SO_PEERCRED
- * of unix(7)). */
+/* The process at the other end of a Unix socket, as the kernel saw it when they were connected
+ * (SO_PEERCRED of unix(7)). */
 struct kevy_credentials {
-    int32_t process; /* pid, 0 for one that this process cannot see: another pid namespace's */
+    int32_t process; /* pid; 0 if this process cannot see it (another pid namespace) */
     uint32_t user;   /* effective uid */
     uint32_t group;  /* effective gid */
 };
 
-/* Writes the peer's credentials into *peer. Returns 0, -ENOTCONN when the stream is not started or
- * closed, or -EOPNOTSUPP for what is not a Unix socket. */
+/*
+ * Writes the credentials of the peer into *peer. Returns 0 or
+ *
+ *     -ENOTCONN    the stream is not started, or is closed
+ *     -EOPNOTSUPP  it is no Unix socket
+ */
 KEVY_API int kevy_stream_credentials(const struct kevy_stream *stream,
                                      struct kevy_credentials *peer);
 
-/* What went through a stream since it started. */
+/* Counters of a stream since its start. */
 struct kevy_stream_stats {
-    uint64_t received; /* bytes the kernel gave, told or not */
-    uint64_t sent;     /* bytes the kernel took */
+    uint64_t received; /* bytes received, also those that are not delivered yet */
+    uint64_t sent;     /* bytes that the kernel took */
 };
 
-/* Writes the counters into *traffic; in `close` too, where they are final. */
-KEVY_API void kevy_stream_stats(const struct kevy_stream *stream,
-                                struct kevy_stream_stats *traffic);
+/* Copies the counters into *stats. In `close` they are final. */
+KEVY_API void kevy_stream_stats(const struct kevy_stream *stream, struct kevy_stream_stats *stats);
 
-/* Bytes queued and not yet accepted by the kernel. */
+/* Bytes in the queue that the kernel has not taken yet. */
 static inline size_t kevy_stream_queued(const struct kevy_stream *stream)
 {
     return stream->queued;
 }
 
-/* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */
+/* The descriptor, or -1 if there is none. BORROWED, for example for socket options. Never close
+ * it. */
 static inline int kevy_stream_fd(const struct kevy_stream *stream)
 {
     return stream->object.state != 0 ? stream->fd : -1;
 }
 
-/* The reactor, NULL before the stream was started. */
+/* The reactor, or NULL if the stream was never started. */
 static inline struct kevy_reactor *kevy_stream_reactor(const struct kevy_stream *stream)
 {
     return stream->object.reactor;
