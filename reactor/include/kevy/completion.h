@@ -1,31 +1,88 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/completion.h - one request of any opcode, with one callback.
+ * kevy/completion.h - any request of io_uring, with one callback.
  *
- * Model. The escape hatch below every other object: whatever io_uring can do and the reactor has no
- * object for, a completion does. Reserve a slot, fill it, and the callback comes:
+ * Model
  *
- *     struct kevy_completion open = {0};
+ *     Streams, files and the other objects make requests of their own. A completion is for
+ *     everything else that io_uring can do:
  *
- *     kevy_completion_init(&open, reactor, open_done);
- *     kevy_prep_openat(kevy_completion_sqe(&open), AT_FDCWD, path, O_RDONLY, 0);
+ *     1. kevy_completion_init() names the callback.
+ *     2. kevy_completion_sqe() reserves a slot in the submission queue.
+ *     3. A function of <kevy/ring_prep.h> fills the slot.
+ *     4. The callback comes with the result.
  *
- * Order. Each slot taken is answered by at least one callback; the last one of a request is the one
- * whose flags lack KEVY_CQE_F_MORE. A cancelled request too is answered exactly once without it.
- * Several requests may be in flight on one completion, and share its callback. They keep
- * kevy_reactor_run() running; destroying the reactor cancels them, and so does the end of a drain.
+ * Order
  *
- * Ownership. The struct is PINNED while kevy_completion_active(). What the request points at lives
- * by the rules of its kevy_prep_*().
+ *     A request is answered by at least one callback. Its last callback is the one whose flags lack
+ *     KEVY_CQE_F_MORE; only a multishot or a zero-copy request has more than one. A cancelled
+ *     request has its last callback, too.
  *
- * Callbacks. `done` may free the completion, or use it again, when it is not active any more, which
- * for the last callback of the only request is so.
+ *     Several requests may be in flight on one completion. They share its callback.
  *
- * Threads: the reactor's.
+ *     Requests in flight keep kevy_reactor_run() running. kevy_reactor_destroy() and the time limit
+ *     of kevy_reactor_finish() cancel them.
  *
- * Kernel: Linux 6.1, and for each kevy_prep_*() what is said there. An opcode that the kernel does
- * not know is answered with -EINVAL. On a `restricted` reactor one that is not listed gets -EACCES,
- * and so does any KEVY_SQE_* flag but IO_LINK, ASYNC and BUFFER_SELECT.
+ * Ownership
+ *
+ *     The struct is PINNED while kevy_completion_active() is true. The memory that a request points
+ *     to follows the rules of its kevy_prep_*().
+ *
+ * Callbacks
+ *
+ *     `done` may free the completion or use it again if it is not active any more. In the last
+ *     callback of the only request that is so.
+ *
+ * Threads
+ *
+ *     The thread of the reactor.
+ *
+ * Kernel
+ *
+ *     Linux 6.1, and for each kevy_prep_*() the release that it names. An opcode that the kernel
+ *     does not know fails with -EINVAL. On a reactor with `restricted`, an opcode that is not
+ *     listed fails with -EACCES. So does every flag KEVY_SQE_*, except KEVY_SQE_IO_LINK,
+ *     KEVY_SQE_ASYNC and KEVY_SQE_BUFFER_SELECT.
+ *
+ * Example: wait at most five seconds until standard input is readable
+ *
+ *     #include <kevy/completion.h>
+ *     #include <poll.h>
+ *     #include <stdio.h>
+ *     #include <unistd.h>
+ *
+ *     static struct kevy_completion_timeout limit;
+ *
+ *     static void input_done(struct kevy_completion *completion, int result, uint32_t flags)
+ *     {
+ *         (void)completion;
+ *         (void)flags;
+ *         kevy_completion_timeout_stop(&limit);
+ *         if (result < 0)
+ *             printf("error %d\n", result);
+ *         else
+ *             printf("events %#x\n", (unsigned)result);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct kevy_reactor *reactor = NULL;
+ *         struct kevy_completion input = {0};
+ *         struct kevy_sqe *sqe;
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         if (error != 0)
+ *             return 1;
+ *         kevy_completion_init(&input, reactor, input_done);
+ *         sqe = kevy_completion_sqe(&input);
+ *         if (sqe != NULL) {
+ *             kevy_prep_poll(sqe, STDIN_FILENO, POLLIN);
+ *             kevy_completion_timeout_start(&limit, &input, KEVY_SECONDS(5));
+ *         }
+ *         error = kevy_reactor_run(reactor);
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_COMPLETION_H
 #define KEVY_COMPLETION_H
@@ -40,12 +97,15 @@ KEVY_BEGIN_DECLS
 
 struct kevy_completion;
 
-/* `result` and `flags` are the CQE's own, >= 0 or -errno, and KEVY_CQE_F_*; but what a cancel ended
- * has -ECANCELED, whatever the kernel calls it. */
+/*
+ * `result` and `flags` (KEVY_CQE_F_*) are those of the completion queue entry, with one exception:
+ * a request that was cancelled always reports -ECANCELED, or -ETIMEDOUT after a time limit, even if
+ * the kernel reports another error.
+ */
 typedef void (*kevy_completion_done)(struct kevy_completion *completion, int result,
                                      uint32_t flags);
 
-/* A completion. Its fields are private; all zero is valid and idle. 32 bytes at most. */
+/* A completion. Its fields are private; 32 bytes at most. */
 struct kevy_completion {
     kevy_completion_done done;
     struct kevy_reactor *reactor;
@@ -53,39 +113,45 @@ struct kevy_completion {
     uint32_t cancelled; /* they have been asked to end: ECANCELED or ETIMEDOUT */
 } KEVY_X_OWNER_ALIGNED;
 
-/* A time limit for a completion. All zero is valid and off. PINNED while it is on, and so is its
+/*
+ * Initialises *completion. Its memory must be all zero, or that of a completion that is not active
+ * (asserted). There is no deinit: a completion without a request owns nothing.
+ */
+KEVY_API void kevy_completion_init(struct kevy_completion *completion, struct kevy_reactor *reactor,
+                                   kevy_completion_done done);
+
+/*
+ * Reserves a slot for one request, BORROWED until the next call into this library. Fill it at once,
+ * with one kevy_prep_*(). A slot that is not filled is a NOP. Do not change its user_data, and do
+ * not set KEVY_SQE_CQE_SKIP_SUCCESS.
+ *
+ * If the submission queue is full, it is submitted. That also ends a chain of KEVY_SQE_IO_LINK at
+ * this point. If the kernel takes no requests at the moment, the slot comes from a backlog of 256.
+ * Returns NULL if the backlog is full, too; then try again in a later turn.
+ */
+KEVY_API struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion);
+
+/*
+ * Asks the kernel to cancel every request of the completion. The callbacks still come: with
+ * -ECANCELED, or with the ordinary result if the request was faster. Returns 0 or
+ *
+ *     -ENOENT  nothing is in flight
+ *     -EAGAIN  the kernel takes no requests at the moment
+ */
+KEVY_API int kevy_completion_cancel(struct kevy_completion *completion);
+
+/* A time limit for a completion. Its fields are private. It is PINNED while it is on, and so is its
  * completion. */
 struct kevy_completion_timeout {
     struct kevy_timer timer;
     struct kevy_completion *completion;
 };
 
-/* Makes *completion ready for use. Its memory is all zero, or that of a completion which is not
- * active (asserted). Nothing is to be undone: a completion without a request is plain memory. */
-KEVY_API void kevy_completion_init(struct kevy_completion *completion, struct kevy_reactor *reactor,
-                                   kevy_completion_done done);
-
 /*
- * A slot for one request, BORROWED until the next call into this library: fill it at once, with one
- * kevy_prep_*(). Left alone it is a NOP. Its user_data is not to be changed, nor is
- * KEVY_SQE_CQE_SKIP_SUCCESS to be set. When the queue is full it is submitted, which also ends a
- * chain of KEVY_SQE_IO_LINK there; when the kernel takes nothing either, the slot comes from a
- * backlog of 256. NULL, and nothing in flight, only when that too is full: try again in a later
- * turn.
- */
-KEVY_API struct kevy_sqe *kevy_completion_sqe(struct kevy_completion *completion);
-
-/*
- * Asks the kernel to cancel every request of the completion. The callbacks still come: -ECANCELED
- * where the cancel won, the plain result where it lost. Returns 0, -ENOENT when nothing is in
- * flight, or -EAGAIN when the kernel takes nothing at the moment.
- */
-KEVY_API int kevy_completion_cancel(struct kevy_completion *completion);
-
-/*
- * Cancels whatever is in flight on the completion `timeout_ns` from now (KEVY_FOREVER: never); what
- * that ends reports -ETIMEDOUT instead of -ECANCELED. A limit that is on is set anew. It is off
- * once it passed, or with kevy_completion_timeout_stop(): stop it when the callback came in time.
+ * Cancels all that is in flight on the completion after `timeout_ns`; KEVY_FOREVER means never.
+ * Requests that this ends report -ETIMEDOUT instead of -ECANCELED. If the limit is on already, it
+ * starts again. It is off after it has passed. If the callback comes in time, turn it off with
+ * kevy_completion_timeout_stop().
  */
 KEVY_API void kevy_completion_timeout_start(struct kevy_completion_timeout *limit,
                                             struct kevy_completion *completion,
@@ -94,7 +160,8 @@ KEVY_API void kevy_completion_timeout_start(struct kevy_completion_timeout *limi
 /* Turns the limit off. Idempotent. */
 KEVY_API void kevy_completion_timeout_stop(struct kevy_completion_timeout *limit);
 
-/* True from the slot on to the last callback of the last request; false within that one. */
+/* Returns true from the reservation of a slot to the last callback of the last request. In that
+ * callback it returns false. */
 static inline bool kevy_completion_active(const struct kevy_completion *completion)
 {
     return completion->in_flight != 0;

@@ -1,30 +1,130 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/connector.h - a stream to whichever address of a list answers first.
+ * kevy/connector.h - connects a stream to the first of several addresses that answers.
  *
- * Model. "Happy eyeballs", RFC 8305. Addresses are tried in the order of the list, the families
- * taking turns and that of the first address beginning (section 4). The next attempt begins when
- * one fails, or has not succeeded within the attempt delay (section 5); earlier ones race on. The
- * first to connect wins, the others are cancelled and closed, and the winner's descriptor, with
- * TCP_NODELAY, becomes the stream's. It keeps kevy_reactor_run() running; a drain waits for it, and
- * its time limit cancels it.
+ * Model
  *
- * Order.
+ *     "Happy eyeballs" of RFC 8305:
  *
- *     start -> (attempt failed)* -> done(0)       -> open, read... of the stream
- *                                -> done(-errno)     the stream is as it was before
+ *     1. The addresses are tried in the order of the list, but IPv4 and IPv6 take turns (section
+ *        4). The family of the first address begins.
+ *     2. The next attempt begins when one fails, or when the attempt delay is over (section 5).
+ *        Earlier attempts go on.
+ *     3. The first attempt that connects wins. The others are cancelled and closed.
+ *     4. The stream gets the descriptor of the winner, with TCP_NODELAY, and opens.
  *
- * `done` comes exactly once. When it comes, no attempt is left and no descriptor but the winner's.
+ *     A connector keeps kevy_reactor_run() running. kevy_reactor_finish() waits for it, and cancels
+ *     it only at its time limit.
  *
- * Ownership. The struct, the stream and the addresses are PINNED from start to `done`; the stream
- * goes on to be so after done(0), up to its own `close`.
+ * Order
  *
- * Callbacks. In `done` the struct may be freed or started again, and the stream be written to;
- * after an error the stream too is free. `attempt` may cancel.
+ *     Any number of `attempt`, one for each attempt that failed, then `done`, once. At `done` no
+ *     attempt is left, and no descriptor except that of the winner. If the result is 0, `open` of
+ *     the stream follows. After an error the stream is as it was before.
  *
- * Threads: the reactor's.
+ * Ownership
  *
- * Kernel: Linux 6.1.
+ *     The struct, the stream and the addresses are PINNED from the start to `done`. If the result
+ *     is 0, the stream stays PINNED until its own `close`.
+ *
+ * Callbacks
+ *
+ *     In `done` the struct may be freed or started again. After success you may send on the stream;
+ *     after an error you may free it. `attempt` may cancel the connector.
+ *
+ * Threads
+ *
+ *     The thread of the reactor.
+ *
+ * Kernel
+ *
+ *     Linux 6.1.
+ *
+ * Example: a client that tries again until it is connected, and waits longer each time
+ *
+ *     #include <kevy/kevy.h>
+ *     #include <arpa/inet.h>
+ *     #include <netinet/in.h>
+ *     #include <stdio.h>
+ *
+ *     static struct client {
+ *         struct kevy_reactor *reactor;
+ *         struct kevy_stream stream;
+ *         struct kevy_connector connector;
+ *         struct kevy_timer retry;
+ *         uint64_t delay_ns;
+ *         struct sockaddr_in server;
+ *         struct kevy_address address;
+ *     } client;
+ *
+ *     static void client_connect(struct kevy_timer *timer);
+ *
+ *     static void client_retry(int reason)
+ *     {
+ *         printf("not connected: %d\n", reason);
+ *         if (client.delay_ns > KEVY_MILLISECONDS(100) || kevy_reactor_finishing(client.reactor))
+ *             return;
+ *         kevy_timer_start(&client.retry, client.reactor, client.delay_ns, client_connect);
+ *         client.delay_ns *= 2;
+ *     }
+ *
+ *     static void client_open(struct kevy_stream *stream)
+ *     {
+ *         client.delay_ns = KEVY_MILLISECONDS(10);
+ *         kevy_stream_send(stream, "hello\n", 6);
+ *     }
+ *
+ *     static void client_close(struct kevy_stream *stream, int reason)
+ *     {
+ *         (void)stream;
+ *         client_retry(reason);
+ *     }
+ *
+ *     static const struct kevy_stream_events client_events = {
+ *         .open = client_open,
+ *         .close = client_close,
+ *     };
+ *
+ *     static void connector_done(struct kevy_connector *connector, int result)
+ *     {
+ *         (void)connector;
+ *         if (result != 0)
+ *             client_retry(result);
+ *     }
+ *
+ *     static void client_connect(struct kevy_timer *timer)
+ *     {
+ *         struct kevy_connector_options options = {
+ *             .stream = &client.stream,
+ *             .addresses = &client.address,
+ *             .count = 1,
+ *             .done = connector_done,
+ *         };
+ *         int error = kevy_connector_start(&client.connector, client.reactor, &options);
+ *
+ *         (void)timer;
+ *         if (error != 0)
+ *             client_retry(error);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         int error = kevy_reactor_create(&client.reactor, NULL);
+ *
+ *         if (error != 0)
+ *             return 1;
+ *         client.delay_ns = KEVY_MILLISECONDS(10);
+ *         client.server.sin_family = AF_INET;
+ *         client.server.sin_port = htons(1);
+ *         client.server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+ *         client.address.address = (const struct sockaddr *)&client.server;
+ *         client.address.length = sizeof client.server;
+ *         kevy_stream_init(&client.stream, &client_events);
+ *         client_connect(&client.retry);
+ *         error = kevy_reactor_run(client.reactor);
+ *         kevy_reactor_destroy(client.reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_CONNECTOR_H
 #define KEVY_CONNECTOR_H
@@ -41,7 +141,7 @@ KEVY_BEGIN_DECLS
 
 struct kevy_connector;
 
-/* Attempts that race at once. With one more to begin, the oldest is given up, with -ETIMEDOUT. */
+/* The most attempts at a time. If one more has to begin, the oldest fails with -ETIMEDOUT. */
 #define KEVY_CONNECTOR_ATTEMPTS 8
 
 /* Private: an attempt, or a place for one. */
@@ -54,14 +154,14 @@ struct kevy_x_connector_attempt {
     uint32_t flags;
 };
 
-/* A connector. Its fields are private; all zero is valid and not started. */
+/* A connector. Its fields are private. */
 struct kevy_connector {
     struct kevy_x_object object;
     struct kevy_stream *stream;
     const struct kevy_address *addresses;
     uint32_t count;
-    uint32_t next[2]; /* where to look on: among the first address's family, among the others */
-    uint32_t turn;    /* whose turn it is of the two */
+    uint32_t next[2]; /* the next address to try: of the first family, and of the others */
+    uint32_t turn;    /* which of the two comes next */
     uint32_t begun;
     uint32_t racing;
     int32_t winner; /* its descriptor, or -1 */
@@ -74,32 +174,41 @@ struct kevy_connector {
     struct kevy_x_connector_attempt attempts[KEVY_CONNECTOR_ATTEMPTS];
 };
 
-/* Where neither bracket nor NULL stands, the field is required. */
+/* Options of kevy_connector_start(). A member that is zero means the default, which stands in
+ * brackets. Members without a default are required, unless they may be NULL. */
 struct kevy_connector_options {
-    struct kevy_stream *stream;           /* initialised, and not in use (asserted) */
-    const struct kevy_address *addresses; /* IPv4, IPv6 or Unix; those of a kevy_lookup fit */
+    struct kevy_stream *stream;           /* initialised and idle (asserted) */
+    const struct kevy_address *addresses; /* IPv4, IPv6 or Unix, for example of a kevy_lookup */
     uint32_t count;                       /* of the addresses, at least 1 */
-    uint64_t attempt_delay_ns;            /* [250 ms; RFC 8305: never below 10 ms] */
-    uint64_t timeout_ns;                  /* for all of it [30 s]; KEVY_FOREVER: none */
-    /* Address `index` of the list failed with `error`: what socket(2) or connect(2) fail with, or
-     * -ETIMEDOUT for one given up. Who has merely lost the race, or was still racing when it ended
-     * otherwise, has not failed. May be NULL. */
+    uint64_t attempt_delay_ns;            /* [250 ms]; RFC 8305 wants at least 10 ms */
+    uint64_t timeout_ns;                  /* for all attempts together [30 s], or KEVY_FOREVER */
+    /* An attempt failed: `index` is its place in the list, and `error` an error of socket(2) or
+     * connect(2), or -ETIMEDOUT if it was given up. It is not called for attempts that lost the
+     * race, or were cancelled when it ended. May be NULL. */
     void (*attempt)(struct kevy_connector *connector, uint32_t index, int error);
-    /* Last callback. `result` is 0: `open` of the stream follows. Or -ETIMEDOUT after `timeout_ns`,
-     * -ECANCELED after kevy_connector_cancel() or at the end of the reactor or its drain, else the
-     * failure that came last. */
+    /*
+     * The last callback. `result` is
+     *
+     *     0           the stream is connected, and its `open` follows
+     *     -ETIMEDOUT  `timeout_ns` is over
+     *     -ECANCELED  after kevy_connector_cancel(), at the end of the reactor, or at the limit of
+     *                 kevy_reactor_finish()
+     *
+     * or, if all attempts failed, the error of the one that failed last.
+     */
     void (*done)(struct kevy_connector *connector, int result);
 };
 
 /*
- * Starts connecting with *connector, which is all zero or has ended (asserted). `options` is
- * BORROWED. Returns 0, or -EINVAL for an empty list, or an address whose length cannot be. No
- * callback comes then.
+ * Starts to connect. *connector is idle (asserted), and `options` is BORROWED. Returns 0 or an
+ * error; then no callback comes:
+ *
+ *     -EINVAL  the list is empty, or the length of an address is out of range
  */
 KEVY_API int kevy_connector_start(struct kevy_connector *connector, struct kevy_reactor *reactor,
                                   const struct kevy_connector_options *options);
 
-/* Gives up, at any moment before `done`, which then comes with -ECANCELED. Idempotent. */
+/* Gives up: `done` comes with -ECANCELED. Idempotent; at any time before `done`. */
 KEVY_API void kevy_connector_cancel(struct kevy_connector *connector);
 
 KEVY_END_DECLS

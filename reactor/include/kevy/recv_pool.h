@@ -2,23 +2,81 @@
 /*
  * kevy/recv_pool.h - received bytes.
  *
- * Model. A reactor has one pool of receive buffers, shared by all its streams and datagram sockets:
- * the kernel picks one when data arrives, so an idle connection holds none. A read callback gets
- * the bytes as a kevy_buffer; kevy_buffer_retain() keeps them longer, kevy_stream_forward() hands
- * them to a stream's queue without a copy, and everything else goes back to the kernel at the end
- * of the turn.
+ * Model
  *
- * Running out is the reactor's business. Whoever finds the pool empty waits in a queue and reads on
- * when an eighth of the pool is back, oldest first. When more than half of the pool is retained,
- * held back or queued, these become copies (counted in `copies`), up to memory_limit.
+ *     A reactor has one pool of receive buffers, and all its streams and datagram sockets share it.
+ *     The kernel takes a buffer from the pool when data arrives, so an idle connection uses none.
  *
- * Ownership. The buffer of a read callback is BORROWED. A kept one is LENT until
- * kevy_buffer_release(), or until it is forwarded; it outlives its stream, and has to be given back
- * before the reactor is destroyed. Its struct may be moved.
+ *     A `read` callback gets the bytes as a kevy_buffer. It may
  *
- * Threads: the reactor's. Kept bytes do not change, so another thread may read them meanwhile.
+ *     - read them, until the callback returns;
+ *     - keep them longer, with kevy_buffer_retain();
+ *     - queue them on a stream without a copy, with kevy_stream_forward().
  *
- * Kernel: Linux 6.1.
+ *     Buffers that are not kept and not queued go back to the kernel at the end of the turn.
+ *
+ * When the pool is empty
+ *
+ *     An object that finds the pool empty waits in a queue, and reads again when an eighth of the
+ *     pool is back. The object that waits longest comes first. No data is lost.
+ *
+ *     If more than half of the pool is kept, held back or queued, further bytes that must stay are
+ *     copied (stats.copies), up to memory_limit.
+ *
+ * Ownership
+ *
+ *     The buffer of a `read` callback is BORROWED. A kept buffer is LENT until
+ *     kevy_buffer_release(), or until it is forwarded. It stays valid after the end of its stream.
+ *     Release it before you destroy the reactor (asserted). Its struct may be moved.
+ *
+ * Threads
+ *
+ *     The thread of the reactor. Kept bytes do not change, so another thread may read them.
+ *
+ * Kernel
+ *
+ *     Linux 6.1.
+ *
+ * Example: keep the first bytes of a stream until it ends
+ *
+ *     #include <kevy/recv_pool.h>
+ *     #include <kevy/stream.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *
+ *     struct client {
+ *         struct kevy_stream stream;
+ *         struct kevy_buffer first;
+ *     };
+ *
+ *     static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+ *     {
+ *         struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
+ *
+ *         if (client->first.length == 0 && kevy_buffer_retain(buffer, &client->first) != 0)
+ *             kevy_stream_abort(stream);
+ *     }
+ *
+ *     static void client_close(struct kevy_stream *stream, int reason)
+ *     {
+ *         struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
+ *
+ *         printf("%d: began with %u bytes\n", reason, (unsigned)client->first.length);
+ *         kevy_buffer_release(&client->first);
+ *         free(client);
+ *     }
+ *
+ *     static const struct kevy_stream_events client_events = {
+ *         .read = client_read,
+ *         .close = client_close,
+ *     };
+ *
+ *     struct kevy_stream *client_create(void)
+ *     {
+ *         struct client *client = calloc(1, sizeof *client);
+ *
+ *         return client != NULL ? kevy_stream_init(&client->stream, &client_events) : NULL;
+ *     }
  */
 #ifndef KEVY_RECV_POOL_H
 #define KEVY_RECV_POOL_H
@@ -33,21 +91,21 @@ struct kevy_x_block;
 struct kevy_stream;
 struct kevy_send;
 
-/* Some received bytes. Read `data` and `length`; the rest is private. */
+/* Received bytes: `data` and `length`. The other fields are private. All zero: no bytes. */
 struct kevy_buffer {
     const uint8_t *data;
-    uint32_t length;
-    uint32_t use;               /* who has it: enum buffer_use */
-    struct kevy_x_block *block; /* that `data` lies in, with a reference; NULL for a user's write */
+    uint32_t length;            /* bytes */
+    uint32_t use;               /* by which owner: enum buffer_use */
+    struct kevy_x_block *block; /* that holds `data`; NULL for a pinned send */
     struct kevy_reactor *reactor;
     struct kevy_send *write; /* in a queue: to report when these bytes are gone */
     union {
         struct kevy_buffer *next;   /* in a queue */
-        struct kevy_stream *source; /* not in a queue: whose read callback runs, or NULL */
+        struct kevy_stream *source; /* not in a queue: the stream whose `read` runs, or NULL */
     };
 };
 
-/* Private: what streams and datagram sockets begin with. */
+/* Private: the first member of streams and datagram sockets. */
 struct kevy_x_reader {
     struct kevy_x_object object;
     struct kevy_x_waiter wait;      /* for buffers, or among the streams that another holds back */
@@ -55,16 +113,19 @@ struct kevy_x_reader {
 };
 
 /*
- * Keeps the bytes of a BORROWED buffer: *kept is LENT to the caller. Only in the read callback, and
- * before the buffer is forwarded; as often as liked. Returns 0, or -ENOBUFS when the bytes had to
- * be copied and memory_limit is reached; *kept is then untouched.
+ * Keeps the bytes of the buffer of a `read` callback: *kept is LENT to the caller. Call it only in
+ * this callback, and before the buffer is forwarded (asserted); it may be called several times.
+ * *kept must be empty, because it is overwritten. Returns 0 or
+ *
+ *     -ENOBUFS  the bytes had to be copied, and memory_limit is reached; *kept is unchanged
  */
 KEVY_API int kevy_buffer_retain(struct kevy_buffer *buffer, struct kevy_buffer *kept);
 
-/* Another reference to kept bytes, LENT as well, to be released on its own. Never copies. */
+/* Makes *shared another reference to the kept bytes. It is LENT, too, and must be released on its
+ * own. It never copies the bytes. */
 KEVY_API void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *shared);
 
-/* Gives kept bytes back. Idempotent: it leaves *kept empty, which is all zero. */
+/* Gives kept bytes back, and leaves *kept empty (all zero). Idempotent. */
 KEVY_API void kevy_buffer_release(struct kevy_buffer *kept);
 
 KEVY_END_DECLS

@@ -1,30 +1,79 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/resolver.h - names to addresses, never on the loop.
+ * kevy/resolver.h - the addresses of a name.
  *
- * Model. getaddrinfo(3) blocks, for many seconds when a name server is away, and it alone knows all
- * of a host's rules (files, DNS, mDNS, containers). So it runs on threads of the resolver's own,
- * apart from the user's blocking work; the loop gets the list, in the order of RFC 6724, fit for
- * kevy_connector_start():
+ * Model
  *
- *     kevy_lookup_start(&lookup, reactor, &(struct kevy_lookup_options){
- *         .resolver = &resolver, .host = "example.org", .service = "443", .done = found});
+ *     Only getaddrinfo(3) knows all the rules of a host (files, DNS, mDNS, containers), but it
+ *     blocks, for many seconds if a name server does not answer. Therefore a resolver has threads
+ *     of its own that call it. They are separate from kevy_workers. The loop gets a list of
+ *     addresses in the order of RFC 6724, which you can pass to kevy_connector_start().
  *
- * A look-up keeps kevy_reactor_run() running until it is reported; a drain waits for it, and its
- * time limit cancels it. Cancelling needs no answer from the name server: the thread is left to
- * finish alone, and its result is thrown away. One resolver may serve all reactors of a group.
+ *     A look-up keeps kevy_reactor_run() running until it is reported. kevy_reactor_finish() waits
+ *     for it, and cancels it only at its time limit. To cancel does not wait for the name server:
+ *     the thread goes on alone, and its result is thrown away.
  *
- * Order. Every look-up that was started is reported by one `done`.
+ *     The reactors of a group may share one resolver.
  *
- * Ownership. The look-up is PINNED from start to `done`. Its addresses are OWNED by the look-up
- * from `done` on, until kevy_lookup_release().
+ * Order
  *
- * Callbacks. In `done` the look-up may be started again or freed: after a success once it has been
- * released, otherwise at once.
+ *     Each look-up that was started is reported by `done`, once.
  *
- * Threads: each reactor's for its look-ups; a resolver is opened and closed by any one thread.
+ * Ownership
  *
- * Kernel: nothing of its own.
+ *     The look-up is PINNED from the start to `done`. After success it OWNS the addresses until
+ *     kevy_lookup_release().
+ *
+ * Callbacks
+ *
+ *     In `done` the look-up may be started again or freed. After success release it before.
+ *
+ * Threads
+ *
+ *     A look-up belongs to the thread of its reactor. One thread, any one, opens and closes the
+ *     resolver.
+ *
+ * Kernel
+ *
+ *     No requirements of its own.
+ *
+ * Example: the number of addresses of localhost
+ *
+ *     #include <kevy/resolver.h>
+ *     #include <stdio.h>
+ *
+ *     static void found(struct kevy_lookup *lookup, int result)
+ *     {
+ *         if (result != 0)
+ *             printf("error %d\n", result);
+ *         else
+ *             printf("%u addresses\n", (unsigned)lookup->count);
+ *         kevy_lookup_release(lookup);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct kevy_resolver resolver = {0};
+ *         struct kevy_lookup lookup = {0};
+ *         struct kevy_lookup_options options = {
+ *             .resolver = &resolver,
+ *             .host = "localhost",
+ *             .service = "80",
+ *             .done = found,
+ *         };
+ *         struct kevy_reactor *reactor = NULL;
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         if (error == 0)
+ *             error = kevy_resolver_open(&resolver, NULL);
+ *         if (error == 0)
+ *             error = kevy_lookup_start(&lookup, reactor, &options);
+ *         if (error == 0)
+ *             error = kevy_reactor_run(reactor);
+ *         kevy_resolver_close(&resolver);
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_RESOLVER_H
 #define KEVY_RESOLVER_H
@@ -39,81 +88,94 @@ KEVY_BEGIN_DECLS
 struct kevy_lookup;
 struct kevy_workers;
 
-/* The threads of look-ups. Its field is private; all zero is valid and not open. */
+/* A resolver. Its field is private. */
 struct kevy_resolver {
     struct kevy_workers *workers;
 };
 
-/* Zero is the good default for each; the value in force is in brackets. */
+/* Options of kevy_resolver_open(). A member that is zero means the default, which stands in
+ * brackets. */
 struct kevy_resolver_options {
-    uint32_t threads; /* look-ups that run at once [2] */
+    uint32_t threads; /* look-ups that run at the same time [2] */
     uint32_t queue;   /* look-ups that may wait for a thread [1024] */
 };
 
-/* Starts the threads of a resolver that is not open (asserted). `options` is BORROWED and may be
- * NULL. Returns 0, or -ENOMEM or -EAGAIN as kevy_workers_create(). */
+/*
+ * Starts the threads of a resolver that is not open (asserted). `options` is BORROWED and may be
+ * NULL. Returns 0 or an error of kevy_workers_create():
+ *
+ *     -ENOMEM  no memory
+ *     -EAGAIN  too many threads
+ */
 KEVY_API int kevy_resolver_open(struct kevy_resolver *resolver,
                                 const struct kevy_resolver_options *options);
 
 /*
- * Cancels the look-ups that wait for a thread, waits for those that run - nothing interrupts
- * getaddrinfo(3), its limit is that of /etc/resolv.conf - and ends the threads. What is left to
- * report still comes from the loops. Idempotent. Nobody may use the resolver meanwhile. May take
- * long: from a loop only where that may stand still.
+ * Closes the resolver: cancels the look-ups that wait for a thread, waits for those that run, and
+ * ends the threads. No thread may use the resolver meanwhile. The reports still come later from the
+ * loops. Idempotent.
+ *
+ * It blocks: do not call it from a loop that must go on. It can take long, because getaddrinfo(3)
+ * cannot be interrupted; /etc/resolv.conf sets its limit.
  */
 KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
 
 /*
  * `result` is 0, with the addresses in the look-up, or
  *
- *     -ECANCELED      kevy_lookup_cancel(), or the resolver or the reactor ended
+ *     -ECANCELED      kevy_lookup_cancel(), or the end of the resolver or of the reactor
  *     -ENOENT         there is no such name (EAI_NONAME)
- *     -ENODATA        the name exists and has no address (EAI_NODATA)
- *     -EADDRNOTAVAIL  ... none of the wanted family (EAI_ADDRFAMILY)
+ *     -ENODATA        the name has no address (EAI_NODATA)
+ *     -EADDRNOTAVAIL  the name has no address of the wanted family (EAI_ADDRFAMILY)
  *     -EAGAIN         the name servers do not answer at the moment (EAI_AGAIN)
- *     -EREMOTEIO      the name servers fail (EAI_FAIL)
+ *     -EREMOTEIO      the name servers report a failure (EAI_FAIL)
  *     -ESRCH          there is no such service (EAI_SERVICE)
- *     -ENAMETOOLONG   EAI_OVERFLOW
- *     -EAFNOSUPPORT   EAI_FAMILY
- *     -ENOMEM         EAI_MEMORY
+ *     -ENAMETOOLONG   the name is too long (EAI_OVERFLOW)
+ *     -EAFNOSUPPORT   the family is not supported (EAI_FAMILY)
+ *     -ENOMEM         no memory (EAI_MEMORY)
  *     -EINVAL         any other code
  *
- * and for EAI_SYSTEM the errno that it stands for, or -EIO. `code` of the look-up keeps the EAI_
- * value, for gai_strerror(3).
+ * or, for EAI_SYSTEM, the errno or -EIO. `code` of the look-up has the EAI_ value, for
+ * gai_strerror(3).
  */
 typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
 
-/* A look-up. All zero is valid and not started. */
+/* A look-up. `addresses`, `count` and `code` are readable from `done` on. */
 struct kevy_lookup {
-    struct kevy_x_object object;          /* private */
-    const struct kevy_address *addresses; /* readable from `done` on */
-    uint32_t count;                       /* of the addresses */
-    int code;                             /* EAI_*, 0 after success or a cancel */
-    kevy_lookup_done done;                /* private */
-    struct kevy_x_lookup_query *query;    /* private: what the thread works on */
+    struct kevy_x_object object; /* private */
+    const struct kevy_address *addresses;
+    uint32_t count;                    /* of the addresses */
+    int code;                          /* EAI_*, or 0 after success or a cancel */
+    kevy_lookup_done done;             /* private */
+    struct kevy_x_lookup_query *query; /* private: the memory of the thread */
 };
 
-/* What to look up. Everything is BORROWED for the start alone. */
+/* Options of kevy_lookup_start(). */
 struct kevy_lookup_options {
     struct kevy_resolver *resolver; /* required */
-    const char *host;               /* name or numeric address; NULL: this host's loopback */
-    const char *service;            /* name or number of the port; NULL: 0 */
-    int family;                     /* AF_INET or AF_INET6 alone [both] */
+    const char *host;               /* a name or a numeric address; NULL: this host (loopback) */
+    const char *service;            /* a name or a number of a port; NULL: port 0 */
+    int family;                     /* only AF_INET or only AF_INET6 [both] */
     kevy_lookup_done done;          /* required */
 };
 
 /*
- * Starts a look-up of stream addresses. The look-up is not running and has been released, and the
- * resolver is open (asserted). Returns 0; -EAGAIN when the resolver's queue is full; -ENOMEM; or
- * -EINVAL when neither host nor service is given. No callback comes then.
+ * Starts a look-up of addresses for streams. The look-up is idle and released, and the resolver is
+ * open (asserted). `options` and its strings are BORROWED. Returns 0 or an error; then no callback
+ * comes:
+ *
+ *     -EINVAL  neither a host nor a service is given
+ *     -EAGAIN  the queue of the resolver is full
+ *     -ENOMEM  no memory
  */
 KEVY_API int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
                                const struct kevy_lookup_options *options);
 
-/* Gives up: `done` comes with -ECANCELED, from the next flush. Idempotent. */
+/* Gives up: `done` comes with -ECANCELED, in the next turn. Idempotent. */
 KEVY_API void kevy_lookup_cancel(struct kevy_lookup *lookup);
 
-/* Frees the addresses. Idempotent; a zeroed look-up is accepted. Not while a connect tries them. */
+/* Frees the addresses. Do not call it while a connector uses them. Idempotent; a look-up that was
+ * never started is accepted. */
 KEVY_API void kevy_lookup_release(struct kevy_lookup *lookup);
 
 KEVY_END_DECLS

@@ -2,36 +2,79 @@
 /*
  * kevy/system.h - the plain system calls of a reactor, as a table that can be replaced.
  *
- * Model. A reactor talks to the system in two ways. Requests go through its ring. Everything else,
- * for example socket(2), setsockopt(2), close(2) and the clock, goes through this table. The
- * library makes no other system call, except for threads and their CPUs, locks, memory, the mask of
- * signals, getpid(2), and those of getaddrinfo(3).
+ * Most programs never need this header. It is for a program that replaces the system: a simulated
+ * world, or a test in which a call fails.
  *
- * Most programs never need this header. It is for a program that puts something in place of the
- * system: a simulated world, or a test in which a call fails. Take the host's table, change what
- * has to be different, and name the table in the options of the reactor:
+ * Model
  *
- *     static int no_socket(void *context, int family, int type) { return -EMFILE; }
+ *     A reactor makes requests through its ring. Its other system calls, for example socket(2),
+ *     setsockopt(2), close(2) and the clock, go through this table. To replace some of them, copy
+ *     the table of the host, change the copy, and name it in the options of the reactor.
  *
- *     struct kevy_system broken = *kevy_system_host();
- *     broken.socket = no_socket;
- *     kevy_reactor_create(&reactor, &(struct kevy_reactor_options){.system = &broken});
+ *     The library also makes some system calls that do not go through the table: threads and their
+ *     CPUs, locks, memory, the signal mask, getpid(2), and those of getaddrinfo(3).
  *
- * Results. Each call returns 0 or more on success, and -errno on failure. `errno` itself does not
- * matter. A call that is not described below does what its manual page says.
+ * Results
  *
- * Ownership. The table is PINNED from kevy_reactor_create() to kevy_reactor_destroy(). The members
- * of a group share one table. A descriptor that a call returns is OWNED by the library, which
- * closes it with `close` or with a request of the ring.
+ *     Each function returns 0 or more on success, and a negative errno on failure. `errno` itself
+ *     does not matter. A function without a description does the same as its manual page.
  *
- * Callbacks. No function of the table may call into the library, and none may block, except
- * `sleep_ns`.
+ * Ownership
  *
- * Threads. `write` is called from any thread that calls kevy_reactor_post() or
- * kevy_reactor_stop(), and also from a signal handler. The others are called from the reactor's
- * thread.
+ *     The table is PINNED from kevy_reactor_create() to kevy_reactor_destroy(). The members of a
+ *     group share one table. A descriptor that a function returns is OWNED by the library. The
+ *     library closes it with `close`, or with a request of the ring.
  *
- * Kernel: nothing of its own.
+ * Callbacks
+ *
+ *     No function of the table may call the library. None may block, except `sleep_ns`.
+ *
+ * Threads
+ *
+ *     `write` is called from each thread that calls kevy_reactor_post() or kevy_reactor_stop(), and
+ *     also from a signal handler. The others are called from the thread of the reactor.
+ *
+ * Kernel
+ *
+ *     No requirements of its own.
+ *
+ * Example: a listener in a process that has too many descriptors
+ *
+ *     #include <kevy/kevy.h>
+ *     #include <errno.h>
+ *     #include <stdio.h>
+ *
+ *     static int no_socket(void *context, int family, int type)
+ *     {
+ *         (void)context;
+ *         (void)family;
+ *         (void)type;
+ *         return -EMFILE;
+ *     }
+ *
+ *     static struct kevy_stream *client_accept(struct kevy_listener *listener)
+ *     {
+ *         (void)listener;
+ *         return NULL;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct kevy_system full = *kevy_system_host();
+ *         struct kevy_reactor_options options = {.system = &full};
+ *         struct kevy_listener_options listen = {.accept = client_accept};
+ *         struct kevy_listener listener = {0};
+ *         struct kevy_reactor *reactor = NULL;
+ *         int error;
+ *
+ *         full.socket = no_socket;
+ *         if (kevy_reactor_create(&reactor, &options) != 0)
+ *             return 1;
+ *         error = kevy_listener_open(&listener, reactor, &listen);
+ *         printf("%s\n", error == -EMFILE ? "as expected" : "not expected");
+ *         kevy_reactor_destroy(reactor);
+ *         return error != -EMFILE;
+ *     }
  */
 #ifndef KEVY_SYSTEM_H
 #define KEVY_SYSTEM_H
@@ -47,7 +90,7 @@
 
 KEVY_BEGIN_DECLS
 
-/* Every function is required. `context` is handed to each of them. */
+/* The table. Every function is required, and gets `context`. */
 struct kevy_system {
     void *context;
 
@@ -55,7 +98,7 @@ struct kevy_system {
     int (*socket)(void *context, int family, int type);
     int (*bind)(void *context, int fd, const struct sockaddr *address, socklen_t length);
     int (*listen)(void *context, int fd, int backlog);
-    /* Only for datagram sockets; streams connect by a request of the ring. */
+    /* Only for datagram sockets; streams connect with a request of the ring. */
     int (*connect)(void *context, int fd, const struct sockaddr *address, socklen_t length);
     int (*shutdown)(void *context, int fd, int how);
     int (*setsockopt)(void *context, int fd, int level, int name, const void *value,
@@ -69,19 +112,19 @@ struct kevy_system {
     int (*fcntl)(void *context, int fd, int command); /* F_GETFD or F_GETFL */
     int (*file_mode)(void *context, int fd);          /* `st_mode` of fstat(2) */
     int (*ioctl)(void *context, int fd, unsigned long request, void *argument);
-    /* One look, without waiting: the events of poll(2) that are there, 0 when there are none. */
+    /* Does not wait: returns the events of poll(2) that are there at the moment, or 0. */
     int (*poll)(void *context, int fd, int events);
     int64_t (*lseek)(void *context, int fd, int64_t offset, int whence);
     int64_t (*read)(void *context, int fd, void *data, size_t length);
     int64_t (*write)(void *context, int fd, const void *data, size_t length);
 
-    /* What a reactor opens for itself, close-on-exec and non-blocking. */
-    int (*pipe)(void *context, int *fds); /* two descriptors: the reading end, the writing end */
+    /* Descriptors that a reactor opens for itself; all are close-on-exec and non-blocking. */
+    int (*pipe)(void *context, int *fds); /* fds[0] is the end to read, fds[1] the one to write */
     int (*eventfd)(void *context, unsigned value);
     int (*signalfd)(void *context, int fd, const void *mask); /* `mask`: a sigset_t */
 
-    /* Children. waitid() reaps the child of a pidfd if it has exited, without waiting, and fills in
-     * a siginfo_t; si_pid 0 says that it has not exited. */
+    /* Children. waitid() does not wait: if the child of the pidfd has exited, it reaps the child
+     * and fills in a siginfo_t. If not, it sets si_pid to 0. */
     int (*pidfd_open)(void *context, pid_t pid);
     int (*waitid)(void *context, int fd, void *information);
 
@@ -90,7 +133,7 @@ struct kevy_system {
     void (*sleep_ns)(void *context, uint64_t duration_ns);
 };
 
-/* The table of the host: the C library's system calls. Its `context` is not looked at. */
+/* The table of the host: the system calls of the C library. Its `context` is not used. */
 KEVY_API const struct kevy_system *kevy_system_host(void);
 
 KEVY_END_DECLS

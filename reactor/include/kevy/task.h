@@ -1,23 +1,79 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/task.h - work handed to a reactor, from any thread.
+ * kevy/task.h - callbacks that any thread can ask for.
  *
- * Model. Posted tasks go through a lock-free list with many producers and one consumer. The loop is
- * woken by one system call, and only when it sleeps: a burst of posts costs one wake.
+ * Model
  *
- * Order. Each task is run exactly once, from step 5 of a turn: first those deferred, then those
- * posted, in the order of posting as far as one thread posts them. A turn runs 4096 at most. What a
- * task posts or defers runs in the next turn, what other callbacks do in this one.
+ *     kevy_reactor_post() puts a task into a lock-free list, which has many producers and one
+ *     consumer. It wakes the loop with one system call, and only if the loop sleeps, so many posts
+ *     at once cost one wake.
  *
- * Ownership. The struct is PINNED until its callback is called, or forgotten by
- * kevy_reactor_destroy(). Until then it must not be posted or deferred again.
+ * Order
  *
- * Callbacks. `run` may free its task, or post it again.
+ *     Each task runs once, in step 5 of a turn: first the deferred tasks, then the posted ones.
+ *     Tasks that one thread posts run in the order of posting. One turn runs 4096 tasks at most.
+ *     If a task posts or defers a task, that one runs in the next turn. If another callback does,
+ *     it runs in this turn.
  *
- * Threads: any for kevy_reactor_post(), the reactor's for kevy_reactor_defer() and `run`. What the
- * poster wrote before is visible in `run`.
+ * Ownership
  *
- * Kernel: nothing of its own.
+ *     The struct is PINNED until `run` is called, or until kevy_reactor_destroy() drops it. Until
+ *     then it must not be posted or deferred again.
+ *
+ * Callbacks
+ *
+ *     `run` may free its task, or post it again.
+ *
+ * Threads
+ *
+ *     kevy_reactor_post() may be called from any thread. kevy_reactor_defer() and `run` belong to
+ *     the thread of the reactor. `run` sees all that the other thread wrote before the post.
+ *
+ * Kernel
+ *
+ *     No requirements of its own.
+ *
+ * Example: another thread sends a line to the loop
+ *
+ *     #include <kevy/task.h>
+ *     #include <pthread.h>
+ *     #include <stdio.h>
+ *
+ *     struct message {
+ *         struct kevy_task task;
+ *         struct kevy_reactor *reactor;
+ *         char text[16];
+ *     };
+ *
+ *     static void message_run(struct kevy_task *task, struct kevy_reactor *reactor)
+ *     {
+ *         puts(KEVY_CONTAINER_OF(task, struct message, task)->text);
+ *         kevy_reactor_unref(reactor);
+ *     }
+ *
+ *     static void *other_thread(void *argument)
+ *     {
+ *         struct message *message = argument;
+ *
+ *         snprintf(message->text, sizeof message->text, "hello");
+ *         kevy_reactor_post(message->reactor, &message->task);
+ *         return NULL;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct message message = {.task = {.run = message_run}};
+ *         pthread_t thread;
+ *         int error = kevy_reactor_create(&message.reactor, NULL);
+ *
+ *         if (error != 0 || pthread_create(&thread, NULL, other_thread, &message) != 0)
+ *             return 1;
+ *         kevy_reactor_ref(message.reactor);
+ *         error = kevy_reactor_run(message.reactor);
+ *         pthread_join(thread, NULL);
+ *         kevy_reactor_destroy(message.reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_TASK_H
 #define KEVY_TASK_H
@@ -32,18 +88,20 @@ struct kevy_task;
 
 typedef void (*kevy_task_run)(struct kevy_task *task, struct kevy_reactor *reactor);
 
+/* A task. Set `run` before you post or defer it. */
 struct kevy_task {
-    kevy_task_run run;      /* set by the user */
+    kevy_task_run run;
     struct kevy_task *next; /* private */
 };
 
 /*
- * Hands `task` to the reactor, which must not be destroyed meanwhile. From any thread, the
- * reactor's own included; not from a signal handler. Never fails, never blocks.
+ * Hands `task` to the reactor, which must exist until the call returns. It may be called from any
+ * thread, also from the reactor's own, but not from a signal handler. It never fails and never
+ * blocks.
  */
 KEVY_API void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task);
 
-/* As kevy_reactor_post() from the reactor's own thread, without an atomic operation. */
+/* Like kevy_reactor_post(), only from the thread of the reactor, and without an atomic operation. */
 KEVY_API void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task);
 
 KEVY_END_DECLS

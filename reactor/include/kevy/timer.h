@@ -1,27 +1,79 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/timer.h - something to do at a later time.
+ * kevy/timer.h - callbacks at a later time.
  *
- * Model. Timers hang in a hierarchical wheel (Varghese and Lauck 1987, scheme 7) of 64 slots a
- * level and ticks of 2^20 ns, 1.05 ms, so that a slot is found by shifts alone. A deadline is
- * rounded up to the tick: a timer never fires early, and late by at most a tick plus the turn it
- * falls into. Starting and stopping cost the same at ten timers and at a million, and no system
- * call.
+ * Model
  *
- * Order. Timers fire in the order of their ticks; within one there is no order. More than 4096 that
- * are due at once are spread over turns. An armed timer keeps kevy_reactor_run() running, but not
- * once the reactor drains.
+ *     Timers are in a hierarchical wheel (Varghese and Lauck 1987, scheme 7) with 64 slots on each
+ *     level. A tick is 2^20 ns (1.05 ms), so shifts alone find the slot. To start or stop a timer
+ *     costs the same with ten timers and with a million, and makes no system call.
  *
- * Ownership. The struct is PINNED while the timer is armed. Stopping is synchronous: once
- * kevy_timer_stop() returns the timer does not fire, even if it was due in this very turn, and its
- * memory is free. kevy_reactor_destroy() disarms all.
+ *     A deadline is rounded up to the next tick. A timer never fires early. It fires late by at
+ *     most one tick and the rest of the turn in which it becomes due.
  *
- * Callbacks. `fire` may start its timer again or stop it. It may free a one-shot, which is disarmed
- * by then, and a periodic one that it has stopped.
+ * Order
  *
- * Threads: the reactor's.
+ *     Timers fire in the order of their ticks. Within one tick there is no order. One turn fires
+ *     4096 timers at most; the next turns fire the rest.
  *
- * Kernel: nothing of its own.
+ *     An armed timer keeps kevy_reactor_run() running, until kevy_reactor_finish() is called.
+ *
+ * Ownership
+ *
+ *     The struct is PINNED while the timer is armed. When kevy_timer_stop() returns, the timer does
+ *     not fire any more, even if it was due in this turn, and its memory is free.
+ *     kevy_reactor_destroy() disarms all timers.
+ *
+ * Callbacks
+ *
+ *     `fire` may start its timer again or stop it. It may free a one-shot timer, which is disarmed
+ *     at that point, or a periodic timer that it has stopped.
+ *
+ * Threads
+ *
+ *     The thread of the reactor.
+ *
+ * Kernel
+ *
+ *     No requirements of its own.
+ *
+ * Example: stop after one second, with a sign of life every 100 ms
+ *
+ *     #include <kevy/timer.h>
+ *     #include <stdio.h>
+ *
+ *     struct watch {
+ *         struct kevy_timer alive;
+ *         struct kevy_timer limit;
+ *     };
+ *
+ *     static void alive_fire(struct kevy_timer *timer)
+ *     {
+ *         (void)timer;
+ *         puts("alive");
+ *     }
+ *
+ *     static void limit_fire(struct kevy_timer *timer)
+ *     {
+ *         struct watch *watch = KEVY_CONTAINER_OF(timer, struct watch, limit);
+ *
+ *         kevy_timer_stop(&watch->alive);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct watch watch = {0};
+ *         struct kevy_reactor *reactor = NULL;
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         if (error == 0) {
+ *             kevy_timer_start_periodic(&watch.alive, reactor, KEVY_MILLISECONDS(100), alive_fire);
+ *             kevy_timer_start(&watch.limit, reactor, KEVY_SECONDS(1), limit_fire);
+ *             error = kevy_reactor_run(reactor);
+ *         }
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_TIMER_H
 #define KEVY_TIMER_H
@@ -36,14 +88,14 @@ struct kevy_timer;
 
 typedef void (*kevy_timer_fire)(struct kevy_timer *timer);
 
-/* Private: an entry of a wheel. Zeroed is a valid entry that is in none. */
+/* Private: an entry of a wheel. All zero: it is in no wheel. */
 struct kevy_x_wheel_node {
     struct kevy_x_wheel_node *next;
     struct kevy_x_wheel_node *previous;
     uint64_t deadline_ns;
 };
 
-/* A timer. Its fields are private; all zero is valid and not armed. 48 bytes at most. */
+/* A timer. Its fields are private; 48 bytes at most. All zero: it is not armed. */
 struct kevy_timer {
     struct kevy_x_wheel_node node;
     uint64_t period_ns; /* 0 for a one-shot */
@@ -52,33 +104,35 @@ struct kevy_timer {
 };
 
 /*
- * Arms *timer to fire once, `delay_ns` after now (0: in this turn or the next; KEVY_FOREVER:
- * never). It may be armed already, on the same reactor (asserted). Now is the real clock for a
- * reactor that has been away, the turn's clock within callbacks.
+ * Arms *timer to fire once, after `delay_ns`. 0 means in this turn or the next one, KEVY_FOREVER
+ * means never. If the timer is armed already, it starts again; it must be on the same reactor
+ * (asserted).
+ *
+ * The delay counts from kevy_reactor_now() in a callback, and from the clock at any other time.
  */
 KEVY_API void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                uint64_t delay_ns, kevy_timer_fire fire);
 
 /*
- * As kevy_timer_start() for a timer that may fire up to `slack_ns` later: the deadline is put off
- * to the next multiple of it on the clock, so that many such timers come due in the same turn and
- * wake the loop once.
+ * Like kevy_timer_start(), but the timer may fire up to `slack_ns` later: the deadline is moved to
+ * the next multiple of `slack_ns` on the clock. Many timers with the same slack are then due in the
+ * same turn, and wake the loop once.
  */
 KEVY_API void kevy_timer_start_slack(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                      uint64_t delay_ns, uint64_t slack_ns, kevy_timer_fire fire);
 
 /*
- * Arms *timer to fire every `period_ns`, at least 1 (asserted), the first time after one period.
- * Periods are counted from the start, so that lateness never adds up; firings that a blocked loop
- * missed are left out.
+ * Arms *timer to fire every `period_ns`, which is at least 1 (asserted). It fires for the first
+ * time after one period. All periods count from the start, so delays do not add up. If the loop was
+ * blocked for several periods, the timer fires once for all of them.
  */
 KEVY_API void kevy_timer_start_periodic(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                         uint64_t period_ns, kevy_timer_fire fire);
 
-/* Disarms *timer. Idempotent; a zeroed timer is accepted. */
+/* Disarms *timer. Idempotent; a timer that was never started is accepted. */
 KEVY_API void kevy_timer_stop(struct kevy_timer *timer);
 
-/* True while the timer is armed. In its callback a one-shot is not any more. */
+/* Returns true while the timer is armed. In its own callback a one-shot is not armed. */
 static inline bool kevy_timer_armed(const struct kevy_timer *timer)
 {
     return timer->node.next != NULL;
