@@ -243,6 +243,8 @@ int kevy_group_join(struct kevy_group *group)
 
         if (!member->started)
             continue;
+        assert(!pthread_equal(member->thread, pthread_self()) &&
+               "a member must not join its own group");
         pthread_join(member->thread, NULL);
         if (member->result < 0 && result >= 0)
             result = member->result;

@@ -262,6 +262,7 @@ static bool stop_requested(struct kevy_reactor *reactor)
 
 int kevy_reactor_run(struct kevy_reactor *reactor)
 {
+    assert(!reactor->running && "a callback must not run the loop");
     thread_check(reactor);
     process_check(reactor);
     clock_read(reactor);
@@ -280,6 +281,7 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
 {
     int error;
 
+    assert(!reactor->running && "a callback must not run the loop");
     thread_check(reactor);
     process_check(reactor);
     clock_read(reactor);

@@ -268,8 +268,11 @@ void kevy_workers_destroy(struct kevy_workers *workers)
     }
     pthread_cond_broadcast(&workers->filled);
     pthread_mutex_unlock(&workers->lock);
-    for (uint32_t index = 0; index < workers->thread_count; index++)
+    for (uint32_t index = 0; index < workers->thread_count; index++) {
+        assert(!pthread_equal(workers->threads[index], pthread_self()) &&
+               "a worker must not destroy its own pool");
         pthread_join(workers->threads[index], NULL);
+    }
     pthread_mutex_lock(&workers->lock);
     assert(workers->first == NULL && workers->queued == 0);
     workers->ended = true;

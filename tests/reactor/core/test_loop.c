@@ -438,29 +438,69 @@ START_TEST(footgun_48_the_end_of_a_stream_costs_one_completion)
 }
 END_TEST
 
-static void run_in_a_callback(struct kevy_task *task, struct kevy_reactor *owner)
+static void call_run(void)
 {
-    (void)task;
-    (void)kevy_reactor_run(owner);
+    (void)kevy_reactor_run(reactor);
 }
 
-START_TEST(run_inside_a_callback_is_an_assertion)
+static void call_run_once(void)
 {
+    (void)kevy_reactor_run_once(reactor, 0);
+}
+
+static void call_next_timeout(void)
+{
+    (void)kevy_reactor_next_timeout(reactor);
+}
+
+static void call_destroy(void)
+{
+    (void)kevy_reactor_destroy(reactor);
+}
+
+enum {
+    TURNING = 4,
+};
+
+static void (*const turning[TURNING])(void) = {call_run, call_run_once, call_next_timeout,
+                                               call_destroy};
+static void (*called_back)(void);
+
+static void call_in_a_task(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    (void)task;
+    (void)owner;
+    called_back();
+}
+
+static void call_in_a_hook(struct kevy_reactor *owner, void *context)
+{
+    (void)owner;
+    (void)context;
+    called_back();
+}
+
+START_TEST(what_turns_the_loop_is_an_assertion_in_a_callback)
+{
+    called_back = turning[_i];
     kevy_timer_start(&timer, reactor, KEVY_SECONDS(3600), timer_count);
-    defer(&tasks[0], run_in_a_callback);
+    defer(&tasks[0], call_in_a_task);
     turn_now();
 }
 END_TEST
 
-static void destroy_in_a_callback(struct kevy_task *task, struct kevy_reactor *owner)
+START_TEST(what_turns_the_loop_is_an_assertion_with_nothing_left)
 {
-    (void)task;
-    (void)kevy_reactor_destroy(owner);
+    called_back = turning[_i];
+    defer(&tasks[0], call_in_a_task);
+    (void)kevy_reactor_run(reactor);
 }
+END_TEST
 
-START_TEST(destroy_inside_a_callback_is_an_assertion)
+START_TEST(what_turns_the_loop_is_an_assertion_in_a_hook)
 {
-    defer(&tasks[0], destroy_in_a_callback);
+    called_back = turning[_i];
+    reactor_setup_with(&(struct kevy_reactor_options){.before_wait = call_in_a_hook});
     turn_now();
 }
 END_TEST
@@ -492,8 +532,9 @@ Suite *test_suite(void)
     tcase_add_test(loop, timers_have_their_turn_between_bounded_batches);
     tcase_add_test(loop, an_idle_loop_sleeps);
     tcase_add_test(loop, footgun_48_the_end_of_a_stream_costs_one_completion);
-    support_add_abort(loop, run_inside_a_callback_is_an_assertion, 0, 1);
-    support_add_abort(loop, destroy_inside_a_callback_is_an_assertion, 0, 1);
+    support_add_abort(loop, what_turns_the_loop_is_an_assertion_in_a_callback, 0, TURNING);
+    support_add_abort(loop, what_turns_the_loop_is_an_assertion_with_nothing_left, 0, TURNING);
+    support_add_abort(loop, what_turns_the_loop_is_an_assertion_in_a_hook, 0, TURNING);
     suite_add_tcase(suite, loop);
     return suite;
 }

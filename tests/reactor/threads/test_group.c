@@ -413,6 +413,37 @@ START_TEST(join_counts_what_had_to_be_aborted)
 }
 END_TEST
 
+static struct kevy_group *joined;
+
+static int setup_joining(struct kevy_reactor *owner, uint32_t index, void *context)
+{
+    (void)context;
+    (void)index;
+    kevy_timer_start(&servers[0].timer, owner, KEVY_SECONDS(3600), never);
+    return 0;
+}
+
+static void member_joins(struct kevy_reactor *owner, uint32_t index, void *context)
+{
+    (void)owner;
+    (void)index;
+    (void)context;
+    (void)kevy_group_join(joined);
+}
+
+START_TEST(a_member_that_joins_its_own_group_is_an_assertion)
+{
+    struct kevy_group_options options = options_of(setup_joining);
+
+    options.count = 1;
+    options.teardown = member_joins;
+    ck_assert_int_eq(kevy_group_start(&joined, &options), 0);
+    kevy_group_finish(joined, 0);
+    for (;;)
+        pause();
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("group");
@@ -432,6 +463,7 @@ Suite *test_suite(void)
     tcase_add_test(group, a_drain_after_the_loops_have_ended_is_harmless);
     tcase_add_test(group, a_stopped_member_ends_with_timers_armed);
     tcase_add_test(group, join_counts_what_had_to_be_aborted);
+    support_add_abort(group, a_member_that_joins_its_own_group_is_an_assertion, 0, 1);
     suite_add_tcase(suite, group);
     return suite;
 }

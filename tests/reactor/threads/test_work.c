@@ -498,6 +498,24 @@ START_TEST(zeroed_work_is_idle)
 }
 END_TEST
 
+static int run_destroying(struct kevy_work *work)
+{
+    (void)work;
+    kevy_workers_destroy(workers);
+    return 0;
+}
+
+START_TEST(a_worker_that_destroys_its_own_pool_is_an_assertion)
+{
+    setup_pool(1, 1);
+    pieces[0].work.run = run_destroying;
+    pieces[0].work.done = done;
+    ck_assert_int_eq(kevy_work_submit(&pieces[0].work, workers, reactor), 0);
+    for (;;)
+        pause();
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("work");
@@ -526,6 +544,7 @@ Suite *test_suite(void)
     tcase_add_test(work, loops_share_a_pool_and_each_hears_of_its_own_work);
     tcase_add_test(work, a_pool_without_options_and_no_pool_are_fine);
     tcase_add_test(work, zeroed_work_is_idle);
+    support_add_abort(work, a_worker_that_destroys_its_own_pool_is_an_assertion, 0, 1);
     suite_add_tcase(suite, work);
     return suite;
 }
