@@ -4,7 +4,7 @@
  * on the descriptor of the reactor, for as long as the reactor allows. A line on standard input
  * prints how many connections were accepted; the end of standard input stops the server.
  */
-#include "report.h"
+#include "report_address.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -92,12 +92,13 @@ int main(int argc, char **argv)
     struct kevy_listener_options options = {
         .address = where.address, .port = where.port, .accept = client_accept};
     error = kevy_reactor_create(&reactor, NULL);
-    if (!error)
-        error = kevy_listener_open(&listener, reactor, &options);
+    if (error)
+        return kevy_report("embed", error);
+    error = kevy_listener_open(&listener, reactor, &options);
     if (!error) {
         dprintf(1, "embed: serving port %u\n", kevy_listener_port(&listener));
         error = serve(reactor);
     }
-    status = report_start("embed", where.text, where.port, error);
+    status = report_start("embed", where.address, where.port, error);
     return status | (kevy_reactor_destroy(reactor) != 0);
 }

@@ -5,7 +5,7 @@
 /* The parts that most servers of these examples share: the command line, the address, SIGTERM and
  * Ctrl-C that let clients finish, and errors on stderr. */
 
-#include "report.h"
+#include "report_address.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -53,8 +53,9 @@ static inline int serve_run(struct serving *serving, char **arguments)
     const struct service *service = serving->service;
     int error = kevy_reactor_create(&serving->reactor, NULL);
 
-    if (!error)
-        error = kevy_signal_watch(&serving->term, serving->reactor, SIGTERM, serve_term);
+    if (error)
+        return kevy_report(service->usage->program, error);
+    error = kevy_signal_watch(&serving->term, serving->reactor, SIGTERM, serve_term);
     if (!error)
         error = kevy_signal_watch(&serving->interrupt, serving->reactor, SIGINT, serve_interrupt);
     if (!error && service->begin)
@@ -86,7 +87,7 @@ static inline int serve(const struct service *service, int argc, char **argv)
         service->end();
     if (error > 0)
         return error;
-    return report_start(service->usage->program, where.text, where.port, error) | left;
+    return report_start(service->usage->program, where.address, where.port, error) | left;
 }
 
 #endif

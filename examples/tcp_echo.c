@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* tcp_echo: sends back what it receives, until SIGTERM. */
-#include "report.h"
+#include "report_address.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -56,14 +56,15 @@ int main(int argc, char **argv)
     struct kevy_listener_options options = {
         .address = where.address, .port = where.port, .accept = client_accept};
     error = kevy_reactor_create(&server.reactor, NULL);
-    if (!error)
-        error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);
+    if (error)
+        return kevy_report("tcp_echo", error);
+    error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);
     if (!error)
         error = kevy_listener_open(&server.listener, server.reactor, &options);
     if (!error) {
         dprintf(1, "tcp_echo: serving port %u\n", kevy_listener_port(&server.listener));
         error = kevy_reactor_run(server.reactor);
     }
-    status = report_start("tcp_echo", where.text, where.port, error);
+    status = report_start("tcp_echo", where.address, where.port, error);
     return status | (kevy_reactor_destroy(server.reactor) != 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* udp_echo: sends each datagram back to its sender, until SIGTERM. */
-#include "report.h"
+#include "report_address.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -47,14 +47,15 @@ int main(int argc, char **argv)
     struct kevy_datagram_options options = {
         .address = where.address, .port = where.port, .read = echo_read};
     error = kevy_reactor_create(&server.reactor, &sizes);
-    if (!error)
-        error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);
+    if (error)
+        return kevy_report("udp_echo", error);
+    error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);
     if (!error)
         error = kevy_datagram_open(&server.socket, server.reactor, &options);
     if (!error) {
         dprintf(1, "udp_echo: serving port %u\n", kevy_datagram_port(&server.socket));
         error = kevy_reactor_run(server.reactor);
     }
-    status = report_start("udp_echo", where.text, where.port, error);
+    status = report_start("udp_echo", where.address, where.port, error);
     return status | (kevy_reactor_destroy(server.reactor) != 0);
 }

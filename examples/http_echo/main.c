@@ -10,7 +10,7 @@
  * Exit status: 0 after a drain; 1 when serving failed, was stopped by a second signal, or left
  * something behind; 2 for a mistake in the command line.
  */
-#include "../report.h"
+#include "../report_address.h"
 #include "options.h"
 #include "server.h"
 
@@ -143,8 +143,9 @@ static int serve_single(struct program *program)
     struct single single = {.drain_ns = program->options.drain_ns};
     int error = kevy_reactor_create(&single.reactor, &program->reactor_options);
 
-    if (!error)
-        error = kevy_signal_watch(&single.term, single.reactor, SIGTERM, on_term);
+    if (error)
+        return kevy_report("http_echo", error);
+    error = kevy_signal_watch(&single.term, single.reactor, SIGTERM, on_term);
     if (!error)
         error = kevy_signal_watch(&single.interrupt, single.reactor, SIGINT, on_interrupt);
     if (!error)
@@ -242,10 +243,11 @@ static int serve_group(struct program *program)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    if (!error)
-        error = kevy_group_start(&group, &options);
     if (error)
         return report(program, error);
+    error = kevy_group_start(&group, &options);
+    if (error)
+        return kevy_report("http_echo", error);
     say_serving(program, program->server_options.port);
     stopped = wait_for_end(program, group, &signals);
     error = kevy_group_join(group);

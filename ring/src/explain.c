@@ -221,10 +221,14 @@ static int address_foreign_explain(const struct sentence *s)
 
 static int access_explain(const struct sentence *s)
 {
+    if (seccomp_filtered(s->facts))
+        return snprintf(s->text, s->size,
+                        "permission denied: a seccomp filter is in force; if it forbids "
+                        "io_uring, " CONTAINER_CURE);
     return snprintf(s->text, s->size,
-                    "permission denied: a port below 1024 (sysctl "
-                    "net.ipv4.ip_unprivileged_port_start) needs root or CAP_NET_BIND_SERVICE, and "
-                    "a restricted ring only does what it was restricted to");
+                    "permission denied: by a security module, by the rights of a file, because a "
+                    "restricted ring is not allowed this request, or because a port below 1024 "
+                    "needs CAP_NET_BIND_SERVICE");
 }
 
 static int thread_explain(const struct sentence *s)

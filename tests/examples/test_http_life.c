@@ -62,8 +62,8 @@ static const struct {
     {{"--help"}, 0, ""},
     {{"-h"}, 0, ""},
     {{"--version"}, 0, ""},
-    {{"--address=192.0.2.1", "--port=0"}, 1, "192.0.2.1 port 0 is not of this machine"},
-    {{"--address=192.0.2.1", "--port=0", "--threads=2"}, 1, "is not of this machine"},
+    {{"--address=192.0.2.1", "--port=0"}, 1, "192.0.2.1 is not an address of this machine"},
+    {{"--address=192.0.2.1", "--port=0", "--threads=2"}, 1, "is not an address of this machine"},
 };
 
 /* One sentence for each mistake, and nothing else. */

@@ -119,7 +119,17 @@ START_TEST(addresses)
 {
     sentence_has(-EADDRINUSE, "already uses this address and port");
     sentence_has(-EADDRNOTAVAIL, "no interface");
+}
+END_TEST
+
+START_TEST(a_denial_is_blamed_on_the_filter_that_is_in_force)
+{
     sentence_has(-EACCES, "below 1024");
+    sentence_has(-EACCES, "security module");
+    facts.seccomp = 2;
+    sentence_has(-EACCES, "seccomp filter is in force");
+    sentence_has(-EACCES, "--security-opt seccomp=");
+    ck_assert_ptr_null(strstr(text, "1024"));
 }
 END_TEST
 
@@ -265,6 +275,7 @@ Suite *test_suite(void)
     tcase_add_test(sentences, descriptors_name_the_limit);
     tcase_add_test(sentences, invalid_names_the_kernel);
     tcase_add_test(sentences, addresses);
+    tcase_add_test(sentences, a_denial_is_blamed_on_the_filter_that_is_in_force);
     tcase_add_test(sentences, everything_else_is_described);
     suite_add_tcase(suite, sentences);
 

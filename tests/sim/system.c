@@ -118,6 +118,9 @@ static int sim_getsockopt(void *context, int fd, int level, int option, void *va
     case SO_ACCEPTCONN:
         answered = socket->state == SOCKET_LISTENING;
         break;
+    case SO_TYPE:
+        answered = SOCK_STREAM;
+        break;
     case SO_DOMAIN:
         answered = socket->family;
         break;

@@ -73,15 +73,14 @@ struct kevy_datagram_stats {
 
 /* Zero is the good default for each; the value in force is in brackets. */
 struct kevy_datagram_options {
-    /* The local end, one of three: `address` (numeric; NULL: every address, IPv4 and IPv6) with
-     * `port` (0: the kernel picks one); or `socket_address`, BORROWED, for anything else (Unix; of
-     * its path listener.h says more); or `fd`, a datagram socket (not descriptor 0), OWNED by us
-     * when open succeeds. */
+    /* The local end: `address` with `port`, or `socket_address`. An address is numeric, for
+     * example "127.0.0.1", "::1" or "fe80::1%eth0" [every address, IPv4 and IPv6]. With port 0 the
+     * kernel picks one. `socket_address` is BORROWED, and is for every other family, for example
+     * Unix; of its path listener.h says more. */
     const char *address;
     uint16_t port;
     const struct sockaddr *socket_address;
     socklen_t socket_address_length;
-    int fd;
 
     /* Connected mode: nothing is received from others, sends need no address, and errors come back.
      * BORROWED. Without any local end given the kernel picks one. */
@@ -141,13 +140,29 @@ struct kevy_datagram {
 
 /*
  * Opens *datagram, which is all zero or has ended (asserted), and starts receiving. `options` is
- * BORROWED. Returns 0; -EINVAL for an address that is not numeric, an `fd` that is no datagram
- * socket, or a buffer_size that is below 512, not a multiple of 8, or too small for `gro` or
- * `control_size`; -EBADF or -ENOTSOCK for another `fd`; or what socket(2), setsockopt(2), bind(2)
- * and connect(2) fail with: -EADDRINUSE, -EACCES, -EMFILE... No callback comes then.
+ * BORROWED. kevy_address_explain() makes a sentence of an error. Returns 0, or
+ *
+ *     -EADDRNOTAVAIL  the address is not numeric, or is not of this machine
+ *     -ENODEV         there is no interface of the name behind the '%'
+ *     -EINVAL         the buffer_size of the reactor is below 512, is not a multiple of 8, or is
+ *                     too small for `gro` or `control_size`; or two addresses are given, or a port
+ *                     beside a `socket_address`
+ *
+ * or what socket(2), setsockopt(2), bind(2) and connect(2) fail with: -EADDRINUSE, -EACCES,
+ * -EMFILE... No callback comes then.
  */
 KEVY_API int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
                                 const struct kevy_datagram_options *options);
+
+/*
+ * As kevy_datagram_open(), with a datagram socket that exists already. `fd` is OWNED by us when 0
+ * is returned; descriptor 0 is as good as any other. `peer` and `gro` are set on it. Returns 0;
+ * -EBADF or -ENOTSOCK; -EPROTOTYPE for a socket that is not SOCK_DGRAM; -EINVAL as above, and when
+ * the options name a local end, `reuse_port` or `reuse_address`; or what connect(2) and
+ * setsockopt(2) fail with.
+ */
+KEVY_API int kevy_datagram_adopt(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
+                                 int fd, const struct kevy_datagram_options *options);
 
 /*
  * Queues a copy of one datagram to `peer` (BORROWED; NULL on a connected socket). `length` may be

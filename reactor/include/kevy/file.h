@@ -46,13 +46,11 @@ struct kevy_file;
 /* The file's own position, as of read(2), where an offset is asked for. */
 #define KEVY_FILE_POSITION UINT64_MAX
 
-/* Zero is the good default for each, but for `path` or `fd`. */
+/* Zero is the good default for each, but for `path`. */
 struct kevy_file_options {
     const char *path; /* what to open; BORROWED until `open` or `close` */
-    int directory_fd; /* that a relative path starts from, BORROWED as that; not 0 [where we are] */
     int flags;        /* O_RDONLY, O_CREAT...; O_CLOEXEC is added */
     uint32_t mode;    /* of a file that O_CREAT makes */
-    int fd;           /* in place of a path: a descriptor (not 0), OWNED when open succeeds */
 
     /* The file is open and takes operations. */
     void (*open)(struct kevy_file *file);
@@ -88,11 +86,27 @@ struct kevy_file_operation {
 
 /*
  * Opens *file, which is all zero or has ended (asserted); `open` or `close` follows from the loop.
- * `options` is BORROWED. Returns 0; -EINVAL without path and fd; -EBADF when `fd` is none; -EAGAIN
- * when the kernel takes nothing at the moment. No callback comes then.
+ * `options` is BORROWED. Returns 0; -EINVAL without a path; or -EAGAIN when the kernel takes
+ * nothing at the moment. No callback comes then.
  */
 KEVY_API int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
                             const struct kevy_file_options *options);
+
+/*
+ * As kevy_file_open(), and a relative path starts from the folder `directory_fd`, as of openat(2):
+ * a descriptor, which is BORROWED as long as the path is, or AT_FDCWD. Also -EBADF for another
+ * negative one.
+ */
+KEVY_API int kevy_file_open_at(struct kevy_file *file, struct kevy_reactor *reactor,
+                               int directory_fd, const struct kevy_file_options *options);
+
+/*
+ * Makes *file, which is all zero or has ended (asserted), of a descriptor; `open` follows from the
+ * loop. `fd` is OWNED by the file when 0 is returned; descriptor 0 is as good as any other. Returns
+ * 0; -EBADF when it is none; or -EINVAL when the options have a path.
+ */
+KEVY_API int kevy_file_adopt(struct kevy_file *file, struct kevy_reactor *reactor, int fd,
+                             const struct kevy_file_options *options);
 
 /*
  * Reads up to `length` bytes from `offset` on. `result`: bytes, fewer near the end, 0 at it. This

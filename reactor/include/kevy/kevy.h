@@ -16,7 +16,7 @@
  *
  *     connector.h    connects a stream to the first of several addresses that answers
  *     resolver.h     names to addresses
- *     address.h      one address of a list
+ *     address.h      addresses as text, and in lists
  *     datagram.h     UDP and Unix datagrams
  *     file.h         files
  *     child.h        exits of child processes
@@ -38,6 +38,11 @@
  *     callback on. The library asserts, with a sentence, that an object is not started twice, that
  *     its memory was zeroed, and that a required callback is not NULL.
  *
+ * Descriptors
+ *
+ *     A function that makes an object of a descriptor takes 0 like any other, and returns -EBADF
+ *     for a negative one. No options contain a descriptor, because zero means the default there.
+ *
  * Callbacks
  *
  *     object                                    its callbacks are
@@ -54,13 +59,13 @@
  *     reactor       _create()                         _destroy()                   none
  *       its loop    _run(), _run_once()               _stop(), _finish()           none
  *     group         _start()                          _finish(), then _join()      none
- *     listener      _open()                           _close()                     close
+ *     listener      _open(), _adopt()                 _close()                     close
  *     stream        _init(), then accepted by a       _close() after its queue     close
  *                   listener, _connect(), _adopt(),   is sent, _abort() at once
  *                   or a connector
  *     connector     _start()                          by itself, _cancel()         done
- *     datagram      _open()                           _close()                     close
- *     file          _open()                           _close()                     close
+ *     datagram      _open(), _adopt()                 _close()                     close
+ *     file          _open(), _open_at(), _adopt()     _close()                     close
  *       operation   _read(), _write(), _fsync(),      by itself, _cancel()         done
  *                   _statx()
  *     completion    _init(), then a request in the    by itself, _cancel()         done

@@ -48,15 +48,14 @@ struct kevy_stream;
 
 /* Zero is the good default for each; the value in force is in brackets. */
 struct kevy_listener_options {
-    /* Where to listen, one of three: `address` (numeric, "127.0.0.1" or "::1"; NULL: every address,
-     * IPv4 and IPv6) with `port` (0: the kernel picks one); or `socket_address`, BORROWED, for
-    XX (not descriptor 0), OWNED by the listener when open succeeds, whose options
-     * stay as they are. */
+    /* Where to listen: `address` with `port`, or `socket_address`. An address is numeric, for
+     * example "127.0.0.1", "::1" or "fe80::1%eth0" [every address, IPv4 and IPv6]. With port 0 the
+     * kernel picks one. `socket_address` is BORROWED, and is for every other family, for example
+     * Unix. */
     const char *address;
     uint16_t port;
     const struct sockaddr *socket_address;
     socklen_t socket_address_length;
-    int fd;
 
     int backlog; /* connections waiting to be accepted [4096], clamped by the kernel: listen(2) */
     uint32_t connections_max; /* accepted and not yet closed [no limit] */
@@ -104,13 +103,28 @@ struct kevy_listener {
 
 /*
  * Opens *listener, which is all zero or has ended (asserted), and starts accepting. `options` is
- * BORROWED. Returns 0; -EINVAL for an address that is not numeric, a Unix one that is too long, an
- * option out of range or an `fd` that does not listen; -EBADF or -ENOTSOCK for another `fd`; or
- * what socket(2), setsockopt(2), bind(2) and listen(2) fail with: -EADDRINUSE, -EADDRNOTAVAIL,
- * -EACCES, -EAFNOSUPPORT, -EMFILE, -ENOENT (no folder for a path)... No callback comes then.
+ * BORROWED. kevy_address_explain() makes a sentence of an error. Returns 0, or
+ *
+ *     -EADDRNOTAVAIL  the address is not numeric, or is not of this machine
+ *     -ENODEV         there is no interface of the name behind the '%'
+ *     -EINVAL         an option is out of range; or two addresses are given, or a port beside a
+ *                     `socket_address`
+ *
+ * or what socket(2), setsockopt(2), bind(2) and listen(2) fail with: -EADDRINUSE, -EACCES,
+ * -EAFNOSUPPORT, -EMFILE, -ENOENT (no folder for a path)... No callback comes then.
  */
 KEVY_API int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
                                 const struct kevy_listener_options *options);
+
+/*
+ * As kevy_listener_open(), with a socket that listens already, for example one of systemd's, or of
+ * the program that this one replaces. `fd` is OWNED by the listener when 0 is returned; descriptor
+ * 0 is as good as any other. What accepted sockets inherit is set on it. Returns 0; -EBADF or
+ * -ENOTSOCK; -EPROTOTYPE for a socket that is not SOCK_STREAM; or -EINVAL for a socket that does
+ * not listen, and when the options say where to listen, a `backlog` or `reuse_port`.
+ */
+KEVY_API int kevy_listener_adopt(struct kevy_listener *listener, struct kevy_reactor *reactor,
+                                 int fd, const struct kevy_listener_options *options);
 
 /* Stops accepting; waiting clients stay in the backlog. Those that the kernel had accepted by then
  * still come. Idempotent. */

@@ -255,8 +255,9 @@ KEVY_API struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
  *
  * Returns 0 or an error; then no callback comes:
  *
- *     -EINVAL  `fd` is negative, a regular file, a directory or a block device
- *     -EBADF   `fd` is not open
+ *     -EINVAL      `fd` is a regular file, a directory or a block device
+ *     -EPROTOTYPE  `fd` is a socket, but not a SOCK_STREAM one
+ *     -EBADF       `fd` is negative or not open
  *
  * A socket that is not connected is accepted, and then ends with -ENOTCONN.
  */
@@ -340,7 +341,8 @@ KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_sen
  *
  * Returns like kevy_stream_send(), or
  *
- *     -EINVAL      `fd` is negative, or the length is out of range
+ *     -EINVAL      the length is out of range
+ *     -EBADF       `fd` is negative
  *     -EOPNOTSUPP  the stream is no Unix socket
  *
  * If the kernel refuses the descriptor (-EBADF, -ETOOMANYREFS), the stream ends with that reason.

@@ -9,6 +9,10 @@
 #ifndef KEVY_REACTOR_NAMES_H
 #define KEVY_REACTOR_NAMES_H
 
+#define address_any                kevy_x_address_any
+#define address_loopback           kevy_x_address_loopback
+#define address_numeric            kevy_x_address_numeric
+#define address_port_parse         kevy_x_address_port_parse
 #define block_copy                 kevy_x_block_copy
 #define buffer_copy                kevy_x_buffer_copy
 #define child_kind                 kevy_x_child_kind
@@ -27,6 +31,7 @@
 #define datagram_read_end          kevy_x_datagram_read_end
 #define datagram_read_open         kevy_x_datagram_read_open
 #define datagram_socket            kevy_x_datagram_socket
+#define datagram_socket_check      kevy_x_datagram_socket_check
 #define datagram_write_continue    kevy_x_datagram_write_continue
 #define datagram_write_open        kevy_x_datagram_write_open
 #define descriptor_await           kevy_x_descriptor_await
@@ -45,6 +50,7 @@
 #define listener_descriptor_free   kevy_x_listener_descriptor_free
 #define listener_kind              kevy_x_listener_kind
 #define listener_socket            kevy_x_listener_socket
+#define listener_socket_check      kevy_x_listener_socket_check
 #define lookup_kind                kevy_x_lookup_kind
 #define loop_alive                 kevy_x_loop_alive
 #define loop_operations            kevy_x_loop_operations
@@ -83,6 +89,7 @@
 #define socket_option              kevy_x_socket_option
 #define socket_option_set          kevy_x_socket_option_set
 #define socket_port                kevy_x_socket_port
+#define socket_type_check          kevy_x_socket_type_check
 #define stash_append               kevy_x_stash_append
 #define stash_take                 kevy_x_stash_take
 #define stream_accepted            kevy_x_stream_accepted

@@ -64,30 +64,55 @@ static void options_take(struct kevy_datagram *datagram,
     assert(datagram->high_watermark <= MARK_MAX);
 }
 
-int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
-                       const struct kevy_datagram_options *options)
+static assert_only bool openable(const struct kevy_datagram *datagram)
 {
-    uint32_t flags;
-    int fd, error;
-
+    (void)datagram;
     assert(object_idle(&datagram->object) && !waiting(&datagram->reader.wait) &&
            "the datagram socket is open, or its memory was not zeroed");
-    fd = datagram_socket(reactor, options);
-    if (fd < 0)
-        return fd;
+    return true;
+}
+
+static int datagram_start(struct kevy_datagram *datagram, struct kevy_reactor *reactor, int fd,
+                          const struct kevy_datagram_options *options)
+{
+    uint32_t flags;
+    int error;
+
     memset(datagram, 0, sizeof *datagram);
     flags = flags_of(reactor, options, fd);
     error = datagram_read_open(datagram, reactor, fd, options);
-    if (error < 0) {
-        if (options->fd <= 0)
-            descriptor_close_now(reactor, fd);
+    if (error < 0)
         return error;
-    }
     datagram->fd = fd;
     datagram_write_open(datagram, reactor);
     options_take(datagram, options);
     object_start(&datagram->object, reactor, KIND_DATAGRAM, DATAGRAM_OPEN, flags);
     return 0;
+}
+
+int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
+                       const struct kevy_datagram_options *options)
+{
+    int fd, error;
+
+    assert(openable(datagram));
+    fd = datagram_socket(reactor, options);
+    if (fd < 0)
+        return fd;
+    error = datagram_start(datagram, reactor, fd, options);
+    if (error < 0)
+        descriptor_close_now(reactor, fd);
+    return error;
+}
+
+int kevy_datagram_adopt(struct kevy_datagram *datagram, struct kevy_reactor *reactor, int fd,
+                        const struct kevy_datagram_options *options)
+{
+    int error;
+
+    assert(openable(datagram));
+    error = datagram_socket_check(reactor, fd, options);
+    return error < 0 ? error : datagram_start(datagram, reactor, fd, options);
 }
 
 static void finish_tell(struct kevy_datagram *datagram)

@@ -78,8 +78,12 @@ void datagram_read_end(struct kevy_datagram *datagram);
 void datagram_write_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor);
 void datagram_write_continue(struct kevy_datagram *datagram);
 
-/* datagram_socket.c: a bound or adopted socket as the options say, OWNED by the caller unless it
- * was theirs, or a negative errno. */
+/* datagram_socket.c: a bound socket as the options say, OWNED by the caller, or a negative errno.
+ */
 int datagram_socket(struct kevy_reactor *reactor, const struct kevy_datagram_options *options);
+
+/* Readies a socket of the user's, if the options fit it. Returns 0 or a negative errno. */
+int datagram_socket_check(struct kevy_reactor *reactor, int fd,
+                          const struct kevy_datagram_options *options);
 
 #endif /* KEVY_REACTOR_DATAGRAM_INTERNAL_H */

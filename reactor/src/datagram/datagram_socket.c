@@ -17,16 +17,6 @@
 #include "core/descriptor.h"
 #include "socket/socket.h"
 
-/* Checks that `fd` is a datagram socket: 0, or -EINVAL, or -ENOTSOCK and the like. */
-static int adopted_check(struct kevy_reactor *reactor, int fd)
-{
-    int type = socket_option(reactor, fd, SO_TYPE);
-
-    if (type < 0)
-        return type;
-    return type == SOCK_DGRAM ? 0 : -EINVAL;
-}
-
 static int options_set(struct kevy_reactor *reactor, int fd, const void *argument,
                        const struct socket_address *local)
 {
@@ -66,25 +56,44 @@ static int socket_open(struct kevy_reactor *reactor, const struct kevy_datagram_
     return socket_bound_at(reactor, SOCK_DGRAM, &local, options_set, options);
 }
 
-int datagram_socket(struct kevy_reactor *reactor, const struct kevy_datagram_options *options)
+/* What a socket of ours and one of the user's get alike. */
+static int socket_ready(struct kevy_reactor *reactor, int fd,
+                        const struct kevy_datagram_options *options)
 {
-    bool adopts = options->fd > 0;
-    int fd = adopts ? options->fd : socket_open(reactor, options);
     int error = 0;
 
-    if (fd < 0)
-        return fd;
-    if (adopts)
-        error = adopted_check(reactor, fd);
-    if (error == 0 && options->peer != NULL)
+    if (options->peer != NULL)
         error = SYSTEM(reactor, connect, fd, options->peer, options->peer_length);
     if (error == 0 && options->gro)
         error = socket_option_set(reactor, fd, IPPROTO_UDP, UDP_GRO, 1);
+    return error;
+}
+
+int datagram_socket(struct kevy_reactor *reactor, const struct kevy_datagram_options *options)
+{
+    int fd = socket_open(reactor, options);
+    int error;
+
+    if (fd < 0)
+        return fd;
+    error = socket_ready(reactor, fd, options);
     if (error == 0)
         return fd;
-    if (!adopts)
-        descriptor_close_now(reactor, fd);
+    descriptor_close_now(reactor, fd);
     return error;
+}
+
+int datagram_socket_check(struct kevy_reactor *reactor, int fd,
+                          const struct kevy_datagram_options *options)
+{
+    int error = socket_type_check(reactor, fd, SOCK_DGRAM);
+
+    if (error < 0)
+        return error;
+    if (options->address != NULL || options->port != 0 || options->socket_address != NULL ||
+        options->reuse_port || options->reuse_address)
+        return -EINVAL;
+    return socket_ready(reactor, fd, options);
 }
 
 static int membership(const struct kevy_datagram *datagram, const char *group,
@@ -95,10 +104,10 @@ static int membership(const struct kevy_datagram *datagram, const char *group,
     struct socket_address address;
     int level;
 
-    if (group == NULL || socket_address_find(&address, &name) < 0)
-        return -EINVAL;
     if (datagram->object.state != DATAGRAM_OPEN)
         return -EBADF;
+    if (group == NULL || socket_address_find(&address, datagram->object.reactor->system, &name) < 0)
+        return -EINVAL;
     level = address.any.sa_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
     memcpy(&request.gr_group, &address.storage, address.length);
     return SYSTEM(datagram->object.reactor, setsockopt, datagram->fd, level, option, &request,

@@ -4,60 +4,32 @@
 
 #if KEVY_RING_SUPPORTED
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
 #include "core/descriptor.h"
 
-static void address_v4(struct socket_address *address, struct in_addr host, uint16_t port)
+int socket_address_find(struct socket_address *address, const struct kevy_system *system,
+                        const struct socket_name *name)
 {
-    address->v4.sin_family = AF_INET;
-    address->v4.sin_addr = host;
-    address->v4.sin_port = htons(port);
-    address->length = sizeof address->v4;
-}
-
-static void address_v6(struct socket_address *address, struct in6_addr host, uint16_t port)
-{
-    address->v6.sin6_family = AF_INET6;
-    address->v6.sin6_addr = host;
-    address->v6.sin6_port = htons(port);
-    address->length = sizeof address->v6;
-}
-
-int socket_address_find(struct socket_address *address, const struct socket_name *name)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
+    socklen_t length = name->socket_address_length;
+    int error = 0;
 
     memset(address, 0, sizeof *address);
     if (name->socket_address != NULL) {
-        if (name->socket_address_length > sizeof address->storage)
+        if (name->address != NULL || name->port != 0 || length < sizeof address->any.sa_family ||
+            length > sizeof address->storage)
             return -EINVAL;
-        memcpy(&address->storage, name->socket_address, name->socket_address_length);
-        address->length = name->socket_address_length;
+        memcpy(&address->storage, name->socket_address, length);
+        address->length = length;
     } else if (name->address == NULL) {
-        address_v6(address, in6addr_any, name->port);
+        address_any(address, AF_INET6, name->port);
         address->dual = true;
-    } else if (inet_pton(AF_INET, name->address, &v4) == 1) {
-        address_v4(address, v4, name->port);
-    } else if (inet_pton(AF_INET6, name->address, &v6) == 1) {
-        address_v6(address, v6, name->port);
     } else {
-        return -EINVAL;
+        error = address_numeric(address, system, name->address, name->port);
     }
-    return 0;
-}
-
-/* "Every address" in IPv4 alone. */
-static void address_any_v4(struct socket_address *address, uint16_t port)
-{
-    const struct in_addr any = {.s_addr = htonl(INADDR_ANY)};
-
-    memset(address, 0, sizeof *address);
-    address_v4(address, any, port);
+    return error == -EINVAL ? -EADDRNOTAVAIL : error;
 }
 
 int socket_option_set(struct kevy_reactor *reactor, int fd, int level, int name, int value)
@@ -100,14 +72,14 @@ int socket_bound(struct kevy_reactor *reactor, int type, const struct socket_nam
                  socket_prepare prepare, const void *options)
 {
     struct socket_address local;
-    int result = socket_address_find(&local, name);
+    int result = socket_address_find(&local, reactor->system, name);
 
     if (result < 0)
         return result;
     result = socket_bound_at(reactor, type, &local, prepare, options);
     /* A host without IPv6 has "every address" in IPv4 alone. */
     if (local.dual && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)) {
-        address_any_v4(&local, name->port);
+        address_any(&local, AF_INET, name->port);
         result = socket_bound_at(reactor, type, &local, prepare, options);
     }
     return result;
@@ -121,6 +93,15 @@ int socket_connecting(struct kevy_reactor *reactor, sa_family_t family)
     if (fd >= 0 && socket_is_internet(family))
         (void)socket_option_set(reactor, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     return fd;
+}
+
+int socket_type_check(struct kevy_reactor *reactor, int fd, int type)
+{
+    int found = socket_option(reactor, fd, SO_TYPE);
+
+    if (found < 0)
+        return found;
+    return found == type ? 0 : -EPROTOTYPE;
 }
 
 int socket_family(struct kevy_reactor *reactor, int fd)

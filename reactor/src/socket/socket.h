@@ -5,6 +5,10 @@
  * Model. An address is resolved to a sockaddr first: numeric IPv4 or IPv6, "every address" (an IPv6
  * socket that takes IPv4 as well, or IPv4 alone on hosts without IPv6), or the caller's own. The
  * caller's options are set before the socket is bound.
+ *
+ *     address.c          text to addresses and back
+ *     address_explain.c  what an address was refused for, as a sentence
+ *     socket.c           sockets
  */
 #ifndef KEVY_REACTOR_SOCKET_H
 #define KEVY_REACTOR_SOCKET_H
@@ -41,8 +45,26 @@ struct socket_address {
 typedef int (*socket_prepare)(struct kevy_reactor *reactor, int fd, const void *options,
                               const struct socket_address *local);
 
-/* Returns 0 or -EINVAL. */
-int socket_address_find(struct socket_address *address, const struct socket_name *name);
+/*
+ * Returns 0; -EINVAL for a length that cannot be, or two names at once; -EADDRNOTAVAIL for an
+ * address that is not numeric; or what address_numeric() says of its zone.
+ */
+int socket_address_find(struct socket_address *address, const struct kevy_system *system,
+                        const struct socket_name *name);
+
+/*
+ * The address of a host that is a number: 0; -EINVAL where it is none, or has a zone that it cannot
+ * have; -ENODEV for a zone that does not exist; or what socket(2) fails with.
+ */
+int address_numeric(struct socket_address *address, const struct kevy_system *system,
+                    const char *host, uint16_t port);
+
+/* Every address of a family, and this host's own. */
+void address_any(struct socket_address *address, sa_family_t family, uint16_t port);
+void address_loopback(struct socket_address *address, sa_family_t family, uint16_t port);
+
+/* Digits, and nothing else. Returns 0, -EINVAL, or -ERANGE above 65,535. */
+int address_port_parse(const char *text, uint16_t *port);
 
 /* A bound, non-blocking, close-on-exec socket, OWNED by the caller, or a negative errno. `type` is
  * SOCK_STREAM or SOCK_DGRAM. */
@@ -61,6 +83,9 @@ int socket_option_set(struct kevy_reactor *reactor, int fd, int level, int name,
 
 /* getsockopt(2) of an int at SOL_SOCKET, which is 0 or more, or a negative errno. */
 int socket_option(struct kevy_reactor *reactor, int fd, int name);
+
+/* 0 for a socket of that type, -EPROTOTYPE for another, or -EBADF or -ENOTSOCK. */
+int socket_type_check(struct kevy_reactor *reactor, int fd, int type);
 
 /* AF_INET and its like, AF_UNSPEC for what is not a socket. */
 int socket_family(struct kevy_reactor *reactor, int fd);

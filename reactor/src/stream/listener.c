@@ -52,20 +52,22 @@ static bool full(const struct kevy_listener *listener)
     return listener->connections_max != 0 && listener->connections >= listener->connections_max;
 }
 
-int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
-                       const struct kevy_listener_options *options)
+static assert_only bool openable(const struct kevy_listener *listener,
+                                 const struct kevy_listener_options *options)
 {
-    uint32_t flags = 0;
-    int fd;
-
+    (void)listener;
+    (void)options;
     assert(object_idle(&listener->object) && !waiting(&listener->wait) &&
            "the listener is open, or its memory was not zeroed");
     assert(options->accept != NULL && "a listener needs an accept callback");
-    fd = listener_socket(reactor, options);
-    if (fd < 0)
-        return fd;
-    if (socket_family(reactor, fd) == AF_UNIX)
-        flags = LISTENER_UNIX;
+    return true;
+}
+
+static void listener_start(struct kevy_listener *listener, struct kevy_reactor *reactor, int fd,
+                           const struct kevy_listener_options *options)
+{
+    uint32_t flags = socket_family(reactor, fd) == AF_UNIX ? LISTENER_UNIX : 0;
+
     memset(listener, 0, sizeof *listener);
     listener->accept = options->accept;
     listener->stalled = options->stalled;
@@ -73,6 +75,32 @@ int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reac
     listener->connections_max = options->connections_max;
     listener->fd = fd;
     object_start(&listener->object, reactor, KIND_LISTENER, LISTENER_OPEN, flags);
+}
+
+int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
+                       const struct kevy_listener_options *options)
+{
+    int fd;
+
+    assert(openable(listener, options));
+    fd = listener_socket(reactor, options);
+    if (fd < 0)
+        return fd;
+    listener_start(listener, reactor, fd, options);
+    return 0;
+}
+
+int kevy_listener_adopt(struct kevy_listener *listener, struct kevy_reactor *reactor, int fd,
+                        const struct kevy_listener_options *options)
+{
+    int error;
+
+    assert(openable(listener, options));
+    thread_check(reactor);
+    error = listener_socket_check(reactor, fd, options);
+    if (error < 0)
+        return error;
+    listener_start(listener, reactor, fd, options);
     return 0;
 }
 

@@ -26,9 +26,14 @@ enum listener_state {
 
 extern const struct object_kind_operations listener_kind;
 
-/* A bound, listening, non-blocking, close-on-exec socket, OWNED by the caller, or the one of the
- * options, or a negative errno. */
+/* A bound, listening, non-blocking, close-on-exec socket, OWNED by the caller, or a negative errno.
+ */
 int listener_socket(struct kevy_reactor *reactor, const struct kevy_listener_options *options);
+
+/* Readies a socket of the user's, if it listens and the options fit it. Returns 0 or a negative
+ * errno. */
+int listener_socket_check(struct kevy_reactor *reactor, int fd,
+                          const struct kevy_listener_options *options);
 
 /* Handles OPERATION_ACCEPT. */
 void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);

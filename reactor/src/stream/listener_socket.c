@@ -2,8 +2,8 @@
 /*
  * Listening sockets: from options to a descriptor, by plain system calls.
  *
- * Model. Options are set before listen, so that accepted sockets inherit them from the first on. A
- * socket of the user's own is taken as it is.
+ * Model. Options are set before listen, so that accepted sockets inherit them from the first on. On
+ * a socket of the user's own they are set for those that are accepted from then on.
  */
 #include "stream/listener_internal.h"
 
@@ -61,14 +61,19 @@ static int options_set(struct kevy_reactor *reactor, int fd, const void *argumen
     return error;
 }
 
-/* Checks that `fd` is a listening socket: returns it, or -EINVAL, or -ENOTSOCK and the like. */
-static int adopted(struct kevy_reactor *reactor, int fd)
+int listener_socket_check(struct kevy_reactor *reactor, int fd,
+                          const struct kevy_listener_options *options)
 {
-    int listening = socket_option(reactor, fd, SO_ACCEPTCONN);
+    int error = socket_type_check(reactor, fd, SOCK_STREAM);
+    int listening = error == 0 ? socket_option(reactor, fd, SO_ACCEPTCONN) : error;
 
     if (listening < 0)
         return listening;
-    return listening ? fd : -EINVAL;
+    if (listening == 0 || options->address != NULL || options->port != 0 ||
+        options->socket_address != NULL || options->backlog != 0 || options->reuse_port)
+        return -EINVAL;
+    return socket_is_internet(socket_family(reactor, fd)) ? tcp_options_set(reactor, fd, options)
+                                                          : 0;
 }
 
 int listener_socket(struct kevy_reactor *reactor, const struct kevy_listener_options *options)
@@ -77,12 +82,12 @@ int listener_socket(struct kevy_reactor *reactor, const struct kevy_listener_opt
                                      .port = options->port,
                                      .socket_address = options->socket_address,
                                      .socket_address_length = options->socket_address_length};
-    int backlog = options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT;
+    int backlog = options->backlog != 0 ? options->backlog : BACKLOG_DEFAULT;
     int fd, error;
 
     thread_check(reactor);
-    if (options->fd > 0)
-        return adopted(reactor, options->fd);
+    if (backlog < 0)
+        return -EINVAL;
     fd = socket_bound(reactor, SOCK_STREAM, &name, options_set, options);
     if (fd < 0)
         return fd;

@@ -170,7 +170,9 @@ int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *
 
     if (error < 0)
         return error;
-    if (fd < 0 || length == 0 || length > reactor->memory.block_size - CONTROL_OUT)
+    if (fd < 0)
+        return -EBADF;
+    if (length == 0 || length > reactor->memory.block_size - CONTROL_OUT)
         return -EINVAL;
     if (socket_family(reactor, stream->fd) != AF_UNIX)
         return -EOPNOTSUPP;

@@ -94,7 +94,7 @@ static int abilities_find(struct kevy_reactor *reactor, int fd, struct abilities
     if (type < 0)
         return type;
     if (S_ISSOCK(type))
-        return 0;
+        return socket_type_check(reactor, fd, SOCK_STREAM);
     if (S_ISREG(type) || S_ISDIR(type) || S_ISBLK(type))
         return -EINVAL;
     abilities->flags = STREAM_NOT_SOCKET;
@@ -123,8 +123,6 @@ int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, 
     int error;
 
     assert(startable(stream));
-    if (fd < 0)
-        return -EINVAL;
     error = abilities_find(reactor, fd, &abilities);
     if (error < 0)
         return error;

@@ -80,47 +80,65 @@ static void opening_done(struct kevy_completion *completion, int result, uint32_
         file->open(file);
 }
 
-/* Writes the request that opens. Returns 0 or -EAGAIN. */
-static int opening_start(struct kevy_file *file, const struct kevy_file_options *options)
+static assert_only bool openable(const struct kevy_file *file)
 {
-    struct kevy_sqe *sqe = kevy_completion_sqe(&file->opening);
-    int directory_fd = options->directory_fd > 0 ? options->directory_fd : AT_FDCWD;
+    (void)file;
+    assert(object_idle(&file->object) && !kevy_completion_active(&file->opening) &&
+           "the file is open, or its memory was not zeroed");
+    return true;
+}
 
+static void file_init(struct kevy_file *file, struct kevy_reactor *reactor, int fd,
+                      const struct kevy_file_options *options)
+{
+    memset(file, 0, sizeof *file);
+    kevy_completion_init(&file->opening, reactor, opening_done);
+    file->open = options->open;
+    file->finish = options->finish;
+    file->close = options->close;
+    file->fd = fd;
+}
+
+int kevy_file_open_at(struct kevy_file *file, struct kevy_reactor *reactor, int directory_fd,
+                      const struct kevy_file_options *options)
+{
+    struct kevy_sqe *sqe;
+
+    assert(openable(file));
+    if (options->path == NULL)
+        return -EINVAL;
+    if (directory_fd < 0 && directory_fd != AT_FDCWD)
+        return -EBADF;
+    file_init(file, reactor, -1, options);
+    sqe = kevy_completion_sqe(&file->opening);
     if (sqe == NULL)
         return -EAGAIN;
     /* O_LARGEFILE is what open(2) of the C library adds: a 32-bit kernel refuses to open a file of
      * more than 2 GiB without it. */
     kevy_prep_openat(sqe, directory_fd, options->path, options->flags | O_CLOEXEC | O_LARGEFILE,
                      options->mode);
+    object_start(&file->object, reactor, KIND_FILE, FILE_OPENING, 0);
     return 0;
 }
 
 int kevy_file_open(struct kevy_file *file, struct kevy_reactor *reactor,
                    const struct kevy_file_options *options)
 {
-    bool adopts = options->fd > 0;
-    int error = 0;
+    return kevy_file_open_at(file, reactor, AT_FDCWD, options);
+}
 
-    assert(object_idle(&file->object) && !kevy_completion_active(&file->opening) &&
-           "the file is open, or its memory was not zeroed");
-    if (!adopts && options->path == NULL)
+int kevy_file_adopt(struct kevy_file *file, struct kevy_reactor *reactor, int fd,
+                    const struct kevy_file_options *options)
+{
+    int error = SYSTEM(reactor, fcntl, fd, F_GETFD);
+
+    assert(openable(file));
+    if (error < 0)
+        return error;
+    if (options->path != NULL)
         return -EINVAL;
-    if (adopts)
-        error = SYSTEM(reactor, fcntl, options->fd, F_GETFD);
-    if (error < 0)
-        return error;
-    memset(file, 0, sizeof *file);
-    kevy_completion_init(&file->opening, reactor, opening_done);
-    if (!adopts)
-        error = opening_start(file, options);
-    if (error < 0)
-        return error;
-    file->open = options->open;
-    file->finish = options->finish;
-    file->close = options->close;
-    file->fd = adopts ? options->fd : -1;
-    object_start(&file->object, reactor, KIND_FILE, adopts ? FILE_OPEN : FILE_OPENING,
-                 adopts ? FILE_TELL_OPEN : 0);
+    file_init(file, reactor, fd, options);
+    object_start(&file->object, reactor, KIND_FILE, FILE_OPEN, FILE_TELL_OPEN);
     return 0;
 }
 

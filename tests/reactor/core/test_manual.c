@@ -28,6 +28,14 @@ static int listen_with(const struct kevy_listener_options *wanted)
     return error;
 }
 
+static int adopt_to_listen(int fd)
+{
+    struct kevy_listener listener = {0};
+
+    return kevy_listener_adopt(&listener, reactor, fd,
+                               &(struct kevy_listener_options){.accept = accept_none});
+}
+
 START_TEST(a_listener_says_what_is_wrong_with_its_options)
 {
     struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "/dev/null"};
@@ -38,9 +46,10 @@ START_TEST(a_listener_says_what_is_wrong_with_its_options)
                      -EINVAL);
     ck_assert_int_eq(
         listen_with(&(struct kevy_listener_options){.tcp_user_timeout_ms = UINT32_MAX}), -EINVAL);
-    ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.fd = fds[0]}), -ENOTSOCK);
+    ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.backlog = -1}), -EINVAL);
+    ck_assert_int_eq(adopt_to_listen(fds[0]), -ENOTSOCK);
     close(fds[0]);
-    ck_assert_int_eq(listen_with(&(struct kevy_listener_options){.fd = fds[0]}), -EBADF);
+    ck_assert_int_eq(adopt_to_listen(fds[0]), -EBADF);
     ck_assert_int_eq(
         listen_with(&(struct kevy_listener_options){.socket_address = (struct sockaddr *)&path,
                                                     .socket_address_length = sizeof path}),

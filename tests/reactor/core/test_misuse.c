@@ -183,7 +183,7 @@ static void operation_twice(void)
 
     operation.done = operation_done;
     ck_assert_int_eq(pipe(fds), 0);
-    ck_assert_int_eq(kevy_file_open(&file, reactor, &(struct kevy_file_options){.fd = fds[0]}), 0);
+    ck_assert_int_eq(kevy_file_adopt(&file, reactor, fds[0], &(struct kevy_file_options){0}), 0);
     for (unsigned round = 0; round < 2; round++)
         (void)kevy_file_read(&file, &operation, bytes, sizeof bytes, KEVY_FILE_POSITION);
 }

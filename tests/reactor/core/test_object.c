@@ -188,8 +188,7 @@ static void start_file(void)
 
     ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
     QUIETLY(ck_assert_int_eq(
-        kevy_file_open(&file, reactor,
-                       &(struct kevy_file_options){.fd = pipes[0], .close = file_ended}),
+        kevy_file_adopt(&file, reactor, pipes[0], &(struct kevy_file_options){.close = file_ended}),
         0));
     turn_now();
     reading.done = read_ended;

@@ -294,7 +294,7 @@ static void call_child(void)
 
 static void call_file(void)
 {
-    (void)kevy_file_open(&file, reactor, &(struct kevy_file_options){.fd = dup(probe.peer)});
+    (void)kevy_file_adopt(&file, reactor, dup(probe.peer), &(struct kevy_file_options){0});
 }
 
 static void (*const calls[])(void) = {

@@ -168,16 +168,24 @@ static void document_done(struct kevy_file_operation *operation, int result)
     at->result = result;
 }
 
-static int document_start(struct document *at, int fd)
+static int document_start(struct document *at)
 {
     memset(at, 0, sizeof *at);
     at->operation.done = document_done;
     return kevy_file_open(&at->file, reactor,
                           &(struct kevy_file_options){.path = "/",
                                                       .flags = O_RDONLY | O_DIRECTORY,
-                                                      .fd = fd,
                                                       .open = document_open,
                                                       .close = document_close});
+}
+
+static int document_adopt(struct document *at, int fd)
+{
+    memset(at, 0, sizeof *at);
+    at->operation.done = document_done;
+    return kevy_file_adopt(
+        &at->file, reactor, fd,
+        &(struct kevy_file_options){.open = document_open, .close = document_close});
 }
 
 static int document_read(struct document *at)
@@ -187,11 +195,11 @@ static int document_read(struct document *at)
 
 START_TEST(a_file_says_that_nothing_is_taken_and_closes_when_it_can)
 {
-    ck_assert_int_eq(document_start(&document, 0), 0);
+    ck_assert_int_eq(document_start(&document), 0);
     TURN_UNTIL(document.opens);
     refuse(SLOTS + BACKLOG_ENTRIES);
     ck_assert_int_eq(document_read(&document), -EAGAIN);
-    ck_assert_int_eq(document_start(&second, 0), -EAGAIN);
+    ck_assert_int_eq(document_start(&second), -EAGAIN);
     ck_assert_uint_eq(stats_now().objects, 1);
     kevy_file_close(&document.file);
     turns(3);
@@ -207,7 +215,7 @@ START_TEST(an_abort_reaches_operations_that_the_kernel_has_not_seen)
     int pipes[2];
 
     ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
-    ck_assert_int_eq(document_start(&document, pipes[0]), 0);
+    ck_assert_int_eq(document_adopt(&document, pipes[0]), 0);
     TURN_UNTIL(document.opens);
     refuse(SLOTS + 5);
     ck_assert_int_eq(document_read(&document), 0);

@@ -175,8 +175,7 @@ START_TEST(a_datagram_socket_that_cannot_be_connected_is_closed_or_left_to_its_o
     peer.sin6_addr = in6addr_loopback;
     ck_assert_int_lt(kevy_datagram_open(&datagram, reactor, &options), 0);
     options.address = NULL;
-    options.fd = fd;
-    ck_assert_int_lt(kevy_datagram_open(&datagram, reactor, &options), 0);
+    ck_assert_int_lt(kevy_datagram_adopt(&datagram, reactor, fd, &options), 0);
     ck_assert_int_eq(support_fd_count(), descriptors);
     close(fd);
 }
@@ -192,8 +191,7 @@ START_TEST(a_datagram_socket_for_which_the_buffers_are_too_small_is_closed_or_le
 
     ck_assert_int_eq(kevy_datagram_open(&datagram, reactor, &options), -EINVAL);
     options.address = NULL;
-    options.fd = fd;
-    ck_assert_int_eq(kevy_datagram_open(&datagram, reactor, &options), -EINVAL);
+    ck_assert_int_eq(kevy_datagram_adopt(&datagram, reactor, fd, &options), -EINVAL);
     ck_assert_int_eq(support_fd_count(), descriptors);
     ck_assert_uint_eq(stats_now().objects, 0);
     close(fd);

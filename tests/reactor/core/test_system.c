@@ -157,7 +157,7 @@ static int datagram_open(void)
 
 static int file_adopt(void)
 {
-    return kevy_file_open(&file, reactor, &(struct kevy_file_options){.fd = STDERR_FILENO});
+    return kevy_file_adopt(&file, reactor, STDERR_FILENO, &(struct kevy_file_options){0});
 }
 
 static void ignore_child(struct kevy_child *from, int result)
@@ -298,10 +298,10 @@ END_TEST
 
 START_TEST(an_adopted_descriptor_is_asked_by_the_table)
 {
-    struct kevy_listener_options options = {.fd = STDERR_FILENO, .accept = accept_nobody};
+    struct kevy_listener_options options = {.accept = accept_nobody};
 
     broken.getsockopt = fail_getsockopt;
-    ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), MADE_UP);
+    ck_assert_int_eq(kevy_listener_adopt(&listener, reactor, STDERR_FILENO, &options), MADE_UP);
 }
 END_TEST
 

@@ -209,6 +209,60 @@ START_TEST(groups_of_both_families_are_joined_and_left)
 }
 END_TEST
 
+static int adopt(int fd, const struct kevy_datagram_options *options)
+{
+    return kevy_datagram_adopt(&post.datagram, reactor, fd, options);
+}
+
+/* What comes to an adopted socket is read, and its port is what it was bound to. */
+static void adopted_reads(int fd)
+{
+    struct kevy_datagram_options options = local_options();
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+
+    options.address = NULL;
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    ck_assert_int_eq(adopt(fd, &options), 0);
+    ck_assert_uint_eq(kevy_datagram_port(&post.datagram), ntohs(address.sin_port));
+    ck_assert_int_eq(
+        kevy_datagram_send(&post.datagram, "x", 1, (struct sockaddr *)&address, length), 0);
+    TURN_UNTIL(post.reads == 1);
+    post_end(&post);
+}
+
+START_TEST(descriptor_0_can_be_a_datagram_socket)
+{
+    struct sockaddr_in own;
+    int before = dup(STDIN_FILENO), fd = plain_socket(&own);
+
+    ck_assert_int_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    adopted_reads(STDIN_FILENO);
+    ck_assert_int_eq(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(before);
+}
+END_TEST
+
+START_TEST(an_adopted_socket_is_not_told_where)
+{
+    static const struct kevy_datagram_options wrong[] = {
+        {.address = "127.0.0.1"},
+        {.port = 9},
+        {.reuse_port = true},
+        {.reuse_address = true},
+        {.socket_address = (const struct sockaddr *)""},
+    };
+    struct sockaddr_in own;
+    int fd = plain_socket(&own);
+
+    for (size_t index = 0; index < sizeof wrong / sizeof *wrong; index++)
+        ck_assert_int_eq(adopt(fd, &wrong[index]), -EINVAL);
+    ck_assert_uint_eq(stats_now().objects, 0);
+    close(fd);
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_says_why_and_keeps_nothing)
 {
     struct kevy_datagram_options options = local_options();
@@ -216,7 +270,7 @@ START_TEST(what_cannot_be_opened_says_why_and_keeps_nothing)
     int pair[2], pipes[2];
 
     options.address = "localhost";
-    ck_assert_int_eq(kevy_datagram_open(&post.datagram, reactor, &options), -EINVAL);
+    ck_assert_int_eq(kevy_datagram_open(&post.datagram, reactor, &options), -EADDRNOTAVAIL);
     options.address = "192.0.2.1"; /* of nobody */
     ck_assert_int_eq(kevy_datagram_open(&post.datagram, reactor, &options), -EADDRNOTAVAIL);
     options.address = "127.0.0.1";
@@ -226,12 +280,12 @@ START_TEST(what_cannot_be_opened_says_why_and_keeps_nothing)
     options.gro = true;
     ck_assert_int_eq(kevy_datagram_open(&post.datagram, reactor, &options), -EINVAL);
     options.gro = false;
+    options.address = NULL;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    options.fd = pair[0];
-    ck_assert_int_eq(kevy_datagram_open(&post.datagram, reactor, &options), -EINVAL);
+    ck_assert_int_eq(adopt(pair[0], &options), -EPROTOTYPE);
     ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
-    options.fd = pipes[0];
-    ck_assert_int_eq(kevy_datagram_open(&post.datagram, reactor, &options), -ENOTSOCK);
+    ck_assert_int_eq(adopt(pipes[0], &options), -ENOTSOCK);
+    ck_assert_int_eq(adopt(-1, &options), -EBADF);
     close(pair[0]);
     close(pair[1]);
     close(pipes[0]);
@@ -421,6 +475,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_member_of_a_multicast_group_receives_until_it_leaves);
     tcase_add_test(tests, groups_of_both_families_are_joined_and_left);
     tcase_add_test(tests, what_cannot_be_opened_says_why_and_keeps_nothing);
+    tcase_add_test(tests, descriptor_0_can_be_a_datagram_socket);
+    tcase_add_test(tests, an_adopted_socket_is_not_told_where);
     tcase_add_test(tests, an_error_that_stays_is_met_again_now_and_then_and_never_spun_on);
     tcase_add_test(tests, closing_before_the_first_turn_is_closing);
     tcase_add_test(tests, closing_in_a_read_is_the_end_of_reading);

@@ -69,6 +69,18 @@ static inline void open_with(const struct kevy_listener_options *options)
     ck_assert_int_eq(error, 0);
 }
 
+/* Listens on a socket that listens already. */
+static inline void adopt(int fd)
+{
+    struct kevy_listener_options options = options_here();
+    int error;
+
+    options.address = NULL;
+    memset(&listener, 0, sizeof listener);
+    QUIETLY(error = kevy_listener_adopt(&listener, reactor, fd, &options));
+    ck_assert_int_eq(error, 0);
+}
+
 static inline void open_here(void)
 {
     struct kevy_listener_options options = options_here();

@@ -113,8 +113,8 @@ static void file_open(void)
     struct kevy_file_options options = {.close = file_ended};
 
     memset(&file, 0, sizeof file);
-    options.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ck_assert_int_eq(kevy_file_open(&file, reactor, &options), 0);
+    ck_assert_int_eq(
+        kevy_file_adopt(&file, reactor, open("/dev/null", O_RDONLY | O_CLOEXEC), &options), 0);
 }
 
 static void file_close(void)

@@ -224,13 +224,11 @@ END_TEST
 
 START_TEST(an_adopted_unix_socket_serves_and_its_file_stays)
 {
-    struct kevy_listener_options options = options_here();
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&where, where_length), 0);
     ck_assert_int_eq(listen(fd, 5), 0);
-    options.fd = fd;
-    open_with(&options);
+    adopt(fd);
     one_client_is_served();
     listener_end();
     ck_assert_int_eq(access(where.sun_path, F_OK), 0);

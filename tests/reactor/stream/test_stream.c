@@ -94,8 +94,22 @@ END_TEST
 START_TEST(what_is_no_descriptor_cannot_be_adopted)
 {
     probe_init(&probe, &probe_events);
-    ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, -1), -EINVAL);
+    ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, -1), -EBADF);
     ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, 1 << 20), -EBADF);
+}
+END_TEST
+
+START_TEST(a_socket_of_datagrams_or_packets_cannot_be_adopted)
+{
+    static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, types[_i] | SOCK_CLOEXEC, 0, pair), 0);
+    probe_init(&probe, &probe_events);
+    ck_assert_int_eq(kevy_stream_adopt(&probe.stream, reactor, pair[0]), -EPROTOTYPE);
+    ck_assert_uint_eq(stats_now().objects, 0);
+    close(pair[0]);
+    close(pair[1]);
 }
 END_TEST
 
@@ -517,6 +531,7 @@ Suite *test_suite(void)
     tcase_add_test(life, data_that_was_there_before_adoption_is_read);
     tcase_add_test(life, a_blocking_socket_can_be_adopted);
     tcase_add_test(life, what_is_no_descriptor_cannot_be_adopted);
+    tcase_add_loop_test(life, a_socket_of_datagrams_or_packets_cannot_be_adopted, 0, 2);
     tcase_add_test(life, what_is_not_connected_ends_with_its_errno);
     tcase_add_test(life, without_an_end_callback_the_stream_closes_after_flushing);
     tcase_add_test(life, without_a_read_callback_bytes_are_discarded);

@@ -484,7 +484,7 @@ START_TEST(what_cannot_be_sent_is_refused)
     struct probe tcp;
 
     open_unix();
-    ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, -1, "x", 1), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, -1, "x", 1), -EBADF);
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, 0, "", 0), -EINVAL);
     ck_assert_int_eq(kevy_stream_send_descriptor(&probe.stream, 0, big, sizeof big), -EINVAL);
     kevy_stream_set_watermarks(&probe.stream, 1, 1);

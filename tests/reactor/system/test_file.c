@@ -74,6 +74,15 @@ static void document_start(struct document *at, const struct kevy_file_options *
     QUIETLY(ck_assert_int_eq(kevy_file_open(&at->file, reactor, options), 0));
 }
 
+static void document_adopt(struct document *at, int fd)
+{
+    struct kevy_file_options options = file_options(0);
+
+    options.path = NULL;
+    memset(at, 0, sizeof *at);
+    QUIETLY(ck_assert_int_eq(kevy_file_adopt(&at->file, reactor, fd, &options), 0));
+}
+
 static void document_create(struct document *at)
 {
     struct kevy_file_options options = file_options(O_RDWR | O_CREAT | O_TRUNC);
@@ -311,8 +320,8 @@ START_TEST(a_path_may_start_from_a_directory)
     int directory = open(folder, O_PATH | O_CLOEXEC);
 
     options.path = "document";
-    options.directory_fd = directory;
-    document_start(&document, &options);
+    memset(&document, 0, sizeof document);
+    QUIETLY(ck_assert_int_eq(kevy_file_open_at(&document.file, reactor, directory, &options), 0));
     TURN_UNTIL(document.opens);
     document_end(&document);
     close(directory);
@@ -322,17 +331,38 @@ END_TEST
 
 START_TEST(an_adopted_descriptor_is_a_file)
 {
-    struct kevy_file_options options = file_options(0);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-    options.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    document_start(&document, &options);
+    document_adopt(&document, fd);
     ck_assert_uint_eq(document.opens, 0);
     TURN_UNTIL(document.opens);
     ck_assert_int_eq(write_text("adopted", 0), 7);
-    ck_assert_int_eq(kevy_file_fd(&document.file), options.fd);
+    ck_assert_int_eq(kevy_file_fd(&document.file), fd);
     ck_assert_ptr_eq(kevy_file_reactor(&document.file), reactor);
     document_end(&document);
-    ck_assert_int_lt(fcntl(options.fd, F_GETFD), 0);
+    ck_assert_int_lt(fcntl(fd, F_GETFD), 0);
+}
+END_TEST
+
+START_TEST(descriptor_0_is_a_file_and_a_directory_like_any_other)
+{
+    struct kevy_file_options options = file_options(O_RDWR);
+    int before = dup(STDIN_FILENO), fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    ck_assert_int_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    document_adopt(&document, STDIN_FILENO);
+    TURN_UNTIL(document.opens);
+    ck_assert_int_eq(write_text("adopted", 0), 7);
+    document_end(&document);
+    ck_assert_int_eq(open(folder, O_PATH | O_CLOEXEC), STDIN_FILENO);
+    options.path = "document";
+    memset(&document, 0, sizeof document);
+    ck_assert_int_eq(kevy_file_open_at(&document.file, reactor, STDIN_FILENO, &options), 0);
+    TURN_UNTIL(document.opens);
+    document_end(&document);
+    ck_assert_int_eq(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(before);
 }
 END_TEST
 
@@ -345,8 +375,7 @@ START_TEST(a_restricted_reactor_opens_files_only_when_told_so)
     document_start(&document, &options);
     TURN_UNTIL(document.closes);
     ck_assert_int_eq(document.reason, -EACCES);
-    options.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    document_start(&document, &options);
+    document_adopt(&document, open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     TURN_UNTIL(document.opens);
     ck_assert_int_eq(write_text("adopted", 0), 7);
     document_end(&document);
@@ -361,10 +390,12 @@ START_TEST(what_is_no_file_is_refused_at_once)
 {
     struct kevy_file_options options = file_options(O_RDONLY);
 
+    ck_assert_int_eq(kevy_file_open_at(&document.file, reactor, -1, &options), -EBADF);
+    ck_assert_int_eq(kevy_file_adopt(&document.file, reactor, 1, &options), -EINVAL);
     options.path = NULL;
     ck_assert_int_eq(kevy_file_open(&document.file, reactor, &options), -EINVAL);
-    options.fd = 1000000;
-    ck_assert_int_eq(kevy_file_open(&document.file, reactor, &options), -EBADF);
+    ck_assert_int_eq(kevy_file_adopt(&document.file, reactor, 1000000, &options), -EBADF);
+    ck_assert_int_eq(kevy_file_adopt(&document.file, reactor, -1, &options), -EBADF);
     ck_assert_uint_eq(stats_now().objects, 0);
 }
 END_TEST
@@ -372,12 +403,10 @@ END_TEST
 /* A file whose read waits: the reading end of a pipe. The other end is returned. */
 static int document_pipe(struct document *at)
 {
-    struct kevy_file_options options = file_options(0);
     int pipes[2];
 
     ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
-    options.fd = pipes[0];
-    document_start(at, &options);
+    document_adopt(at, pipes[0]);
     TURN_UNTIL(at->opens);
     return pipes[1];
 }
@@ -452,8 +481,7 @@ START_TEST(closing_in_open_is_allowed)
     document.close_on_open = true;
     TURN_UNTIL(document.closes);
     ck_assert_uint_eq(document.opens, 1);
-    options.fd = open(path, O_RDONLY | O_CLOEXEC);
-    document_start(&document, &options);
+    document_adopt(&document, open(path, O_RDONLY | O_CLOEXEC));
     document.close_on_open = true;
     TURN_UNTIL(document.closes);
     ck_assert_uint_eq(document.opens, 1);
@@ -544,6 +572,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_file_that_is_not_there_closes_with_the_reason);
     tcase_add_test(tests, a_path_may_start_from_a_directory);
     tcase_add_test(tests, an_adopted_descriptor_is_a_file);
+    tcase_add_test(tests, descriptor_0_is_a_file_and_a_directory_like_any_other);
     tcase_add_test(tests, a_restricted_reactor_opens_files_only_when_told_so);
     tcase_add_test(tests, what_is_no_file_is_refused_at_once);
     tcase_add_test(tests, closing_waits_for_what_is_in_flight_and_takes_no_more);
