@@ -229,6 +229,14 @@ struct kevy_ring_wait {
  * 0, -ETIME when the time is over, -EINTR when a signal ended the wait, -EBUSY or -EAGAIN as for
  * kevy_ring_submit(), -EINVAL and -EOPNOTSUPP for what this kernel cannot do (a time limit before
  * 5.11, min_wait_us or KEVY_RING_WAIT_ABSOLUTE before 6.12). `submitted` is written in every case.
+ *
+ * min_wait_us ends with the time limit if that comes first. Without a limit the wait goes on after
+ * it, until there is a completion.
+ *
+ * On an IOPOLL ring the kernel asks the device instead of sleeping. The wait ends with the first
+ * completions, fewer than `minimum` perhaps; `signal_mask` and `min_wait_us` are refused with
+ * -EOPNOTSUPP; and a signal ends the wait only while a request is in the device's queue, so give a
+ * wait that a signal has to end a time limit as well.
  */
 KEVY_API int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait);
 
