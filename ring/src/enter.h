@@ -19,13 +19,16 @@
 
 #include <kevy/ring.h>
 
+#include "big.h"
 #include "kernel.h"
 
 /* Publishes the tail and returns how many SQEs the kernel has yet to consume. */
-static inline uint32_t tail_publish(struct kevy_ring *ring)
+static inline uint32_t tail_publish(const struct kevy_ring *ring)
 {
-    __atomic_store_n(ring->sq_tail, ring->sqe_tail, __ATOMIC_RELEASE);
-    return ring->sqe_tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
+    uint32_t tail = ring->sqe_tail;
+
+    __atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);
+    return tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -39,20 +42,35 @@ static inline bool sqpoll_sleeps(const struct kevy_ring *ring)
     return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & KEVY_SQ_NEED_WAKEUP) != 0;
 }
 
-/* For enters with KEVY_ENTER_GETEVENTS: the only ones by which overflowed completions come back. */
-static inline int enter_for_events(struct kevy_ring *ring, uint32_t to_submit, uint32_t minimum,
-                                   uint32_t flags, const void *argument, size_t argument_size)
+/*
+ * Whether the short path can be taken: io_uring, no polling, CQEs of one size, and none of
+ * `sq_flags` set, KEVY_SQ_*.
+ */
+static inline bool path_is_short(const struct kevy_ring *ring, uint32_t sq_flags)
 {
-    ring->overflows += kevy_ring_overflowed(ring);
-    kevy_ring_release(ring);
-    return kernel_enter(ring, to_submit, minimum, flags | KEVY_ENTER_GETEVENTS | ring->enter_flags,
-                        argument, argument_size);
+    uint32_t flags = __atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & sq_flags;
+
+    return __builtin_expect((ring->modes | flags) == 0, 1);
 }
 
-static inline int enter_for_submission(struct kevy_ring *ring, uint32_t to_submit, uint32_t flags)
+/* For enters on the short path: after it nothing is left to do but the system call. */
+static inline uint32_t queues_publish(const struct kevy_ring *ring)
 {
+    __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
+    return tail_publish(ring);
+}
+
+/* Enters on any ring; `flags` with KEVY_ENTER_GETEVENTS bring overflowed completions back. */
+static inline int enter(struct kevy_ring *ring, uint32_t to_submit, uint32_t minimum,
+                        uint32_t flags, const void *argument, size_t argument_size)
+{
+    if (flags & KEVY_ENTER_GETEVENTS)
+        ring->overflows += kevy_ring_overflowed(ring);
     kevy_ring_release(ring);
-    return kernel_enter(ring, to_submit, 0, flags | ring->enter_flags, NULL, 0);
+    if (ring->modes & KEVY_X_MODE_CQE_MIXED)
+        kevy_x_mixed_publish(ring);
+    return kernel_enter(ring, to_submit, minimum, flags | ring->enter_flags, argument,
+                        argument_size);
 }
 
 #endif

@@ -18,19 +18,25 @@
 
 static inline int io_uring_setup(uint32_t entries, struct kevy_params *params)
 {
-    return (int)system_call(KEVY_NR_SETUP, entries, (long)params, 0, 0, 0, 0);
+    return (int)system_call5(KEVY_NR_SETUP, entries, (long)params, 0, 0, 0);
 }
 
 static inline int io_uring_enter(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
                                  const void *argument, size_t argument_size)
 {
-    return (int)system_call(KEVY_NR_ENTER, fd, to_submit, minimum, flags, (long)argument,
-                            (long)argument_size);
+    return (int)system_call6(KEVY_NR_ENTER, fd, to_submit, minimum, flags, (long)argument,
+                             (long)argument_size);
+}
+
+/* Without an argument nobody reads its size. */
+static inline int io_uring_enter_plain(int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags)
+{
+    return (int)system_call5(KEVY_NR_ENTER, fd, to_submit, minimum, flags, 0);
 }
 
 static inline int io_uring_register(int fd, uint32_t opcode, void *argument, uint32_t count)
 {
-    return (int)system_call(KEVY_NR_REGISTER, fd, opcode, (long)argument, count, 0, 0);
+    return (int)system_call5(KEVY_NR_REGISTER, fd, opcode, (long)argument, count, 0);
 }
 
 /* Meson sees to it; the offset of a kernel-mapped buffer ring has its sign bit set in 32 bits. */
@@ -70,7 +76,7 @@ static inline uint64_t io_uring_now_ns(int32_t clock)
 {
     struct timespec now;
 
-    clock_gettime(clock != 0 ? clock : CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 

@@ -27,6 +27,8 @@
 
 /* In front of the CQEs: 64 bytes on 6.18, and a cache line a cursor on the kernels before. */
 #define RINGS_HEADER_BYTES 1024U
+#define SQE_SHIFT          6U
+#define CQE_SHIFT          4U
 
 static size_t page_align(size_t size)
 {
@@ -151,6 +153,27 @@ static void array_fill(uint32_t *array, uint32_t entries)
         array[slot] = slot;
 }
 
+/*
+ * Where our own cursors point to in the arrays. SQEs of twice the size are handed out one by one: a
+ * span never holds more than the next one. Bigger CQEs have no span at all, see big.c.
+ */
+static void cursors_place(struct kevy_ring *ring)
+{
+    size_t sqe_at = (size_t)(ring->sqe_tail & ring->sq_mask) << ring->sqe_shift;
+
+    ring->sqe_next = ring->sqe_end = (struct kevy_sqe *)(void *)((char *)ring->sqes + sqe_at);
+    ring->sqes_end = ring->sqes + ((size_t)ring->sq_entries << (ring->sqe_shift - SQE_SHIFT));
+    ring->sqe_span = ring->sqe_shift == SQE_SHIFT ? ring->sq_entries : 1;
+    ring->cqe_next = ring->cqe_end = &ring->cqes[ring->cqe_head & ring->cq_mask];
+    if (ring->cqe_shift == CQE_SHIFT && (ring->modes & KEVY_X_MODE_CQE_MIXED) == 0)
+        ring->cqes_end = ring->cqes + ring->cq_entries;
+    if (ring->modes & KEVY_X_MODE_CQE_MIXED) {
+        ring->mixed_cq_head = ring->cq_head;
+        ring->mixed_released = ring->cqe_head;
+        ring->cq_head = &ring->mixed_released;
+    }
+}
+
 static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *params)
 {
     char *sq = ring->ring_memory;
@@ -161,13 +184,12 @@ static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *par
     ring->sq_flags = (uint32_t *)(void *)(sq + params->sq_off.flags);
     ring->sq_entries = params->sq_entries;
     ring->sq_mask = params->sq_entries - 1;
-    ring->sqe_limit = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE) + params->sq_entries;
     ring->cqes = (const struct kevy_cqe *)(const void *)(cq + params->cq_off.cqes);
     ring->cq_head = (uint32_t *)(void *)(cq + params->cq_off.head);
     ring->cq_tail = (uint32_t *)(void *)(cq + params->cq_off.tail);
     ring->cq_entries = params->cq_entries;
     ring->cq_mask = params->cq_entries - 1;
-    ring->cqe_tail = ring->cqe_head; /* so that kevy_ring_next() looks anew */
+    cursors_place(ring);
     if (params->cq_off.flags != 0)
         ring->cq_flags = (uint32_t *)(void *)(cq + params->cq_off.flags);
     if ((params->flags & KEVY_SETUP_NO_SQARRAY) == 0)
@@ -234,6 +256,7 @@ void kevy_x_wait_region_open(struct kevy_ring *ring)
         return;
     }
     ring->wait_region = memory;
+    ring->wait_region->flags = KEVY_REG_WAIT_TS;
     ring->wait_region_size = size;
 }
 

@@ -21,6 +21,7 @@
 #include <kevy/ring_register.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -168,6 +169,26 @@ void kevy_ring_fd_unregister(struct kevy_ring *ring)
     ring->registered_by = 0;
 }
 
+static uint32_t modes_make(const struct kevy_ring *ring)
+{
+    static const struct {
+        uint32_t setup_flag;
+        uint32_t mode;
+    } table[] = {
+        {KEVY_SETUP_SQPOLL, KEVY_X_MODE_SQPOLL},
+        {KEVY_SETUP_IOPOLL, KEVY_X_MODE_IOPOLL},
+        {KEVY_SETUP_CQE_MIXED, KEVY_X_MODE_CQE_MIXED},
+    };
+    uint32_t modes = ring->kernel != NULL ? KEVY_X_MODE_KERNEL : 0;
+
+    if ((ring->features & KEVY_FEAT_MIN_TIMEOUT) == 0)
+        modes |= KEVY_X_MODE_OLD;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (ring->setup_flags & table[i].setup_flag)
+            modes |= table[i].mode;
+    return modes;
+}
+
 /* What set-up answered, and what follows from it without asking the kernel again. */
 static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, int result)
 {
@@ -177,6 +198,8 @@ static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, 
     ring->features = params->features;
     ring->sqe_shift = (params->flags & KEVY_SETUP_SQE128) != 0 ? 7 : 6;
     ring->cqe_shift = (params->flags & KEVY_SETUP_CQE32) != 0 ? 5 : 4;
+    ring->modes = modes_make(ring);
+    ring->clock = CLOCK_MONOTONIC;
     ring->enter_fd = result;
     if (params->flags & KEVY_SETUP_REGISTERED_FD_ONLY) {
         ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;

@@ -12,7 +12,10 @@
  * hand the request to the device. It knows no time limit there. So we enter again until something
  * has completed, and look at the clock ourselves.
  *
- * Invariant. No wait ends with -EINTR unless a signal came, and none with -ETIME before its time.
+ * Most waits have a time limit or none, and nothing else to ask for: they take a short path.
+ *
+ * Invariants. No wait ends with -EINTR unless a signal came, and none with -ETIME before its time.
+ * Between waits the wait region holds a time limit and neither a mask nor a min_wait.
  */
 #include <kevy/ring.h>
 
@@ -22,6 +25,9 @@
 #include <string.h>
 
 #include "enter.h"
+
+/* Keeps registers and stack of the rare paths out of the short one. */
+#define out_of_line __attribute__((noinline))
 
 #define NS_PER_SECOND 1000000000U
 #define NS_PER_US     1000U
@@ -40,12 +46,12 @@ static bool ring_polled(const struct kevy_ring *ring)
     return (ring->setup_flags & (KEVY_SETUP_IOPOLL | KEVY_SETUP_SQPOLL)) == KEVY_SETUP_IOPOLL;
 }
 
-/* The limits that this kernel cannot keep are refused, not ignored. */
+/* What cannot be done is refused, not ignored. */
 static int wait_check(const struct kevy_ring *ring, const struct kevy_ring_wait *wait)
 {
     bool absolute = (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0;
 
-    if ((wait->flags & ~KEVY_RING_WAIT_ABSOLUTE) != 0)
+    if ((wait->flags & ~(KEVY_RING_WAIT_ABSOLUTE | KEVY_RING_WAIT_NO_CLOCK)) != 0)
         return -EINVAL;
     if (ring_polled(ring))
         return wait->signal_mask != NULL || wait->min_wait_us != 0 ? -EOPNOTSUPP : 0;
@@ -58,13 +64,13 @@ static int wait_check(const struct kevy_ring *ring, const struct kevy_ring_wait 
     return 0;
 }
 
-static uint64_t wait_deadline(const struct kevy_ring *ring, const struct kevy_ring_wait *wait)
+/*
+ * Whether the clock must be read before a limited wait that submits: to tell its end, which the
+ * kernel does not, when the limit counts from the wait's beginning.
+ */
+static bool start_matters(const struct kevy_ring_wait *wait)
 {
-    if (!wait_limited(wait))
-        return KEVY_FOREVER;
-    if (wait->timeout_ns == 0 || (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0)
-        return wait->timeout_ns;
-    return kernel_now_ns(ring) + wait->timeout_ns;
+    return (wait->flags & (KEVY_RING_WAIT_ABSOLUTE | KEVY_RING_WAIT_NO_CLOCK)) == 0;
 }
 
 /* When min_wait is over the kernel looks no further unless there is a limit beyond it. */
@@ -87,31 +93,47 @@ static uint32_t kernel_min_wait(const struct kevy_ring *ring, const struct kevy_
                                                    : (uint32_t)(left_ns / NS_PER_US);
 }
 
+static struct kevy_timespec timespec_of(uint64_t ns)
+{
+    struct kevy_timespec time = {.tv_sec = (int64_t)(ns / NS_PER_SECOND),
+                                 .tv_nsec = (int64_t)(ns % NS_PER_SECOND)};
+
+    return time;
+}
+
+/* Many programs wait for the same time again and again: the region holds it already then. */
+static void region_limit(struct kevy_ring *ring, uint64_t limit_ns)
+{
+    if (ring->wait_region_ns == limit_ns)
+        return;
+    ring->wait_region->ts = timespec_of(limit_ns);
+    ring->wait_region_ns = limit_ns;
+}
+
 /* Writes the arguments to where the kernel already looks: no copy, no pointer to follow. */
 static int enter_registered(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
                             uint32_t queued, uint32_t flags)
 {
     struct kevy_reg_wait *argument = ring->wait_region;
-    uint64_t limit_ns = kernel_limit(wait);
+    int result;
 
-    argument->flags = KEVY_REG_WAIT_TS;
-    argument->ts.tv_sec = (int64_t)(limit_ns / NS_PER_SECOND);
-    argument->ts.tv_nsec = (int64_t)(limit_ns % NS_PER_SECOND);
+    region_limit(ring, kernel_limit(wait));
     argument->min_wait_usec = kernel_min_wait(ring, wait);
     argument->sigmask = (uint64_t)(uintptr_t)wait->signal_mask;
     argument->sigmask_sz = wait->signal_mask_size;
     /* The argument of enter is an offset into the region, and ours is at its start. */
-    return enter_for_events(ring, queued, wait->minimum,
-                            flags | KEVY_ENTER_EXT_ARG | KEVY_ENTER_EXT_ARG_REG, NULL,
-                            sizeof *argument);
+    result = enter(ring, queued, wait->minimum, flags | KEVY_ENTER_EXT_ARG | KEVY_ENTER_EXT_ARG_REG,
+                   NULL, sizeof *argument);
+    argument->min_wait_usec = 0;
+    argument->sigmask = 0;
+    argument->sigmask_sz = 0;
+    return result;
 }
 
 static int enter_pointed(struct kevy_ring *ring, const struct kevy_ring_wait *wait, uint32_t queued,
                          uint32_t flags)
 {
-    uint64_t limit_ns = kernel_limit(wait);
-    struct kevy_timespec limit = {.tv_sec = (int64_t)(limit_ns / NS_PER_SECOND),
-                                  .tv_nsec = (int64_t)(limit_ns % NS_PER_SECOND)};
+    struct kevy_timespec limit = timespec_of(kernel_limit(wait));
     struct kevy_getevents_arg argument = {
         .sigmask = (uint64_t)(uintptr_t)wait->signal_mask,
         .sigmask_sz = wait->signal_mask_size,
@@ -119,18 +141,18 @@ static int enter_pointed(struct kevy_ring *ring, const struct kevy_ring_wait *wa
         .ts = (uint64_t)(uintptr_t)&limit,
     };
 
-    return enter_for_events(ring, queued, wait->minimum, flags | KEVY_ENTER_EXT_ARG, &argument,
-                            sizeof argument);
+    return enter(ring, queued, wait->minimum, flags | KEVY_ENTER_EXT_ARG, &argument,
+                 sizeof argument);
 }
 
 static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait, uint32_t queued)
 {
-    uint32_t flags = 0;
+    uint32_t flags = KEVY_ENTER_GETEVENTS;
 
-    if ((ring->setup_flags & KEVY_SETUP_SQPOLL) != 0 && queued != 0 && sqpoll_sleeps(ring))
+    if ((ring->modes & KEVY_X_MODE_SQPOLL) != 0 && queued != 0 && sqpoll_sleeps(ring))
         flags |= KEVY_ENTER_SQ_WAKEUP;
     if (!wait_limited(wait) && wait->signal_mask == NULL && wait->min_wait_us == 0)
-        return enter_for_events(ring, queued, wait->minimum, flags, NULL, 0);
+        return enter(ring, queued, wait->minimum, flags, NULL, 0);
     if (wait->flags & KEVY_RING_WAIT_ABSOLUTE)
         flags |= KEVY_ENTER_ABS_TIMER;
     if (ring->wait_region != NULL)
@@ -138,47 +160,57 @@ static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
     return enter_pointed(ring, wait, queued, flags);
 }
 
-/* How a wait ended of which the kernel has told the count of submissions alone. */
-static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wait *wait,
-                        uint64_t deadline_ns)
+/*
+ * How a wait ended that came back with nothing to reap. `start_ns` is the clock before it, if that
+ * matters.
+ */
+static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wait *wait, int result,
+                        uint64_t start_ns)
 {
+    bool absolute = (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0;
+
+    if (result < 0)
+        return result;
+    /* A batch cut short for want of memory returns at once, without having waited. */
+    if (ring->sqe_tail != __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE))
+        return -EAGAIN;
     if (wait->minimum == 0)
         return 0;
-    if (deadline_ns != KEVY_FOREVER && kernel_now_ns(ring) >= deadline_ns)
+    if (wait_limited(wait) && (absolute || !(wait->flags & KEVY_RING_WAIT_NO_CLOCK)) &&
+        kernel_now_ns(ring) - (absolute ? 0 : start_ns) >= wait->timeout_ns)
         return -ETIME;
     return -EINTR;
 }
 
 static int wait_asleep(struct kevy_ring *ring, struct kevy_ring_wait *wait, uint32_t queued)
 {
-    uint64_t deadline_ns = queued != 0 ? wait_deadline(ring, wait) : KEVY_FOREVER;
-    int result = wait_enter(ring, wait, queued);
+    uint64_t start_ns = 0;
     uint32_t ready;
+    int result;
 
+    if (queued != 0 && wait_limited(wait) && start_matters(wait))
+        start_ns = kernel_now_ns(ring);
+    result = wait_enter(ring, wait, queued);
+    ready = kevy_ring_ready(ring);
     if (result > 0)
         wait->submitted = (uint32_t)result;
-    ready = kevy_ring_ready(ring);
-    if (ready != 0)
-        return (int)ready;
-    if (result < 0)
-        return result;
-    /* A batch cut short for want of memory returns at once, without having waited. */
-    if (wait->submitted < queued)
-        return -EAGAIN;
-    return wait_outcome(ring, wait, deadline_ns);
+    return ready != 0 ? (int)ready : wait_outcome(ring, wait, result, start_ns);
 }
 
 static int wait_polling(struct kevy_ring *ring, struct kevy_ring_wait *wait, uint32_t queued)
 {
-    uint64_t deadline_ns = wait_deadline(ring, wait);
+    bool limited = wait_limited(wait);
+    uint64_t start_ns = 0;
     /* The kernel would poll past a limit: let it look once, and come back. */
-    uint32_t minimum = deadline_ns == KEVY_FOREVER ? wait->minimum : 0;
+    uint32_t minimum = limited ? 0 : wait->minimum;
     int result;
 
+    if (limited && (wait->flags & KEVY_RING_WAIT_ABSOLUTE) == 0)
+        start_ns = kernel_now_ns(ring);
     do {
         uint32_t ready;
 
-        result = enter_for_events(ring, queued - wait->submitted, minimum, 0, NULL, 0);
+        result = enter(ring, queued - wait->submitted, minimum, KEVY_ENTER_GETEVENTS, NULL, 0);
         if (result > 0)
             wait->submitted += (uint32_t)result;
         ready = kevy_ring_ready(ring);
@@ -190,11 +222,11 @@ static int wait_polling(struct kevy_ring *ring, struct kevy_ring_wait *wait, uin
             return -EAGAIN;
         if (wait->minimum == 0)
             return 0;
-    } while (deadline_ns == KEVY_FOREVER || kernel_now_ns(ring) < deadline_ns);
+    } while (!limited || kernel_now_ns(ring) - start_ns < wait->timeout_ns);
     return -ETIME;
 }
 
-int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
+static out_of_line int wait_long(struct kevy_ring *ring, struct kevy_ring_wait *wait)
 {
     int result = wait_check(ring, wait);
     uint32_t queued;
@@ -206,6 +238,67 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     if (ring_polled(ring))
         return wait_polling(ring, wait, queued);
     return wait_asleep(ring, wait, queued);
+}
+
+/* On the short path, with a limit and no region to hold it. */
+static out_of_line int enter_limit_pointed(const struct kevy_ring *ring,
+                                           const struct kevy_ring_wait *wait, uint32_t queued,
+                                           uint32_t flags)
+{
+    struct kevy_timespec limit = timespec_of(wait->timeout_ns);
+    struct kevy_getevents_arg argument = {.ts = (uint64_t)(uintptr_t)&limit};
+
+    return io_uring_enter(ring->enter_fd, queued, wait->minimum, flags, &argument, sizeof argument);
+}
+
+static inline int enter_limited(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
+                                uint32_t queued)
+{
+    uint32_t flags = ring->enter_flags | KEVY_ENTER_GETEVENTS | KEVY_ENTER_EXT_ARG;
+
+    if (wait->flags & KEVY_RING_WAIT_ABSOLUTE)
+        flags |= KEVY_ENTER_ABS_TIMER;
+    if (ring->wait_region == NULL)
+        return enter_limit_pointed(ring, wait, queued, flags);
+    region_limit(ring, wait->timeout_ns);
+    return io_uring_enter(ring->enter_fd, queued, wait->minimum, flags | KEVY_ENTER_EXT_ARG_REG,
+                          NULL, sizeof *ring->wait_region);
+}
+
+/* For the short path, which leaves the arithmetic to those few waits that need it. */
+static out_of_line int wait_outcome_since(const struct kevy_ring *ring,
+                                          const struct kevy_ring_wait *wait, int result,
+                                          const struct timespec *start)
+{
+    uint64_t start_ns = 0;
+
+    if (start_matters(wait))
+        start_ns = (uint64_t)start->tv_sec * NS_PER_SECOND + (uint64_t)start->tv_nsec;
+    return wait_outcome(ring, wait, result, start_ns);
+}
+
+int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
+{
+    const uint32_t usual = KEVY_RING_WAIT_ABSOLUTE | KEVY_RING_WAIT_NO_CLOCK;
+    struct timespec start; /* written if it matters, and read only then */
+    uint32_t queued, ready;
+    int result;
+
+    if (!path_is_short(ring, KEVY_SQ_CQ_OVERFLOW) || wait->signal_mask != NULL ||
+        (wait->min_wait_us | (wait->flags & ~usual)) != 0)
+        return wait_long(ring, wait);
+    queued = queues_publish(ring);
+    if (wait_limited(wait)) {
+        if (queued != 0 && start_matters(wait))
+            (void)clock_gettime(ring->clock, &start);
+        result = enter_limited(ring, wait, queued);
+    } else {
+        result = io_uring_enter_plain(ring->enter_fd, queued, wait->minimum,
+                                      ring->enter_flags | KEVY_ENTER_GETEVENTS);
+    }
+    ready = kevy_ring_ready(ring);
+    wait->submitted = result > 0 ? (uint32_t)result : 0;
+    return ready != 0 ? (int)ready : wait_outcome_since(ring, wait, result, &start);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -8,12 +8,25 @@
 #include <kevy/ring.h>
 #include <kevy/ring_probe.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "fault_kernel.h"
 #include "support.h"
 
-/* The kernel below every ring that ring_make() and ring_open() set up; NULL for io_uring. */
+/* The kernel below every ring that ring_make() and ring_open() set up, if not NULL. */
 static const struct kevy_ring_kernel *ring_kernel;
+
+/*
+ * The kernel that $KEVY_TEST_KERNEL names, so that the same tests run on several: "table" is
+ * io_uring behind a table, where every call goes the long way; by default io_uring is inlined.
+ */
+static inline const struct kevy_ring_kernel *ring_kernel_named(void)
+{
+    const char *name = getenv("KEVY_TEST_KERNEL");
+
+    return name != NULL && strcmp(name, "table") == 0 ? fault_kernel() : NULL;
+}
 
 static inline int ring_make(struct kevy_ring *ring, uint32_t entries,
                             const struct kevy_ring_options *options)
@@ -23,7 +36,7 @@ static inline int ring_make(struct kevy_ring *ring, uint32_t entries,
     if (options != NULL)
         complete = *options;
     if (complete.custom_kernel == NULL)
-        complete.custom_kernel = ring_kernel;
+        complete.custom_kernel = ring_kernel != NULL ? ring_kernel : ring_kernel_named();
     return kevy_ring_init(ring, entries, &complete);
 }
 

@@ -30,6 +30,36 @@ START_TEST(an_older_kernel_has_no_wait_region)
 }
 END_TEST
 
+START_TEST(an_older_kernel_refuses_a_wait_that_it_cannot_keep)
+{
+    struct fault_kernel before_5_11 = {UINT32_MAX, ~KEVY_FEAT_EXT_ARG & ~KEVY_FEAT_MIN_TIMEOUT,
+                                       UINT32_MAX};
+    struct fault_kernel before_6_12 = {UINT32_MAX, ~KEVY_FEAT_MIN_TIMEOUT, UINT32_MAX};
+    struct kevy_ring_wait wait = {.minimum = 1};
+    struct kevy_ring ring;
+
+    fault_kernel_set(&before_5_11);
+    ring_open(&ring, 4, NULL);
+    ck_assert_uint_ne(ring.modes, 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -EOPNOTSUPP);
+    wait.timeout_ns = KEVY_FOREVER;
+    wait.signal_mask = &wait;
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -EOPNOTSUPP);
+    kevy_ring_deinit(&ring);
+    wait = (struct kevy_ring_wait){.minimum = 1, .min_wait_us = 1};
+    fault_kernel_set(&before_6_12);
+    ring_open(&ring, 4, NULL);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -EOPNOTSUPP);
+    wait.min_wait_us = 0;
+    wait.flags = KEVY_RING_WAIT_ABSOLUTE;
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -EOPNOTSUPP);
+    wait.flags = 0;
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -ETIME);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
 /* A kernel with a card: cursors at 0 and 64, entries behind. */
 static int zcrx_answer(void *argument)
 {
@@ -259,6 +289,7 @@ Suite *test_suite(void)
     TCase *age = case_add(suite, "age");
 
     tcase_add_test(age, an_older_kernel_has_no_wait_region);
+    tcase_add_test(age, an_older_kernel_refuses_a_wait_that_it_cannot_keep);
     tcase_add_test(age, a_card_would_be_used);
     tcase_add_test(age, a_newer_kernel_would_be_asked_more);
     tcase_add_loop_test(age, an_older_kernel_grants_what_it_knows, 0, kernels_older());

@@ -4,7 +4,6 @@
 
 #include "mode_test.h"
 
-#include <kevy/ring_batch.h>
 #include <kevy/ring_mode.h>
 #include <kevy/ring_prep.h>
 
@@ -95,7 +94,7 @@ START_TEST(mixed_cqes_come_in_their_sizes_and_fillers_do_not)
 }
 END_TEST
 
-START_TEST(mixed_cqes_can_be_reaped_in_batches)
+START_TEST(mixed_cqes_can_be_released_many_at_once)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE_MIXED, .cq_entries = 8};
     struct kevy_ring ring;
@@ -103,14 +102,12 @@ START_TEST(mixed_cqes_can_be_reaped_in_batches)
 
     ring_open(&ring, 4, &options);
     for (int lap = 0; lap < 200; lap++) {
-        struct kevy_cqe_batch batch;
         const struct kevy_cqe *cqe;
 
         next = mixed_queue(&ring, next, 3);
-        batch = kevy_cqe_batch_begin(&ring);
-        while ((cqe = kevy_cqe_batch_next(&batch)) != NULL)
+        while ((cqe = kevy_ring_next(&ring)) != NULL)
             mixed_expect(cqe, seen++);
-        kevy_cqe_batch_end(&ring, &batch);
+        kevy_ring_release(&ring);
         ck_assert_uint_eq(seen, next);
     }
     kevy_ring_deinit(&ring);
@@ -176,19 +173,18 @@ START_TEST(mixed_cqes_overflow_likewise_when_released_one_by_one)
 }
 END_TEST
 
-START_TEST(mixed_cqes_overflow_likewise_in_batches)
+START_TEST(mixed_cqes_overflow_likewise_when_released_many_at_once)
 {
     struct mixed_log log = {0};
     struct kevy_ring ring;
 
     mixed_pour(&ring);
     while (log.count < 80) {
-        struct kevy_cqe_batch batch = kevy_cqe_batch_begin(&ring);
         const struct kevy_cqe *cqe;
 
-        while ((cqe = kevy_cqe_batch_next(&batch)) != NULL)
+        while ((cqe = kevy_ring_next(&ring)) != NULL)
             mixed_note(cqe, &log);
-        kevy_cqe_batch_end(&ring, &batch);
+        kevy_ring_release(&ring);
         if (kevy_ring_ready(&ring) == 0)
             ck_assert_int_eq(kevy_ring_flush(&ring), 0);
     }
@@ -307,10 +303,10 @@ Suite *test_suite(void)
     ADD_IF(sizes, big_cqes_carry_two_more_words, mixed, "Linux 6.18");
     ADD_IF(sizes, for_each_copies_the_whole_of_a_big_cqe, mixed, "Linux 6.18");
     ADD_IF(sizes, mixed_cqes_come_in_their_sizes_and_fillers_do_not, mixed, "Linux 6.18");
-    ADD_IF(sizes, mixed_cqes_can_be_reaped_in_batches, mixed, "Linux 6.18");
+    ADD_IF(sizes, mixed_cqes_can_be_released_many_at_once, mixed, "Linux 6.18");
     ADD_IF(sizes, mixed_cqes_overflow_without_loss_or_repetition, mixed, "Linux 6.18");
     ADD_IF(sizes, mixed_cqes_overflow_likewise_when_released_one_by_one, mixed, "Linux 6.18");
-    ADD_IF(sizes, mixed_cqes_overflow_likewise_in_batches, mixed, "Linux 6.18");
+    ADD_IF(sizes, mixed_cqes_overflow_likewise_when_released_many_at_once, mixed, "Linux 6.18");
     ADD_IF(sizes, big_sqes_have_128_bytes_of_their_own, setup_grants(KEVY_SETUP_SQE128),
            "Linux 5.19");
     tcase_add_test(sizes, big_sqes_of_a_mixed_ring_never_lie_across_the_end);

@@ -5,7 +5,6 @@
 #include "ring_test.h"
 
 #include <fcntl.h>
-#include <kevy/ring_batch.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -296,65 +295,51 @@ START_TEST(h9_a_cqe_is_handed_out_once_released_or_not)
 }
 END_TEST
 
-/* Queues up to `wanted` NOPs numbered from `first` through a batch; returns how many there were. */
-static uint32_t batch_queue(struct kevy_ring *ring, uint32_t wanted, uint64_t first)
+/* Takes what is there by spans of at most `limit`; returns how many there were. */
+static uint32_t spans_take(struct kevy_ring *ring, uint64_t first, uint32_t limit)
 {
-    struct kevy_sqe_batch batch = kevy_sqe_batch_begin(ring, wanted);
-    uint32_t count = 0;
+    uint32_t count, total = 0;
 
-    while (kevy_sqe_batch_next(&batch, first + count) != NULL)
-        count++;
-    kevy_sqe_batch_end(ring, &batch);
-    return count;
-}
+    for (;;) {
+        const struct kevy_cqe *span = kevy_ring_peek_span(ring, limit, &count);
 
-static uint32_t batch_reap(struct kevy_ring *ring, uint64_t first)
-{
-    struct kevy_cqe_batch batch = kevy_cqe_batch_begin(ring);
-    const struct kevy_cqe *cqe;
-    uint32_t count = 0;
-
-    while ((cqe = kevy_cqe_batch_next(&batch)) != NULL)
-        ck_assert_uint_eq(cqe->user_data, first + count++);
-    kevy_cqe_batch_end(ring, &batch);
-    return count;
-}
-
-START_TEST(batches_mix_with_single_calls_and_wrap)
-{
-    struct kevy_ring ring;
-    uint64_t next = 0;
-
-    ring_open(&ring, 4, NULL);
-    for (int lap = 0; lap < 100; lap++) {
-        nop_queue(&ring, next, 0);
-        ck_assert_uint_eq(batch_queue(&ring, 2, next + 1), 2);
-        ck_assert_uint_eq(batch_queue(&ring, 2, next + 3), 1); /* that was the last free slot */
-        ck_assert_ptr_null(kevy_ring_sqe(&ring, 0));
-        ck_assert_int_eq(kevy_ring_submit(&ring), 4);
-        ck_assert_uint_eq(cqe_take(&ring).user_data, next);
-        ck_assert_uint_eq(batch_reap(&ring, next + 1), 3);
-        ck_assert_uint_eq(batch_reap(&ring, 0), 0);
-        nop_queue(&ring, next, 0);
-        cqe_expect(&ring, next, 0);
-        next += 4;
+        ck_assert_uint_le(count, limit);
+        if (count == 0)
+            break;
+        for (uint32_t i = 0; i < count; i++)
+            ck_assert_uint_eq(span[i].user_data, first + total + i);
+        kevy_ring_advance(ring, count);
+        total += count;
     }
-    kevy_ring_deinit(&ring);
+    kevy_ring_release(ring);
+    return total;
 }
-END_TEST
 
-START_TEST(a_batch_not_ended_reserved_nothing)
+/* In a queue of 8 and one of 16 entries, so that every length comes to lie across either end. */
+START_TEST(spans_and_single_calls_mix_and_wrap)
 {
     struct kevy_ring ring;
-    struct kevy_sqe_batch batch;
+    uint64_t next = 0, seen = 0;
 
-    ring_open(&ring, 4, NULL);
-    batch = kevy_sqe_batch_begin(&ring, UINT32_MAX);
-    for (int i = 0; i < 4; i++)
-        ck_assert_ptr_nonnull(kevy_sqe_batch_next(&batch, 1));
-    ck_assert_ptr_null(kevy_sqe_batch_next(&batch, 1));
-    ck_assert_uint_eq(kevy_ring_space(&ring), 4);
-    ck_assert_int_eq(kevy_ring_submit(&ring), 0);
+    ring_open(&ring, 8, NULL);
+    for (uint32_t lap = 0; lap < 500; lap++) {
+        uint32_t count = 1 + lap % 8, singles = lap % 3;
+
+        for (uint32_t i = 0; i < count; i++)
+            nop_queue(&ring, next++, 0);
+        if (count == 8)
+            ck_assert_ptr_null(kevy_ring_sqe(&ring, 0));
+        ck_assert_int_eq(kevy_ring_submit(&ring), (int)count);
+        for (; singles > 0 && seen < next; singles--)
+            ck_assert_uint_eq(cqe_take(&ring).user_data, seen++);
+        if (lap % 5 == 0)
+            for (const struct kevy_cqe *cqe; (cqe = kevy_ring_next(&ring)) != NULL;)
+                ck_assert_uint_eq(cqe->user_data, seen++);
+        seen += spans_take(&ring, seen, 1 + lap % 4);
+        ck_assert_uint_eq(seen, next);
+        ck_assert_uint_eq(kevy_ring_ready(&ring), 0);
+        ck_assert_uint_eq(*ring.cq_head, *ring.cq_tail);
+    }
     kevy_ring_deinit(&ring);
 }
 END_TEST
@@ -540,8 +525,8 @@ END_TEST
 /* The hot fields of each side share a cache line; 32-bit machines have room to spare. */
 START_TEST(the_hot_state_is_two_cache_lines)
 {
-    ck_assert_uint_le(offsetof(struct kevy_ring, cqes), 64);
-    ck_assert_uint_le(offsetof(struct kevy_ring, buffer_rings), 128);
+    ck_assert_uint_le(offsetof(struct kevy_ring, cqe_next), 64);
+    ck_assert_uint_le(offsetof(struct kevy_ring, sqes), 128);
 }
 END_TEST
 
@@ -570,8 +555,7 @@ Suite *test_suite(void)
     tcase_add_test(queues, submit_counts_what_was_taken);
     tcase_add_test(queues, released_slots_alone_are_the_kernels);
     tcase_add_test(queues, h9_a_cqe_is_handed_out_once_released_or_not);
-    tcase_add_test(queues, batches_mix_with_single_calls_and_wrap);
-    tcase_add_test(queues, a_batch_not_ended_reserved_nothing);
+    tcase_add_test(queues, spans_and_single_calls_mix_and_wrap);
     tcase_add_test(queues, for_each_hands_out_everything_and_lets_reap_submit);
     suite_add_tcase(suite, queues);
 

@@ -242,7 +242,10 @@ START_TEST(a_slot_is_reserved_from_its_request_to_the_kernel_wherever_the_counte
     struct kevy_ring ring = {.sqes = slots,
                              .sq_head = &head,
                              .sqe_tail = head,
-                             .sqe_limit = head + 8,
+                             .sqe_next = &slots[head & 7],
+                             .sqe_end = &slots[head & 7],
+                             .sqes_end = slots + 8,
+                             .sqe_span = 8,
                              .sq_mask = 7,
                              .sq_entries = 8,
                              .sqe_shift = 6};

@@ -47,37 +47,54 @@ KEVY_BEGIN_DECLS
 
 struct kevy_buffer_ring;
 
+/* Private: in kevy_ring.modes. */
+#define KEVY_X_MODE_KERNEL    1U  /* the kernel is a table, not io_uring */
+#define KEVY_X_MODE_SQPOLL    2U  /* KEVY_SETUP_SQPOLL */
+#define KEVY_X_MODE_IOPOLL    4U  /* KEVY_SETUP_IOPOLL */
+#define KEVY_X_MODE_CQE_MIXED 8U  /* KEVY_SETUP_CQE_MIXED */
+#define KEVY_X_MODE_OLD       16U /* a kernel before 6.12, whose waits can do less */
+
 /*
- * A ring. The first cache line is what submission touches, the second what reaping touches; the
- * rest is used by set-up and tear-down alone.
+ * A ring. The first cache line holds what submission touches, the second what reaping touches; the
+ * rest is for slow paths, waits, set-up and tear-down.
  */
 struct kevy_ring {
-    struct kevy_sqe *sqes; /* shared array of sq_entries slots, each 1 << sqe_shift bytes */
-    uint32_t *sq_head;     /* shared: the kernel's cursor */
-    uint32_t *sq_tail;     /* shared: our cursor as published */
-    uint32_t *sq_flags;    /* shared: KEVY_SQ_*, written by the kernel */
-    uint32_t sqe_tail;     /* our cursor: slots reserved, published or not */
-    uint32_t sqe_limit;    /* the kernel's cursor as last read, plus sq_entries: full there */
-    uint32_t sq_mask;      /* sq_entries - 1 */
-    uint32_t sq_entries;   /* a power of two */
-    uint32_t sqe_shift;    /* a slot has 1 << this bytes: 6, or 7 with KEVY_SETUP_SQE128 */
-    uint32_t setup_flags;  /* KEVY_SETUP_* the kernel accepted */
-    uint32_t enter_flags;  /* KEVY_ENTER_* passed on every enter */
-    int32_t enter_fd;      /* the registered index, or the descriptor */
-
-    const struct kevy_cqe *cqes; /* shared array of cq_entries slots, each 1 << cqe_shift bytes */
-    uint32_t *cq_head;           /* shared: our cursor as published */
-    const uint32_t *cq_tail;     /* shared: the kernel's cursor */
+    struct kevy_sqe *sqe_next; /* the slot that kevy_ring_sqe() reserves next, unless at sqe_end */
+    struct kevy_sqe *sqe_end;  /* behind the slots known to be free from sqe_next on */
+    uint32_t *sq_head;         /* shared: the kernel's cursor */
+    uint32_t *sq_tail;         /* shared: our cursor as published */
+    uint32_t *sq_flags;        /* shared: KEVY_SQ_*, written by the kernel */
     const struct kevy_ring_kernel *kernel; /* NULL for io_uring */
-    uint32_t cqe_head;                     /* our cursor: CQEs handed out, published or not */
-    uint32_t cqe_tail;                     /* the kernel's cursor as last read */
-    uint32_t cq_mask;                      /* cq_entries - 1 */
-    uint32_t cq_entries;                   /* a power of two */
-    uint32_t cqe_shift;                    /* 4, or 5 with KEVY_SETUP_CQE32 */
-    uint32_t features;                     /* KEVY_FEAT_* the kernel reported */
-    uint32_t overflows;                    /* times an overflowed CQ was flushed */
-    int32_t clock;                         /* of kevy_ring_wait(), 0 for CLOCK_MONOTONIC */
+    uint32_t sqe_tail;                     /* our cursor: slots reserved, published or not */
+    uint32_t modes;                        /* KEVY_X_MODE_*: why short paths cannot be taken */
+    uint32_t enter_flags;                  /* KEVY_ENTER_* passed on every enter */
+    int32_t enter_fd;                      /* the registered index, or the descriptor */
 
+    const struct kevy_cqe *cqe_next; /* the CQE that kevy_ring_next() returns, unless at cqe_end */
+    const struct kevy_cqe *cqe_end;  /* behind the CQEs known to be there from cqe_next on */
+    const struct kevy_cqe *cqes; /* shared array of cq_entries slots, 1 << cqe_shift bytes each */
+    const struct kevy_cqe *cqes_end; /* behind the array; NULL if it is not one of 16-byte CQEs */
+    uint32_t *cq_head;               /* shared: our cursor as published */
+    const uint32_t *cq_tail;         /* shared: the kernel's cursor */
+    uint32_t cqe_head;               /* our cursor: CQEs handed out, published or not */
+    uint32_t cq_mask;                /* cq_entries - 1 */
+    uint32_t cqe_shift;              /* 4, or 5 with KEVY_SETUP_CQE32 */
+    uint32_t features;               /* KEVY_FEAT_* the kernel reported */
+
+    struct kevy_sqe *sqes;     /* shared array of sq_entries slots, 1 << sqe_shift bytes each */
+    struct kevy_sqe *sqes_end; /* behind the array */
+    uint32_t sqe_span;         /* slots that may be between sqe_next and sqe_end */
+    uint32_t sqe_shift;        /* 6, or 7 with KEVY_SETUP_SQE128 */
+    uint32_t sq_entries;       /* a power of two */
+    uint32_t sq_mask;          /* sq_entries - 1 */
+    uint32_t cq_entries;       /* a power of two */
+    uint32_t setup_flags;      /* KEVY_SETUP_* the kernel accepted */
+    uint32_t overflows;        /* times an overflowed CQ was flushed */
+    int32_t clock;             /* of kevy_ring_wait(): CLOCK_MONOTONIC, or another */
+    int32_t fd;                /* the ring's descriptor, OWNED by the ring; -1 for none */
+    struct kevy_reg_wait *wait_region; /* arguments of waits, shared with the kernel; or NULL */
+    uint64_t wait_region_ns;           /* the time limit that the region holds */
+    size_t wait_region_size;
     struct kevy_buffer_ring *buffer_rings; /* the registered ones, newest first */
     void *kernel_state;                    /* of this ring, the kernel's own */
     uint32_t *cq_flags;                    /* shared: KEVY_CQ_*, NULL where the kernel has none */
@@ -86,15 +103,14 @@ struct kevy_ring {
     void *cq_memory; /* a mapping of its own on kernels without KEVY_FEAT_SINGLE_MMAP */
     size_t cq_size;
     size_t sqe_size;
-    struct kevy_reg_wait *wait_region; /* arguments of waits, shared with the kernel; or NULL */
-    size_t wait_region_size;
-    int32_t fd;            /* the ring's descriptor, OWNED by the ring; -1 for none */
-    int32_t registered_by; /* the thread whose table holds enter_fd, 0 for none */
-    int32_t kernel_error;  /* why AUTOMATIC did not take io_uring, a negative errno; or 0 */
-    uint32_t phantom;      /* CQ position that holds no CQE, where has_phantom */
-    bool has_phantom;      /* see kevy_x_ring_phantom_note() */
-    bool plain;            /* as in the options */
-    bool memory_lent;      /* the queues are in the caller's memory */
+    int32_t registered_by;   /* the thread whose table holds enter_fd, 0 for none */
+    int32_t kernel_error;    /* why AUTOMATIC did not take io_uring, a negative errno; or 0 */
+    uint32_t *mixed_cq_head; /* with KEVY_SETUP_CQE_MIXED: shared, in place of cq_head, */
+    uint32_t mixed_released; /* which points here: what is to be published, see queues.c */
+    uint32_t phantom;        /* CQ position that holds no CQE, where has_phantom */
+    bool has_phantom;
+    bool plain;       /* as in the options */
+    bool memory_lent; /* the queues are in the caller's memory */
 };
 
 /* What kevy_ring_init() may be asked for. All zero, or NULL instead, is the good default. */
@@ -208,6 +224,7 @@ KEVY_API int kevy_ring_submit_and_wait(struct kevy_ring *ring, uint32_t minimum)
 
 /* For kevy_ring_wait.flags. */
 #define KEVY_RING_WAIT_ABSOLUTE 1U /* timeout_ns is an instant of the ring's clock (6.12) */
+#define KEVY_RING_WAIT_NO_CLOCK 2U /* do not tell -ETIME from -EINTR by the clock, see below */
 
 /* What to wait for, and how the wait went. */
 struct kevy_ring_wait {
@@ -229,6 +246,11 @@ struct kevy_ring_wait {
  * 0, -ETIME when the time is over, -EINTR when a signal ended the wait, -EBUSY or -EAGAIN as for
  * kevy_ring_submit(), -EINVAL and -EOPNOTSUPP for what this kernel cannot do (a time limit before
  * 5.11, min_wait_us or KEVY_RING_WAIT_ABSOLUTE before 6.12). `submitted` is written in every case.
+ *
+ * Linux does not tell how a wait without completions ended if the same call has submitted requests.
+ * To answer -ETIME or -EINTR then, kevy_ring_wait() reads the clock before a wait with a relative
+ * time limit (about 30 ns), and after it. With KEVY_RING_WAIT_NO_CLOCK it does not: -EINTR then
+ * stands for both.
  *
  * min_wait_us ends with the time limit if that comes first. Without a limit the wait goes on after
  * it, until there is a completion.
@@ -280,6 +302,12 @@ static inline void kevy_x_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
 }
 
 /*
+ * Private: at the end of a rare path, keeps compilers from ending it and the short one in common,
+ * for which the short one would pay with two more instructions.
+ */
+#define KEVY_X_PATHS_APART() __asm__ volatile("" : : : "memory")
+
+/*
  * Reserves the next SQ slot and stamps `user_data`, which comes back in every CQE of the request.
  * NULL when the SQ is full: submit, then ask again. The slot starts as a NOP and is meant for one
  * kevy_prep_*() call; it is BORROWED until the next submit. On a KEVY_SETUP_SQE128 ring all 128
@@ -287,17 +315,34 @@ static inline void kevy_x_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
  */
 static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t user_data)
 {
-    struct kevy_sqe *sqe;
+    struct kevy_sqe *sqe = ring->sqe_next;
 
-    if (__builtin_expect(ring->sqe_tail == ring->sqe_limit, 0)) {
-        /* Acquire: the SQPOLL thread has read the slot before it moved the head past it. */
-        ring->sqe_limit = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE) + ring->sq_entries;
-        if (ring->sqe_tail == ring->sqe_limit)
+    if (__builtin_expect(sqe != ring->sqe_end, 1)) {
+        if (sqe == NULL)
+            __builtin_unreachable(); /* saves the caller's test for NULL on this path */
+        ring->sqe_next = sqe + 1;
+        ring->sqe_tail++;
+    } else {
+        uint32_t tail = ring->sqe_tail, space;
+        char *end;
+
+        /* Acquire: the SQPOLL thread has read the slots before it moved the head past them. */
+        space = ring->sq_entries - (tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE));
+        if (space == 0)
             return NULL;
+        if (space > ring->sqe_span)
+            space = ring->sqe_span;
+        if (sqe == ring->sqes_end)
+            sqe = ring->sqes;
+        if (sqe == NULL)
+            __builtin_unreachable();
+        end = (char *)sqe + ((size_t)space << ring->sqe_shift);
+        ring->sqe_end =
+            end < (char *)ring->sqes_end ? (struct kevy_sqe *)(void *)end : ring->sqes_end;
+        ring->sqe_next = (struct kevy_sqe *)(void *)((char *)sqe + ((size_t)1 << ring->sqe_shift));
+        ring->sqe_tail = tail + 1;
+        KEVY_X_PATHS_APART();
     }
-    sqe = (struct kevy_sqe *)(void *)((char *)ring->sqes + ((size_t)(ring->sqe_tail & ring->sq_mask)
-                                                            << ring->sqe_shift));
-    ring->sqe_tail++;
     kevy_x_sqe_clear(sqe, user_data);
     return sqe;
 }
@@ -339,13 +384,8 @@ static inline uint32_t kevy_ring_ready(const struct kevy_ring *ring)
     return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - ring->cqe_head;
 }
 
-/*
- * Private, mixed rings: Linux 6.18 miscounts when a big CQE no longer fits in front of the queue's
- * end and the queue is then full. It puts a small one in the filler's slot and counts both, so that
- * the tail comes to lie a whole lap and one before the head, and the first CQE seems to be there
- * twice. Notes that position before the head moves, when it can still be told.
- */
-KEVY_API void kevy_x_ring_phantom_note(struct kevy_ring *ring);
+/* Private: kevy_ring_next() on rings with KEVY_SETUP_CQE32 or KEVY_SETUP_CQE_MIXED. */
+KEVY_API const struct kevy_cqe *kevy_x_ring_next_big(struct kevy_ring *ring);
 
 /*
  * Hands out the next completion, NULL when there is none. The CQE is BORROWED until
@@ -354,34 +394,32 @@ KEVY_API void kevy_x_ring_phantom_note(struct kevy_ring *ring);
  */
 static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
 {
-    for (;;) {
-        const struct kevy_cqe *cqe;
+    const struct kevy_cqe *cqe = ring->cqe_next;
 
-        if (ring->cqe_head == ring->cqe_tail) {
-            /* Acquire, pairs with the kernel's release of the tail: the CQE is written before it.
-             */
-            ring->cqe_tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
-            if (ring->cqe_head == ring->cqe_tail)
-                return NULL;
-            if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0))
-                kevy_x_ring_phantom_note(ring);
-        }
-        cqe = (const struct kevy_cqe *)(const void *)((const char *)ring->cqes +
-                                                      ((size_t)(ring->cqe_head & ring->cq_mask)
-                                                       << ring->cqe_shift));
-        ring->cqe_head++;
-        if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) == 0, 1))
-            return cqe; /* flag bits 5 and 15 may come from a MSG_RING peer here: never look */
-        if (ring->has_phantom && ring->cqe_head - 1 == ring->phantom) {
-            ring->has_phantom = false;
-            continue;
-        }
-        if (cqe->flags & KEVY_CQE_F_SKIP)
-            continue;
-        if (cqe->flags & KEVY_CQE_F_32)
-            ring->cqe_head++;
+    if (__builtin_expect(cqe == ring->cqe_end, 0)) {
+        uint32_t head = ring->cqe_head;
+        /* Acquire, pairs with the kernel's release of the tail: CQEs are written before it. */
+        uint32_t ready = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - head;
+
+        if (ready == 0)
+            return NULL;
+        if (__builtin_expect(ring->cqes_end == NULL, 0))
+            return kevy_x_ring_next_big(ring);
+        if (cqe == ring->cqes_end)
+            cqe = ring->cqes;
+        if (cqe == NULL)
+            __builtin_unreachable(); /* saves the caller's test for NULL */
+        ring->cqe_end = cqe + ready < ring->cqes_end ? cqe + ready : ring->cqes_end;
+        ring->cqe_next = cqe + 1;
+        ring->cqe_head = head + 1;
+        KEVY_X_PATHS_APART();
         return cqe;
     }
+    if (cqe == NULL)
+        __builtin_unreachable();
+    ring->cqe_next = cqe + 1;
+    ring->cqe_head++;
+    return cqe;
 }
 
 /*
@@ -394,27 +432,28 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
 static inline const struct kevy_cqe *kevy_ring_peek_span(const struct kevy_ring *ring,
                                                          uint32_t limit, uint32_t *count)
 {
-    uint32_t first = ring->cqe_head & ring->cq_mask;
+    const struct kevy_cqe *first = ring->cqe_next != ring->cqes_end ? ring->cqe_next : ring->cqes;
     uint32_t ready = kevy_ring_ready(ring);
-    uint32_t piece = ring->cq_entries - first;
+    uint32_t piece = (uint32_t)(ring->cqes_end - first);
 
     if (ready > limit)
         ready = limit;
     *count = ready < piece ? ready : piece;
-    return &ring->cqes[first];
+    return first;
 }
 
 static inline void kevy_ring_advance(struct kevy_ring *ring, uint32_t count)
 {
+    if (ring->cqe_next == ring->cqes_end)
+        ring->cqe_next = ring->cqes;
+    ring->cqe_next += count;
+    ring->cqe_end = ring->cqe_next; /* so that kevy_ring_next() looks again */
     ring->cqe_head += count;
-    ring->cqe_tail = ring->cqe_head; /* so that kevy_ring_next() looks anew */
 }
 
 /* Gives the slots of every completion handed out back to the kernel: one store for the batch. */
 static inline void kevy_ring_release(struct kevy_ring *ring)
 {
-    if (__builtin_expect((ring->setup_flags & KEVY_SETUP_CQE_MIXED) != 0, 0))
-        kevy_x_ring_phantom_note(ring);
     /* Release: our reads of the CQEs come before; the kernel overwrites only what lies before. */
     __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
 }

@@ -129,8 +129,8 @@ struct kevy_ring_kernel {
     /* Frees the state and closes `fd`, unless it is -1. Requests in flight are cancelled. */
     void (*close)(void *state, int fd);
     /*
-     * The time in nanoseconds of the clock that limits the waits of this ring: CLOCK_MONOTONIC for
-     * `clock` 0, or the clock of KEVY_REGISTER_CLOCK.
+     * The time in nanoseconds of the clock that limits the waits of this ring: CLOCK_MONOTONIC, or
+     * what KEVY_REGISTER_CLOCK has set.
      */
     uint64_t (*now_ns)(void *state, int32_t clock);
 };

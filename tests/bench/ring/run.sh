@@ -1,6 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # kevy-ring beside liburing: user-space instructions by callgrind and time by alternating rounds.
+#
+#     run.sh [ROUNDS]                                beside the installed liburing
+#     LIBURING_SOURCE=FOLDER run.sh [ROUNDS]         beside one built there by configure and make
+#
+# Plain style stands beside plain style, batches beside batches, and both rings have registered
+# their descriptor.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/../../.."
 
@@ -10,12 +16,20 @@ flags=${CFLAGS:--O2}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT INT TERM
 
+if [ -n "${LIBURING_SOURCE:-}" ]; then
+    liburing="-I$LIBURING_SOURCE/src/include $LIBURING_SOURCE/src/liburing.a"
+    version=$(sed -n 's/^Version: *//p' "$LIBURING_SOURCE/liburing.spec")
+    origin="$version, built from source"
+else
+    liburing=-luring
+    origin="$(pkg-config --modversion liburing), as installed"
+fi
 # shellcheck disable=SC2086
 {
     $cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $flags -Iring/include -o "$build/kevy" \
         tests/bench/ring/bench.c ring/src/*.c ring/src/*/*.c
     $cc -std=gnu11 -D_GNU_SOURCE $flags -DUSE_LIBURING -o "$build/liburing" \
-        tests/bench/ring/bench.c -luring
+        tests/bench/ring/bench.c $liburing
 }
 
 # instructions PROGRAM BENCH COUNT: of the whole process
@@ -45,23 +59,31 @@ report() {
     echo "$2 $3" | awk -v what="$1" '{ printf "%-52s %8.2f %8.2f   %.2f\n", what, $1, $2, $1 / $2 }'
 }
 
-printf '%-52s %8s %8s   %s\n' "$("$cc" --version | head -n 1), $flags" kevy liburing ratio
+# each COMMAND: COMMAND NAME OPERATIONS COUNT WHAT for every bench
+each() {
+    "$1" nop 32 20000 'NOP round trip, plain, 32 at once'
+    "$1" batch 32 20000 'NOP round trip, batches of 32'
+    "$1" one 1 300000 'round trip of one'
+    "$1" limit 1 300000 'round trip of one, with a time limit'
+    "$1" recv 64 100000 'filling an SQE, multishot receive'
+    "$1" send 64 100000 'filling an SQE, send'
+}
+
+report_instructions() {
+    report "instructions: $4" "$(per_operation kevy "$1" "$2")" \
+        "$(per_operation liburing "$1" "$2")"
+}
+
+report_time() {
+    # shellcheck disable=SC2046
+    report "ns: $4" $(fastest "$1" "$3")
+}
+
+echo "liburing $origin; $("$cc" --version | head -n 1), $flags"
+printf '%-52s %8s %8s   %s\n' '' kevy liburing ratio
 if command -v valgrind >/dev/null; then
-    report 'instructions per NOP round trip, batches of 32' \
-        "$(per_operation kevy nop 32)" "$(per_operation liburing nop 32)"
-    for bench in recv send; do
-        report "instructions to fill an SQE: $bench" \
-            "$(per_operation kevy $bench 64)" "$(per_operation liburing $bench 64)"
-    done
+    each report_instructions
 else
     echo 'SKIP instructions: valgrind is not installed'
 fi
-for bench in recv send; do
-    # shellcheck disable=SC2046
-    report "ns to fill an SQE: $bench" $(fastest $bench 300000)
-done
-# shellcheck disable=SC2046
-{
-    report 'ns per NOP round trip, batches of 32' $(fastest nop 20000)
-    report 'ns per round trip of one, ours with a time limit' $(fastest wait 300000)
-}
+each report_time
