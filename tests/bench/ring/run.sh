@@ -21,7 +21,7 @@ if [ -n "${LIBURING_SOURCE:-}" ]; then
     version=$(sed -n 's/^Version: *//p' "$LIBURING_SOURCE/liburing.spec")
     origin="$version, built from source"
 else
-    liburing=-luring
+    liburing=$(pkg-config --cflags --libs liburing)
     origin="$(pkg-config --modversion liburing), as installed"
 fi
 # shellcheck disable=SC2086
