@@ -3,10 +3,11 @@
  * The CQ of rings whose CQEs are not 16 bytes each: twice that (KEVY_SETUP_CQE32), or one or two
  * slots (KEVY_SETUP_CQE_MIXED).
  *
- * Model. The span of such a ring is empty all the time, so that kevy_ring_next() comes here. The CQ
- * head of a mixed ring is published here and in enters, after a look at the phantom (below). So that
- * the inline kevy_ring_release() need not know, its cq_head points to a word of the ring; what it
- * stores there is published with the next call.
+ * Model. The span of such a ring is empty all the time, so that kevy_ring_next() comes here.
+ *
+ * The CQ head of a mixed ring is published here and in enters, after a look at the phantom (below).
+ * So that the inline kevy_ring_release() need not know, the ring's cq_head points to a word of its
+ * own; what is stored there is published with the next call.
  *
  * Invariant. has_phantom: the phantom's position is not yet passed.
  */

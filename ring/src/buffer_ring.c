@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "owner.h"
 
 #define ENTRIES_MAX 32768U
 /* The kernel maps slots by whole pages; 64 KiB is the largest page of the supported machines. */
@@ -126,10 +127,12 @@ static void group_unregister(struct kevy_buffer_ring *buffer_ring)
         link = &(*link)->next;
     if (*link == NULL)
         return; /* never registered */
+    *link = buffer_ring->next;
+    if (in_forked_child(buffer_ring->ring))
+        return; /* the group is the parent's */
     memset(&reg, 0, sizeof reg);
     reg.bgid = buffer_ring->group;
     (void)kevy_ring_register(buffer_ring->ring, KEVY_UNREGISTER_PBUF_RING, &reg, 1);
-    *link = buffer_ring->next;
 }
 
 static void buffers_give_all(struct kevy_buffer_ring *buffer_ring)
@@ -172,11 +175,14 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
 
 void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
 {
-    if (buffer_ring->ring != NULL)
+    const struct kevy_ring *ring = buffer_ring->ring;
+    bool mapped = ring != NULL && (!in_forked_child(ring) || ring->shared_on_fork);
+
+    if (ring != NULL)
         group_unregister(buffer_ring);
-    if (buffer_ring->kernel_memory != NULL)
+    if (mapped && buffer_ring->kernel_memory != NULL)
         kernel_unmap(buffer_ring->ring, buffer_ring->kernel_memory, buffer_ring->kernel_size);
-    if (buffer_ring->memory != NULL)
+    if (mapped && buffer_ring->memory != NULL)
         kernel_unmap(buffer_ring->ring, buffer_ring->memory, buffer_ring->memory_size);
     memset(buffer_ring, 0, sizeof *buffer_ring);
 }

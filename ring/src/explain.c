@@ -234,8 +234,17 @@ static int access_explain(const struct sentence *s)
 static int thread_explain(const struct sentence *s)
 {
     return snprintf(s->text, s->size,
-                    "it exists already, or the ring belongs to another thread: with SINGLE_ISSUER "
-                    "only the thread that created or enabled it may use it");
+                    "it exists already, or the ring belongs to another thread: only the thread "
+                    "that set a ring up (or enabled it) may use it, unless it was set up with "
+                    "any_thread and without SINGLE_ISSUER");
+}
+
+static int child_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "there is no such child (perhaps somebody else has waited for it), or this "
+                    "is a forked process and the ring is its parent's: set up a ring after fork(), "
+                    "or the parent's with shared_on_fork");
 }
 
 static int success_explain(const struct sentence *s)
@@ -281,6 +290,7 @@ static const struct {
     {EADDRNOTAVAIL, address_foreign_explain},
     {EACCES, access_explain},
     {EEXIST, thread_explain},
+    {ECHILD, child_explain},
 };
 
 int kevy_x_explain_text(int error, const struct explain_facts *facts, char *text, size_t size)

@@ -45,7 +45,8 @@ static inline int kernel_register(const struct kevy_ring *ring, int fd, uint32_t
 static inline int kernel_map(const struct kevy_ring *ring, uint64_t offset, size_t size,
                              void **memory)
 {
-    uint32_t flags = KEVY_RING_MAP_DONTFORK;
+    /* A child that inherited the queues by accident would move cursors under us. */
+    uint32_t flags = ring->shared_on_fork ? 0 : KEVY_RING_MAP_DONTFORK;
 
     if (kernel_is_table(ring))
         return ring->kernel->map(ring->kernel_state, ring->fd, offset, size, flags, memory);

@@ -20,12 +20,11 @@
 #include <kevy/ring_mode.h>
 #include <kevy/ring_register.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "kernel.h"
 #include "memory.h"
+#include "owner.h"
 
 /*
  * The flags a kernel may lack, newest first, each with the release that brought it and the flags of
@@ -129,10 +128,10 @@ static int descriptor_open(struct kevy_ring *ring, uint32_t entries,
     }
 }
 
-/* The calling thread as the kernel names it: whose table of registered rings this is. */
-static int32_t thread_id(void)
+static void enter_flags_set(struct kevy_ring *ring, uint32_t flags)
 {
-    return (int32_t)syscall(SYS_gettid);
+    ring->enter_flags = flags;
+    ring->wait_flags = flags | KEVY_ENTER_GETEVENTS;
 }
 
 int kevy_ring_fd_register(struct kevy_ring *ring)
@@ -146,7 +145,7 @@ int kevy_ring_fd_register(struct kevy_ring *ring)
     if (result != 1)
         return result < 0 ? result : -EBUSY;
     ring->enter_fd = (int32_t)update.offset;
-    ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
+    enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
     ring->registered_by = thread_id();
     return 0;
 }
@@ -164,7 +163,7 @@ void kevy_ring_fd_unregister(struct kevy_ring *ring)
     if (ring->registered_by != thread_id())
         return;
     (void)kevy_ring_register(ring, KEVY_UNREGISTER_RING_FDS, &update, 1);
-    ring->enter_flags &= ~KEVY_ENTER_REGISTERED_RING;
+    enter_flags_set(ring, ring->enter_flags & ~KEVY_ENTER_REGISTERED_RING);
     ring->enter_fd = ring->fd;
     ring->registered_by = 0;
 }
@@ -200,9 +199,10 @@ static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, 
     ring->cqe_shift = (params->flags & KEVY_SETUP_CQE32) != 0 ? 5 : 4;
     ring->modes = modes_make(ring);
     ring->clock = CLOCK_MONOTONIC;
+    enter_flags_set(ring, 0);
     ring->enter_fd = result;
     if (params->flags & KEVY_SETUP_REGISTERED_FD_ONLY) {
-        ring->enter_flags |= KEVY_ENTER_REGISTERED_RING;
+        enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
         ring->registered_by = thread_id();
     } else {
         ring->fd = result;
@@ -214,9 +214,9 @@ static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *o
 {
     bool disabled = (ring->setup_flags & KEVY_SETUP_R_DISABLED) != 0;
 
-    ring->plain = options->plain;
+    ring->any_thread = options->plain || options->any_thread;
     if (!options->plain && (ring->features & KEVY_FEAT_NO_IOWAIT) != 0)
-        ring->enter_flags |= KEVY_ENTER_NO_IOWAIT;
+        enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_NO_IOWAIT);
     /* The kernel takes a region for waits only while the ring is disabled. */
     if (options->registered_wait && disabled)
         kevy_x_wait_region_open(ring);
@@ -224,7 +224,7 @@ static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *o
         return 0; /* the registration is the thread's: it waits for the owner, in enable */
     if (disabled)
         return kevy_ring_enable(ring);
-    if (!options->plain)
+    if (!ring->any_thread)
         (void)kevy_ring_fd_register(ring);
     return 0;
 }
@@ -239,6 +239,8 @@ static int ring_open(struct kevy_ring *ring, const struct kevy_ring_kernel *kern
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;
     ring->kernel = kernel;
+    ring->owner_process = (int32_t)getpid();
+    ring->shared_on_fork = options->shared_on_fork;
     result = descriptor_open(ring, entries, options, &params);
     if (result < 0)
         return result;
@@ -341,15 +343,28 @@ int kevy_ring_enable(struct kevy_ring *ring)
     if (result < 0)
         return result;
     ring->setup_flags &= ~KEVY_SETUP_R_DISABLED;
-    if (!ring->plain)
+    if (!ring->any_thread)
         (void)kevy_ring_fd_register(ring);
     return 0;
+}
+
+/* In a forked child: what is the parent's is left alone, and the child's descriptor goes. */
+static void ring_leave(struct kevy_ring *ring)
+{
+    if (ring->shared_on_fork) {
+        kevy_x_wait_region_close(ring);
+        kevy_x_memory_unmap(ring);
+    }
+    if (ring->fd >= 0)
+        (void)close(ring->fd);
 }
 
 void kevy_ring_deinit(struct kevy_ring *ring)
 {
     assert(ring->buffer_rings == NULL); /* deinitialise buffer rings before the ring they hang on */
-    if (ring->sq_entries != 0) {
+    if (ring->sq_entries != 0 && in_forked_child(ring)) {
+        ring_leave(ring);
+    } else if (ring->sq_entries != 0) {
         /* Before the close: the registration holds a reference that would keep the ring alive. */
         kevy_ring_fd_unregister(ring);
         kevy_x_wait_region_close(ring);

@@ -5,12 +5,14 @@
 #if KEVY_RING_SUPPORTED
 
 #include "enter.h"
+#include "owner.h"
 
 /* On any ring; KEVY_ENTER_GETEVENTS is added where the state of the queues asks for it. */
 static int submit_long(struct kevy_ring *ring, uint32_t minimum, uint32_t flags)
 {
     uint32_t queued = tail_publish(ring);
     bool needed = queued != 0;
+    int result;
 
     if (ring->modes & KEVY_X_MODE_SQPOLL) {
         needed = queued != 0 && sqpoll_sleeps(ring);
@@ -21,25 +23,32 @@ static int submit_long(struct kevy_ring *ring, uint32_t minimum, uint32_t flags)
         flags |= KEVY_ENTER_GETEVENTS;
     if (!needed && flags == 0)
         return (int)queued;
-    return enter(ring, queued, minimum, flags, NULL, 0);
+    result = enter(ring, queued, minimum, flags, NULL, 0);
+    return result > 0 ? result : kevy_x_owner_answer(ring, result);
 }
 
 int kevy_ring_submit(struct kevy_ring *ring)
 {
     uint32_t queued;
+    long result;
 
     if (!path_is_short(ring, KEVY_SQ_CQ_OVERFLOW | KEVY_SQ_TASKRUN))
         return submit_long(ring, 0, 0);
     queued = queues_publish(ring);
-    return queued != 0 ? io_uring_enter_plain(ring->enter_fd, queued, 0, ring->enter_flags) : 0;
+    if (queued == 0)
+        return 0;
+    result = io_uring_enter_plain(ring->enter_fd, queued, 0, ring->enter_flags);
+    return __builtin_expect(result > 0, 1) ? (int)result : kevy_x_owner_answer(ring, result);
 }
 
 int kevy_ring_submit_and_wait(struct kevy_ring *ring, uint32_t minimum)
 {
+    long result;
+
     if (!path_is_short(ring, KEVY_SQ_CQ_OVERFLOW))
         return submit_long(ring, minimum, KEVY_ENTER_GETEVENTS);
-    return io_uring_enter_plain(ring->enter_fd, queues_publish(ring), minimum,
-                                ring->enter_flags | KEVY_ENTER_GETEVENTS);
+    result = io_uring_enter_plain(ring->enter_fd, queues_publish(ring), minimum, ring->wait_flags);
+    return __builtin_expect(result > 0, 1) ? (int)result : kevy_x_owner_answer(ring, result);
 }
 
 int kevy_ring_flush(struct kevy_ring *ring)

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "enter.h"
+#include "owner.h"
 
 /* Keeps registers and stack of the rare paths out of the short one. */
 #define out_of_line __attribute__((noinline))
@@ -170,10 +171,10 @@ static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wai
     bool absolute = (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0;
 
     if (result < 0)
-        return result;
+        return kevy_x_owner_answer(ring, result);
     /* A batch cut short for want of memory returns at once, without having waited. */
     if (ring->sqe_tail != __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE))
-        return -EAGAIN;
+        return kevy_x_owner_answer(ring, -EAGAIN);
     if (wait->minimum == 0)
         return 0;
     if (wait_limited(wait) && (absolute || !(wait->flags & KEVY_RING_WAIT_NO_CLOCK)) &&
@@ -254,7 +255,7 @@ static out_of_line int enter_limit_pointed(const struct kevy_ring *ring,
 static inline int enter_limited(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
                                 uint32_t queued)
 {
-    uint32_t flags = ring->enter_flags | KEVY_ENTER_GETEVENTS | KEVY_ENTER_EXT_ARG;
+    uint32_t flags = ring->wait_flags | KEVY_ENTER_EXT_ARG;
 
     if (wait->flags & KEVY_RING_WAIT_ABSOLUTE)
         flags |= KEVY_ENTER_ABS_TIMER;
@@ -293,8 +294,7 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
             (void)clock_gettime(ring->clock, &start);
         result = enter_limited(ring, wait, queued);
     } else {
-        result = io_uring_enter_plain(ring->enter_fd, queued, wait->minimum,
-                                      ring->enter_flags | KEVY_ENTER_GETEVENTS);
+        result = (int)io_uring_enter_plain(ring->enter_fd, queued, wait->minimum, ring->wait_flags);
     }
     ready = kevy_ring_ready(ring);
     wait->submitted = result > 0 ? (uint32_t)result : 0;

@@ -30,6 +30,7 @@ static int queue_map(struct kevy_zcrx *zcrx, uint32_t entries)
     if (error < 0)
         return error;
     zcrx->memory_size = size;
+    zcrx->owner_process = (int32_t)getpid();
     return 0;
 }
 
@@ -97,7 +98,8 @@ int kevy_zcrx_init(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
 
 void kevy_zcrx_deinit(struct kevy_zcrx *zcrx)
 {
-    if (zcrx->memory != NULL)
+    /* A forked child has no part in it. */
+    if (zcrx->memory != NULL && zcrx->owner_process == (int32_t)getpid())
         io_uring_unmap(zcrx->memory, zcrx->memory_size);
     memset(zcrx, 0, sizeof *zcrx);
 }

@@ -24,8 +24,14 @@
  * Threads. A ring belongs to the thread that submits. Nothing here locks. By default any thread may
  * own it, one at a time; with KEVY_SETUP_SINGLE_ISSUER the kernel insists on the thread that
  * created (or enabled) the ring and answers others with -EEXIST. The ring's descriptor is
- * registered with the thread that calls kevy_ring_init(), so enter and deinit from there: elsewhere
- * the same index may be another ring. kevy_ring_fd_unregister() in <kevy/ring_mode.h> lets it move.
+ * registered with the thread that calls kevy_ring_init(), so enter and deinit from there: others
+ * get -EEXIST. The option any_thread leaves the registration out, and kevy_ring_fd_unregister() in
+ * <kevy/ring_mode.h> lets a ring move.
+ *
+ * Forks. A forked child has no part in a ring: its queues are not mapped there, so reserving an SQE
+ * ends the child with SIGSEGV instead of corrupting the parent's. It may call kevy_ring_deinit(),
+ * kevy_buffer_ring_deinit() and kevy_zcrx_deinit(), which leave everything to the parent, and
+ * kevy_ring_owner_check(). The option shared_on_fork lets parent and child take turns.
  *
  * Errors are negative errno values; `errno` itself is never part of the contract. From Linux 5.1;
  * what a single feature needs is said where it is used.
@@ -64,11 +70,12 @@ struct kevy_ring {
     uint32_t *sq_head;         /* shared: the kernel's cursor */
     uint32_t *sq_tail;         /* shared: our cursor as published */
     uint32_t *sq_flags;        /* shared: KEVY_SQ_*, written by the kernel */
-    const struct kevy_ring_kernel *kernel; /* NULL for io_uring */
-    uint32_t sqe_tail;                     /* our cursor: slots reserved, published or not */
-    uint32_t modes;                        /* KEVY_X_MODE_*: why short paths cannot be taken */
-    uint32_t enter_flags;                  /* KEVY_ENTER_* passed on every enter */
-    int32_t enter_fd;                      /* the registered index, or the descriptor */
+    uint32_t sqe_tail;         /* our cursor: slots reserved, published or not */
+    uint32_t modes;            /* KEVY_X_MODE_*: why short paths cannot be taken */
+    uint32_t enter_flags;      /* KEVY_ENTER_* passed on every enter */
+    uint32_t wait_flags;       /* the same and KEVY_ENTER_GETEVENTS */
+    int32_t enter_fd;          /* the registered index, or the descriptor */
+    int32_t fd;                /* the ring's descriptor, OWNED by the ring; -1 for none */
 
     const struct kevy_cqe *cqe_next; /* the CQE that kevy_ring_next() returns, unless at cqe_end */
     const struct kevy_cqe *cqe_end;  /* behind the CQEs known to be there from cqe_next on */
@@ -91,9 +98,10 @@ struct kevy_ring {
     uint32_t setup_flags;      /* KEVY_SETUP_* the kernel accepted */
     uint32_t overflows;        /* times an overflowed CQ was flushed */
     int32_t clock;             /* of kevy_ring_wait(): CLOCK_MONOTONIC, or another */
-    int32_t fd;                /* the ring's descriptor, OWNED by the ring; -1 for none */
-    struct kevy_reg_wait *wait_region; /* arguments of waits, shared with the kernel; or NULL */
-    uint64_t wait_region_ns;           /* the time limit that the region holds */
+    int32_t kernel_error;      /* why AUTOMATIC did not take io_uring, a negative errno; or 0 */
+    const struct kevy_ring_kernel *kernel; /* NULL for io_uring */
+    struct kevy_reg_wait *wait_region;     /* arguments of waits, shared with the kernel; or NULL */
+    uint64_t wait_region_ns;               /* the time limit that the region holds */
     size_t wait_region_size;
     struct kevy_buffer_ring *buffer_rings; /* the registered ones, newest first */
     void *kernel_state;                    /* of this ring, the kernel's own */
@@ -104,13 +112,14 @@ struct kevy_ring {
     size_t cq_size;
     size_t sqe_size;
     int32_t registered_by;   /* the thread whose table holds enter_fd, 0 for none */
-    int32_t kernel_error;    /* why AUTOMATIC did not take io_uring, a negative errno; or 0 */
     uint32_t *mixed_cq_head; /* with KEVY_SETUP_CQE_MIXED: shared, in place of cq_head, */
-    uint32_t mixed_released; /* which points here: what is to be published, see queues.c */
+    uint32_t mixed_released; /* which points here: what is to be published, see big.c */
     uint32_t phantom;        /* CQ position that holds no CQE, where has_phantom */
+    int32_t owner_process;   /* which set the ring up */
     bool has_phantom;
-    bool plain;       /* as in the options */
-    bool memory_lent; /* the queues are in the caller's memory */
+    bool any_thread;     /* the descriptor is not to be registered */
+    bool shared_on_fork; /* as in the options */
+    bool memory_lent;    /* the queues are in the caller's memory */
 };
 
 /* What kevy_ring_init() may be asked for. All zero, or NULL instead, is the good default. */
@@ -161,6 +170,16 @@ struct kevy_ring_options {
      * limit of locked memory (RLIMIT_MEMLOCK). `ring.sq_entries` tells the size granted.
      */
     uint32_t shrink_rounds;
+    /*
+     * Any thread may use the ring, one at a time: its descriptor is not registered with the thread
+     * that sets it up. Costs about 18 ns an enter.
+     */
+    bool any_thread;
+    /*
+     * A forked child gets the queues as well. Parent and child must take turns, and the child needs
+     * `any_thread`; not with KEVY_SETUP_SINGLE_ISSUER.
+     */
+    bool shared_on_fork;
     /* No default flag, no registered ring descriptor, no NO_IOWAIT: exactly what was asked for. */
     bool plain;
 };
@@ -183,6 +202,13 @@ struct kevy_ring_options {
  */
 KEVY_API int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
                             const struct kevy_ring_options *options);
+
+/*
+ * Whether the calling thread may use the ring. Returns 0, -EEXIST (the ring's descriptor is
+ * registered with another thread), -ECHILD (this is a forked child, which has no part in the ring),
+ * or -EBADF (the ring is not initialised). Two system calls: for assertions, and after a fork.
+ */
+KEVY_API int kevy_ring_owner_check(const struct kevy_ring *ring);
 
 /* The name of the kernel below an initialised ring: "io_uring", "soft", or that of its table. */
 KEVY_API const char *kevy_ring_kernel_name(const struct kevy_ring *ring);

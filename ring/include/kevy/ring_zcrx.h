@@ -53,6 +53,7 @@ struct kevy_zcrx {
     uint32_t id; /* for kevy_prep_recv_zc() */
     void *memory;
     size_t memory_size;
+    int32_t owner_process; /* which mapped the memory */
 };
 
 /*
