@@ -71,6 +71,17 @@ int kevy_ring_query_zcrx(const struct kevy_ring *ring, struct kevy_query_zcrx *a
     return 0;
 }
 
+int kevy_ring_query_zcrx_event(const struct kevy_ring *ring, struct kevy_query_zcrx_event *answer)
+{
+    struct kevy_query_zcrx_event found;
+
+    memset(&found, 0, sizeof found);
+    if (query(ring, KEVY_QUERY_ZCRX_NOTIF, &found, sizeof found) < 0)
+        return -EOPNOTSUPP;
+    *answer = found;
+    return 0;
+}
+
 int kevy_ring_query_scq(const struct kevy_ring *ring, struct kevy_query_scq *answer)
 {
     struct kevy_query_scq found;

@@ -307,11 +307,17 @@
     X(QUERY_OPCODES, 0)                   \
     X(QUERY_ZCRX, 1)                      \
     X(QUERY_SCQ, 2)                       \
+    X(QUERY_ZCRX_NOTIF, 3)                \
     X(ZCRX_REG_IMPORT, 0x1)               \
     X(ZCRX_REG_NODEV, 0x2)                \
     X(ZCRX_FEATURE_RX_PAGE_SIZE, 0x1)     \
     X(ZCRX_CTRL_FLUSH_RQ, 0)              \
     X(ZCRX_CTRL_EXPORT, 1)                \
+    X(ZCRX_CTRL_ARM_EVENT, 2)             \
+    X(ZCRX_FEATURE_EVENT, 0x2)            \
+    X(ZCRX_EVENT_DESC_FLAG_STATS, 0x1)    \
+    X(ZCRX_EVENT_ALLOC_FAIL, 0)           \
+    X(ZCRX_EVENT_COPY, 1)                 \
     X(BPF_CMD_FILTER, 1)                  \
     X(BPF_FILTER_DENY_REST, 0x1)          \
     X(BPF_FILTER_SZ_STRICT, 0x2)          \

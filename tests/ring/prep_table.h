@@ -271,6 +271,8 @@
       SELECT(46, 3), .fd = 5, .cmd_op = 0x1234, .uring_cmd_flags = 2, .cmd = COMMAND_16)         \
     X(discard, kevy_prep_discard(sqe, 5, 4096, 8192), .opcode = 46, .fd = 5,                     \
       .cmd_op = KEVY_BLOCK_URING_CMD_DISCARD, .addr = 4096, .addr3 = 8192)                       \
+    X(zone_reset_all, kevy_prep_zone_reset_all(sqe, 5), .opcode = 46, .fd = 5,                   \
+      .cmd_op = KEVY_BLOCK_URING_CMD_ZONE_RESET_ALL)                                             \
     X(fixed_fd_install, kevy_prep_fixed_fd_install(sqe, 5, 1), .opcode = 54,                     \
       .flags = KEVY_SQE_FIXED_FILE, .fd = 5, .install_fd_flags = 1)                              \
     X(files_update, kevy_prep_files_update(sqe, AT(0x1000), 3, 4), .opcode = 20, .fd = -1,       \

@@ -73,6 +73,7 @@ static int zcrx_answer(void *argument)
     ck_assert_uint_eq(area->dmabuf_fd, 9);
     ck_assert_uint_eq(region->flags, KEVY_MEM_REGION_TYPE_USER);
     ck_assert_uint_ge(region->size, 128 + queue->rq_entries * sizeof(struct kevy_zcrx_rqe));
+    ck_assert_uint_eq(queue->event_desc, 0); /* which an older kernel would not take */
     area->rq_area_token = UINT64_C(7) << KEVY_ZCRX_AREA_SHIFT;
     queue->offsets.head = 0;
     queue->offsets.tail = 64;
@@ -90,6 +91,99 @@ static int export_answer(void *argument)
         control->zc_export.zcrx_fd = 33;
     return 0;
 }
+
+/* A kernel of 7.2 without a card: events are asked for, and counters kept. */
+static int events_answer(void *argument)
+{
+    struct kevy_zcrx_ifq_reg *queue = argument;
+    const struct kevy_region_desc *region =
+        (const struct kevy_region_desc *)(uintptr_t)queue->region_ptr;
+    const struct kevy_zcrx_event_desc *events =
+        (const struct kevy_zcrx_event_desc *)(uintptr_t)queue->event_desc;
+    struct kevy_zcrx_stats *stats;
+
+    ck_assert_uint_eq(queue->flags, KEVY_ZCRX_REG_NODEV);
+    queue->offsets.tail = 64;
+    queue->offsets.rqes = 128;
+    ck_assert_ptr_nonnull(events);
+    ck_assert_uint_eq(events->user_data, 77);
+    ck_assert_uint_eq(events->type_mask, 1U << KEVY_ZCRX_EVENT_COPY);
+    ck_assert_uint_eq(events->flags, KEVY_ZCRX_EVENT_DESC_FLAG_STATS);
+    ck_assert_uint_eq(events->stats_offset % _Alignof(struct kevy_zcrx_stats), 0);
+    ck_assert_uint_ge(events->stats_offset, 128 + queue->rq_entries * sizeof(struct kevy_zcrx_rqe));
+    ck_assert_uint_le(events->stats_offset + sizeof *stats, region->size);
+    stats = (struct kevy_zcrx_stats *)(uintptr_t)(region->user_addr + events->stats_offset);
+    stats->copy_bytes = 4711;
+    return 0;
+}
+
+static int arm_answer(void *argument)
+{
+    const struct kevy_zcrx_ctrl *control = argument;
+
+    ck_assert_uint_eq(control->op, KEVY_ZCRX_CTRL_ARM_EVENT);
+    ck_assert_uint_eq(control->zc_arm_event.event_type, KEVY_ZCRX_EVENT_COPY);
+    return 0;
+}
+
+START_TEST(events_and_counters_of_zero_copy_receive_would_be_had)
+{
+    struct kevy_zcrx_options options = {.entries = 64,
+                                        .flags = KEVY_ZCRX_REG_NODEV,
+                                        .events = 1U << KEVY_ZCRX_EVENT_COPY,
+                                        .event_user_data = 77,
+                                        .statistics = true};
+    struct kevy_zcrx zcrx;
+    struct kevy_ring ring;
+
+    ring_open(&ring, 4, NULL);
+    fault_answer_set(KEVY_REGISTER_ZCRX_IFQ, events_answer);
+    ck_assert_int_eq(kevy_zcrx_init(&zcrx, &ring, &options), 0);
+    ck_assert_uint_eq(zcrx.stats->copy_bytes, 4711);
+    fault_answer_set(KEVY_REGISTER_ZCRX_CTRL, arm_answer);
+    ck_assert_int_eq(kevy_zcrx_arm_event(&ring, &zcrx, KEVY_ZCRX_EVENT_COPY), 0);
+    kevy_zcrx_deinit(&zcrx);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+static int import_answer(void *argument)
+{
+    struct kevy_zcrx_ifq_reg *queue = argument;
+    struct kevy_zcrx_ifq_reg wanted;
+
+    memset(&wanted, 0, sizeof wanted);
+    wanted.if_idx = 33;
+    wanted.flags = KEVY_ZCRX_REG_IMPORT;
+    ck_assert_mem_eq(queue, &wanted, sizeof wanted); /* the kernel refuses anything else */
+    queue->zcrx_id = 5;
+    return 0;
+}
+
+START_TEST(a_queue_that_was_exported_would_be_shared)
+{
+    uint8_t area[8192];
+    const struct kevy_zcrx owner = {.area = area, .area_token = UINT64_C(7) << 48};
+    struct kevy_zcrx_cqe token = {.off = (UINT64_C(7) << 48) | 4096};
+    struct kevy_zcrx imported;
+    struct kevy_ring ring;
+
+    ring_open(&ring, 4, NULL);
+    ck_assert_int_lt(kevy_zcrx_import(&imported, &ring, -1, &owner), 0);
+    fault_answer_set(KEVY_REGISTER_ZCRX_IFQ, import_answer);
+    ck_assert_int_eq(kevy_zcrx_import(&imported, &ring, 33, &owner), 0);
+    ck_assert_uint_eq(imported.id, 5);
+    ck_assert_ptr_eq(kevy_zcrx_data(&imported, token), area + 4096);
+    ck_assert(!kevy_zcrx_give(&imported, token, 1)); /* that is for the owner's */
+    kevy_zcrx_deinit(&imported);
+    ck_assert_int_eq(kevy_zcrx_import(&imported, &ring, 33, NULL), 0);
+    ck_assert_ptr_null(imported.area);
+    kevy_zcrx_deinit(&imported);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
 
 START_TEST(a_card_would_be_used)
 {
@@ -132,6 +226,7 @@ static int query_answer(void *argument)
 START_TEST(a_newer_kernel_would_be_asked_more)
 {
     struct kevy_query_zcrx zcrx;
+    struct kevy_query_zcrx_event event;
     struct kevy_query_scq scq;
     struct kevy_ring ring;
 
@@ -139,6 +234,8 @@ START_TEST(a_newer_kernel_would_be_asked_more)
     fault_answer_set(KEVY_REGISTER_QUERY, query_answer);
     ck_assert_int_eq(kevy_ring_query_zcrx(&ring, &zcrx), 0);
     ck_assert_uint_eq(zcrx.features, 0x01010101);
+    ck_assert_int_eq(kevy_ring_query_zcrx_event(&ring, &event), 0);
+    ck_assert_uint_eq(event.stats_size, 0x01010101);
     ck_assert_int_eq(kevy_ring_query_scq(&ring, &scq), 0);
     ck_assert_uint_eq(scq.hdr_size, UINT64_C(0x0101010101010101));
     kevy_ring_deinit(&ring);
@@ -291,6 +388,8 @@ Suite *test_suite(void)
     tcase_add_test(age, an_older_kernel_has_no_wait_region);
     tcase_add_test(age, an_older_kernel_refuses_a_wait_that_it_cannot_keep);
     tcase_add_test(age, a_card_would_be_used);
+    tcase_add_test(age, events_and_counters_of_zero_copy_receive_would_be_had);
+    tcase_add_test(age, a_queue_that_was_exported_would_be_shared);
     tcase_add_test(age, a_newer_kernel_would_be_asked_more);
     tcase_add_loop_test(age, an_older_kernel_grants_what_it_knows, 0, kernels_older());
     tcase_add_test(age, an_older_kernel_refuses_what_is_required);

@@ -309,7 +309,19 @@ KEVY_ABI_FIELD(zcrx_ifq_reg, region_ptr, 24, 8);
 KEVY_ABI_FIELD(zcrx_ifq_reg, offsets, 32, 32);
 KEVY_ABI_FIELD(zcrx_ifq_reg, zcrx_id, 64, 4);
 KEVY_ABI_FIELD(zcrx_ifq_reg, rx_buf_len, 68, 4);
-KEVY_ABI_FIELD(zcrx_ifq_reg, resv, 72, 24);
+KEVY_ABI_FIELD(zcrx_ifq_reg, event_desc, 72, 8);
+KEVY_ABI_FIELD(zcrx_ifq_reg, resv, 80, 16);
+
+KEVY_ABI_SIZE(zcrx_stats, 16);
+KEVY_ABI_FIELD(zcrx_stats, copy_count, 0, 8);
+KEVY_ABI_FIELD(zcrx_stats, copy_bytes, 8, 8);
+
+KEVY_ABI_SIZE(zcrx_event_desc, 96);
+KEVY_ABI_FIELD(zcrx_event_desc, user_data, 0, 8);
+KEVY_ABI_FIELD(zcrx_event_desc, type_mask, 8, 4);
+KEVY_ABI_FIELD(zcrx_event_desc, flags, 12, 4);
+KEVY_ABI_FIELD(zcrx_event_desc, stats_offset, 16, 8);
+KEVY_ABI_FIELD(zcrx_event_desc, resv2, 24, 72);
 
 KEVY_ABI_SIZE(zcrx_ctrl, 72);
 KEVY_ABI_FIELD(zcrx_ctrl, zcrx_id, 0, 4);
@@ -317,6 +329,7 @@ KEVY_ABI_FIELD(zcrx_ctrl, op, 4, 4);
 KEVY_ABI_FIELD(zcrx_ctrl, resv, 8, 16);
 KEVY_ABI_FIELD(zcrx_ctrl, zc_export, 24, 48);
 KEVY_ABI_FIELD(zcrx_ctrl, zc_flush, 24, 48);
+KEVY_ABI_FIELD(zcrx_ctrl, zc_arm_event, 24, 48);
 
 KEVY_ABI_SIZE(query_hdr, 40);
 KEVY_ABI_FIELD(query_hdr, next_entry, 0, 8);
@@ -344,6 +357,13 @@ KEVY_ABI_FIELD(query_zcrx, features, 20, 4);
 KEVY_ABI_FIELD(query_zcrx, rq_hdr_size, 24, 4);
 KEVY_ABI_FIELD(query_zcrx, rq_hdr_alignment, 28, 4);
 KEVY_ABI_FIELD(query_zcrx, resv2, 32, 8);
+
+KEVY_ABI_SIZE(query_zcrx_event, 48);
+KEVY_ABI_FIELD(query_zcrx_event, event_flags, 0, 4);
+KEVY_ABI_FIELD(query_zcrx_event, stats_size, 4, 4);
+KEVY_ABI_FIELD(query_zcrx_event, stats_off_alignment, 8, 4);
+KEVY_ABI_FIELD(query_zcrx_event, resv1, 12, 4);
+KEVY_ABI_FIELD(query_zcrx_event, resv2, 16, 32);
 
 KEVY_ABI_SIZE(query_scq, 16);
 KEVY_ABI_FIELD(query_scq, hdr_size, 0, 8);
@@ -391,6 +411,10 @@ KEVY_ABI_FIELD(futex_waitv, reserved, 20, 4);
 KEVY_ABI_SIZE(zcrx_ctrl_export, 48);
 KEVY_ABI_FIELD(zcrx_ctrl_export, zcrx_fd, 0, 4);
 KEVY_ABI_FIELD(zcrx_ctrl_export, resv1, 4, 44);
+
+KEVY_ABI_SIZE(zcrx_ctrl_arm_event, 48);
+KEVY_ABI_FIELD(zcrx_ctrl_arm_event, event_type, 0, 4);
+KEVY_ABI_FIELD(zcrx_ctrl_arm_event, resv, 4, 44);
 
 KEVY_ABI_SIZE(zcrx_ctrl_flush_rq, 48);
 KEVY_ABI_FIELD(zcrx_ctrl_flush_rq, resv, 0, 48);

@@ -167,11 +167,16 @@ enum kevy_msg_ring_command {
 #define KEVY_URING_CMD_MULTISHOT (1U << 1) /* 6.18: needs KEVY_SQE_BUFFER_SELECT */
 #define KEVY_URING_CMD_MASK      (KEVY_URING_CMD_FIXED | KEVY_URING_CMD_MULTISHOT)
 
-/* uring_cmd on a block device: in cmd_op (6.12). _IO(0x12, 0), whose top bits differ on some. */
+/*
+ * uring_cmd on a block device: in cmd_op. _IO(0x12, 0) (6.12) and _IO(0x12, 1) (newer, 7.2), whose
+ * top bits differ on some.
+ */
 #if defined(__alpha__) || defined(__mips__) || defined(__powerpc__) || defined(__sparc__)
-#define KEVY_BLOCK_URING_CMD_DISCARD 0x20001200U
+#define KEVY_BLOCK_URING_CMD_DISCARD        0x20001200U
+#define KEVY_BLOCK_URING_CMD_ZONE_RESET_ALL 0x20001201U
 #else
-#define KEVY_BLOCK_URING_CMD_DISCARD 0x1200U
+#define KEVY_BLOCK_URING_CMD_DISCARD        0x1200U
+#define KEVY_BLOCK_URING_CMD_ZONE_RESET_ALL 0x1201U
 #endif
 
 /* uring_cmd on a socket: in cmd_op. */

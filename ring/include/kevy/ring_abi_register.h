@@ -267,9 +267,10 @@ struct kevy_mem_region_reg {
 
 /* QUERY (6.18): a chain of headers, each naming an output. */
 enum kevy_query_op {
-    KEVY_QUERY_OPCODES = 0, /* 6.18 */
-    KEVY_QUERY_ZCRX = 1,    /* newer, 6.19 */
-    KEVY_QUERY_SCQ = 2      /* newer, 6.19 */
+    KEVY_QUERY_OPCODES = 0,   /* 6.18 */
+    KEVY_QUERY_ZCRX = 1,      /* newer, 6.19 */
+    KEVY_QUERY_SCQ = 2,       /* newer, 6.19 */
+    KEVY_QUERY_ZCRX_NOTIF = 3 /* newer, 7.2 */
 };
 
 struct kevy_query_hdr {
@@ -302,6 +303,15 @@ struct kevy_query_zcrx {
     uint64_t resv2;
 };
 
+/* Answer to KEVY_QUERY_ZCRX_NOTIF. */
+struct kevy_query_zcrx_event {
+    uint32_t event_flags; /* one bit per enum kevy_zcrx_event */
+    uint32_t stats_size;
+    uint32_t stats_off_alignment;
+    uint32_t resv1;
+    uint64_t resv2[4];
+};
+
 /* What a ring in the caller's memory has to leave in front of the CQEs. */
 struct kevy_query_scq {
     uint64_t hdr_size;
@@ -309,12 +319,34 @@ struct kevy_query_scq {
 };
 
 /* Zero-copy receive (6.15). An offset carries its area in the bits from KEVY_ZCRX_AREA_SHIFT. */
-#define KEVY_ZCRX_AREA_SHIFT           48
-#define KEVY_ZCRX_AREA_MASK            (~((UINT64_C(1) << KEVY_ZCRX_AREA_SHIFT) - 1))
-#define KEVY_ZCRX_AREA_DMABUF          (1U << 0) /* 6.16 */
-#define KEVY_ZCRX_REG_IMPORT           (1U << 0) /* newer, 6.19: attach to another ring's queue */
-#define KEVY_ZCRX_REG_NODEV            (1U << 1) /* newer, 7.1: no device, every byte is copied */
-#define KEVY_ZCRX_FEATURE_RX_PAGE_SIZE (1U << 0) /* newer, 7.0: rx_buf_len */
+#define KEVY_ZCRX_AREA_SHIFT            48
+#define KEVY_ZCRX_AREA_MASK             (~((UINT64_C(1) << KEVY_ZCRX_AREA_SHIFT) - 1))
+#define KEVY_ZCRX_AREA_DMABUF           (1U << 0) /* 6.16 */
+#define KEVY_ZCRX_REG_IMPORT            (1U << 0) /* newer, 6.19: attach to another ring's queue */
+#define KEVY_ZCRX_REG_NODEV             (1U << 1) /* newer, 7.1: no device, every byte is copied */
+#define KEVY_ZCRX_FEATURE_RX_PAGE_SIZE  (1U << 0) /* newer, 7.0: rx_buf_len */
+#define KEVY_ZCRX_FEATURE_EVENT         (1U << 1) /* newer, 7.2: event_desc */
+#define KEVY_ZCRX_EVENT_DESC_FLAG_STATS (1U << 0) /* newer, 7.2: stats_offset is given */
+
+/* Newer, 7.2: what a CQE of its own tells of, once until it is armed again. */
+enum kevy_zcrx_event {
+    KEVY_ZCRX_EVENT_ALLOC_FAIL = 0, /* the area has no free piece left */
+    KEVY_ZCRX_EVENT_COPY = 1        /* data had to be copied */
+};
+
+/* Newer, 7.2: counters in the region of the refill queue. */
+struct kevy_zcrx_stats {
+    uint64_t copy_count; /* pieces that were copied */
+    uint64_t copy_bytes;
+};
+
+struct kevy_zcrx_event_desc {
+    uint64_t user_data;
+    uint32_t type_mask; /* one bit per enum kevy_zcrx_event */
+    uint32_t flags;     /* KEVY_ZCRX_EVENT_DESC_FLAG_* */
+    uint64_t stats_offset;
+    uint64_t resv2[9];
+};
 
 /* Refill queue entry: gives a buffer back. */
 struct kevy_zcrx_rqe {
@@ -356,11 +388,16 @@ struct kevy_zcrx_ifq_reg {
     struct kevy_zcrx_offsets offsets; /* out */
     uint32_t zcrx_id;                 /* out */
     uint32_t rx_buf_len;              /* newer, 7.0 */
-    uint64_t resv[3];
+    uint64_t event_desc;              /* newer, 7.2: struct kevy_zcrx_event_desc * */
+    uint64_t resv[2];
 };
 
 /* Newer, 6.19. */
-enum kevy_zcrx_ctrl_op { KEVY_ZCRX_CTRL_FLUSH_RQ = 0, KEVY_ZCRX_CTRL_EXPORT = 1 };
+enum kevy_zcrx_ctrl_op {
+    KEVY_ZCRX_CTRL_FLUSH_RQ = 0,
+    KEVY_ZCRX_CTRL_EXPORT = 1,
+    KEVY_ZCRX_CTRL_ARM_EVENT = 2 /* newer, 7.2 */
+};
 
 struct kevy_zcrx_ctrl_flush_rq {
     uint64_t resv[6];
@@ -371,6 +408,11 @@ struct kevy_zcrx_ctrl_export {
     uint32_t resv1[11];
 };
 
+struct kevy_zcrx_ctrl_arm_event {
+    uint32_t event_type; /* enum kevy_zcrx_event */
+    uint32_t resv[11];
+};
+
 struct kevy_zcrx_ctrl {
     uint32_t zcrx_id;
     uint32_t op; /* enum kevy_zcrx_ctrl_op */
@@ -378,6 +420,7 @@ struct kevy_zcrx_ctrl {
     union {
         struct kevy_zcrx_ctrl_export zc_export;
         struct kevy_zcrx_ctrl_flush_rq zc_flush;
+        struct kevy_zcrx_ctrl_arm_event zc_arm_event;
     };
 };
 

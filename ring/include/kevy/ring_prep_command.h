@@ -100,6 +100,13 @@ static inline void kevy_prep_discard(struct kevy_sqe *sqe, int fd, uint64_t offs
                      kevy_x_word_32_32(KEVY_BLOCK_URING_CMD_DISCARD, 0), offset, 0, 0, length);
 }
 
+/* Resets every zone of a zoned block device (newer, 7.2; before it -EINVAL). res: 0. */
+static inline void kevy_prep_zone_reset_all(struct kevy_sqe *sqe, int fd)
+{
+    kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_URING_CMD, 0, 0, fd),
+                     kevy_x_word_32_32(KEVY_BLOCK_URING_CMD_ZONE_RESET_ALL, 0), 0, 0, 0, 0);
+}
+
 /*
  * Makes a descriptor of registered file `slot` (6.8). res: the descriptor, close-on-exec unless
  * `install_fd_flags` holds KEVY_FIXED_FD_NO_CLOEXEC. The slot keeps its file.

@@ -48,11 +48,13 @@ struct kevy_ring_probe {
 KEVY_API int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_probe *probe);
 
 /*
- * What the kernel offers for zero-copy receive, and what a ring in the caller's memory needs in
- * front of its CQEs (both newer, 6.19). They ask the kernel that *ring runs on, or io_uring if
+ * What the kernel offers for zero-copy receive and for its events, and what a ring in the caller's
+ * memory needs in front of its CQEs (newer, 6.19). They ask the kernel that *ring runs on, or io_uring if
  * `ring` is NULL. Fill the struct on success alone: 0, or -EOPNOTSUPP.
  */
 KEVY_API int kevy_ring_query_zcrx(const struct kevy_ring *ring, struct kevy_query_zcrx *answer);
+KEVY_API int kevy_ring_query_zcrx_event(const struct kevy_ring *ring, /* newer, 7.2 */
+                                        struct kevy_query_zcrx_event *answer);
 KEVY_API int kevy_ring_query_scq(const struct kevy_ring *ring, struct kevy_query_scq *answer);
 
 /* True when the kernel supports `opcode`, an enum kevy_op; any other number is merely false. */
