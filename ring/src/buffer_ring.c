@@ -4,7 +4,7 @@
  *
  * Model. One anonymous mapping holds everything, page-aligned parts first:
  *
- *     slots (entries * 16) | buffers (entries * size) | hands | offsets
+ *     slots (entries * 16) | buffers (entries * size) | addresses | offsets | hands
  *
  * With KERNEL_MAPPED the kernel allocates the slots and we map them from the ring's descriptor.
  *
@@ -36,7 +36,9 @@ static size_t align_up(size_t size, size_t alignment)
 
 static bool options_valid(const struct kevy_buffer_ring_options *options)
 {
-    uint32_t known = KEVY_BUFFER_RING_KERNEL_MAPPED | KEVY_BUFFER_RING_INCREMENTAL;
+    uint32_t known =
+        KEVY_BUFFER_RING_KERNEL_MAPPED | KEVY_BUFFER_RING_INCREMENTAL | KEVY_BUFFER_RING_CALLERS;
+    bool callers = (options->flags & KEVY_BUFFER_RING_CALLERS) != 0;
 
     if (options->entries == 0 || options->entries > ENTRIES_MAX)
         return false;
@@ -45,20 +47,25 @@ static bool options_valid(const struct kevy_buffer_ring_options *options)
     /* Where pointers have 32 bits the product below could wrap; half of them is beyond any need. */
     if (options->buffer_size > SIZE_MAX / 2 / options->entries)
         return false;
-    return options->buffer_size != 0 && (options->flags & ~known) == 0;
+    return (options->buffer_size == 0) == callers && (options->flags & ~known) == 0;
 }
 
 /* Lays the parts out in the mapping made for them. */
-static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool incremental)
+static int memory_map(struct kevy_buffer_ring *buffer_ring, uint32_t flags)
 {
+    bool own_slots = (flags & KEVY_BUFFER_RING_KERNEL_MAPPED) == 0;
+    bool incremental = (flags & KEVY_BUFFER_RING_INCREMENTAL) != 0;
+    bool callers = (flags & KEVY_BUFFER_RING_CALLERS) != 0;
     size_t entries = buffer_ring->entries;
+    size_t ids = (size_t)UINT16_MAX + 1;
     size_t slots_size = own_slots ? align_up(entries * sizeof(struct kevy_buf), PART_ALIGNMENT) : 0;
     size_t buffers_size = align_up(entries * buffer_ring->buffer_size, sizeof(uint64_t));
-    size_t offsets_size = incremental ? entries * sizeof(uint32_t) : 0;
+    size_t addresses_size = callers ? ids * sizeof(uint8_t *) : 0;
+    size_t offsets_size = incremental ? (callers ? ids : entries) * sizeof(uint32_t) : 0;
     /* One for every id there can be, so that a foreign one needs no check of its own; pages that no
      * id of the group lies in are never touched. */
-    size_t hands_size = ((size_t)UINT16_MAX + 1) * sizeof(uint32_t);
-    size_t total = slots_size + buffers_size + offsets_size + hands_size;
+    size_t hands_size = ids * sizeof(uint32_t);
+    size_t total = slots_size + buffers_size + addresses_size + offsets_size + hands_size;
     uint8_t *next;
     void *memory = NULL;
     int error;
@@ -75,6 +82,9 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, bool own_slots, bool
     next += slots_size;
     buffer_ring->buffers = next;
     next += buffers_size;
+    if (callers)
+        buffer_ring->addresses = (uint8_t **)(void *)next;
+    next += addresses_size;
     if (incremental)
         buffer_ring->offsets = (uint32_t *)(void *)next;
     next += offsets_size;
@@ -159,8 +169,7 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
     buffer_ring->mask = options->entries - 1;
     buffer_ring->buffer_size = options->buffer_size;
     buffer_ring->group = options->group;
-    error = memory_map(buffer_ring, !kernel_mapped,
-                       (options->flags & KEVY_BUFFER_RING_INCREMENTAL) != 0);
+    error = memory_map(buffer_ring, options->flags);
     if (error == 0)
         error = group_register(buffer_ring, options);
     if (error == 0 && kernel_mapped)
@@ -169,7 +178,10 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
         kevy_buffer_ring_deinit(buffer_ring);
         return error;
     }
-    buffers_give_all(buffer_ring);
+    if (options->flags & KEVY_BUFFER_RING_CALLERS)
+        buffer_ring->lent_count = options->entries;
+    else
+        buffers_give_all(buffer_ring);
     return 0;
 }
 
@@ -193,6 +205,14 @@ int kevy_buffer_ring_head(const struct kevy_buffer_ring *buffer_ring)
     int error = kevy_ring_register(buffer_ring->ring, KEVY_REGISTER_PBUF_STATUS, &status, 1);
 
     return error < 0 ? error : (int)(status.head & UINT16_MAX);
+}
+
+int kevy_buffer_ring_available(const struct kevy_buffer_ring *buffer_ring)
+{
+    uint16_t tail = __atomic_load_n(&buffer_ring->slots[0].resv, __ATOMIC_RELAXED);
+    int head = kevy_buffer_ring_head(buffer_ring);
+
+    return head < 0 ? head : (uint16_t)(tail - (uint32_t)head);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

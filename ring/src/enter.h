@@ -22,15 +22,6 @@
 #include "big.h"
 #include "kernel.h"
 
-/* Publishes the tail and returns how many SQEs the kernel has yet to consume. */
-static inline uint32_t tail_publish(const struct kevy_ring *ring)
-{
-    uint32_t tail = ring->sqe_tail;
-
-    __atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);
-    return tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
-}
-
 /*
  * With SQPOLL an enter is needed only to wake a sleeping thread. The thread sets NEED_WAKEUP and
  * then looks at the tail; we store the tail and then look at NEED_WAKEUP. Two stores and two loads
@@ -54,10 +45,10 @@ static inline bool path_is_short(const struct kevy_ring *ring, uint32_t sq_flags
 }
 
 /* For enters on the short path: after it nothing is left to do but the system call. */
-static inline uint32_t queues_publish(const struct kevy_ring *ring)
+static inline uint32_t queues_publish(struct kevy_ring *ring)
 {
     __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
-    return tail_publish(ring);
+    return kevy_ring_publish(ring);
 }
 
 /* Enters on any ring; `flags` with KEVY_ENTER_GETEVENTS bring overflowed completions back. */

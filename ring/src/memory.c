@@ -101,6 +101,12 @@ int kevy_x_memory_lend(struct kevy_params *params, void *memory, size_t size)
     uint32_t sq_entries, cq_entries;
     size_t rings;
 
+    if (params->flags & KEVY_SETUP_CLAMP) {
+        if (params->sq_entries > KEVY_MAX_ENTRIES)
+            params->sq_entries = KEVY_MAX_ENTRIES;
+        if (params->cq_entries > KEVY_MAX_CQ_ENTRIES)
+            params->cq_entries = KEVY_MAX_CQ_ENTRIES;
+    }
     if (params->sq_entries == 0 || params->sq_entries > KEVY_MAX_ENTRIES ||
         params->cq_entries > KEVY_MAX_CQ_ENTRIES)
         return -EINVAL;
@@ -157,7 +163,7 @@ static void array_fill(uint32_t *array, uint32_t entries)
  * Where our own cursors point to in the arrays. SQEs of twice the size are handed out one by one: a
  * span never holds more than the next one. Bigger CQEs have no span at all, see big.c.
  */
-static void cursors_place(struct kevy_ring *ring)
+void kevy_x_memory_cursors_place(struct kevy_ring *ring)
 {
     size_t sqe_at = (size_t)(ring->sqe_tail & ring->sq_mask) << ring->sqe_shift;
 
@@ -167,11 +173,7 @@ static void cursors_place(struct kevy_ring *ring)
     ring->cqe_next = ring->cqe_end = &ring->cqes[ring->cqe_head & ring->cq_mask];
     if (ring->cqe_shift == CQE_SHIFT && (ring->modes & KEVY_X_MODE_CQE_MIXED) == 0)
         ring->cqes_end = ring->cqes + ring->cq_entries;
-    if (ring->modes & KEVY_X_MODE_CQE_MIXED) {
-        ring->mixed_cq_head = ring->cq_head;
-        ring->mixed_released = ring->cqe_head;
-        ring->cq_head = &ring->mixed_released;
-    }
+    ring->mixed_released = ring->cqe_head;
 }
 
 static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *params)
@@ -189,9 +191,16 @@ static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *par
     ring->cq_tail = (uint32_t *)(void *)(cq + params->cq_off.tail);
     ring->cq_entries = params->cq_entries;
     ring->cq_mask = params->cq_entries - 1;
-    cursors_place(ring);
+    if (ring->modes & KEVY_X_MODE_CQE_MIXED) { /* see big.c */
+        ring->mixed_cq_head = ring->cq_head;
+        ring->cq_head = &ring->mixed_released;
+    }
+    kevy_x_memory_cursors_place(ring);
+    ring->sq_dropped = (const uint32_t *)(const void *)(sq + params->sq_off.dropped);
+    ring->cq_overflow = (const uint32_t *)(const void *)(cq + params->cq_off.overflow);
     if (params->cq_off.flags != 0)
         ring->cq_flags = (uint32_t *)(void *)(cq + params->cq_off.flags);
+    ring->sq_array = params->sq_off.array;
     if ((params->flags & KEVY_SETUP_NO_SQARRAY) == 0)
         array_fill((uint32_t *)(void *)(sq + params->sq_off.array), params->sq_entries);
     assert((ring->sq_entries & ring->sq_mask) == 0);
@@ -235,15 +244,11 @@ void kevy_x_memory_unmap(struct kevy_ring *ring)
         kernel_unmap(ring, ring->ring_memory, ring->ring_size);
 }
 
-void kevy_x_wait_region_open(struct kevy_ring *ring)
+static int region_register(struct kevy_ring *ring, void *memory, size_t size)
 {
     struct kevy_region_desc region;
     struct kevy_mem_region_reg registration;
-    size_t size = page_align(sizeof *ring->wait_region);
-    void *memory = NULL;
 
-    if (kernel_map(ring, KEVY_RING_MAP_PRIVATE, size, &memory) < 0)
-        return;
     memset(&region, 0, sizeof region);
     region.user_addr = (uint64_t)(uintptr_t)memory;
     region.size = size;
@@ -251,18 +256,33 @@ void kevy_x_wait_region_open(struct kevy_ring *ring)
     memset(&registration, 0, sizeof registration);
     registration.region_uptr = (uint64_t)(uintptr_t)&region;
     registration.flags = KEVY_MEM_REGION_REG_WAIT_ARG;
-    if (kevy_ring_register(ring, KEVY_REGISTER_MEM_REGION, &registration, 1) < 0) {
-        kernel_unmap(ring, memory, size);
+    return kevy_ring_register(ring, KEVY_REGISTER_MEM_REGION, &registration, 1);
+}
+
+void kevy_x_wait_region_open(struct kevy_ring *ring, struct kevy_reg_wait *lent, size_t size)
+{
+    void *memory = lent;
+
+    if (lent == NULL) {
+        size = page_align(sizeof *ring->wait_region);
+        if (kernel_map(ring, KEVY_RING_MAP_PRIVATE, size, &memory) < 0)
+            return;
+    }
+    if (region_register(ring, memory, size) < 0) {
+        if (lent == NULL)
+            kernel_unmap(ring, memory, size);
         return;
     }
     ring->wait_region = memory;
-    ring->wait_region->flags = KEVY_REG_WAIT_TS;
     ring->wait_region_size = size;
+    ring->wait_region_lent = lent != NULL;
+    memset(memory, 0, sizeof *ring->wait_region);
+    ring->wait_region->flags = KEVY_REG_WAIT_TS;
 }
 
 void kevy_x_wait_region_close(struct kevy_ring *ring)
 {
-    if (ring->wait_region != NULL)
+    if (ring->wait_region != NULL && !ring->wait_region_lent)
         kernel_unmap(ring, ring->wait_region, ring->wait_region_size);
 }
 

@@ -14,28 +14,33 @@
 #include <kevy/ring_register.h>
 #include <string.h>
 
+#include "big.h"
 #include "memory.h"
 
-int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entries, void *memory,
-                     size_t memory_size)
+int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entries, uint32_t flags,
+                     void *memory, size_t memory_size)
 {
     struct kevy_ring old = *ring;
     struct kevy_params params;
     int error;
 
+    if ((flags & ~KEVY_SETUP_CLAMP) != 0)
+        return -EINVAL;
     memset(&params, 0, sizeof params);
     params.sq_entries = entries;
     params.cq_entries = cq_entries;
     if (ring->memory_lent) {
-        params.flags = ring->setup_flags;
+        params.flags = ring->setup_flags | flags;
         error = kevy_x_memory_lend(&params, memory, memory_size);
         if (error < 0)
             return error;
     }
-    params.flags = cq_entries != 0 ? KEVY_SETUP_CQSIZE : 0;
+    params.flags = flags | (cq_entries != 0 ? KEVY_SETUP_CQSIZE : 0);
     /* The kernel copies what lies between the published cursors. */
-    __atomic_store_n(ring->sq_tail, ring->sqe_tail, __ATOMIC_RELEASE);
+    (void)kevy_ring_publish(ring);
     kevy_ring_release(ring);
+    if (ring->modes & KEVY_X_MODE_CQE_MIXED)
+        kevy_x_mixed_publish(ring);
     error = kevy_ring_register(ring, KEVY_REGISTER_RESIZE_RINGS, &params, 1);
     if (error < 0)
         return error;

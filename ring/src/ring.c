@@ -25,6 +25,7 @@
 #include "kernel.h"
 #include "memory.h"
 #include "owner.h"
+#include "ring.h"
 
 /*
  * The flags a kernel may lack, newest first, each with the release that brought it and the flags of
@@ -128,7 +129,7 @@ static int descriptor_open(struct kevy_ring *ring, uint32_t entries,
     }
 }
 
-static void enter_flags_set(struct kevy_ring *ring, uint32_t flags)
+void kevy_x_enter_flags_set(struct kevy_ring *ring, uint32_t flags)
 {
     ring->enter_flags = flags;
     ring->wait_flags = flags | KEVY_ENTER_GETEVENTS;
@@ -145,7 +146,7 @@ int kevy_ring_fd_register(struct kevy_ring *ring)
     if (result != 1)
         return result < 0 ? result : -EBUSY;
     ring->enter_fd = (int32_t)update.offset;
-    enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
+    kevy_x_enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
     ring->registered_by = thread_id();
     return 0;
 }
@@ -163,7 +164,7 @@ void kevy_ring_fd_unregister(struct kevy_ring *ring)
     if (ring->registered_by != thread_id())
         return;
     (void)kevy_ring_register(ring, KEVY_UNREGISTER_RING_FDS, &update, 1);
-    enter_flags_set(ring, ring->enter_flags & ~KEVY_ENTER_REGISTERED_RING);
+    kevy_x_enter_flags_set(ring, ring->enter_flags & ~KEVY_ENTER_REGISTERED_RING);
     ring->enter_fd = ring->fd;
     ring->registered_by = 0;
 }
@@ -189,7 +190,7 @@ static uint32_t modes_make(const struct kevy_ring *ring)
 }
 
 /* What set-up answered, and what follows from it without asking the kernel again. */
-static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, int result)
+void kevy_x_ring_note(struct kevy_ring *ring, const struct kevy_params *params, int result)
 {
     ring->sq_entries = params->sq_entries;
     ring->cq_entries = params->cq_entries;
@@ -199,10 +200,10 @@ static void ring_note(struct kevy_ring *ring, const struct kevy_params *params, 
     ring->cqe_shift = (params->flags & KEVY_SETUP_CQE32) != 0 ? 5 : 4;
     ring->modes = modes_make(ring);
     ring->clock = CLOCK_MONOTONIC;
-    enter_flags_set(ring, 0);
+    kevy_x_enter_flags_set(ring, 0);
     ring->enter_fd = result;
     if (params->flags & KEVY_SETUP_REGISTERED_FD_ONLY) {
-        enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
+        kevy_x_enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
         ring->registered_by = thread_id();
     } else {
         ring->fd = result;
@@ -214,12 +215,14 @@ static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *o
 {
     bool disabled = (ring->setup_flags & KEVY_SETUP_R_DISABLED) != 0;
 
-    ring->any_thread = options->plain || options->any_thread;
+    ring->any_thread = options->plain || options->any_thread || options->split_queues;
+    if (options->split_queues)
+        ring->modes |= KEVY_X_MODE_SPLIT;
     if (!options->plain && (ring->features & KEVY_FEAT_NO_IOWAIT) != 0)
-        enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_NO_IOWAIT);
+        kevy_x_enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_NO_IOWAIT);
     /* The kernel takes a region for waits only while the ring is disabled. */
     if (options->registered_wait && disabled)
-        kevy_x_wait_region_open(ring);
+        kevy_x_wait_region_open(ring, options->wait_memory, options->wait_memory_size);
     if (disabled && ((options->required_flags | options->preferred_flags) & KEVY_SETUP_R_DISABLED))
         return 0; /* the registration is the thread's: it waits for the owner, in enable */
     if (disabled)
@@ -244,7 +247,7 @@ static int ring_open(struct kevy_ring *ring, const struct kevy_ring_kernel *kern
     result = descriptor_open(ring, entries, options, &params);
     if (result < 0)
         return result;
-    ring_note(ring, &params, result);
+    kevy_x_ring_note(ring, &params, result);
     result = kevy_x_memory_map(ring, &params);
     if (result == 0)
         result = ring_finish(ring, options);
@@ -320,6 +323,9 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
     memset(ring, 0, sizeof *ring);
     ring->fd = -1;
     if (options->required_flags & KEVY_SETUP_SQ_REWIND)
+        return -EINVAL;
+    if (options->split_queues &&
+        ((options->required_flags | options->preferred_flags) & KEVY_SETUP_SINGLE_ISSUER) != 0)
         return -EINVAL;
     result = kernel_choose(options, &kernel);
     if (result < 0)

@@ -4,16 +4,33 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
+
 #include "enter.h"
 #include "owner.h"
+
+/* Only the SQ is this thread's: completions are left to the other one. */
+static int submit_split(struct kevy_ring *ring)
+{
+    uint32_t queued = kevy_ring_publish(ring);
+    uint32_t flags = ring->enter_flags;
+
+    if (ring->modes & KEVY_X_MODE_SQPOLL) {
+        if (queued == 0 || !sqpoll_sleeps(ring))
+            return (int)queued;
+        flags |= KEVY_ENTER_SQ_WAKEUP;
+    }
+    return queued != 0 ? kernel_enter(ring, queued, 0, flags, NULL, 0) : 0;
+}
 
 /* On any ring; KEVY_ENTER_GETEVENTS is added where the state of the queues asks for it. */
 static int submit_long(struct kevy_ring *ring, uint32_t minimum, uint32_t flags)
 {
-    uint32_t queued = tail_publish(ring);
+    uint32_t queued = kevy_ring_publish(ring);
     bool needed = queued != 0;
     int result;
 
+    assert((ring->modes & KEVY_X_MODE_SPLIT) == 0); /* waiting is the other thread's business */
     if (ring->modes & KEVY_X_MODE_SQPOLL) {
         needed = queued != 0 && sqpoll_sleeps(ring);
         if (needed)
@@ -33,7 +50,7 @@ int kevy_ring_submit(struct kevy_ring *ring)
     long result;
 
     if (!path_is_short(ring, KEVY_SQ_CQ_OVERFLOW | KEVY_SQ_TASKRUN))
-        return submit_long(ring, 0, 0);
+        return ring->modes & KEVY_X_MODE_SPLIT ? submit_split(ring) : submit_long(ring, 0, 0);
     queued = queues_publish(ring);
     if (queued == 0)
         return 0;

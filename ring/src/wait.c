@@ -169,11 +169,12 @@ static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wai
                         uint64_t start_ns)
 {
     bool absolute = (wait->flags & KEVY_RING_WAIT_ABSOLUTE) != 0;
+    bool split = (ring->modes & KEVY_X_MODE_SPLIT) != 0; /* the SQ is another thread's */
 
     if (result < 0)
-        return kevy_x_owner_answer(ring, result);
+        return split ? result : kevy_x_owner_answer(ring, result);
     /* A batch cut short for want of memory returns at once, without having waited. */
-    if (ring->sqe_tail != __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE))
+    if (!split && ring->sqe_tail != __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE))
         return kevy_x_owner_answer(ring, -EAGAIN);
     if (wait->minimum == 0)
         return 0;
@@ -235,7 +236,7 @@ static out_of_line int wait_long(struct kevy_ring *ring, struct kevy_ring_wait *
     wait->submitted = 0;
     if (result < 0)
         return result;
-    queued = tail_publish(ring);
+    queued = ring->modes & KEVY_X_MODE_SPLIT ? 0 : kevy_ring_publish(ring);
     if (ring_polled(ring))
         return wait_polling(ring, wait, queued);
     return wait_asleep(ring, wait, queued);

@@ -24,7 +24,7 @@ sh tests/bench/ring/run.sh 1 | awk '
     BEGIN {
         at_most("NOP round trip, plain, 32 at once", 27, 0.60)
         at_most("NOP round trip, batches of 32", 25, 0.60)
-        at_most("round trip of one", 73, 0.75)
+        at_most("round trip of one", 74, 0.75)
         at_most("round trip of one, with a time limit", 146, 0.75)
         at_most("filling an SQE, multishot receive", 21, 0.70)
         at_most("filling an SQE, send", 21, 0.70)

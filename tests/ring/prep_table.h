@@ -87,6 +87,8 @@
       .zcrx_ifq_idx = 4)                                                                           \
     X(send, kevy_prep_send(sqe, 5, AT(0x1000), 99, 0x4000), .opcode = 26, .fd = 5, .addr = 0x1000, \
       .len = 99, .msg_flags = 0x4000)                                                              \
+    X(opcode, kevy_prep_opcode(sqe, 23, 5, AT(0x1000), 99, 7), .opcode = 23, .fd = 5,              \
+      .addr = 0x1000, .len = 99, .off = 7)                                                         \
     X(sendto, kevy_prep_sendto(sqe, 5, AT(0x1000), 99, 0x40, ADDRESS(0x2000), 28), .opcode = 26,   \
       .fd = 5, .addr = 0x1000, .len = 99, .msg_flags = 0x40, .addr2 = 0x2000, .addr_len = 28)      \
     X(send_vectored, kevy_prep_send_vectored(sqe, 5, VECTORS(0x1000), 3, 0x100), .opcode = 26,     \

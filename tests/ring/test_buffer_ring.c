@@ -59,9 +59,10 @@ static void recv_arm(uint16_t recvsend_flags)
 static uint16_t text_take(const char *text)
 {
     struct kevy_cqe cqe = cqe_wait(&ring);
-    uint16_t id = kevy_buffer_id(cqe.flags);
+    uint16_t id;
 
     ck_assert_uint_ne(cqe.flags & KEVY_CQE_F_BUFFER, 0);
+    id = kevy_buffer_id(cqe.flags);
     ck_assert_int_eq(cqe.res, (int)strlen(text));
     ck_assert_mem_eq(kevy_buffer_ring_take(&pool, id), text, strlen(text));
     return id;

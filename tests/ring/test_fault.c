@@ -98,7 +98,7 @@ START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
 
     ring_open(&ring, 4, &options);
     fault_next(FAULT_REGISTER, -ENOMEM, 1);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, NULL, 0), -ENOMEM);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, 0, NULL, 0), -ENOMEM);
     fault_next(FAULT_REGISTER, -EFAULT, 1);
     ck_assert_int_eq(kevy_ring_workers_limit(&ring, NULL, NULL), -EFAULT);
     nop_queue(&ring, 1, 0);
@@ -110,7 +110,7 @@ START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
         nop_queue(&other, 1, 0);
         fault_reset();
         fault_nth(nth + 1, -ENOMEM); /* after register: map, map */
-        ck_assert_int_eq(kevy_ring_resize(&other, 16, 0, NULL, 0), -ENOTRECOVERABLE);
+        ck_assert_int_eq(kevy_ring_resize(&other, 16, 0, 0, NULL, 0), -ENOTRECOVERABLE);
         (void)kevy_ring_submit(&other);
         ck_assert_uint_eq(kevy_ring_ready(&other), 0);
         kevy_ring_deinit(&other);

@@ -147,7 +147,7 @@ START_TEST(resize_keeps_what_is_queued_and_what_is_done)
     ck_assert_int_eq(kevy_ring_submit(&ring), 4);
     for (uint64_t i = 4; i < 7; i++)
         nop_queue(&ring, i, 0);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 64, 256, NULL, 0), 0);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 64, 256, 0, NULL, 0), 0);
     ck_assert_uint_eq(ring.sq_entries, 64);
     ck_assert_uint_eq(ring.cq_entries, 256);
     ck_assert_uint_eq(kevy_ring_space(&ring), 61);
@@ -158,9 +158,24 @@ START_TEST(resize_keeps_what_is_queued_and_what_is_done)
     ck_assert_int_eq(kevy_ring_submit(&ring), 64);
     for (uint64_t i = 0; i < 68; i++)
         cqe_expect(&ring, i, 0);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 2, 0, NULL, 0), 0);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 2, 0, 0, NULL, 0), 0);
     ck_assert_uint_eq(ring.cq_entries, 4);
     nops_run(&ring, 50);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(resize_cuts_sizes_that_are_too_large_where_asked)
+{
+    struct kevy_ring_options options = {.required_flags = DEFER};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, &options);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 100000, 0, 0, NULL, 0), -EINVAL);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 100000, 0, KEVY_SETUP_IOPOLL, NULL, 0), -EINVAL);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 100000, 0, KEVY_SETUP_CLAMP, NULL, 0), 0);
+    ck_assert_uint_eq(ring.sq_entries, KEVY_MAX_ENTRIES);
+    nops_run(&ring, 10);
     kevy_ring_deinit(&ring);
 }
 END_TEST
@@ -173,14 +188,14 @@ START_TEST(resize_refuses_what_would_lose_something)
     ring_open(&ring, 8, &options);
     for (uint64_t i = 0; i < 8; i++)
         nop_queue(&ring, i, 0);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 2, 0, NULL, 0), -EOVERFLOW);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 0, 0, NULL, 0), -EINVAL);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 2, 0, 0, NULL, 0), -EOVERFLOW);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 0, 0, 0, NULL, 0), -EINVAL);
     ck_assert_uint_eq(ring.sq_entries, 8);
     for (uint64_t i = 0; i < 8; i++)
         cqe_expect(&ring, i, 0);
     kevy_ring_deinit(&ring);
     ring_open(&ring, 8, NULL);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, NULL, 0), -EINVAL); /* not a DEFER ring */
+    ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, 0, NULL, 0), -EINVAL); /* not a DEFER ring */
     nops_run(&ring, 10);
     kevy_ring_deinit(&ring);
 }
@@ -198,8 +213,8 @@ START_TEST(resize_moves_a_ring_in_lent_memory)
     ring_open(&ring, 8, &options);
     nops_run(&ring, 5);
     nop_queue(&ring, 77, 0);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 512, 0, next, small), -EINVAL);
-    ck_assert_int_eq(kevy_ring_resize(&ring, 512, 0, next, large), 0);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 512, 0, 0, next, small), -EINVAL);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 512, 0, 0, next, large), 0);
     munmap(options.memory, small);
     ck_assert_uint_eq(ring.sq_entries, 512);
     cqe_expect(&ring, 77, 0);
@@ -230,7 +245,7 @@ static bool resize_granted(void)
     int error = kevy_ring_init(&ring, 4, &options);
 
     if (error == 0)
-        error = kevy_ring_resize(&ring, 8, 0, NULL, 0);
+        error = kevy_ring_resize(&ring, 8, 0, 0, NULL, 0);
     kevy_ring_deinit(&ring);
     return error == 0;
 }
@@ -249,6 +264,7 @@ Suite *test_suite(void)
     ADD_IF(memory, a_ring_may_be_an_index_and_no_descriptor,
            lent_granted(KEVY_SETUP_REGISTERED_FD_ONLY), "Linux 6.10");
     ADD_IF(memory, resize_keeps_what_is_queued_and_what_is_done, resize, "Linux 6.13");
+    ADD_IF(memory, resize_cuts_sizes_that_are_too_large_where_asked, resize, "Linux 6.13");
     ADD_IF(memory, resize_refuses_what_would_lose_something, resize, "Linux 6.13");
     ADD_IF(memory, resize_moves_a_ring_in_lent_memory, resize, "Linux 6.13");
     suite_add_tcase(suite, memory);

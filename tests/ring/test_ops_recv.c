@@ -159,6 +159,29 @@ START_TEST(recv_multishot_goes_on_until_the_end)
 }
 END_TEST
 
+START_TEST(recv_multishot_tells_the_length_of_what_it_cut_off)
+{
+    char datagram[2 * BUFFER_SIZE] = "hello";
+    int receiver = bound_socket(SOCK_DGRAM);
+    int client = connection_to(receiver, SOCK_DGRAM);
+    struct kevy_sqe *sqe = request(1);
+
+    kevy_prep_recv_multishot(sqe, receiver, GROUP, 0);
+    kevy_sqe_set_msg_flags(sqe, MSG_TRUNC);
+    submit();
+    for (int i = 0; i < 2; i++) {
+        struct kevy_cqe cqe;
+
+        ck_assert_int_eq(send(client, datagram, sizeof datagram, 0), sizeof datagram);
+        cqe = next_cqe();
+        ck_assert_int_eq(cqe.res, sizeof datagram);
+        ck_assert_uint_ne(cqe.flags & KEVY_CQE_F_MORE, 0);
+        ck_assert_str_eq((char *)kevy_buffer_ring_take(&buffers, kevy_buffer_id(cqe.flags)),
+                         "hello");
+    }
+}
+END_TEST
+
 START_TEST(recv_multishot_ends_when_the_group_is_empty)
 {
     kevy_prep_recv_multishot(request(1), ends[1], GROUP + 1, 0);
@@ -271,6 +294,7 @@ Suite *test_suite(void)
         {recv_select_takes_a_buffer, 519},
         {recv_bundle_takes_several_buffers, 610},
         {recv_multishot_goes_on_until_the_end, 600},
+        {recv_multishot_tells_the_length_of_what_it_cut_off, 600},
         {recv_multishot_ends_when_the_group_is_empty, 600},
         {footgun_5_recv_multishot_refuses_waitall, 600},
         {recv_multishot_bundles, 610},

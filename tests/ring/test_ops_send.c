@@ -49,6 +49,25 @@ START_TEST(sendto_names_its_target)
 }
 END_TEST
 
+/* Preps without an argument for the address get it afterwards. */
+START_TEST(any_send_names_its_target)
+{
+    static char bytes[16] = "zero";
+    struct iovec vector = {bytes, sizeof bytes};
+    int receiver = bound_socket(SOCK_DGRAM);
+    int sender = bound_socket(SOCK_DGRAM);
+    struct sockaddr_in address = name_of(receiver);
+    struct kevy_sqe *sqe = request(1);
+
+    ck_assert_int_eq(kevy_ring_register(&ring, KEVY_REGISTER_BUFFERS, &vector, 1), 0);
+    kevy_prep_send_zc_fixed(sqe, sender, bytes, 4, 0, 0);
+    kevy_sqe_set_address(sqe, (struct sockaddr *)&address, sizeof address);
+    ck_assert_int_eq(next_cqe().res, 4);
+    ck_assert_uint_ne(next_cqe().flags & KEVY_CQE_F_NOTIF, 0);
+    received(receiver, "zero");
+}
+END_TEST
+
 START_TEST(send_vectored_gathers)
 {
     char hello[] = "hello";
@@ -103,6 +122,21 @@ START_TEST(send_select_sends_a_buffer)
     kevy_prep_send_select(request(1), ends[0], GROUP, 3, 0);
     ck_assert_int_eq(next_cqe().res, 3);
     received(ends[1], "bbb");
+}
+END_TEST
+
+START_TEST(send_select_names_its_target)
+{
+    int receiver = bound_socket(SOCK_DGRAM);
+    int sender = bound_socket(SOCK_DGRAM);
+    struct sockaddr_in address = name_of(receiver);
+    struct kevy_sqe *sqe = request(1);
+
+    load_buffers(BUFFERS);
+    kevy_prep_send_select(sqe, sender, GROUP, 3, 0);
+    kevy_sqe_set_address(sqe, (struct sockaddr *)&address, sizeof address);
+    expect(1, 3);
+    received(receiver, "aaa");
 }
 END_TEST
 
@@ -229,6 +263,7 @@ Suite *test_suite(void)
         {send_sends, 506},
         {footgun_22_send_to_nobody_is_an_error_and_no_signal, 506},
         {sendto_names_its_target, 600},
+        {any_send_names_its_target, 600},
         {send_vectored_gathers, 617},
         {sendmsg_gathers, 503},
         {send_zc_notifies_when_it_let_go, 600},
@@ -240,6 +275,7 @@ Suite *test_suite(void)
     };
     const struct ops_test groups[] = {
         {send_select_sends_a_buffer, 610},
+        {send_select_names_its_target, 610},
         {footgun_7_send_bundle_selects_buffers_by_itself, 610},
     };
     Suite *suite = suite_create("ring_ops_send");

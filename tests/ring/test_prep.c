@@ -171,6 +171,34 @@ START_TEST(setters_write_their_field_and_no_other)
 }
 END_TEST
 
+START_TEST(message_flags_are_added_and_an_address_is_set)
+{
+    struct kevy_sqe sqe;
+
+    kevy_prep_send_select(&sqe, 5, 3, 0, 0x40);
+    kevy_sqe_set_msg_flags(&sqe, 0x8000);
+    kevy_sqe_set_address(&sqe, ADDRESS(0x2000), 28);
+    ck_assert_uint_eq(sqe.msg_flags, 0x8040);
+    ck_assert_uint_eq(sqe.addr2, 0x2000);
+    ck_assert_uint_eq(sqe.addr_len, 28);
+    ck_assert_uint_eq(sqe.pad3[0], 0);
+    ck_assert_uint_eq(sqe.flags, KEVY_SQE_BUFFER_SELECT);
+    ck_assert_uint_eq(sqe.buf_group, 3);
+}
+END_TEST
+
+START_TEST(a_time_is_made_of_nanoseconds)
+{
+    struct kevy_timespec time = kevy_timespec_from_ns(UINT64_C(12345678901));
+
+    ck_assert_int_eq(time.tv_sec, 12);
+    ck_assert_int_eq(time.tv_nsec, 345678901);
+    time = kevy_timespec_from_ns(UINT64_MAX);
+    ck_assert_int_eq(time.tv_sec, INT64_C(18446744073));
+    ck_assert_int_eq(time.tv_nsec, 709551615);
+}
+END_TEST
+
 START_TEST(a_command_takes_a_registered_buffer)
 {
     struct kevy_sqe sqe;
@@ -195,6 +223,8 @@ Suite *test_suite(void)
     tcase_add_test(setters, flags_are_added_to_those_of_the_prep);
     tcase_add_test(setters, receive_and_accept_modes_keep_multishot);
     tcase_add_test(setters, setters_write_their_field_and_no_other);
+    tcase_add_test(setters, message_flags_are_added_and_an_address_is_set);
+    tcase_add_test(setters, a_time_is_made_of_nanoseconds);
     tcase_add_test(setters, a_command_takes_a_registered_buffer);
     suite_add_tcase(suite, preps);
     suite_add_tcase(suite, setters);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#ifndef FAULT_SYSCALL_H
-#define FAULT_SYSCALL_H
+#ifndef FAULT_KERNEL_H
+#define FAULT_KERNEL_H
 
 /*
  * A kernel with faults in it: a struct kevy_ring_kernel that passes everything on to another kernel

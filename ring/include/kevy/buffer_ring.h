@@ -43,10 +43,11 @@ struct kevy_ring;
 /* For kevy_buffer_ring_options.flags. */
 #define KEVY_BUFFER_RING_KERNEL_MAPPED 1U /* the kernel allocates the ring's own pages (6.4) */
 #define KEVY_BUFFER_RING_INCREMENTAL   2U /* a buffer may be used up in several pieces (6.12) */
+#define KEVY_BUFFER_RING_CALLERS       4U /* the buffers are the caller's, given by _add() */
 
 struct kevy_buffer_ring_options {
-    uint32_t entries;     /* buffers, a power of two, 1 to 32768 */
-    uint32_t buffer_size; /* bytes each, at least 1 */
+    uint32_t entries;     /* buffers in the kernel's hand at most, a power of two, 1 to 32768 */
+    uint32_t buffer_size; /* bytes each, at least 1; 0 with CALLERS */
     uint32_t min_left;    /* INCREMENTAL: retire a buffer with less than this left (6.18.y) */
     uint32_t flags;       /* KEVY_BUFFER_RING_* */
     uint16_t group;       /* the id that requests name; unique on this ring */
@@ -60,6 +61,7 @@ struct kevy_buffer_ring_options {
 struct kevy_buffer_ring {
     struct kevy_buf *slots; /* shared with the kernel; the tail overlays slot 0 */
     uint8_t *buffers;       /* entries * buffer_size bytes, the kernel writes what it holds */
+    uint8_t **addresses;    /* per id: where a caller's buffer is (CALLERS), or NULL */
     uint32_t *hands;        /* for any 16-bit id: its hand, and the position of its last giving */
     uint32_t *offsets;      /* per id: bytes used up so far (INCREMENTAL), or NULL */
     uint32_t buffer_size;
@@ -99,9 +101,19 @@ KEVY_API void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring);
  */
 KEVY_API int kevy_buffer_ring_head(const struct kevy_buffer_ring *buffer_ring);
 
-/* The id of the buffer that a CQE with KEVY_CQE_F_BUFFER names. */
+/*
+ * How many buffers the kernel can still pick (6.8): published, and not consumed. Returns 0 to
+ * `entries`, or -EINVAL on older kernels.
+ */
+KEVY_API int kevy_buffer_ring_available(const struct kevy_buffer_ring *buffer_ring);
+
+/*
+ * The id of the buffer that a CQE names. Only a CQE with KEVY_CQE_F_BUFFER names one; the result
+ * does not tell, because an error or an end may come with a buffer or without.
+ */
 static inline uint16_t kevy_buffer_id(uint32_t cqe_flags)
 {
+    assert((cqe_flags & KEVY_CQE_F_BUFFER) != 0);
     return (uint16_t)(cqe_flags >> KEVY_CQE_BUFFER_SHIFT);
 }
 
@@ -118,6 +130,19 @@ static inline uint8_t *kevy_buffer_ring_take(struct kevy_buffer_ring *buffer_rin
 }
 
 /*
+ * As kevy_buffer_ring_take(), of a ring with CALLERS: returns the memory that was added under `id`.
+ */
+static inline uint8_t *kevy_buffer_ring_take_added(struct kevy_buffer_ring *buffer_ring,
+                                                   uint16_t id)
+{
+    assert(buffer_ring->addresses != NULL);
+    assert((buffer_ring->hands[id] & KEVY_X_BUFFER_KERNEL) != 0);
+    buffer_ring->hands[id] = 0;
+    buffer_ring->lent_count++;
+    return buffer_ring->addresses[id];
+}
+
+/*
  * Takes `length` bytes of an INCREMENTAL ring's buffer. `cqe_flags` are the CQE's: with
  * KEVY_CQE_F_BUF_MORE the buffer stays in the kernel's hand and the piece is BORROWED until the
  * buffer has been given back later; without it the buffer is LENT as by kevy_buffer_ring_take().
@@ -130,11 +155,14 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
 
     assert(buffer_ring->offsets != NULL);
     assert((buffer_ring->hands[id] & KEVY_X_BUFFER_KERNEL) != 0);
-    piece = buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size + buffer_ring->offsets[id];
+    piece = buffer_ring->addresses != NULL
+                ? buffer_ring->addresses[id]
+                : buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size;
+    piece += buffer_ring->offsets[id];
     buffer_ring->offsets[id] += length;
-    assert(buffer_ring->offsets[id] <= buffer_ring->buffer_size);
+    assert(buffer_ring->addresses != NULL || buffer_ring->offsets[id] <= buffer_ring->buffer_size);
     if ((cqe_flags & KEVY_CQE_F_BUF_MORE) == 0) {
-        buffer_ring->offsets[id] = 0; /* for when it is given anew */
+        buffer_ring->offsets[id] = 0; /* for when it is given again */
         buffer_ring->hands[id] ^= KEVY_X_BUFFER_KERNEL | KEVY_X_BUFFER_LENT;
         buffer_ring->lent_count++;
     }
@@ -180,6 +208,28 @@ static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, u
 {
     kevy_buffer_ring_give_at(buffer_ring, id,
                              buffer_ring->buffers + (size_t)id * buffer_ring->buffer_size);
+}
+
+/*
+ * Stages a buffer of the caller's for the kernel, on a ring with CALLERS: `length` bytes at
+ * `memory`, PINNED until a CQE names `id`, any number that no buffer in the kernel's hand has. At
+ * most `entries` buffers may be in the kernel's hand.
+ */
+static inline void kevy_buffer_ring_add(struct kevy_buffer_ring *buffer_ring, uint16_t id,
+                                        void *memory, uint32_t length)
+{
+    struct kevy_buf *slot = &buffer_ring->slots[buffer_ring->tail & buffer_ring->mask];
+
+    assert(buffer_ring->addresses != NULL);
+    assert((buffer_ring->hands[id] & KEVY_X_BUFFER_KERNEL) == 0);
+    assert(buffer_ring->lent_count != 0);
+    buffer_ring->lent_count--;
+    buffer_ring->hands[id] = KEVY_X_BUFFER_KERNEL | (uint16_t)buffer_ring->tail;
+    buffer_ring->addresses[id] = (uint8_t *)memory;
+    slot->addr = (uint64_t)(uintptr_t)memory;
+    slot->len = length;
+    slot->bid = id;
+    buffer_ring->tail++;
 }
 
 /* Makes every staged buffer visible to the kernel: one store, whatever their number. */

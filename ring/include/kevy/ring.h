@@ -59,6 +59,7 @@ struct kevy_buffer_ring;
 #define KEVY_X_MODE_IOPOLL    4U  /* KEVY_SETUP_IOPOLL */
 #define KEVY_X_MODE_CQE_MIXED 8U  /* KEVY_SETUP_CQE_MIXED */
 #define KEVY_X_MODE_OLD       16U /* a kernel before 6.12, whose waits can do less */
+#define KEVY_X_MODE_SPLIT     32U /* options.split_queues */
 
 /*
  * A ring. The first cache line holds what submission touches, the second what reaping touches; the
@@ -106,6 +107,8 @@ struct kevy_ring {
     struct kevy_buffer_ring *buffer_rings; /* the registered ones, newest first */
     void *kernel_state;                    /* of this ring, the kernel's own */
     uint32_t *cq_flags;                    /* shared: KEVY_CQ_*, NULL where the kernel has none */
+    const uint32_t *sq_dropped;            /* shared: the kernel's counter, see ring_mode.h */
+    const uint32_t *cq_overflow;           /* the same */
     void *ring_memory;                     /* SQ and CQ cursors, CQEs, SQ index array */
     size_t ring_size;
     void *cq_memory; /* a mapping of its own on kernels without KEVY_FEAT_SINGLE_MMAP */
@@ -116,10 +119,12 @@ struct kevy_ring {
     uint32_t mixed_released; /* which points here: what is to be published, see big.c */
     uint32_t phantom;        /* CQ position that holds no CQE, where has_phantom */
     int32_t owner_process;   /* which set the ring up */
+    uint32_t sq_array;       /* where the index array is, from ring_memory on; 0 for none */
     bool has_phantom;
-    bool any_thread;     /* the descriptor is not to be registered */
-    bool shared_on_fork; /* as in the options */
-    bool memory_lent;    /* the queues are in the caller's memory */
+    bool any_thread;       /* the descriptor is not to be registered */
+    bool shared_on_fork;   /* as in the options */
+    bool memory_lent;      /* the queues are in the caller's memory */
+    bool wait_region_lent; /* as options.wait_memory */
 };
 
 /* What kevy_ring_init() may be asked for. All zero, or NULL instead, is the good default. */
@@ -161,6 +166,14 @@ struct kevy_ring_options {
      * wait with a time limit. Quietly without where the kernel lacks it.
      */
     bool registered_wait;
+    /*
+     * With registered_wait: the memory for these arguments, if not a page of the ring's own. A
+     * page-aligned array of `wait_memory_size` bytes, a multiple of the page size, PINNED until
+     * kevy_ring_deinit(). kevy_ring_wait() uses the first element, kevy_ring_wait_registered() in
+     * <kevy/ring_mode.h> any other.
+     */
+    struct kevy_reg_wait *wait_memory;
+    size_t wait_memory_size;
     /* The kernel to run on; <kevy/ring_kernel.h> tells which there are. */
     enum kevy_ring_kernel_choice kernel;
     /* If not NULL: run on this kernel, whatever `kernel` says. BORROWED until deinit. */
@@ -180,6 +193,12 @@ struct kevy_ring_options {
      * `any_thread`; not with KEVY_SETUP_SINGLE_ISSUER.
      */
     bool shared_on_fork;
+    /*
+     * One thread submits and another waits and reaps, at the same time: kevy_ring_submit() touches
+     * only the SQ then, and kevy_ring_wait() only the CQ, and submits nothing. Implies any_thread;
+     * not with KEVY_SETUP_SINGLE_ISSUER.
+     */
+    bool split_queues;
     /* No default flag, no registered ring descriptor, no NO_IOWAIT: exactly what was asked for. */
     bool plain;
 };
@@ -301,6 +320,20 @@ KEVY_API int kevy_ring_flush(struct kevy_ring *ring);
  */
 typedef void (*kevy_ring_reap)(const struct kevy_cqe *cqe, void *context);
 KEVY_API uint32_t kevy_ring_for_each(struct kevy_ring *ring, kevy_ring_reap reap, void *context);
+
+/*
+ * Publishes every reserved SQE without entering the kernel, so that the next enter takes them, even
+ * if another thread makes it; or the kernel's thread under SQPOLL, if it is awake. Returns how many
+ * SQEs the kernel has yet to take.
+ */
+static inline uint32_t kevy_ring_publish(struct kevy_ring *ring)
+{
+    uint32_t tail = ring->sqe_tail;
+
+    /* Release, pairs with the acquire of whoever submits: the SQEs are written before it. */
+    __atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);
+    return tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
+}
 
 /* Number of SQ slots that can be reserved now without submitting. */
 static inline uint32_t kevy_ring_space(const struct kevy_ring *ring)

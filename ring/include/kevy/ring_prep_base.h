@@ -20,6 +20,8 @@
 
 #include <kevy/ring_abi.h>
 
+struct sockaddr;
+
 KEVY_BEGIN_DECLS
 
 /* As an offset: the file's own position. What cannot seek (a pipe, a socket) needs it in splice. */
@@ -36,13 +38,12 @@ static inline uint64_t kevy_x_word_32_32(uint32_t first, uint32_t second)
 }
 
 /* Private: opcode, KEVY_SQE_* flags, ioprio and fd: the first word. */
-static inline uint64_t kevy_x_word_head(enum kevy_op opcode, uint32_t flags, uint32_t ioprio,
-                                        int fd)
+static inline uint64_t kevy_x_word_head(uint32_t opcode, uint32_t flags, uint32_t ioprio, int fd)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return kevy_x_word_32_32((uint32_t)opcode << 24 | flags << 16 | ioprio, (uint32_t)fd);
+    return kevy_x_word_32_32(opcode << 24 | flags << 16 | ioprio, (uint32_t)fd);
 #else
-    return kevy_x_word_32_32((uint32_t)opcode | flags << 8 | ioprio << 16, (uint32_t)fd);
+    return kevy_x_word_32_32(opcode | flags << 8 | ioprio << 16, (uint32_t)fd);
 #endif
 }
 
@@ -168,6 +169,40 @@ static inline void kevy_sqe_set_recvsend_flags(struct kevy_sqe *sqe, uint32_t re
 static inline void kevy_sqe_set_accept_mode(struct kevy_sqe *sqe, uint32_t accept_mode)
 {
     sqe->ioprio = (uint16_t)(sqe->ioprio | accept_mode);
+}
+
+/*
+ * Receives and sends only: adds MSG_* flags of recv(2) and send(2) to a prep that has no argument
+ * for them. For example MSG_TRUNC on a multishot receive of datagrams: the result is then the whole
+ * length of a datagram that was cut off.
+ */
+static inline void kevy_sqe_set_msg_flags(struct kevy_sqe *sqe, uint32_t msg_flags)
+{
+    sqe->msg_flags |= msg_flags;
+}
+
+/*
+ * Sends only, and not sendmsg: the address to send to (6.0), for the preps that have no argument
+ * for it: from a buffer ring, from registered memory, from vectors. `address` is BORROWED until the
+ * request is submitted.
+ */
+static inline void kevy_sqe_set_address(struct kevy_sqe *sqe, const struct sockaddr *address,
+                                        uint16_t address_length)
+{
+    sqe->addr2 = kevy_x_word_pointer(address);
+    sqe->addr_len = address_length;
+}
+
+/*
+ * A request of any opcode, for those that this library has no prep for. `fd`, `memory`, `length`
+ * and `offset` go into the fields of these names, every other field is 0; what the opcode needs
+ * beside them, write into *sqe afterwards.
+ */
+static inline void kevy_prep_opcode(struct kevy_sqe *sqe, uint8_t opcode, int fd,
+                                    const void *memory, uint32_t length, uint64_t offset)
+{
+    kevy_x_sqe_store(sqe, kevy_x_word_head(opcode, 0, 0, fd), offset, kevy_x_word_pointer(memory),
+                     kevy_x_word_32_32(length, 0), 0, 0);
 }
 
 KEVY_END_DECLS

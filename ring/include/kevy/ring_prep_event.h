@@ -53,6 +53,16 @@ static inline void kevy_prep_nop_cqe32(struct kevy_sqe *sqe, uint64_t first, uin
                      kevy_x_word_32_32(0, KEVY_NOP_CQE32), 0, 0);
 }
 
+/* A span of time, or a moment, as the preps below take it. */
+static inline struct kevy_timespec kevy_timespec_from_ns(uint64_t time_ns)
+{
+    struct kevy_timespec time;
+
+    time.tv_sec = (int64_t)(time_ns / 1000000000U);
+    time.tv_nsec = (int64_t)(time_ns % 1000000000U);
+    return time;
+}
+
 /* Private: a time-out. addr points to a timespec or, with IMMEDIATE_ARG, holds nanoseconds. */
 static inline void kevy_x_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opcode, uint64_t addr,
                                           uint32_t count, uint32_t timeout_flags)

@@ -49,8 +49,8 @@ KEVY_API int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_prob
 
 /*
  * What the kernel offers for zero-copy receive and for its events, and what a ring in the caller's
- * memory needs in front of its CQEs (newer, 6.19). They ask the kernel that *ring runs on, or io_uring if
- * `ring` is NULL. Fill the struct on success alone: 0, or -EOPNOTSUPP.
+ * memory needs in front of its CQEs (newer, 6.19). They ask the kernel that *ring runs on, or
+ * io_uring if `ring` is NULL. Fill the struct on success alone: 0, or -EOPNOTSUPP.
  */
 KEVY_API int kevy_ring_query_zcrx(const struct kevy_ring *ring, struct kevy_query_zcrx *answer);
 KEVY_API int kevy_ring_query_zcrx_event(const struct kevy_ring *ring, /* newer, 7.2 */

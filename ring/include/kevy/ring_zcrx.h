@@ -90,8 +90,8 @@ KEVY_API int kevy_zcrx_export(struct kevy_ring *ring, const struct kevy_zcrx *zc
  * Pieces that arrive on *ring are given back through `owner`, whose refill queue is the only one:
  * from one thread at a time. The imported queue has none, and its kevy_zcrx_give() answers false.
  *
- * Returns 0, -EBADF (no such export), -EPERM, -EINVAL (an older kernel, the ring's set-up), -ENOMEM.
- * kevy_zcrx_deinit() accepts the result.
+ * Returns 0, -EBADF (no such export), -EPERM, -EINVAL (an older kernel, the ring's set-up) or
+ * -ENOMEM. kevy_zcrx_deinit() accepts the result.
  */
 KEVY_API int kevy_zcrx_import(struct kevy_zcrx *zcrx, struct kevy_ring *ring, int fd,
                               const struct kevy_zcrx *owner);
