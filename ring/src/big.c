@@ -9,11 +9,14 @@
  * So that the inline kevy_ring_release() need not know, the ring's cq_head points to a word of its
  * own; what is stored there is published with the next call.
  *
- * Invariant. has_phantom: the phantom's position is not yet passed.
+ * Invariants. With has_phantom the phantom's position is not yet passed. The head that is published
+ * never lies behind the one published before.
  */
 #include "big.h"
 
 #if KEVY_RING_SUPPORTED
+
+#include <assert.h>
 
 /*
  * Linux 6.18 miscounts when a big CQE no longer fits in front of the queue's end and
@@ -35,6 +38,8 @@ static void phantom_note(struct kevy_ring *ring)
 void kevy_x_mixed_publish(struct kevy_ring *ring)
 {
     phantom_note(ring);
+    assert(!ring->has_phantom || ring->phantom - ring->cqe_head <= ring->cq_entries);
+    assert((int32_t)(ring->mixed_released - *ring->mixed_cq_head) >= 0);
     __atomic_store_n(ring->mixed_cq_head, ring->mixed_released, __ATOMIC_RELEASE);
 }
 

@@ -8,8 +8,9 @@
  *
  * With KERNEL_MAPPED the kernel allocates the slots and we map them from the ring's descriptor.
  *
- * Invariants. The group is on ring->buffer_rings exactly while it is registered. Memory is freed
- * only after the kernel has let go of it.
+ * Invariants. The group is on ring->buffer_rings exactly while it is registered, and once. Memory
+ * is freed only after the kernel has let go of it. lent_count is the number of hands that say so;
+ * of a ring with CALLERS it is the number of free places. hands_check() asserts it.
  */
 #include <kevy/buffer_ring.h>
 
@@ -22,6 +23,7 @@
 
 #include "kernel.h"
 #include "owner.h"
+#include "zeroed.h"
 
 #define ENTRIES_MAX 32768U
 /* The kernel maps slots by whole pages; 64 KiB is the largest page of the supported machines. */
@@ -105,6 +107,28 @@ static int slots_map_kernel(struct kevy_buffer_ring *buffer_ring)
     return 0;
 }
 
+static bool group_listed(const struct kevy_buffer_ring *buffer_ring)
+{
+    const struct kevy_buffer_ring *listed = buffer_ring->ring->buffer_rings;
+
+    while (listed != NULL && listed != buffer_ring)
+        listed = listed->next;
+    return listed != NULL;
+}
+
+static void hands_check(const struct kevy_buffer_ring *buffer_ring)
+{
+    uint32_t ids = buffer_ring->addresses != NULL ? UINT16_MAX + 1U : buffer_ring->entries;
+    uint32_t kernels = 0, lent = 0;
+
+    for (uint32_t id = 0; id < ids; id++) {
+        kernels += (buffer_ring->hands[id] & KEVY_X_BUFFER_KERNEL) != 0;
+        lent += (buffer_ring->hands[id] & KEVY_X_BUFFER_LENT) != 0;
+    }
+    assert(kernels + buffer_ring->lent_count == buffer_ring->entries);
+    assert(buffer_ring->addresses != NULL || lent == buffer_ring->lent_count);
+}
+
 static int group_register(struct kevy_buffer_ring *buffer_ring,
                           const struct kevy_buffer_ring_options *options)
 {
@@ -123,6 +147,7 @@ static int group_register(struct kevy_buffer_ring *buffer_ring,
     error = kevy_ring_register(buffer_ring->ring, KEVY_REGISTER_PBUF_RING, &reg, 1);
     if (error < 0)
         return error;
+    assert(!group_listed(buffer_ring));
     buffer_ring->next = buffer_ring->ring->buffer_rings;
     buffer_ring->ring->buffer_rings = buffer_ring;
     return 0;
@@ -133,10 +158,8 @@ static void group_unregister(struct kevy_buffer_ring *buffer_ring)
     struct kevy_buffer_ring **link = &buffer_ring->ring->buffer_rings;
     struct kevy_buf_reg reg;
 
-    while (*link != NULL && *link != buffer_ring)
+    while (*link != buffer_ring)
         link = &(*link)->next;
-    if (*link == NULL)
-        return; /* never registered */
     *link = buffer_ring->next;
     if (in_forked_child(buffer_ring->ring))
         return; /* the group is the parent's */
@@ -161,7 +184,9 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
     bool kernel_mapped = (options->flags & KEVY_BUFFER_RING_KERNEL_MAPPED) != 0;
     int error;
 
-    memset(buffer_ring, 0, sizeof *buffer_ring);
+    assert(memory_zeroed(buffer_ring, sizeof *buffer_ring) &&
+           "a buffer ring must be zeroed or deinitialised before kevy_buffer_ring_init()");
+    assert(ring->sq_entries != 0 && "a buffer ring needs a ring that is up");
     if (!options_valid(options))
         return -EINVAL;
     buffer_ring->ring = ring;
@@ -182,6 +207,7 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
         buffer_ring->lent_count = options->entries;
     else
         buffers_give_all(buffer_ring);
+    hands_check(buffer_ring);
     return 0;
 }
 
@@ -190,8 +216,13 @@ void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
     const struct kevy_ring *ring = buffer_ring->ring;
     bool mapped = ring != NULL && (!in_forked_child(ring) || ring->shared_on_fork);
 
-    if (ring != NULL)
+    assert((ring != NULL || memory_zeroed(buffer_ring, sizeof *buffer_ring)) &&
+           "kevy_buffer_ring_deinit() takes a buffer ring, or zeroed memory");
+    if (ring != NULL && group_listed(buffer_ring)) {
+        if (buffer_ring->slots != NULL && mapped)
+            hands_check(buffer_ring);
         group_unregister(buffer_ring);
+    }
     if (mapped && buffer_ring->kernel_memory != NULL)
         kernel_unmap(buffer_ring->ring, buffer_ring->kernel_memory, buffer_ring->kernel_size);
     if (mapped && buffer_ring->memory != NULL)

@@ -10,6 +10,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <kevy/ring.h>
 #include <kevy/ring_register.h>
 #include <string.h>
@@ -60,6 +61,7 @@ int kevy_ring_files_register(struct kevy_ring *ring, const int *fds, uint32_t co
 int kevy_ring_files_register_tagged(struct kevy_ring *ring, const int *fds, const uint64_t *tags,
                                     uint32_t count)
 {
+    assert(fds != NULL && "a table without members is registered as a sparse one");
     return table_register(ring, KEVY_REGISTER_FILES2, fds, tags, count);
 }
 
@@ -107,6 +109,7 @@ int kevy_ring_buffers_register(struct kevy_ring *ring, const struct iovec *buffe
 int kevy_ring_buffers_register_tagged(struct kevy_ring *ring, const struct iovec *buffers,
                                       const uint64_t *tags, uint32_t count)
 {
+    assert(buffers != NULL && "a table without members is registered as a sparse one");
     return table_register(ring, KEVY_REGISTER_BUFFERS2, buffers, tags, count);
 }
 

@@ -7,9 +7,9 @@
  * caller's memory, the rings first, each from a page boundary on. Before 5.4 the CQ needs a mapping
  * of its own.
  *
- * Invariants. A mapping pointer is NULL exactly when its size is 0; of lent memory ring_size is the
- * whole and sqe_size 0. Every offset is taken from the kernel's params: since 6.x the cursors share
- * a cache line, before that each had one.
+ * Invariants. A mapping's pointer is NULL exactly when its size is 0; of lent memory ring_size is
+ * the whole and sqe_size 0. areas_check() asserts these. Every offset is taken from the kernel's
+ * params: since 6.x the cursors share a cache line, before that each had one.
  */
 #include <kevy/ring_mode.h>
 
@@ -207,6 +207,13 @@ static void cursors_locate(struct kevy_ring *ring, const struct kevy_params *par
     assert((ring->cq_entries & ring->cq_mask) == 0);
 }
 
+static void areas_check(const struct kevy_ring *ring)
+{
+    assert((ring->ring_memory == NULL) == (ring->ring_size == 0));
+    assert((ring->cq_memory == NULL) == (ring->cq_size == 0));
+    assert(ring->memory_lent ? ring->sqe_size == 0 : (ring->sqes == NULL) == (ring->sqe_size == 0));
+}
+
 int kevy_x_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
 {
     int error;
@@ -222,12 +229,14 @@ int kevy_x_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
         if (error < 0)
             return error;
     }
+    areas_check(ring);
     cursors_locate(ring, params);
     return 0;
 }
 
 void kevy_x_memory_unmap(struct kevy_ring *ring)
 {
+    areas_check(ring);
     if (ring->memory_lent) {
         /*
          * The kernel tears a ring down behind our back, and writes the CQ's tail meanwhile: into

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What few programs ask of a ring: to be adopted, to lose its descriptor, to wait in other ways.
+ * What few programs ask of a ring: to be adopted, and to wait in other ways.
  *
  * Invariant. An adopted ring is built from the same params as the kernel's answer to set-up was, so
  * that the same code maps it.
@@ -9,27 +9,18 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "enter.h"
 #include "memory.h"
 #include "owner.h"
 #include "ring.h"
-
-int kevy_ring_fd_close(struct kevy_ring *ring)
-{
-    if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0 || ring->fd < 0 ||
-        ring->registered_by != thread_id())
-        return -EINVAL;
-    if ((ring->features & KEVY_FEAT_REG_REG_RING) == 0)
-        return -EOPNOTSUPP;
-    (void)close(ring->fd);
-    ring->fd = -1;
-    return 0;
-}
+#include "zeroed.h"
 
 static uint32_t offset_of(const void *memory, const void *field)
 {
@@ -42,6 +33,7 @@ void kevy_ring_params(const struct kevy_ring *ring, struct kevy_params *params)
     const char *cq = ring->cq_memory != NULL ? ring->cq_memory : ring->ring_memory;
     bool mixed = (ring->modes & KEVY_X_MODE_CQE_MIXED) != 0;
 
+    assert(ring->sq_entries != 0);
     memset(params, 0, sizeof *params);
     params->sq_entries = ring->sq_entries;
     params->cq_entries = ring->cq_entries;
@@ -74,8 +66,9 @@ int kevy_ring_adopt(struct kevy_ring *ring, int fd, const struct kevy_params *pa
     uint32_t foreign = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_NO_MMAP;
     int result;
 
-    memset(ring, 0, sizeof *ring);
-    ring->fd = -1;
+    assert(fd >= 0);
+    assert(memory_zeroed(ring, sizeof *ring) &&
+           "a ring must be zeroed or deinitialised before kevy_ring_adopt()");
     if ((params->flags & foreign) != 0 || params->sq_entries == 0 || params->cq_entries == 0)
         return -EINVAL;
     ring->any_thread = true;
@@ -85,7 +78,6 @@ int kevy_ring_adopt(struct kevy_ring *ring, int fd, const struct kevy_params *pa
     if (result < 0) {
         kevy_x_memory_unmap(ring);
         memset(ring, 0, sizeof *ring);
-        ring->fd = -1;
         return result;
     }
     ring->sqe_tail = __atomic_load_n(ring->sq_tail, __ATOMIC_ACQUIRE);

@@ -111,7 +111,7 @@ static int probe_through(const struct kevy_ring *ring, struct kevy_ring_probe *p
 int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_probe *probe)
 {
     static const struct kevy_ring_options plain = {.plain = true};
-    struct kevy_ring own;
+    struct kevy_ring own = {0};
     int error;
 
     if (ring != NULL)

@@ -4,6 +4,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <kevy/ring.h>
 
 #include "kernel.h"
@@ -14,6 +15,7 @@ int kevy_ring_register(const struct kevy_ring *ring, uint32_t opcode, void *argu
 {
     if (ring == NULL)
         return io_uring_register(-1, opcode, argument, count);
+    assert(ring->sq_entries != 0 && "an idle ring has no descriptor");
     /* A ring set up with REGISTERED_FD_ONLY has an index and no descriptor. */
     if (ring->fd < 0)
         return kernel_register(ring, ring->enter_fd, opcode | KEVY_REGISTER_USE_REGISTERED_RING,

@@ -10,6 +10,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <errno.h>
 #include <kevy/ring_register.h>
 #include <string.h>
@@ -46,6 +47,7 @@ int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entri
         return error;
     params.features = ring->features;
     ring->ring_memory = ring->cq_memory = NULL;
+    ring->ring_size = ring->cq_size = ring->sqe_size = 0;
     ring->sqes = NULL;
     if (kevy_x_memory_map(ring, &params) < 0) {
         /* The kernel has let go of the old queues; they stay mapped, so that nothing crashes. */
@@ -54,6 +56,9 @@ int kevy_ring_resize(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entri
         return -ENOTRECOVERABLE;
     }
     kevy_x_memory_unmap(&old);
+    /* The kernel keeps the numbers of what is queued and ready, so ours still hold. */
+    assert(kevy_ring_space(ring) <= ring->sq_entries);
+    assert(kevy_ring_ready(ring) <= ring->cq_entries);
     return 0;
 }
 

@@ -3,12 +3,13 @@
  * What a ring may do: lists of restrictions, and filters.
  *
  * Invariant. Every list ends with the rules about flags, and permits ENABLE_RINGS, without which a
- * restricted ring could not be started.
+ * restricted ring could not be started. No list is longer than RULES_MAX.
  */
 #include <kevy/ring_register.h>
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ static int rules_write(struct kevy_restriction *rules,
     rule_add(rules, &count, KEVY_RESTRICTION_REGISTER_OP, KEVY_REGISTER_ENABLE_RINGS);
     rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_ALLOWED, restrictions->sqe_flags_allowed);
     rule_add(rules, &count, KEVY_RESTRICTION_SQE_FLAGS_REQUIRED, restrictions->sqe_flags_required);
+    assert(count <= RULES_MAX);
     return (int)count;
 }
 

@@ -7,9 +7,8 @@
  * Flags that the caller merely prefers are dropped newest first on -EINVAL: the kernel does not say
  * which flag it does not know, and a kernel that lacks one lacks every newer one.
  *
- * Invariants. sq_entries is 0 exactly while there is no ring: a zeroed one has an `fd` of 0, which
- * is not its own. `enter_fd` is the registered index exactly when `enter_flags` holds
- * KEVY_ENTER_REGISTERED_RING. `fd` is -1 for a ring that has an index and nothing else.
+ * Invariants. A ring that is idle is all zero, and sq_entries is 0 in no other ring: the `fd` of 0
+ * is not its own then.
  */
 #include <kevy/ring.h>
 
@@ -22,10 +21,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "descriptor.h"
 #include "kernel.h"
 #include "memory.h"
 #include "owner.h"
 #include "ring.h"
+#include "zeroed.h"
 
 /*
  * The flags a kernel may lack, newest first, each with the release that brought it and the flags of
@@ -129,46 +130,6 @@ static int descriptor_open(struct kevy_ring *ring, uint32_t entries,
     }
 }
 
-void kevy_x_enter_flags_set(struct kevy_ring *ring, uint32_t flags)
-{
-    ring->enter_flags = flags;
-    ring->wait_flags = flags | KEVY_ENTER_GETEVENTS;
-}
-
-int kevy_ring_fd_register(struct kevy_ring *ring)
-{
-    struct kevy_rsrc_update update = {.offset = UINT32_MAX, .data = (uint64_t)ring->fd};
-    int result;
-
-    if (ring->enter_flags & KEVY_ENTER_REGISTERED_RING)
-        return -EALREADY;
-    result = kevy_ring_register(ring, KEVY_REGISTER_RING_FDS, &update, 1);
-    if (result != 1)
-        return result < 0 ? result : -EBUSY;
-    ring->enter_fd = (int32_t)update.offset;
-    kevy_x_enter_flags_set(ring, ring->enter_flags | KEVY_ENTER_REGISTERED_RING);
-    ring->registered_by = thread_id();
-    return 0;
-}
-
-/*
- * In another thread's table the same index is some other ring, which must not be touched; the
- * owner's table goes when the owner ends.
- */
-void kevy_ring_fd_unregister(struct kevy_ring *ring)
-{
-    struct kevy_rsrc_update update = {.offset = (uint32_t)ring->enter_fd};
-
-    if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0)
-        return;
-    if (ring->registered_by != thread_id())
-        return;
-    (void)kevy_ring_register(ring, KEVY_UNREGISTER_RING_FDS, &update, 1);
-    kevy_x_enter_flags_set(ring, ring->enter_flags & ~KEVY_ENTER_REGISTERED_RING);
-    ring->enter_fd = ring->fd;
-    ring->registered_by = 0;
-}
-
 static uint32_t modes_make(const struct kevy_ring *ring)
 {
     static const struct {
@@ -232,26 +193,30 @@ static int ring_finish(struct kevy_ring *ring, const struct kevy_ring_options *o
     return 0;
 }
 
-/* One attempt, on the kernel chosen. On failure *ring is as deinit leaves it. */
+/* One attempt, on the kernel chosen. On failure *ring is idle. */
 static int ring_open(struct kevy_ring *ring, const struct kevy_ring_kernel *kernel,
                      uint32_t entries, const struct kevy_ring_options *options)
 {
     struct kevy_params params;
     int result;
 
-    memset(ring, 0, sizeof *ring);
+    assert(memory_zeroed(ring, sizeof *ring));
     ring->fd = -1;
     ring->kernel = kernel;
     ring->owner_process = (int32_t)getpid();
     ring->shared_on_fork = options->shared_on_fork;
     result = descriptor_open(ring, entries, options, &params);
-    if (result < 0)
+    if (result < 0) {
+        memset(ring, 0, sizeof *ring);
         return result;
+    }
     kevy_x_ring_note(ring, &params, result);
     result = kevy_x_memory_map(ring, &params);
     if (result == 0)
         result = ring_finish(ring, options);
-    if (result < 0)
+    if (result == 0)
+        kevy_x_descriptor_check(ring);
+    else
         kevy_ring_deinit(ring);
     return result;
 }
@@ -320,8 +285,8 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
 
     if (options == NULL)
         options = &defaults;
-    memset(ring, 0, sizeof *ring);
-    ring->fd = -1;
+    assert(memory_zeroed(ring, sizeof *ring) &&
+           "a ring must be zeroed or deinitialised before kevy_ring_init()");
     if (options->required_flags & KEVY_SETUP_SQ_REWIND)
         return -EINVAL;
     if (options->split_queues &&
@@ -367,7 +332,9 @@ static void ring_leave(struct kevy_ring *ring)
 
 void kevy_ring_deinit(struct kevy_ring *ring)
 {
-    assert(ring->buffer_rings == NULL); /* deinitialise buffer rings before the ring they hang on */
+    assert(ring->buffer_rings == NULL && "deinitialise buffer rings before their ring");
+    assert((ring->sq_entries != 0 || memory_zeroed(ring, sizeof *ring)) &&
+           "kevy_ring_deinit() takes a ring, or zeroed memory");
     if (ring->sq_entries != 0 && in_forked_child(ring)) {
         ring_leave(ring);
     } else if (ring->sq_entries != 0) {
@@ -378,7 +345,6 @@ void kevy_ring_deinit(struct kevy_ring *ring)
         kernel_close(ring);
     }
     memset(ring, 0, sizeof *ring);
-    ring->fd = -1;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

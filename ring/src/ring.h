@@ -7,7 +7,4 @@
 /* Takes down what set-up answered: `result` is the ring's descriptor, or its index. */
 void kevy_x_ring_note(struct kevy_ring *ring, const struct kevy_params *params, int result);
 
-/* Both copies of the flags that go with every enter. */
-void kevy_x_enter_flags_set(struct kevy_ring *ring, uint32_t flags);
-
 #endif

@@ -21,6 +21,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -111,6 +112,14 @@ static void region_limit(struct kevy_ring *ring, uint64_t limit_ns)
     ring->wait_region_ns = limit_ns;
 }
 
+static void region_check(const struct kevy_ring *ring)
+{
+    const struct kevy_reg_wait *argument = ring->wait_region;
+
+    assert(argument->flags == KEVY_REG_WAIT_TS);
+    assert(argument->min_wait_usec == 0 && argument->sigmask == 0);
+}
+
 /* Writes the arguments to where the kernel already looks: no copy, no pointer to follow. */
 static int enter_registered(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
                             uint32_t queued, uint32_t flags)
@@ -118,6 +127,7 @@ static int enter_registered(struct kevy_ring *ring, const struct kevy_ring_wait 
     struct kevy_reg_wait *argument = ring->wait_region;
     int result;
 
+    region_check(ring);
     region_limit(ring, kernel_limit(wait));
     argument->min_wait_usec = kernel_min_wait(ring, wait);
     argument->sigmask = (uint64_t)(uintptr_t)wait->signal_mask;

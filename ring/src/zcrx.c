@@ -13,6 +13,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <errno.h>
 #include <kevy/ring.h>
 #include <kevy/ring_register.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "io_uring.h"
+#include "zeroed.h"
 
 #define ENTRIES_MAX 32768U
 
@@ -127,7 +129,8 @@ int kevy_zcrx_init(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
 {
     int error;
 
-    memset(zcrx, 0, sizeof *zcrx);
+    assert(memory_zeroed(zcrx, sizeof *zcrx) &&
+           "a zcrx must be zeroed or deinitialised before kevy_zcrx_init()");
     if (options->entries == 0 || options->entries > ENTRIES_MAX)
         return -EINVAL;
     if ((options->entries & (options->entries - 1)) != 0 ||
@@ -188,7 +191,8 @@ int kevy_zcrx_import(struct kevy_zcrx *zcrx, struct kevy_ring *ring, int fd,
     struct kevy_zcrx_ifq_reg queue;
     int error;
 
-    memset(zcrx, 0, sizeof *zcrx);
+    assert(memory_zeroed(zcrx, sizeof *zcrx) &&
+           "a zcrx must be zeroed or deinitialised before kevy_zcrx_import()");
     /* Everything but the descriptor, in the place of an interface, comes from the exporter. */
     memset(&queue, 0, sizeof queue);
     queue.if_idx = (uint32_t)fd;

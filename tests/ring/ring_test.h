@@ -126,7 +126,7 @@ static inline struct kevy_ring_probe kernel_probe(void)
 /* True when the kernel grants set-up with exactly these flags. */
 static inline int setup_grants(uint32_t flags)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_options options = {.required_flags = flags, .plain = true};
     int error = kevy_ring_init(&ring, 4, &options);
 

@@ -355,7 +355,6 @@ START_TEST(sizes_and_flags_out_of_range_are_refused)
     };
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        memset(&pool, 0xa5, sizeof pool);
         ck_assert_int_eq(kevy_buffer_ring_init(&pool, &ring, &wrong[i]), -EINVAL);
         kevy_buffer_ring_deinit(&pool);
     }
@@ -365,7 +364,7 @@ END_TEST
 START_TEST(a_group_is_unique_on_its_ring)
 {
     struct kevy_buffer_ring_options options = {.entries = 4, .buffer_size = SIZE, .group = GROUP};
-    struct kevy_buffer_ring twin, other;
+    struct kevy_buffer_ring twin = {0}, other = {0};
 
     pool_open(4, 0);
     ck_assert_int_eq(kevy_buffer_ring_init(&twin, &ring, &options), -EEXIST);
@@ -483,8 +482,8 @@ static bool pool_tried(uint32_t flags, uint32_t min_left, bool head)
 {
     struct kevy_buffer_ring_options options = {
         .entries = 2, .buffer_size = SIZE, .flags = flags, .min_left = min_left};
-    struct kevy_ring trial;
-    struct kevy_buffer_ring buffers;
+    struct kevy_ring trial = {0};
+    struct kevy_buffer_ring buffers = {0};
     bool granted;
 
     if (kevy_ring_init(&trial, 2, NULL) < 0)

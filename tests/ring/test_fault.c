@@ -34,7 +34,7 @@ static uint32_t every_call_fails(int (*attempt)(void), int error)
 
 static int ring_attempt(void)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error = ring_make(&ring, 4, NULL);
 
     if (error == 0) {
@@ -73,7 +73,7 @@ static int registered_wait_attempt(void)
 {
     struct kevy_ring_options options = {.registered_wait = true};
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 1000};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error = ring_make(&ring, 4, &options);
 
     if (error == 0 && fault_happened())
@@ -94,7 +94,7 @@ END_TEST
 START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
 {
     struct kevy_ring_options options = {.required_flags = DEFER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     fault_next(FAULT_REGISTER, -ENOMEM, 1);
@@ -104,7 +104,7 @@ START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
     nop_queue(&ring, 1, 0);
     cqe_expect(&ring, 1, 0);
     for (uint32_t nth = 1; nth <= 2; nth++) {
-        struct kevy_ring other;
+        struct kevy_ring other = {0};
 
         ring_open(&other, 4, &options);
         nop_queue(&other, 1, 0);
@@ -124,8 +124,8 @@ START_TEST(a_zero_copy_queue_without_memory_is_refused)
 {
     struct kevy_zcrx_options options = {.entries = 64};
     struct rlimit before, none;
-    struct kevy_zcrx zcrx;
-    struct kevy_ring ring;
+    struct kevy_zcrx zcrx = {0};
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
@@ -143,8 +143,8 @@ END_TEST
 static int buffers_attempt_with(uint32_t flags)
 {
     struct kevy_buffer_ring_options options = {.entries = 4, .buffer_size = 16, .flags = flags};
-    struct kevy_buffer_ring buffers;
-    struct kevy_ring ring;
+    struct kevy_buffer_ring buffers = {0};
+    struct kevy_ring ring = {0};
     int error = ring_make(&ring, 4, NULL);
 
     memset(&buffers, 0, sizeof buffers);
@@ -180,7 +180,7 @@ END_TEST
 static int probe_attempt(void)
 {
     struct kevy_ring_probe probe;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error = ring_make(&ring, 4, NULL);
 
     memset(&probe, 0xa5, sizeof probe);
@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(descriptor_zero_is_closed_too)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ck_assert_int_eq(close(0), 0);
     fault_next(FAULT_MAP, -ENOMEM, 1);
@@ -220,7 +220,7 @@ START_TEST(setup_errors_come_through_and_can_be_explained)
     static const int errors[] = {-EPERM, -ENOSYS, -ENOMEM, -EMFILE, -ENFILE, -EINVAL};
 
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        struct kevy_ring ring;
+        struct kevy_ring ring = {0};
         char text[600];
 
         fault_reset();
@@ -237,7 +237,7 @@ END_TEST
 START_TEST(h8_a_refused_enter_leaves_everything_queued)
 {
     static const int errors[] = {-EAGAIN, -EBUSY, -EBADR, -EINTR, -ENOMEM};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 0};
 
     ring_open(&ring, 4, NULL);
@@ -258,7 +258,7 @@ END_TEST
 
 START_TEST(completions_at_hand_outweigh_a_refused_wait)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = KEVY_FOREVER};
 
     ring_open(&ring, 4, NULL);
@@ -272,7 +272,7 @@ END_TEST
 
 START_TEST(a_batch_cut_short_is_not_mistaken_for_a_signal)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     uint64_t values[3];
@@ -306,7 +306,7 @@ static void reap_count(const struct kevy_cqe *cqe, void *context)
 START_TEST(a_refused_flush_ends_the_reaping_and_loses_nothing)
 {
     struct kevy_ring_options options = {.cq_entries = 4};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint32_t count = 0;
 
     ring_open(&ring, 4, &options);
@@ -325,7 +325,7 @@ END_TEST
 static bool registered_wait_granted(void)
 {
     struct kevy_ring_options options = {.registered_wait = true};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     bool granted = ring_make(&ring, 4, &options) == 0 && ring.wait_region != NULL;
 
     kevy_ring_deinit(&ring);

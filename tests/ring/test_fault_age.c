@@ -13,7 +13,7 @@ START_TEST(an_older_kernel_has_no_wait_region)
     struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_MEM_REGION};
     struct fault_kernel oldest = {0, UINT32_MAX, KEVY_REGISTER_PROBE};
     struct kevy_ring_options options = {.registered_wait = true};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&kernel);
     ring_open(&ring, 4, &options);
@@ -36,7 +36,7 @@ START_TEST(an_older_kernel_refuses_a_wait_that_it_cannot_keep)
                                        UINT32_MAX};
     struct fault_kernel before_6_12 = {UINT32_MAX, ~KEVY_FEAT_MIN_TIMEOUT, UINT32_MAX};
     struct kevy_ring_wait wait = {.minimum = 1};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&before_5_11);
     ring_open(&ring, 4, NULL);
@@ -133,8 +133,8 @@ START_TEST(events_and_counters_of_zero_copy_receive_would_be_had)
                                         .events = 1U << KEVY_ZCRX_EVENT_COPY,
                                         .event_user_data = 77,
                                         .statistics = true};
-    struct kevy_zcrx zcrx;
-    struct kevy_ring ring;
+    struct kevy_zcrx zcrx = {0};
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     fault_answer_set(KEVY_REGISTER_ZCRX_IFQ, events_answer);
@@ -166,8 +166,8 @@ START_TEST(a_queue_that_was_exported_would_be_shared)
     uint8_t area[8192];
     const struct kevy_zcrx owner = {.area = area, .area_token = UINT64_C(7) << 48};
     struct kevy_zcrx_cqe token = {.off = (UINT64_C(7) << 48) | 4096};
-    struct kevy_zcrx imported;
-    struct kevy_ring ring;
+    struct kevy_zcrx imported = {0};
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     ck_assert_int_lt(kevy_zcrx_import(&imported, &ring, -1, &owner), 0);
@@ -193,8 +193,8 @@ START_TEST(a_card_would_be_used)
                                         .area_flags = KEVY_ZCRX_AREA_DMABUF,
                                         .dmabuf_fd = 9};
     struct kevy_zcrx_cqe token = {.off = 4096};
-    struct kevy_zcrx zcrx;
-    struct kevy_ring ring;
+    struct kevy_zcrx zcrx = {0};
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     fault_answer_set(KEVY_REGISTER_ZCRX_IFQ, zcrx_answer);
@@ -228,7 +228,7 @@ START_TEST(a_newer_kernel_would_be_asked_more)
     struct kevy_query_zcrx zcrx;
     struct kevy_query_zcrx_event event;
     struct kevy_query_scq scq;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     fault_answer_set(KEVY_REGISTER_QUERY, query_answer);
@@ -274,7 +274,7 @@ START_TEST(an_older_kernel_grants_what_it_knows)
 {
     struct kevy_ring_options options = {.preferred_flags = WISHES | KEVY_SETUP_CLAMP};
     struct fault_kernel kernel = {old_kernels[_i].known, UINT32_MAX, UINT32_MAX};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&kernel);
     ring_open(&ring, 4, &options);
@@ -291,7 +291,7 @@ START_TEST(an_older_kernel_refuses_what_is_required)
     struct fault_kernel kernel = {FLAGS_5_19, UINT32_MAX, UINT32_MAX};
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SINGLE_ISSUER};
     struct kevy_ring_options sized = {.cq_entries = 64};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&kernel);
     ck_assert_int_eq(ring_make(&ring, 4, &options), -EINVAL);
@@ -305,7 +305,7 @@ END_TEST
 START_TEST(a_ring_that_cannot_be_registered_works_all_the_same)
 {
     struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_RING_FDS};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&kernel);
     ring_open(&ring, 4, NULL);
@@ -321,7 +321,7 @@ START_TEST(older_kernels_cannot_be_asked_everything)
 {
     struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_QUERY};
     struct kevy_ring_probe probe;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&kernel);
     ring_open(&ring, 4, NULL);
@@ -341,8 +341,8 @@ START_TEST(the_kernels_head_is_not_known_before_6_8)
 {
     struct fault_kernel kernel = {UINT32_MAX, UINT32_MAX, KEVY_REGISTER_PBUF_STATUS};
     struct kevy_buffer_ring_options options = {.entries = 2, .buffer_size = 16};
-    struct kevy_buffer_ring buffers;
-    struct kevy_ring ring;
+    struct kevy_buffer_ring buffers = {0};
+    struct kevy_ring ring = {0};
 
     fault_kernel_set(&kernel);
     ring_open(&ring, 4, NULL);
@@ -367,8 +367,8 @@ static int kernels_older(void)
 static bool buffer_rings_granted(void)
 {
     struct kevy_buffer_ring_options options = {.entries = 2, .buffer_size = 16};
-    struct kevy_buffer_ring buffers;
-    struct kevy_ring ring;
+    struct kevy_buffer_ring buffers = {0};
+    struct kevy_ring ring = {0};
     int error;
 
     memset(&buffers, 0, sizeof buffers);

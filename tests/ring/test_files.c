@@ -184,7 +184,7 @@ START_TEST(buffers_can_be_shared_by_a_ring_without_a_descriptor)
 {
     struct iovec both[2] = {{memory[0], sizeof memory[0]}, {memory[1], sizeof memory[1]}};
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_REGISTERED_FD_ONLY};
-    struct kevy_ring source;
+    struct kevy_ring source = {0};
 
     options.memory_size = kevy_ring_memory_size(8, &options);
     options.memory = aligned_alloc(65536, (options.memory_size + 65535) & ~(size_t)65535);
@@ -201,7 +201,7 @@ START_TEST(buffers_can_be_shared_between_rings)
 {
     struct iovec both[2] = {{memory[0], sizeof memory[0]}, {memory[1], sizeof memory[1]}};
     struct kevy_ring_clone second = {.source_first = 1, .first = 3, .count = 1, .replace = true};
-    struct kevy_ring source;
+    struct kevy_ring source = {0};
 
     ring_open(&source, 4, NULL);
     ck_assert_int_eq(kevy_ring_buffers_clone(&ring, &source, NULL), -ENXIO);

@@ -216,7 +216,7 @@ END_TEST
 /* 25: so may the queues, over all processes of the user; the sentence says how much there is. */
 START_TEST(footgun_25_too_large_a_ring_is_explained)
 {
-    struct kevy_ring large;
+    struct kevy_ring large = {0};
     char text[600];
     int error;
 
@@ -235,7 +235,7 @@ static const int forbidden[] = {EPERM, ENOSYS};
 /* 26: Docker answers EPERM, others ENOSYS; both are the container's doing, and it is said so. */
 START_TEST(footgun_26_a_containers_refusal_is_told_apart)
 {
-    struct kevy_ring refused;
+    struct kevy_ring refused = {0};
     char text[600];
 
     cage_forbid_setup(forbidden[_i]);

@@ -62,7 +62,7 @@ static void write_queue(struct kevy_ring *ring, uint64_t user_data)
 START_TEST(a_polled_wait_ends_with_a_completion_and_by_no_signal_that_never_came)
 {
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 8, &polled);
     for (uint64_t i = 0; i < 200; i++) {
@@ -79,7 +79,7 @@ END_TEST
 START_TEST(a_polled_wait_for_many_ends_with_the_first_and_loses_none)
 {
     struct kevy_ring_wait wait = {.minimum = 8, .timeout_ns = KEVY_FOREVER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 8, &polled);
     for (int round = 0; round < 50; round++) {
@@ -102,7 +102,7 @@ END_TEST
 
 START_TEST(what_was_written_by_polling_is_in_the_file)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 8, &polled);
     memset(block, 'x', BLOCK);
@@ -127,7 +127,7 @@ static uint64_t now_ns(void)
 START_TEST(a_polled_wait_keeps_its_time_limit)
 {
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 2 * MILLISECOND_NS};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t begun_ns = now_ns();
 
     ring_open(&ring, 8, &polled);
@@ -147,7 +147,7 @@ START_TEST(a_polled_wait_that_cannot_sleep_refuses_what_needs_sleep)
 {
     struct kevy_ring_wait batched = {.minimum = 1, .min_wait_us = 1};
     struct kevy_ring_wait masked = {.minimum = 1, .signal_mask = &batched, .signal_mask_size = 8};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 8, &polled);
     ck_assert_int_eq(kevy_ring_wait(&ring, &batched), -EOPNOTSUPP);
@@ -161,7 +161,7 @@ START_TEST(errors_end_a_polled_wait_and_what_is_there_outweighs_them)
     static const int errors[] = {-EINTR, -EAGAIN, -EBUSY};
     struct kevy_ring_options options = polled;
     struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = KEVY_FOREVER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     options.custom_kernel = fault_kernel();
     ring_open(&ring, 8, &options);
@@ -192,7 +192,7 @@ static bool polling_granted(void)
 {
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     const struct kevy_cqe *cqe = NULL;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     bool granted;
 
     setup();

@@ -122,7 +122,7 @@ static struct kevy_ring_kernel tracked_kernel(void)
 START_TEST(a_ring_runs_on_io_uring_unless_told_otherwise)
 {
     struct kevy_ring_options options = {.custom_kernel = kevy_ring_kernel_io_uring()};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     ck_assert_ptr_null(ring.kernel);
@@ -140,7 +140,7 @@ START_TEST(a_table_gets_every_call_with_the_state_of_its_ring)
 {
     struct kevy_ring_kernel table = tracked_kernel();
     struct kevy_ring_options options = {.custom_kernel = &table, .registered_wait = true};
-    struct kevy_ring rings[2];
+    struct kevy_ring rings[2] = {{0}};
 
     for (uint64_t i = 0; i < 2; i++)
         ring_open(&rings[i], 4, &options);
@@ -161,9 +161,9 @@ START_TEST(the_memory_of_buffers_comes_from_the_table_too)
     struct kevy_ring_kernel table = tracked_kernel();
     struct kevy_ring_options options = {.custom_kernel = &table};
     struct kevy_buffer_ring_options group = {.entries = 4, .buffer_size = 64};
-    struct kevy_buffer_ring buffers;
+    struct kevy_buffer_ring buffers = {0};
     const struct tracked *state;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int maps;
 
     ring_open(&ring, 4, &options);
@@ -182,7 +182,7 @@ START_TEST(a_message_goes_through_the_kernel_of_its_target)
     struct kevy_ring_kernel table = tracked_kernel();
     struct kevy_ring_options options = {.custom_kernel = &table};
     const struct tracked *state;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     state = ring.kernel_state;
@@ -198,7 +198,7 @@ START_TEST(the_clock_of_a_wait_is_the_tables)
     struct kevy_ring_options options = {.custom_kernel = &table};
     struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = 1000000};
     struct kevy_timespec late = {.tv_sec = 60};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     /* A request is submitted, so that the kernel keeps to itself how the wait ended. */
@@ -214,7 +214,7 @@ START_TEST(a_table_that_fails_half_way_gets_its_state_back)
     struct kevy_ring_kernel table = tracked_kernel();
     struct kevy_ring_options options = {.custom_kernel = fault_kernel()};
     int descriptors = support_fd_count();
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_kernel_over(&table);
     fault_reset();
@@ -234,7 +234,7 @@ END_TEST
 START_TEST(want_of_memory_halves_the_queues_as_often_as_allowed)
 {
     struct kevy_ring_options options = {.custom_kernel = fault_kernel(), .cq_entries = 64};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     for (uint32_t allowed = 0; allowed < 4; allowed++) {
         options.shrink_rounds = allowed;
@@ -255,7 +255,7 @@ END_TEST
 START_TEST(no_queue_is_halved_away)
 {
     struct kevy_ring_options options = {.custom_kernel = fault_kernel(), .shrink_rounds = 40};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     fault_next(FAULT_SETUP, -ENOMEM, 40);
     ring_open(&ring, 4, &options);
@@ -269,7 +269,7 @@ END_TEST
 START_TEST(the_soft_kernel_is_refused_by_a_build_without_it)
 {
     struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_SOFT};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EOPNOTSUPP);
     kevy_ring_deinit(&ring);
@@ -279,7 +279,7 @@ END_TEST
 START_TEST(an_unknown_choice_is_refused)
 {
     struct kevy_ring_options options = {.kernel = (enum kevy_ring_kernel_choice)99};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EINVAL);
 }
@@ -288,7 +288,7 @@ END_TEST
 START_TEST(automatic_takes_io_uring_where_it_may)
 {
     struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_AUTOMATIC};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     ck_assert_str_eq(kevy_ring_kernel_name(&ring), "io_uring");
@@ -303,7 +303,7 @@ static const int refusals[] = {EPERM, EACCES, ENOSYS, EINVAL, ENOMEM};
 START_TEST(automatic_answers_the_refusal_where_there_is_no_soft_kernel)
 {
     struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_AUTOMATIC};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     cage_forbid_setup(refusals[_i]);
     ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -refusals[_i]);

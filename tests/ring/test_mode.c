@@ -19,7 +19,7 @@
 static void flags_run(uint32_t flags)
 {
     struct kevy_ring_options options = {.required_flags = flags};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     ck_assert_uint_eq(ring.setup_flags & flags, flags);
@@ -64,7 +64,7 @@ static const uint32_t refused_modes[] = {
 START_TEST(a_mode_that_makes_no_sense_is_refused)
 {
     struct kevy_ring_options options = {.required_flags = refused_modes[_i]};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EINVAL);
     kevy_ring_deinit(&ring);
@@ -82,7 +82,7 @@ START_TEST(sqpoll_takes_what_is_published_asleep_or_not)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQPOLL,
                                         .sq_thread_idle_ms = 1};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     nops_run(&ring, 200);
@@ -104,7 +104,7 @@ START_TEST(sqpoll_wakes_for_a_wait_too)
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQPOLL | KEVY_SETUP_SQ_AFF,
                                         .sq_thread_idle_ms = 1};
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = UINT64_C(60) * 1000 * MILLISECOND_NS};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     for (int i = 0; i < 20; i++) {
@@ -121,7 +121,7 @@ END_TEST
 START_TEST(a_full_queue_under_sqpoll_empties_by_itself)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQPOLL};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t queued = 0, reaped = 0;
 
     ring_open(&ring, 4, &options);
@@ -141,7 +141,7 @@ END_TEST
 START_TEST(iopoll_answers_what_it_cannot_poll)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_IOPOLL};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     char byte;
     int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     struct kevy_cqe cqe;
@@ -167,7 +167,7 @@ static void *thread_use(void *argument)
 
 START_TEST(a_ring_can_move_to_another_thread)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     pthread_t thread;
 
     ring_open(&ring, 4, NULL);
@@ -200,7 +200,7 @@ START_TEST(a_registered_wait_takes_every_argument)
     struct kevy_ring_wait masked = {
         .minimum = 1, .timeout_ns = KEVY_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
     struct timespec now;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     ck_assert_ptr_nonnull(ring.wait_region);
@@ -232,7 +232,7 @@ START_TEST(a_registered_wait_waits_for_enable_where_asked)
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_R_DISABLED,
                                         .registered_wait = true};
     struct kevy_ring_wait timed = {.minimum = 1, .timeout_ns = MILLISECOND_NS};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     ck_assert_ptr_nonnull(ring.wait_region);
@@ -248,7 +248,7 @@ START_TEST(waits_can_run_on_another_clock)
 {
     struct kevy_ring_wait wait = {.minimum = 1, .flags = KEVY_RING_WAIT_ABSOLUTE};
     struct timespec now;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t value;
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 
@@ -271,7 +271,7 @@ END_TEST
 static bool region_granted(void)
 {
     struct kevy_ring_options options = {.registered_wait = true};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     bool granted = kevy_ring_init(&ring, 4, &options) == 0 && ring.wait_region != NULL;
 
     kevy_ring_deinit(&ring);

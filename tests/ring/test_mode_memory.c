@@ -19,7 +19,7 @@ static void *memory_make(size_t size)
 START_TEST(the_queues_can_lie_in_the_callers_memory)
 {
     struct kevy_ring_options options = {.cq_entries = 1024};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     size_t size = kevy_ring_memory_size(300, &options);
     uint8_t *memory = memory_make(size);
 
@@ -45,7 +45,7 @@ START_TEST(lent_memory_can_be_used_again_at_once)
 {
     struct kevy_ring_options options = {0};
     size_t size = kevy_ring_memory_size(8, NULL);
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     options.memory = memory_make(size);
     options.memory_size = size;
@@ -64,7 +64,7 @@ START_TEST(lent_memory_that_does_not_do_is_refused)
     struct kevy_ring_options options = {.cq_entries = 0};
     size_t size = kevy_ring_memory_size(8, NULL);
     uint8_t *memory = memory_make(2 * size);
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     options.memory = memory;
     options.memory_size = size - 1;
@@ -99,7 +99,7 @@ START_TEST(a_ring_may_be_an_index_and_no_descriptor)
     size_t size = kevy_ring_memory_size(8, &options);
     int descriptors = support_fd_count();
     struct kevy_ring_probe probe;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     options.memory = memory_make(size);
     options.memory_size = size;
@@ -119,7 +119,7 @@ START_TEST(huge_pages_hold_a_whole_ring)
 {
     struct kevy_ring_options options = {0};
     size_t size = 2U << 20;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error;
 
     options.memory = aligned_alloc(size, size);
@@ -138,7 +138,7 @@ END_TEST
 START_TEST(resize_keeps_what_is_queued_and_what_is_done)
 {
     struct kevy_ring_options options = {.required_flags = DEFER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     nops_run(&ring, 3); /* the cursors are not at 0 */
@@ -183,7 +183,7 @@ END_TEST
 START_TEST(resize_refuses_what_would_lose_something)
 {
     struct kevy_ring_options options = {.required_flags = DEFER, .cq_entries = 16};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 8, &options);
     for (uint64_t i = 0; i < 8; i++)
@@ -206,7 +206,7 @@ START_TEST(resize_moves_a_ring_in_lent_memory)
     struct kevy_ring_options options = {.required_flags = DEFER};
     size_t small = kevy_ring_memory_size(8, &options), large = kevy_ring_memory_size(512, &options);
     void *next = memory_make(large);
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     options.memory = memory_make(small);
     options.memory_size = small;
@@ -227,7 +227,7 @@ END_TEST
 static bool lent_granted(uint32_t flags)
 {
     struct kevy_ring_options options = {.required_flags = flags};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error;
 
     options.memory_size = kevy_ring_memory_size(300, &options);
@@ -241,7 +241,7 @@ static bool lent_granted(uint32_t flags)
 static bool resize_granted(void)
 {
     struct kevy_ring_options options = {.required_flags = DEFER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error = kevy_ring_init(&ring, 4, &options);
 
     if (error == 0)

@@ -32,7 +32,7 @@ static void big_expect(const struct kevy_cqe *cqe, uint64_t user_data)
 START_TEST(big_cqes_carry_two_more_words)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE32};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     for (uint64_t i = 1; i < 50; i++) {
@@ -77,7 +77,7 @@ static void mixed_expect(const struct kevy_cqe *cqe, uint64_t number)
 START_TEST(mixed_cqes_come_in_their_sizes_and_fillers_do_not)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE_MIXED, .cq_entries = 8};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t next = 0, seen = 0;
 
     ring_open(&ring, 4, &options);
@@ -97,7 +97,7 @@ END_TEST
 START_TEST(mixed_cqes_can_be_released_many_at_once)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE_MIXED, .cq_entries = 8};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t next = 0, seen = 0;
 
     ring_open(&ring, 4, &options);
@@ -145,7 +145,7 @@ static void mixed_pour(struct kevy_ring *mixed)
 START_TEST(mixed_cqes_overflow_without_loss_or_repetition)
 {
     struct mixed_log log = {0};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     mixed_pour(&ring);
     while (log.count < 80)
@@ -157,7 +157,7 @@ END_TEST
 START_TEST(mixed_cqes_overflow_likewise_when_released_one_by_one)
 {
     struct mixed_log log = {0};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     mixed_pour(&ring);
     while (log.count < 80) {
@@ -176,7 +176,7 @@ END_TEST
 START_TEST(mixed_cqes_overflow_likewise_when_released_many_at_once)
 {
     struct mixed_log log = {0};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     mixed_pour(&ring);
     while (log.count < 80) {
@@ -202,7 +202,7 @@ static void big_note(const struct kevy_cqe *cqe, void *context)
 START_TEST(for_each_copies_the_whole_of_a_big_cqe)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE32};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t seen = 1;
 
     ring_open(&ring, 4, &options);
@@ -217,7 +217,7 @@ END_TEST
 START_TEST(big_sqes_have_128_bytes_of_their_own)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQE128};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 2, &options);
     for (uint64_t lap = 0; lap < 5; lap++) {
@@ -242,7 +242,7 @@ END_TEST
 /* Few kernels have SQE_MIXED (6.19): this is the layout, on a ring that is never submitted. */
 START_TEST(big_sqes_of_a_mixed_ring_never_lie_across_the_end)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_sqe128 *sqe;
 
     ring_open(&ring, 4, NULL);
@@ -272,7 +272,7 @@ END_TEST
 START_TEST(big_and_small_sqes_share_a_mixed_ring)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQE_MIXED};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t next = 0;
 
     ring_open(&ring, 8, &options);

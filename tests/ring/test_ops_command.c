@@ -44,7 +44,7 @@ START_TEST(uring_cmd80_fits_rings_of_wide_sqes)
 {
     static const char bytes[KEVY_COMMAND128_BYTES] = "any";
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQE128};
-    struct kevy_ring wide;
+    struct kevy_ring wide = {0};
     int fd = socket_with_5_bytes();
 
     ring_open(&wide, 4, &options);
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(wide_opcodes_are_newer_than_6_18)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SQE128};
-    struct kevy_ring wide;
+    struct kevy_ring wide = {0};
 
     ring_open(&wide, 4, &options);
     kevy_prep_nop128(kevy_ring_sqe(&wide, 1));

@@ -69,7 +69,7 @@ END_TEST
 START_TEST(nop_cqe32_carries_two_words)
 {
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE32};
-    struct kevy_ring wide;
+    struct kevy_ring wide = {0};
     const struct kevy_cqe32 *cqe;
 
     ring_open(&wide, 4, &options);

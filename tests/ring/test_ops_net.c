@@ -343,7 +343,7 @@ START_TEST(tx_timestamp_reports_when_a_packet_left)
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_CQE32};
     const int stamps = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
                        SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
-    struct kevy_ring wide;
+    struct kevy_ring wide = {0};
     int receiver = bound_socket(SOCK_DGRAM);
     int sender = connection_to(receiver, SOCK_DGRAM);
 

@@ -60,7 +60,7 @@ static void *(*const entering[])(void *argument) = {submit_there, submit_and_wai
 
 START_TEST(another_thread_is_told_that_the_ring_is_not_its_own)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     char text[600];
 
     ring_open(&ring, 4, NULL);
@@ -81,7 +81,7 @@ struct two {
 static void *enter_beside_own(void *argument)
 {
     struct two *two = argument;
-    struct kevy_ring own;
+    struct kevy_ring own = {0};
     intptr_t result;
 
     ring_open(&own, 4, NULL);
@@ -107,7 +107,7 @@ END_TEST
 START_TEST(a_ring_for_any_thread_is_used_by_several_in_turn)
 {
     struct kevy_ring_options options = {.any_thread = true};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     ck_assert_int_eq(ring.enter_fd, ring.fd);
@@ -132,7 +132,7 @@ static bool child_is_told(void *argument)
 
 START_TEST(whoever_asks_is_told_whose_the_ring_is)
 {
-    struct kevy_ring none = {0}, ring;
+    struct kevy_ring none = {0}, ring = {0};
     char text[600];
 
     ck_assert_int_eq(kevy_ring_owner_check(&none), -EBADF);
@@ -184,7 +184,7 @@ START_TEST(a_childs_deinit_takes_nothing_from_the_child_or_the_parent)
 {
     struct kevy_buffer_ring_options group = {.entries = 2, .buffer_size = 64, .group = 1};
     struct kevy_sqe *sqe;
-    struct parts parts;
+    struct parts parts = {0};
     struct kevy_cqe cqe;
     int pipes[2];
 
@@ -223,7 +223,7 @@ static bool child_submits(void *argument)
 START_TEST(a_ring_shared_on_fork_takes_requests_of_the_child)
 {
     struct kevy_ring_options options = {.any_thread = true, .shared_on_fork = true};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     nop_queue(&ring, 1, 0);

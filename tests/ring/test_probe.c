@@ -9,7 +9,7 @@
 START_TEST(with_a_ring_or_without_the_answer_is_the_same)
 {
     struct kevy_ring_probe alone, through;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int descriptors = support_fd_count();
 
     memset(&alone, 0xa5, sizeof alone);
@@ -47,7 +47,7 @@ END_TEST
 START_TEST(unsupported_opcodes_are_refused)
 {
     struct kevy_ring_probe probe = kernel_probe();
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, NULL);
     for (uint32_t opcode = probe.opcode_count; opcode < 256; opcode += 17) {
@@ -79,7 +79,7 @@ START_TEST(a_restricted_ring_must_be_probed_before)
     static const uint8_t nop[] = {KEVY_OP_NOP};
     struct kevy_ring_restrictions restrictions = {.opcodes = nop, .opcode_count = 1};
     struct kevy_ring_probe probe;
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
 
     ring_open(&ring, 4, &options);
     ck_assert_int_eq(kevy_ring_probe(&ring, &probe), 0);

@@ -296,7 +296,7 @@ START_TEST(zero_copy_receive_is_refused_without_a_card)
     struct kevy_ring_options big = {.required_flags = KEVY_SETUP_SINGLE_ISSUER |
                                                       KEVY_SETUP_DEFER_TASKRUN | KEVY_SETUP_CQE32};
     struct kevy_zcrx_options options = {.entries = 0};
-    struct kevy_zcrx zcrx;
+    struct kevy_zcrx zcrx = {0};
     int error;
 
     ck_assert_int_eq(kevy_zcrx_init(&zcrx, &ring, &options), -EINVAL);

@@ -16,7 +16,7 @@ static void plain_open(struct kevy_ring *ring, uint32_t entries, uint32_t cq_ent
 /* Footgun 19: with SUBMIT_ALL (5.18) a refused request is a CQE like any other. */
 START_TEST(a_refused_request_leaves_nothing_behind)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int32_t results[4] = {0};
 
     ring_open(&ring, 8, NULL);
@@ -37,7 +37,7 @@ END_TEST
  */
 START_TEST(h3_a_batch_cut_short_is_carried_on)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int32_t results[6] = {0};
 
     plain_open(&ring, 8, 0);
@@ -59,7 +59,7 @@ END_TEST
 
 START_TEST(a_wait_goes_on_after_a_batch_cut_short)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.timeout_ns = KEVY_FOREVER, .minimum = 1};
 
     plain_open(&ring, 8, 0);
@@ -100,7 +100,7 @@ static void nops_pour(struct kevy_ring *ring, uint64_t count)
  */
 START_TEST(h5_for_each_hands_out_what_overflowed)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct order order = {0};
 
     plain_open(&ring, 4, 4);
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(h5_wait_hands_out_what_overflowed)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.timeout_ns = KEVY_FOREVER, .minimum = 1};
     uint64_t next = 0;
 
@@ -135,7 +135,7 @@ END_TEST
 
 START_TEST(h5_submit_and_flush_move_what_overflowed)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t next = 0;
 
     plain_open(&ring, 4, 4);
@@ -169,7 +169,7 @@ static void task_work_queue(struct kevy_ring *ring, uint64_t count)
 /* Footgun 28: a DEFER_TASKRUN ring hands back 20 a call unless more are asked for. */
 START_TEST(a_deferring_ring_can_be_drained_beyond_twenty)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SINGLE_ISSUER |
                                                           KEVY_SETUP_DEFER_TASKRUN |
                                                           KEVY_SETUP_TASKRUN_FLAG};
@@ -193,7 +193,7 @@ END_TEST
 
 START_TEST(a_deferring_ring_submits_and_collects_by_submit_alone)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_options options = {.required_flags = KEVY_SETUP_SINGLE_ISSUER |
                                                           KEVY_SETUP_DEFER_TASKRUN |
                                                           KEVY_SETUP_TASKRUN_FLAG};
@@ -289,7 +289,7 @@ static void queues_add(Suite *suite)
 /* Outside a test libcheck's assertions are not to be had. */
 static bool nop_defers(void)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_sqe *sqe;
     const struct kevy_cqe *cqe = NULL;
     bool defers;

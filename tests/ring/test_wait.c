@@ -15,7 +15,7 @@
 
 START_TEST(a_wait_without_an_end_reports_time_and_count)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.timeout_ns = MILLISECOND_NS, .minimum = 1};
 
     ring_open(&ring, 4, NULL);
@@ -48,7 +48,7 @@ static int never_queue(struct kevy_ring *ring, uint64_t user_data, uint64_t *val
 
 START_TEST(a_submission_does_not_hide_the_time_out)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.timeout_ns = MILLISECOND_NS, .minimum = 1};
     uint64_t value;
     int fd;
@@ -70,7 +70,7 @@ END_TEST
 /* Without the clock a wait that also submits does not tell how it ended, but never too early. */
 START_TEST(a_wait_without_the_clock_tells_the_time_out_where_the_kernel_does)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {
         .timeout_ns = MILLISECOND_NS, .minimum = 1, .flags = KEVY_RING_WAIT_NO_CLOCK};
     uint64_t value;
@@ -98,7 +98,7 @@ static uint64_t now_ns(void)
 
 START_TEST(an_instant_can_be_waited_for)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 1, .flags = KEVY_RING_WAIT_ABSOLUTE};
     uint64_t value;
     int fd;
@@ -120,7 +120,7 @@ END_TEST
 /* The kernel would add 580 years to its clock and come out in the past. */
 START_TEST(a_very_long_time_is_not_over_at_once)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER - 1};
     struct itimerspec soon = {.it_value.tv_nsec = MILLISECOND_NS};
     uint64_t value;
@@ -138,7 +138,7 @@ END_TEST
 
 START_TEST(min_wait_collects_and_then_settles_for_one)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 4, .min_wait_us = 1000, .timeout_ns = KEVY_FOREVER};
 
     ring_open(&ring, 4, NULL);
@@ -151,7 +151,7 @@ END_TEST
 
 START_TEST(what_cannot_be_waited_for_is_refused)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 1, .flags = 1U << 31, .submitted = 99};
 
     ring_open(&ring, 4, NULL);
@@ -183,7 +183,7 @@ static timer_t alarm_start(void)
 /* H4 of the Rust crate and footgun 18: a signal ends a wait, SA_RESTART or not. */
 START_TEST(h4_a_signal_is_told_apart_from_a_count)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
     timer_t timer = alarm_start();
     uint64_t value;
@@ -206,7 +206,7 @@ END_TEST
 
 START_TEST(a_signal_mask_is_in_force_while_waiting)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     sigset_t blocked, none;
     struct kevy_ring_wait wait = {
         .minimum = 1, .timeout_ns = KEVY_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
@@ -240,7 +240,7 @@ START_TEST(min_wait_without_a_limit_ends_with_a_completion)
 {
     struct kevy_ring_options options = {.registered_wait = registered[_i]};
     struct kevy_ring_wait wait = {.minimum = 1, .min_wait_us = 1000, .timeout_ns = KEVY_FOREVER};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t value;
     int fd;
 
@@ -262,7 +262,7 @@ START_TEST(min_wait_above_the_limit_ends_with_the_limit)
 {
     struct kevy_ring_options options = {.registered_wait = registered[_i]};
     struct kevy_ring_wait wait = {.minimum = 1, .min_wait_us = HOUR_US};
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     uint64_t value, begun_ns;
     int fd;
 

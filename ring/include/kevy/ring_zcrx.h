@@ -21,6 +21,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -138,6 +139,7 @@ static inline bool kevy_zcrx_give(struct kevy_zcrx *zcrx, struct kevy_zcrx_cqe t
 /* Makes every staged piece visible to the kernel: one store. */
 static inline void kevy_zcrx_publish(struct kevy_zcrx *zcrx)
 {
+    assert(zcrx->shared_tail != NULL); /* else it is imported: publish the owner's */
     /* Release, pairs with the kernel's acquire of the tail: it reads the entries after it. */
     __atomic_store_n(zcrx->shared_tail, zcrx->tail, __ATOMIC_RELEASE);
 }

@@ -17,7 +17,7 @@
 
 static int ring_try(void)
 {
-    struct kevy_ring ring;
+    struct kevy_ring ring = {0};
     int error = kevy_ring_init(&ring, 8, NULL);
 
     if (error == 0)
