@@ -10,7 +10,7 @@
  * Invariants. No errno is left changed, no static state: any thread may call. The kernel's release
  * is used for the wording alone, never to decide what the kernel can do.
  *
- * This file does not go through the seam: it asks about the machine, not about a ring.
+ * This file calls no kernel of a ring: it asks about the machine.
  */
 #include <kevy/ring_explain.h>
 
@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <kevy/ring.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@
 struct sentence {
     char *text;
     size_t size;
-    int error; /* positive */
+    int error;     /* positive */
+    bool at_setup; /* it is known that setting a ring up has failed */
     const struct explain_facts *facts;
 };
 
@@ -221,7 +223,15 @@ static int address_foreign_explain(const struct sentence *s)
 
 static int access_explain(const struct sentence *s)
 {
-    if (seccomp_filtered(s->facts))
+    bool filtered = seccomp_filtered(s->facts);
+
+    if (s->at_setup)
+        return snprintf(
+            s->text, s->size, "%s",
+            filtered ? "a seccomp filter or a security module forbids io_uring: " CONTAINER_CURE
+                     : "a security module (SELinux, AppArmor) forbids io_uring: allow it "
+                       "in its policy");
+    if (filtered)
         return snprintf(s->text, s->size,
                         "permission denied: a seccomp filter is in force; if it forbids "
                         "io_uring, " CONTAINER_CURE);
@@ -229,6 +239,14 @@ static int access_explain(const struct sentence *s)
                     "permission denied: by a security module, by the rights of a file, because a "
                     "restricted ring is not allowed this request, or because a port below 1024 "
                     "needs CAP_NET_BIND_SERVICE");
+}
+
+static int unsupported_explain(const struct sentence *s)
+{
+    return snprintf(s->text, s->size,
+                    "not supported: by this kernel, Linux%s%s, by the kernel that the ring runs "
+                    "on, or by this kind of file, socket or device",
+                    release_space(s->facts), s->facts->release);
 }
 
 static int thread_explain(const struct sentence *s)
@@ -289,19 +307,58 @@ static const struct {
     {EADDRINUSE, address_taken_explain},
     {EADDRNOTAVAIL, address_foreign_explain},
     {EACCES, access_explain},
+    {EOPNOTSUPP, unsupported_explain},
     {EEXIST, thread_explain},
     {ECHILD, child_explain},
 };
 
-int kevy_x_explain_text(int error, const struct explain_facts *facts, char *text, size_t size)
+static int error_explain(int error, bool at_setup, const struct explain_facts *facts, char *text,
+                         size_t size)
 {
     /* The kernel's errors end at 4095; what lies beyond must not overflow on its way. */
-    struct sentence sentence = {text, size, error < -4095 ? 4095 : error < 0 ? -error : 0, facts};
+    struct sentence sentence = {.text = text,
+                                .size = size,
+                                .error = error < -4095 ? 4095
+                                         : error < 0   ? -error
+                                                       : 0,
+                                .at_setup = at_setup,
+                                .facts = facts};
 
     for (size_t i = 0; i < sizeof explanations / sizeof explanations[0]; i++)
         if (explanations[i].error == sentence.error)
             return explanations[i].explain(&sentence);
     return other_explain(&sentence);
+}
+
+int kevy_x_explain_text(int error, const struct explain_facts *facts, char *text, size_t size)
+{
+    return error_explain(error, false, facts, text, size);
+}
+
+int kevy_x_explain_kernel_text(const struct kevy_ring *ring, const struct explain_facts *facts,
+                               char *text, size_t size)
+{
+    int length, rest;
+
+    if (ring->sq_entries == 0)
+        return snprintf(text, size, "the ring is not set up");
+    if (ring->kernel == NULL)
+        return snprintf(text, size, "the ring runs on io_uring of this kernel, Linux%s%s",
+                        release_space(facts), facts->release);
+    if (ring->kernel_error == 0)
+        return snprintf(text, size, "the ring runs on the kernel \"%s\", as the program asked",
+                        ring->kernel->name);
+    length = snprintf(text, size, "the ring runs on the kernel \"%s\", because io_uring failed: ",
+                      ring->kernel->name);
+    rest = (size_t)length < size ? error_explain(ring->kernel_error, true, facts, text + length,
+                                                 size - (size_t)length)
+                                 : error_explain(ring->kernel_error, true, facts, NULL, 0);
+    return length + rest;
+}
+
+static void machine_read(struct explain_facts *facts)
+{
+    kevy_x_explain_facts_read(facts, "/proc/sys/kernel/io_uring_disabled", "/proc/self/status");
 }
 
 int kevy_ring_explain(int error, char *text, size_t size)
@@ -310,8 +367,20 @@ int kevy_ring_explain(int error, char *text, size_t size)
     int saved = errno;
     int length;
 
-    kevy_x_explain_facts_read(&facts, "/proc/sys/kernel/io_uring_disabled", "/proc/self/status");
+    machine_read(&facts);
     length = kevy_x_explain_text(error, &facts, text, size);
+    errno = saved;
+    return length;
+}
+
+int kevy_ring_explain_kernel(const struct kevy_ring *ring, char *text, size_t size)
+{
+    struct explain_facts facts;
+    int saved = errno;
+    int length;
+
+    machine_read(&facts);
+    length = kevy_x_explain_kernel_text(ring, &facts, text, size);
     errno = saved;
     return length;
 }

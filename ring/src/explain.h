@@ -6,6 +6,7 @@
 #ifndef KEVY_RING_SRC_EXPLAIN_H
 #define KEVY_RING_SRC_EXPLAIN_H
 
+#include <kevy/ring.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,10 @@ struct explain_facts {
 void kevy_x_explain_facts_read(struct explain_facts *facts, const char *disabled_path,
                                const char *status_path);
 
-/* Writes the sentence as kevy_ring_explain() does. Reads nothing but its arguments. */
+/* Write the sentences of kevy_ring_explain() and _explain_kernel(), from nothing but the arguments.
+ */
 int kevy_x_explain_text(int error, const struct explain_facts *facts, char *text, size_t size);
+int kevy_x_explain_kernel_text(const struct kevy_ring *ring, const struct explain_facts *facts,
+                               char *text, size_t size);
 
 #endif

@@ -22,7 +22,7 @@ static const struct explain_facts good = {
 };
 
 static struct explain_facts facts;
-static char text[600];
+static char text[KEVY_RING_EXPLAIN_SIZE];
 
 static void facts_reset(void)
 {
@@ -133,9 +133,85 @@ START_TEST(a_denial_is_blamed_on_the_filter_that_is_in_force)
 }
 END_TEST
 
+static void kernel_is(const struct kevy_ring *ring, const char *sentence)
+{
+    int length = kevy_x_explain_kernel_text(ring, &facts, text, sizeof text);
+
+    ck_assert_int_eq(length, (int)strlen(text));
+    ck_assert_msg(strstr(text, sentence) == text, "\"%s\" does not begin: %s", sentence, text);
+}
+
+static struct kevy_ring running_on(const struct kevy_ring_kernel *kernel, int error)
+{
+    struct kevy_ring ring = {.sq_entries = 4, .kernel = kernel, .kernel_error = error};
+
+    return ring;
+}
+
+static const struct kevy_ring_kernel instead = {.name = "soft"};
+
+START_TEST(each_kernel_has_its_sentence)
+{
+    static const struct kevy_ring_kernel mine = {.name = "mine"};
+    struct kevy_ring ring = {0};
+
+    kernel_is(&ring, "the ring is not set up");
+    ring = running_on(NULL, 0);
+    kernel_is(&ring, "the ring runs on io_uring of this kernel, Linux 6.18.44");
+    ring = running_on(&mine, 0);
+    kernel_is(&ring, "the ring runs on the kernel \"mine\", as the program asked");
+}
+END_TEST
+
+START_TEST(a_kernel_that_stands_in_for_io_uring_says_why)
+{
+    struct kevy_ring ring = running_on(&instead, -EACCES);
+    char small[70];
+    int whole;
+
+    facts.seccomp = 2;
+    kernel_is(&ring, "the ring runs on the kernel \"soft\", because io_uring failed: a seccomp "
+                     "filter or a security module forbids io_uring: allow");
+    ck_assert_ptr_null(strstr(text, "1024"));
+    whole = (int)strlen(text);
+    ck_assert_int_eq(kevy_x_explain_kernel_text(&ring, &facts, small, 10), whole);
+    ck_assert_str_eq(small, "the ring ");
+    ck_assert_int_eq(kevy_x_explain_kernel_text(&ring, &facts, small, sizeof small), whole);
+    ck_assert_uint_eq(strlen(small), sizeof small - 1);
+    ck_assert_mem_eq(small, text, sizeof small - 1);
+}
+END_TEST
+
+START_TEST(a_ring_tells_its_kernel)
+{
+    struct kevy_ring ring = {0};
+
+    ck_assert_int_eq(kevy_ring_init(&ring, 4, NULL), 0);
+    errno = 77;
+    ck_assert_int_gt(kevy_ring_explain_kernel(&ring, text, sizeof text), 0);
+    ck_assert_int_eq(errno, 77);
+    ck_assert_ptr_nonnull(strstr(text, "runs on io_uring"));
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+START_TEST(any_sentence_fits_the_size_named)
+{
+    facts.seccomp = 2;
+    for (int error = 0; error < 4096; error++) {
+        struct kevy_ring ring = running_on(&instead, -error);
+
+        ck_assert_int_lt(kevy_x_explain_text(-error, &facts, NULL, 0), KEVY_RING_EXPLAIN_SIZE);
+        ck_assert_int_lt(kevy_x_explain_kernel_text(&ring, &facts, NULL, 0),
+                         KEVY_RING_EXPLAIN_SIZE);
+    }
+}
+END_TEST
+
 START_TEST(everything_else_is_described)
 {
     sentence_has(-EEXIST, "another thread");
+    sentence_has(-EOPNOTSUPP, "not supported: by this kernel, Linux 6.18.44");
     sentence_has(-EPIPE, "Broken pipe");
     sentence_has(-EPIPE, "(errno 32)");
     sentence_has(-4000, "(errno 4000)");
@@ -276,6 +352,10 @@ Suite *test_suite(void)
     tcase_add_test(sentences, invalid_names_the_kernel);
     tcase_add_test(sentences, addresses);
     tcase_add_test(sentences, a_denial_is_blamed_on_the_filter_that_is_in_force);
+    tcase_add_test(sentences, each_kernel_has_its_sentence);
+    tcase_add_test(sentences, a_kernel_that_stands_in_for_io_uring_says_why);
+    tcase_add_test(sentences, a_ring_tells_its_kernel);
+    tcase_add_test(sentences, any_sentence_fits_the_size_named);
     tcase_add_test(sentences, everything_else_is_described);
     suite_add_tcase(suite, sentences);
 
