@@ -6,6 +6,7 @@
 
 #include <kevy/buffer_ring.h>
 #include <kevy/ring_prep_transfer.h>
+#include <kevy/ring_result.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -162,6 +163,13 @@ START_TEST(taking_what_was_never_added_is_caught)
 }
 END_TEST
 
+START_TEST(a_bundle_of_callers_buffers_is_the_callers_to_walk)
+{
+    callers_open(2, 0);
+    (void)kevy_bundle_begin(&pool, KEVY_CQE_F_BUFFER, 20);
+}
+END_TEST
+
 START_TEST(the_id_of_a_cqe_that_names_no_buffer_is_caught)
 {
     (void)kevy_buffer_id(KEVY_CQE_F_MORE);
@@ -213,6 +221,7 @@ Suite *test_suite(void)
     tcase_add_test_raise_signal(abuse, adding_what_the_kernel_has_is_caught, SIGABRT);
     tcase_add_test_raise_signal(abuse, adding_more_than_the_ring_holds_is_caught, SIGABRT);
     tcase_add_test_raise_signal(abuse, taking_what_was_never_added_is_caught, SIGABRT);
+    tcase_add_test_raise_signal(abuse, a_bundle_of_callers_buffers_is_the_callers_to_walk, SIGABRT);
     tcase_add_test_raise_signal(abuse, the_id_of_a_cqe_that_names_no_buffer_is_caught, SIGABRT);
     return suite;
 }

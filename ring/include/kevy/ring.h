@@ -1,40 +1,79 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring.h - one io_uring instance: set-up, submission, waiting, reaping.
+ * kevy/ring.h - one ring of io_uring: set-up, submission, waiting, reaping.
  *
- * Model. Two queues lie in memory shared with the kernel. The submission queue (SQ) takes requests
- * (SQEs), the completion queue (CQ) gives results (CQEs). Every cursor runs freely over 32 bits and
- * is masked only to index; a cursor has exactly one writer:
+ * Model
  *
- *     cursor    written by       read by
- *     SQ tail   this library     the kernel, inside enter (or its SQPOLL thread at any time)
- *     SQ head   the kernel       this library, acquire under SQPOLL: a slot is free once it passed
- *     CQ tail   the kernel       this library, acquire: what lies before it is a whole CQE
- *     CQ head   this library     the kernel, release: what lies before it may be overwritten
+ *     Two queues lie in memory that the program shares with the kernel. The program writes
+ *     requests (SQEs) into the submission queue (SQ); the kernel writes results (CQEs) into the
+ *     completion queue (CQ). A request goes through four steps:
  *
- * A request goes reserve -> fill -> publish -> enter: kevy_ring_sqe() reserves a slot and stamps
- * user_data, a kevy_prep_*() from <kevy/ring_prep.h> writes the rest, kevy_ring_submit() publishes
- * the tail and enters the kernel. What the kernel left behind is counted from the kernel's own
- * head, so a refused SQE never makes later ones invisible.
+ *         kevy_ring_sqe()         reserves a slot and stores user_data in it
+ *         kevy_prep_*()           fills the slot, see <kevy/ring_prep.h>
+ *         kevy_ring_submit()      publishes all slots and enters the kernel
+ *         kevy_ring_next()        returns the CQE, which carries user_data and the result
  *
- * Ownership. `struct kevy_ring` is the caller's and PINNED from kevy_ring_init() to
- * kevy_ring_deinit(). Its fields are public for the inline functions below; read them, do not
- * write.
+ *     If the kernel does not take all SQEs, the rest stays queued and goes with the next submit.
+ *     An SQE that the kernel refuses never holds up the SQEs after it.
  *
- * Threads. A ring belongs to the thread that submits. Nothing here locks. By default any thread may
- * own it, one at a time; with KEVY_SETUP_SINGLE_ISSUER the kernel insists on the thread that
- * created (or enabled) the ring and answers others with -EEXIST. The ring's descriptor is
- * registered with the thread that calls kevy_ring_init(), so enter and deinit from there: others
- * get -EEXIST. The option any_thread leaves the registration out, and kevy_ring_fd_unregister() in
- * <kevy/ring_mode.h> lets a ring move.
+ * Ownership
  *
- * Forks. A forked child has no part in a ring: its queues are not mapped there, so reserving an SQE
- * ends the child with SIGSEGV instead of corrupting the parent's. It may call kevy_ring_deinit(),
- * kevy_buffer_ring_deinit() and kevy_zcrx_deinit(), which leave everything to the parent, and
- * kevy_ring_owner_check(). The option shared_on_fork lets parent and child take turns.
+ *     The struct is the caller's. It must be zeroed, or deinitialised, before kevy_ring_init(),
+ *     and it is PINNED from then until kevy_ring_deinit(). A zeroed ring is idle: it owns
+ *     nothing, and kevy_ring_deinit() accepts it.
  *
- * Errors are negative errno values; `errno` itself is never part of the contract. From Linux 5.1;
- * what a single feature needs is said where it is used.
+ * Threads
+ *
+ *     One thread uses a ring. There are no locks. A ring belongs to the thread that calls
+ *     kevy_ring_init(): it registers the ring's descriptor with that thread, and other threads
+ *     get -EEXIST from every enter. Exceptions:
+ *
+ *     - With the option any_thread, all threads may use the ring, one at a time.
+ *     - With the option split_queues, one thread submits while another one reaps.
+ *     - kevy_ring_fd_unregister() and kevy_ring_fd_register() in <kevy/ring_mode.h> move a ring
+ *       to another thread.
+ *     - With KEVY_SETUP_SINGLE_ISSUER the kernel itself insists on the thread that set the ring
+ *       up, or enabled it.
+ *
+ * Forks
+ *
+ *     A forked child cannot use its parent's ring. The queues are not mapped in the child: it is
+ *     stopped by SIGSEGV before it can damage them. The child may call the functions that
+ *     deinitialise a ring, a buffer ring or a zcrx, which leave all to the parent; and
+ *     kevy_ring_owner_check(). With the option shared_on_fork parent and child take turns.
+ *
+ * Errors
+ *
+ *     Functions return a negative errno. They do not set or use `errno`. A number in brackets,
+ *     like (5.19), is the release of Linux that a feature needs; the rest works from 5.1 on.
+ *
+ * Example: read a line from standard input
+ *
+ *     #include <errno.h>
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         struct kevy_ring ring = {0};
+ *         const struct kevy_cqe *cqe;
+ *         char line[100];
+ *         int error = kevy_ring_init(&ring, 8, NULL);
+ *
+ *         if (error < 0)
+ *             return 1;
+ *         kevy_prep_read(kevy_ring_sqe(&ring, 1), 0, line, sizeof line, KEVY_OFFSET_CURRENT);
+ *         do
+ *             error = kevy_ring_submit_and_wait(&ring, 1);
+ *         while (error == -EINTR || (error >= 0 && kevy_ring_ready(&ring) == 0));
+ *         cqe = error < 0 ? NULL : kevy_ring_next(&ring);
+ *         if (cqe != NULL)
+ *             printf("%d bytes\n", cqe->res);
+ *         kevy_ring_release(&ring);
+ *         kevy_ring_deinit(&ring);
+ *         return cqe == NULL;
+ *     }
  */
 #ifndef KEVY_RING_H
 #define KEVY_RING_H
@@ -52,196 +91,244 @@
 
 KEVY_BEGIN_DECLS
 
-/* What kevy_ring_init() may be asked for. All zero, or NULL instead, is the good default. */
+/*
+ * Options of kevy_ring_init(). NULL, or a struct that is all zero, is the right choice for most
+ * programs.
+ */
 struct kevy_ring_options {
     /*
-     * KEVY_SETUP_* that must be there: kevy_ring_init() fails with -EINVAL where the kernel lacks
-     * one.
+     * KEVY_SETUP_* flags that the ring must have. kevy_ring_init() fails with -EINVAL if the kernel
+     * lacks one.
      */
     uint32_t required_flags;
     /*
-     * KEVY_SETUP_* to ask for and to do without, newest first, where the kernel lacks one.
-     * `ring.setup_flags` tells what was granted. KEVY_SETUP_SUBMIT_ALL (5.18) and
-     * KEVY_SETUP_NO_SQARRAY (6.6) are always among them unless `plain` is set.
+     * KEVY_SETUP_* flags that the ring should have. If the kernel lacks one, it is dropped, the
+     * newest flag first. `ring.setup_flags` holds the flags granted. KEVY_SETUP_SUBMIT_ALL (5.18)
+     * and KEVY_SETUP_NO_SQARRAY (6.6) are always preferred, unless `plain` is set.
      */
     uint32_t preferred_flags;
     /*
-     * CQ entries, not fewer than SQ entries, rounded up to a power of two (5.5); 0 means twice the
-     * SQ, the kernel's own default.
+     * CQ entries (5.5), at least as many as SQ entries, rounded up to a power of two. 0 means twice
+     * the SQ entries.
      */
     uint32_t cq_entries;
-    /* SQPOLL: idle time before the thread sleeps; 0 means the kernel's one second. */
+    /*
+     * With KEVY_SETUP_SQPOLL: the time without work after which the kernel's thread sleeps. 0 means
+     * one second.
+     */
     uint32_t sq_thread_idle_ms;
-    /* SQPOLL: the CPU of the thread, used with KEVY_SETUP_SQ_AFF. */
+    /* With KEVY_SETUP_SQPOLL and KEVY_SETUP_SQ_AFF: the CPU of the kernel's thread. */
     uint32_t sq_thread_cpu;
-    /* KEVY_SETUP_ATTACH_WQ: BORROWED descriptor of the ring whose io-wq (and SQPOLL thread) to
-     * share. */
+    /*
+     * With KEVY_SETUP_ATTACH_WQ: the descriptor (BORROWED) of a ring whose worker threads, and
+     * SQPOLL thread, are to be shared.
+     */
     int32_t attach_fd;
     /*
-     * KEVY_SETUP_NO_MMAP (6.5): put the queues here instead of into memory of the kernel's, for
-     * instance into a huge page. Page-aligned, at least kevy_ring_memory_size() bytes, PINNED until
-     * kevy_ring_deinit(), private, and nothing else in its pages: the kernel goes on writing for a
-     * while after the ring is gone, so deinit cuts the pages off (MADV_DONTNEED) and leaves zeros.
-     * Before 6.10 it has to be one page, however large.
+     * Memory for the queues (KEVY_SETUP_NO_MMAP, 6.5), for example in a huge page. NULL: the kernel
+     * allocates it. The memory must be
+     *
+     *     - page-aligned, and at least kevy_ring_memory_size() bytes long;
+     *     - PINNED until kevy_ring_deinit();
+     *     - a private mapping, in pages that hold nothing else. The kernel writes for a short time
+     *       after the ring is gone, so kevy_ring_deinit() replaces the pages by zeros
+     *       (MADV_DONTNEED);
+     *     - before 6.10, one page, which may be a huge one.
      */
     void *memory;
     size_t memory_size;
     /*
-     * Register the arguments of kevy_ring_wait() (6.13): one page, and about 45 ns less for each
-     * wait with a time limit. Quietly without where the kernel lacks it.
+     * Keep the arguments of kevy_ring_wait() in memory that is registered with the kernel (6.13):
+     * one page. A wait with a time limit is then about 45 ns faster. Ignored if the kernel lacks
+     * it.
      */
     bool registered_wait;
     /*
-     * With registered_wait: the memory for these arguments, if not a page of the ring's own. A
-     * page-aligned array of `wait_memory_size` bytes, a multiple of the page size, PINNED until
-     * kevy_ring_deinit(). kevy_ring_wait() uses the first element, kevy_ring_wait_registered() in
-     * <kevy/ring_mode.h> any other.
+     * With registered_wait: memory for the arguments, instead of a page that the ring allocates. An
+     * array in whole, aligned pages, PINNED until kevy_ring_deinit(); the size is in bytes.
+     * kevy_ring_wait() uses the first element. kevy_ring_wait_registered() in <kevy/ring_mode.h>
+     * uses any other.
      */
     struct kevy_reg_wait *wait_memory;
     size_t wait_memory_size;
-    /* The kernel to run on; <kevy/ring_kernel.h> tells which there are. */
+    /* The kernel to run on, see <kevy/ring_kernel.h>. */
     enum kevy_ring_kernel_choice kernel;
-    /* If not NULL: run on this kernel, whatever `kernel` says. BORROWED until deinit. */
+    /* If not NULL: run on this kernel, and ignore `kernel`. BORROWED until kevy_ring_deinit(). */
     const struct kevy_ring_kernel *custom_kernel;
     /*
-     * How many times both queues may be halved when set-up answers -ENOMEM, which often means the
+     * How often both queues may be halved if set-up fails with -ENOMEM. The usual cause is the
      * limit of locked memory (RLIMIT_MEMLOCK). `ring.sq_entries` tells the size granted.
      */
     uint32_t shrink_rounds;
     /*
-     * Any thread may use the ring, one at a time: its descriptor is not registered with the thread
-     * that sets it up. Costs about 18 ns an enter.
+     * Let all threads use the ring, one at a time. The descriptor is then not registered, which
+     * costs about 18 ns for each enter.
      */
     bool any_thread;
     /*
-     * A forked child gets the queues as well. Parent and child must take turns, and the child needs
-     * `any_thread`; not with KEVY_SETUP_SINGLE_ISSUER.
+     * Share the queues with forked children. Parent and child must take turns, and the child needs
+     * `any_thread`. Not with KEVY_SETUP_SINGLE_ISSUER.
      */
     bool shared_on_fork;
     /*
-     * One thread submits and another waits and reaps, at the same time: kevy_ring_submit() touches
-     * only the SQ then, and kevy_ring_wait() only the CQ, and submits nothing. Implies any_thread;
-     * not with KEVY_SETUP_SINGLE_ISSUER.
+     * Let one thread submit while another one waits and reaps. Then kevy_ring_submit() uses only
+     * the SQ; kevy_ring_wait() uses only the CQ, and submits nothing. Implies `any_thread`. Not
+     * with KEVY_SETUP_SINGLE_ISSUER: -EINVAL.
      */
     bool split_queues;
-    /* No default flag, no registered ring descriptor, no NO_IOWAIT: exactly what was asked for. */
+    /*
+     * Set up exactly what the options ask for: no default flags, no registered descriptor, no
+     * NO_IOWAIT.
+     */
     bool plain;
 };
 
 /*
- * Sets up a ring of `entries` SQ slots (1 to 32768, rounded up to a power of two) in *ring, which
- * may hold anything. Beyond the flags asked for, by default: SUBMIT_ALL, NO_SQARRAY, the ring's
- * descriptor registered with this thread (5.18; saves about 18 ns an enter), NO_IOWAIT (6.15),
- * MADV_DONTFORK so that a forked child cannot touch the queues, close-on-exec. Each is dropped
- * quietly where the kernel lacks it. With KEVY_SETUP_R_DISABLED call kevy_ring_enable() from the
- * thread that will own the ring.
+ * Sets up a ring with `entries` SQ slots: 1 to 32768, rounded up to a power of two. *ring must be
+ * zeroed or deinitialised. `options` is BORROWED for the call and may be NULL.
  *
- * Returns 0, or -EINVAL (a required flag or a size the kernel refuses), -EPERM (sysctl
- * kernel.io_uring_disabled, or a container's seccomp profile), -ENOSYS (no io_uring), -ENOMEM
- * (memory, or RLIMIT_MEMLOCK, which is charged per user over all processes), -EMFILE, -ENFILE.
- * kevy_ring_explain() turns these into a sentence. On failure *ring is safe for kevy_ring_deinit().
+ * By default the ring also gets, each if the kernel has it:
  *
- * With KEVY_RING_KERNEL_AUTOMATIC the soft kernel is used when io_uring answers -EPERM, -EACCES,
- * -ENOSYS, -EINVAL or, after all rounds of shrinking, -ENOMEM; `ring.kernel_error` keeps the errno.
+ *     - KEVY_SETUP_SUBMIT_ALL and KEVY_SETUP_NO_SQARRAY;
+ *     - its descriptor registered with the calling thread (5.18), which saves about 18 ns for each
+ *       enter;
+ *     - waits that do not count as waiting for I/O (6.15), see kevy_ring_iowait();
+ *     - queues that a forked child does not inherit;
+ *     - a descriptor that is closed on exec.
+ *
+ * With KEVY_SETUP_R_DISABLED the thread that is to own the ring must call kevy_ring_enable().
+ *
+ * Returns 0 or an error, which kevy_ring_explain() turns into a sentence:
+ *
+ *     -EINVAL      the kernel refuses a required flag or a size; the options contradict each other
+ *     -EPERM       sysctl kernel.io_uring_disabled, or the seccomp profile of a container
+ *     -EACCES      a seccomp filter, or a security module
+ *     -ENOSYS      the kernel has no io_uring
+ *     -ENOMEM      no memory, or RLIMIT_MEMLOCK, which counts over all processes of the user
+ *     -EMFILE      this process has too many descriptors
+ *     -ENFILE      the system has too many open files
+ *     -EOPNOTSUPP  KEVY_RING_KERNEL_SOFT in a library without a soft kernel
+ *
+ * On failure *ring is zeroed. With KEVY_RING_KERNEL_AUTOMATIC the soft kernel is used instead if
+ * io_uring answers -EPERM, -EACCES, -ENOSYS, -EINVAL, or -ENOMEM after all shrink_rounds. Then
+ * `ring.kernel_error` holds that error.
  */
 KEVY_API int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
                             const struct kevy_ring_options *options);
 
 /*
- * Whether the calling thread may use the ring. Returns 0, -EEXIST (the ring's descriptor is
- * registered with another thread), -ECHILD (this is a forked child, which has no part in the ring),
- * or -EBADF (the ring is not initialised). Two system calls: for assertions, and after a fork.
+ * Tells whether the calling thread may use the ring. It costs two system calls. Returns 0, or
+ *
+ *     -EEXIST  the descriptor of the ring is registered with another thread
+ *     -ECHILD  this is a forked child, and the ring is its parent's
+ *     -EBADF   the ring is idle
  */
 KEVY_API int kevy_ring_owner_check(const struct kevy_ring *ring);
 
-/* The name of the kernel below an initialised ring: "io_uring", "soft", or that of its table. */
+/* The name of the kernel that the ring runs on: "io_uring", "soft", or the name in its table. */
 KEVY_API const char *kevy_ring_kernel_name(const struct kevy_ring *ring);
 
 /*
- * Tears *ring down: unregisters its descriptor, unmaps, closes. Accepts a zeroed ring, one whose
- * init failed, and one already torn down. Every buffer ring must have been deinitialised before: a
- * live one is an assertion, because the kernel would go on writing into its memory. Operations
- * still in flight are cancelled by the kernel, asynchronously; who needs their buffers back cancels
- * and reaps first. Call it from the owning thread.
+ * Deinitialises the ring: unregisters and closes its descriptor and unmaps its memory. The struct
+ * is zeroed afterwards, and a zeroed one is accepted. Call it from the thread that owns the ring.
+ *
+ * Deinitialise the buffer rings of the ring before (asserted), because the kernel writes into their
+ * memory. The kernel cancels the requests that are still in flight, after this function has
+ * returned. If you need their memory, cancel and reap them before.
  */
 KEVY_API void kevy_ring_deinit(struct kevy_ring *ring);
 
 /*
- * Enables a ring set up with KEVY_SETUP_R_DISABLED (5.10) and makes the calling thread its owner.
- * Returns 0, or -EBADFD when the ring is enabled already.
+ * Enables a ring that was set up with KEVY_SETUP_R_DISABLED (5.10). The calling thread owns it from
+ * then on. Returns 0, or -EBADFD if the ring is enabled already.
  */
 KEVY_API int kevy_ring_enable(struct kevy_ring *ring);
 
 /*
- * Publishes every reserved SQE and hands it to the kernel; also enters, with nothing to submit,
- * when the kernel asks for it (completions overflowed, task work pending). Never blocks.
+ * Submits all reserved SQEs. It also enters the kernel if there is nothing to submit, but
+ * completions wait for an enter (overflow, task work). It never blocks.
  *
- * Returns how many SQEs the kernel consumed, 0 or more. Fewer than were queued means that the rest
- * stays queued and goes with the next call. A malformed SQE is consumed and answered by a CQE; only
- * on kernels before 5.18 (no SUBMIT_ALL) does it also end the batch, and the next call carries on.
- * -EBUSY and -EAGAIN: nothing was consumed, because completions overflowed or memory is short;
- * reap, then call again. -EBADFD: the ring is not enabled. -EEXIST: not the owning thread. Under
- * SQPOLL returns how many SQEs the kernel's thread has not taken yet.
+ * Returns how many SQEs the kernel has taken. If it has taken fewer than were queued, the others
+ * stay queued for the next call. The kernel also takes an SQE that it refuses, and answers it with
+ * a CQE. Before 5.18 (no SUBMIT_ALL) such an SQE ends the batch; the next call goes on after it.
+ * With SQPOLL the result is the number of SQEs that the kernel's thread has not taken yet. Errors:
+ *
+ *     -EBUSY   nothing was taken: completions have overflowed. Reap, and call again
+ *     -EAGAIN  nothing was taken: memory is short. Reap, and call again
+ *     -EBADFD  the ring is not enabled
+ *     -EEXIST  the ring belongs to another thread
+ *     -ECHILD  this is a forked child, and the ring is its parent's
  */
 KEVY_API int kevy_ring_submit(struct kevy_ring *ring);
 
 /*
- * As kevy_ring_submit(), then waits until at least `minimum` completions can be reaped. Returns as
- * kevy_ring_submit(), or -EINTR when a signal came before anything was submitted. The count of
- * completions is not promised: a signal ends the wait early, also under SA_RESTART. Look at the CQ.
+ * Submits like kevy_ring_submit(), then waits for at least `minimum` completions. Returns like
+ * kevy_ring_submit(), or -EINTR if a signal came and nothing was submitted.
+ *
+ * After success there may be fewer completions: a signal ends the wait early, also with SA_RESTART.
+ * Look at kevy_ring_ready().
  */
 KEVY_API int kevy_ring_submit_and_wait(struct kevy_ring *ring, uint32_t minimum);
 
 /* For kevy_ring_wait.flags. */
-#define KEVY_RING_WAIT_ABSOLUTE 1U /* timeout_ns is an instant of the ring's clock (6.12) */
-#define KEVY_RING_WAIT_NO_CLOCK 2U /* do not tell -ETIME from -EINTR by the clock, see below */
+#define KEVY_RING_WAIT_ABSOLUTE 1U /* timeout_ns is a time of the ring's clock, not a span (6.12) */
+#define KEVY_RING_WAIT_NO_CLOCK 2U /* do not read the clock, see kevy_ring_wait() */
 
-/* What to wait for, and how the wait went. */
+/* Arguments of a wait, and one result. */
 struct kevy_ring_wait {
-    uint64_t timeout_ns;       /* KEVY_FOREVER, 0 (do not sleep), or a limit (5.11) */
-    uint32_t minimum;          /* completions to wait for; more of them are welcome */
-    uint32_t min_wait_us;      /* collect completions this long before settling for one (6.12) */
-    const void *signal_mask;   /* BORROWED sigset_t in force while waiting, or NULL */
-    uint32_t signal_mask_size; /* bytes of the kernel's mask, 8 on most systems */
+    uint64_t timeout_ns;       /* a limit (5.11), 0 (do not sleep) or KEVY_FOREVER */
+    uint32_t minimum;          /* wait for at least so many completions */
+    uint32_t min_wait_us;      /* time to collect `minimum`, before one is enough (6.12) */
+    const void *signal_mask;   /* sigset_t for the time of the wait, BORROWED; or NULL */
+    uint32_t signal_mask_size; /* in bytes, as the kernel counts: 8 on most systems */
     uint32_t flags;            /* KEVY_RING_WAIT_* */
-    uint32_t submitted;        /* out: SQEs consumed by this call */
+    uint32_t submitted;        /* result: SQEs that the kernel took in this call */
 };
 
 /*
- * Submits what is queued and waits, in one enter. With `minimum` above 20 a DEFER_TASKRUN ring also
- * hands back more than the 20 completions a call that the kernel settles for otherwise; together
- * with timeout_ns = 0 that drains everything pending without sleeping.
+ * Submits all reserved SQEs and waits for completions, in one enter. `minimum` above 20 makes a
+ * DEFER_TASKRUN ring return more than 20 completions; together with a `timeout_ns` of 0 it returns
+ * all that are pending, and does not sleep.
  *
- * Returns the number of completions that can be reaped now. If there are none: 0 when `minimum` was
- * 0, -ETIME when the time is over, -EINTR when a signal ended the wait, -EBUSY or -EAGAIN as for
- * kevy_ring_submit(), -EINVAL and -EOPNOTSUPP for what this kernel cannot do (a time limit before
- * 5.11, min_wait_us or KEVY_RING_WAIT_ABSOLUTE before 6.12). `submitted` is written in every case.
+ * Returns the number of completions that can be reaped. If there is none, it returns 0 if `minimum`
+ * is 0, or an error:
  *
- * Linux does not tell how a wait without completions ended if the same call has submitted requests.
- * To answer -ETIME or -EINTR then, kevy_ring_wait() reads the clock before a wait with a relative
- * time limit (about 30 ns), and after it. With KEVY_RING_WAIT_NO_CLOCK it does not: -EINTR then
- * stands for both.
+ *     -ETIME       the time limit is over
+ *     -EINTR       a signal ended the wait
+ *     -EBUSY       as for kevy_ring_submit(), and so are -EAGAIN, -EBADFD, -EEXIST, -ECHILD
+ *     -EOPNOTSUPP  the kernel cannot do it: a time limit before 5.11, min_wait_us or
+ *                  KEVY_RING_WAIT_ABSOLUTE before 6.12
+ *     -EINVAL      a flag or a signal mask that the kernel does not accept
  *
- * min_wait_us ends with the time limit if that comes first. Without a limit the wait goes on after
- * it, until there is a completion.
+ * `wait->submitted` is written in each case.
  *
- * On an IOPOLL ring the kernel asks the device instead of sleeping. The wait ends with the first
- * completions, fewer than `minimum` perhaps; `signal_mask` and `min_wait_us` are refused with
- * -EOPNOTSUPP; and a signal ends the wait only while a request is in the device's queue, so give a
- * wait that a signal has to end a time limit as well.
+ * The clock: Linux does not tell how a wait without completions ended if the same call has
+ * submitted requests. So kevy_ring_wait() reads the clock before and after such a wait if it has a
+ * relative time limit (about 30 ns). With KEVY_RING_WAIT_NO_CLOCK it does not, and -EINTR then
+ * means one or the other.
+ *
+ * min_wait_us: the time limit ends it too. Without a time limit the wait continues after
+ * min_wait_us until there is a completion.
+ *
+ * IOPOLL: the kernel asks the device instead of sleeping. The wait ends with the first completions,
+ * which may be fewer than `minimum`. `signal_mask` and `min_wait_us` are refused with -EOPNOTSUPP.
+ * A signal ends the wait only while a request is in the queue of the device, so set a time limit as
+ * well.
  */
 KEVY_API int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait);
 
 /*
- * Moves overflowed completions and pending task work into the CQ without waiting. Room must have
- * been made before: reap first. Returns 0 or a negative errno.
+ * Moves overflowed completions, and those that wait as task work, into the CQ. It does not wait.
+ * The CQ needs room, so reap before. Returns 0 or -errno.
  */
 KEVY_API int kevy_ring_flush(struct kevy_ring *ring);
 
 /*
- * Hands every completion to `reap`, those that overflowed included, and publishes the head once a
- * batch. The CQE is a copy, BORROWED until `reap` returns (32 bytes of it on rings with big CQEs),
- * so `reap` may reserve, submit and wait on the same ring. Returns the number handed out.
+ * Calls `reap` for each completion, also for those that have overflowed. Returns how many there
+ * were.
+ *
+ * `cqe` is a copy, BORROWED until `reap` returns; on rings with big CQEs it has 32 bytes. So `reap`
+ * may reserve, submit and wait on the same ring. The CQEs are released, a batch at a time.
  */
 typedef void (*kevy_ring_reap)(const struct kevy_cqe *cqe, void *context);
 KEVY_API uint32_t kevy_ring_for_each(struct kevy_ring *ring, kevy_ring_reap reap, void *context);

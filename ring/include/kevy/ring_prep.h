@@ -1,44 +1,74 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_prep.h - one function for every operation and for every mode that has its own rules.
+ * kevy/ring_prep.h - one function for each kind of request: the preps.
  *
- * Model. kevy_ring_sqe(ring, user_data) reserves a slot; one kevy_prep_*() fills it;
- * kevy_sqe_set_*() may add to it; the next submit takes it. A prep writes every byte of the SQE but
- * user_data, and what the kernel would refuse by construction cannot be written: a multishot
- * receive asks for its buffer group and selects buffers, a multishot accept takes no address, a
- * plain close no slot.
+ * How a request is made
  *
- *     struct kevy_sqe *sqe = kevy_ring_sqe(&ring, 42);
- *     kevy_prep_recv_multishot(sqe, fd, group, 0);
- *     kevy_sqe_set_flags(sqe, KEVY_SQE_FIXED_FILE);
+ *     kevy_ring_sqe() reserves a slot, one kevy_prep_*() fills it, kevy_sqe_set_*() may add to it,
+ *     and the next submit takes it. A prep writes every byte of the SQE except user_data, so the
+ *     earlier use of a slot leaves nothing behind. Combinations that the kernel always refuses
+ *     cannot be written: for example a multishot receive always selects buffers, and a multishot
+ *     accept has no address.
  *
- * Results. Each comment names the kernel that brought the operation and what `res` of its CQE holds
- * on success; on failure `res` is -errno. One CQE ends the request unless the comment says
- * otherwise: a multishot request posts a CQE an event and goes on while KEVY_CQE_F_MORE is set, in
- * each of them; the first CQE without it is the last, and may carry data all the same.
+ * Where the preps are
  *
- * Lifetimes. Each pointer has one of two:
+ *     ring_prep_base.h      how an SQE is filled, and what may be added
+ *     ring_prep_net.h       sockets: open, bind, listen, accept, connect, options, close
+ *     ring_prep_transfer.h  sockets: receive and send
+ *     ring_prep_file.h      files: open, read, write, splice, sync, allocate, advise
+ *     ring_prep_path.h      names: stat, rename, link, unlink, make, extended attributes
+ *     ring_prep_event.h     time-outs, polls, cancels, messages, futexes, children, epoll, NOP
+ *     ring_prep_command.h   commands of drivers, registered files, legacy buffers
  *
- *     BORROWED   needed until the submit that takes the SQE returns (KEVY_FEAT_SUBMIT_STABLE, 5.5).
- *                A kernel without the feature, and any ring with KEVY_SETUP_SQPOLL, needs it
- * longer: treat it as PINNED there. PINNED     must neither move nor be reused until the last CQE
- * of the request.
+ * Results
  *
- * Descriptors are looked up when the request starts. Closing one does not stop a request that holds
- * it, and the number may be reused meanwhile: cancel first, reap, then close.
+ *     The comment of a prep names the release of Linux that brought the request, in brackets, and
+ *     says after "res:" which value the CQE has on success. On failure it is -errno.
  *
- * Errors that any operation may report, not repeated below: -EINVAL (this kernel has not the
- * operation, a flag, or a combination), -EBADF (no such descriptor or slot), -ECANCELED (cancelled,
- * or an earlier link failed), -EFAULT, -ENOMEM, -EAGAIN (non-blocking only), -EINTR, -EOPNOTSUPP,
- * -EACCES (the ring is restricted). The others are those of the system call of the same name.
+ *     A request ends with one CQE, unless its comment says otherwise. A multishot request has a
+ *     CQE for each event. It goes on as long as its CQEs carry KEVY_CQE_F_MORE. The first CQE
+ *     without that flag is the last one; it may carry data like the others.
  *
- *     ring_prep_base.h       filling and adding
- *     ring_prep_net.h        sockets: open, bind, listen, accept, connect, options, shutdown, close
- *     ring_prep_transfer.h   sockets: receive and send
- *     ring_prep_file.h       files: open, read, write, splice, sync, close
- *     ring_prep_path.h       names: stat, rename, link, unlink, make, extended attributes
- *     ring_prep_event.h      time-outs, polls, cancels, messages, futexes, children, epoll, NOP
- *     ring_prep_command.h    driver commands, registered files, legacy buffers
+ * How long memory is needed
+ *
+ *     BORROWED   until the submit that takes the SQE has returned. On a ring with
+ *                KEVY_SETUP_SQPOLL, and before Linux 5.5 (no KEVY_FEAT_SUBMIT_STABLE), the memory
+ *                is needed as long as PINNED memory.
+ *     PINNED     until the last CQE of the request. Do not move, free or reuse it before.
+ *
+ *     A descriptor is looked up when the request starts. To close a descriptor does not end the
+ *     requests that use it, and the number may be given to another file meanwhile. So cancel the
+ *     requests, reap their CQEs, and then close.
+ *
+ * Errors of any request
+ *
+ *     They are not repeated at each prep. The other errors are those of the system call.
+ *
+ *     -EINVAL      this kernel does not have the request, a flag or a combination
+ *     -EBADF       no such descriptor or slot
+ *     -ECANCELED   it was cancelled, or an earlier request of its chain failed
+ *     -EFAULT      a pointer that is not valid
+ *     -ENOMEM      no memory
+ *     -EAGAIN      it would block, and the file or the request is non-blocking
+ *     -EINTR       it was interrupted
+ *     -EOPNOTSUPP  this kind of file cannot do it
+ *     -EACCES      the ring is restricted
+ *
+ * Example: receive from a registered socket until it ends
+ *
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *
+ *     static int receive_start(struct kevy_ring *ring, unsigned slot, uint16_t buffer_group)
+ *     {
+ *         struct kevy_sqe *sqe = kevy_ring_sqe(ring, slot);
+ *
+ *         if (sqe == NULL)
+ *             return -1;
+ *         kevy_prep_recv_multishot(sqe, (int)slot, buffer_group, 0);
+ *         kevy_sqe_set_flags(sqe, KEVY_SQE_FIXED_FILE);
+ *         return kevy_ring_submit(ring);
+ *     }
  */
 #ifndef KEVY_RING_PREP_H
 #define KEVY_RING_PREP_H

@@ -2,12 +2,31 @@
 /*
  * kevy/ring_prep_base.h - how an SQE is filled, and what may be added to a filled one.
  *
- * Model. A prep builds seven 64-bit words and stores them; the eighth, user_data, it leaves alone.
- * So no byte of an earlier use survives, and the compiler has plain aligned stores to emit where
- * filling field by field costs ten to fourteen of mixed width. What follows a prep is or-ed in by
- * the kevy_sqe_set_*() functions below.
- *
  * Part of <kevy/ring_prep.h>, which explains the rules.
+ *
+ * A prep builds seven words of 64 bits and stores them. It leaves out the eighth word, user_data.
+ * So no byte of an earlier use survives, and the compiler emits a few wide stores: filling field by
+ * field would take ten to fourteen stores of different widths. The functions kevy_sqe_set_*() add
+ * to an SQE after its prep.
+ *
+ * Example: a write that goes to the disk at once, and a request that has no prep
+ *
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *     #include <sys/uio.h>
+ *
+ *     static void record_write(struct kevy_ring *ring, int fd, const void *record, uint32_t length)
+ *     {
+ *         struct kevy_sqe *sqe = kevy_ring_sqe(ring, 1);
+ *
+ *         kevy_prep_write(sqe, fd, record, length, KEVY_OFFSET_CURRENT);
+ *         kevy_sqe_set_rw_flags(sqe, RWF_DSYNC);
+ *     }
+ *
+ *     static void newer_request(struct kevy_ring *ring, int fd)
+ *     {
+ *         kevy_prep_opcode(kevy_ring_sqe(ring, 2), 65, fd, NULL, 0, 0);
+ *     }
  */
 #ifndef KEVY_RING_PREP_BASE_H
 #define KEVY_RING_PREP_BASE_H
@@ -24,10 +43,13 @@ struct sockaddr;
 
 KEVY_BEGIN_DECLS
 
-/* As an offset: the file's own position. What cannot seek (a pipe, a socket) needs it in splice. */
+/*
+ * As an offset: the current position of the file. In a splice, pipes and sockets need it: they have
+ * no offsets.
+ */
 #define KEVY_OFFSET_CURRENT UINT64_MAX
 
-/* Private: two 32-bit fields as the word they make, the one at the lower address first. */
+/* Private: the 64-bit word made of two 32-bit fields. `first` is the one at the lower address. */
 static inline uint64_t kevy_x_word_32_32(uint32_t first, uint32_t second)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -37,7 +59,7 @@ static inline uint64_t kevy_x_word_32_32(uint32_t first, uint32_t second)
 #endif
 }
 
-/* Private: opcode, KEVY_SQE_* flags, ioprio and fd: the first word. */
+/* Private: the first word: opcode, KEVY_SQE_* flags, ioprio and fd. */
 static inline uint64_t kevy_x_word_head(uint32_t opcode, uint32_t flags, uint32_t ioprio, int fd)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -47,8 +69,10 @@ static inline uint64_t kevy_x_word_head(uint32_t opcode, uint32_t flags, uint32_
 #endif
 }
 
-/* Private: buf_index or buf_group, personality 0, and one of the 32-bit fields that share
- * file_index. */
+/*
+ * Private: the word of buf_index or buf_group, a personality of 0, and the field that lies at
+ * file_index.
+ */
 static inline uint64_t kevy_x_word_buffer(uint16_t buffer, uint32_t file_index)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -58,7 +82,7 @@ static inline uint64_t kevy_x_word_buffer(uint16_t buffer, uint32_t file_index)
 #endif
 }
 
-/* Private: addr_len in front of its padding, as the 32-bit field that the two make. */
+/* Private: addr_len and the padding behind it, as one 32-bit field. */
 static inline uint32_t kevy_x_word_addr_len(uint16_t addr_len)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -68,7 +92,7 @@ static inline uint32_t kevy_x_word_addr_len(uint16_t addr_len)
 #endif
 }
 
-/* Private: the kernel reads poll32_events with its 16-bit halves swapped on big-endian machines. */
+/* Private: on big-endian machines the kernel reads poll32_events with its two halves swapped. */
 static inline uint32_t kevy_x_word_poll_events(uint32_t events)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -79,8 +103,9 @@ static inline uint32_t kevy_x_word_poll_events(uint32_t events)
 }
 
 /*
- * Private: file_index counts from 1, because 0 means a plain descriptor. KEVY_FILE_INDEX_ALLOC
- * stays what it is instead of wrapping round to 0, which would quietly open a plain descriptor.
+ * Private: the value of file_index for a slot. It counts from 1, because 0 means a plain
+ * descriptor. KEVY_FILE_INDEX_ALLOC stays as it is: plus 1 it would be 0, and quietly open a plain
+ * descriptor.
  */
 static inline uint32_t kevy_x_word_slot(uint32_t slot)
 {
@@ -93,9 +118,9 @@ static inline uint64_t kevy_x_word_pointer(const void *pointer)
 }
 
 /*
- * Private: two words at once. Of words in registers compilers store each on its own unless told so,
- * and filling a slot takes a fifth less time with fewer stores (AMD EPYC, gcc 12). Words that are
- * constants are left to the compiler. Targets without such registers get two stores.
+ * Private: stores two words at once. Unless told so, compilers store words that are in registers
+ * one by one, and fewer stores make filling a slot a fifth faster (AMD EPYC, gcc 12). The compiler
+ * is free with words that are constants. Machines without such registers get two stores.
  */
 typedef uint64_t kevy_x_sqe_pair __attribute__((vector_size(16)));
 
@@ -106,15 +131,15 @@ static inline void kevy_x_sqe_store_pair(unsigned char *bytes, uint64_t first, u
     __builtin_memcpy(bytes, &pair, sizeof pair);
 }
 
-/* Private: stores the last two words, mostly zeros, as one. */
+/* Private: stores the last two words as a pair. Mostly both are zero. */
 static inline void kevy_x_sqe_store_tail(unsigned char *bytes, uint64_t addr3)
 {
     kevy_x_sqe_store_pair(bytes, addr3, 0);
 }
 
 /*
- * Private: writes every byte of *sqe but user_data. memcpy, because the words overlay fields of
- * other types; each becomes one store.
+ * Private: writes every byte of *sqe except user_data. It uses memcpy() because the words overlay
+ * fields of other types; each memcpy() becomes one store.
  */
 static inline void kevy_x_sqe_store(struct kevy_sqe *sqe, uint64_t head, uint64_t off,
                                     uint64_t addr, uint64_t len, uint64_t buffer, uint64_t addr3)
@@ -128,53 +153,63 @@ static inline void kevy_x_sqe_store(struct kevy_sqe *sqe, uint64_t head, uint64_
 }
 
 /*
- * Adds KEVY_SQE_* flags: KEVY_SQE_FIXED_FILE turns every `fd` below into a registered index, LINK
- * and HARDLINK chain the next SQE, DRAIN and ASYNC change the order, CQE_SKIP_SUCCESS saves the CQE
- * of a success. The preps set KEVY_SQE_BUFFER_SELECT themselves. CQE_SKIP_SUCCESS is refused
- * (-EINVAL) by zero-copy sends, multishot polls and with DRAIN.
+ * Adds KEVY_SQE_* flags:
+ *
+ *     - KEVY_SQE_FIXED_FILE: `fd` of the prep is the index of a registered file;
+ *     - KEVY_SQE_IO_LINK, KEVY_SQE_IO_HARDLINK: the next SQE starts when this request is done;
+ *     - KEVY_SQE_IO_DRAIN: this request starts when all earlier ones are done;
+ *     - KEVY_SQE_ASYNC: a worker thread runs the request, without a first try by the submitting
+ *       thread;
+ *     - KEVY_SQE_CQE_SKIP_SUCCESS: no CQE on success (5.17). Zero-copy sends, multishot polls, and
+ *       requests with IO_DRAIN refuse it with -EINVAL.
+ *
+ * The preps set KEVY_SQE_BUFFER_SELECT themselves.
  */
 static inline void kevy_sqe_set_flags(struct kevy_sqe *sqe, uint32_t flags)
 {
     sqe->flags = (uint8_t)(sqe->flags | flags);
 }
 
-/* Runs the request with registered credentials (5.6); -EINVAL in its CQE when `id` is unknown. */
+/* Runs the request with registered credentials (5.6). res: -EINVAL if `id` is unknown. */
 static inline void kevy_sqe_set_personality(struct kevy_sqe *sqe, uint16_t id)
 {
     sqe->personality = id;
 }
 
-/* Reads and writes only: an I/O priority as ioprio_set(2) takes it (5.1). */
+/* Only for reads and writes: an I/O priority as ioprio_set(2) takes it (5.1). */
 static inline void kevy_sqe_set_priority(struct kevy_sqe *sqe, uint16_t ioprio)
 {
     sqe->ioprio = ioprio;
 }
 
-/* Reads and writes only: RWF_* of preadv2(2), such as RWF_NOWAIT or RWF_DSYNC (5.1). */
+/*
+ * Only for reads and writes: RWF_* flags of preadv2(2), for example RWF_NOWAIT or RWF_DSYNC (5.1).
+ */
 static inline void kevy_sqe_set_rw_flags(struct kevy_sqe *sqe, uint32_t rw_flags)
 {
     sqe->rw_flags = rw_flags;
 }
 
 /*
- * Receives and sends only: KEVY_RECVSEND_POLL_FIRST (5.19), for a socket known to be empty or full,
- * and on zero-copy sends KEVY_SEND_ZC_REPORT_USAGE (6.2).
+ * Only for receives and sends: KEVY_RECVSEND_POLL_FIRST (5.19), which skips the first try on a
+ * socket that is known to be empty or full; and for zero-copy sends KEVY_SEND_ZC_REPORT_USAGE
+ * (6.2).
  */
 static inline void kevy_sqe_set_recvsend_flags(struct kevy_sqe *sqe, uint32_t recvsend_flags)
 {
     sqe->ioprio = (uint16_t)(sqe->ioprio | recvsend_flags);
 }
 
-/* Accepts only: KEVY_ACCEPT_DONTWAIT, KEVY_ACCEPT_POLL_FIRST (6.10). */
+/* Only for accepts: KEVY_ACCEPT_DONTWAIT, KEVY_ACCEPT_POLL_FIRST (6.10). */
 static inline void kevy_sqe_set_accept_mode(struct kevy_sqe *sqe, uint32_t accept_mode)
 {
     sqe->ioprio = (uint16_t)(sqe->ioprio | accept_mode);
 }
 
 /*
- * Receives and sends only: adds MSG_* flags of recv(2) and send(2) to a prep that has no argument
- * for them. For example MSG_TRUNC on a multishot receive of datagrams: the result is then the whole
- * length of a datagram that was cut off.
+ * Only for receives and sends: adds MSG_* flags to a prep that has no argument for them. For
+ * example, with MSG_TRUNC on a multishot receive of datagrams `res` is the length of the datagram,
+ * even if a part of it was cut off.
  */
 static inline void kevy_sqe_set_msg_flags(struct kevy_sqe *sqe, uint32_t msg_flags)
 {
@@ -182,9 +217,9 @@ static inline void kevy_sqe_set_msg_flags(struct kevy_sqe *sqe, uint32_t msg_fla
 }
 
 /*
- * Sends only, and not sendmsg: the address to send to (6.0), for the preps that have no argument
- * for it: from a buffer ring, from registered memory, from vectors. `address` is BORROWED until the
- * request is submitted.
+ * Only for sends, not for sendmsg: the address to send to (6.0). For the preps that have no
+ * argument for it, because they send from a buffer ring, from registered memory or from vectors.
+ * `address` is BORROWED.
  */
 static inline void kevy_sqe_set_address(struct kevy_sqe *sqe, const struct sockaddr *address,
                                         uint16_t address_length)
@@ -194,9 +229,9 @@ static inline void kevy_sqe_set_address(struct kevy_sqe *sqe, const struct socka
 }
 
 /*
- * A request of any opcode, for those that this library has no prep for. `fd`, `memory`, `length`
- * and `offset` go into the fields of these names, every other field is 0; what the opcode needs
- * beside them, write into *sqe afterwards.
+ * Fills a request of any opcode, for opcodes without a prep. `fd`, `memory`, `length` and `offset`
+ * go into the fields fd, addr, len and off. All other fields are 0: write those that the request
+ * needs into *sqe afterwards.
  */
 static inline void kevy_prep_opcode(struct kevy_sqe *sqe, uint8_t opcode, int fd,
                                     const void *memory, uint32_t length, uint64_t offset)

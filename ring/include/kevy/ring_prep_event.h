@@ -1,13 +1,34 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_prep_event.h - what is waited for, and what wakes: NOPs, time-outs, polls, cancels,
- * messages between rings, futexes, children, epoll.
- *
- * Model. Requests are found again by the `user_data` they were submitted with. Taking one back is a
- * race that either side may win: look at the CQE of the request itself, and never at the answer of
- * the cancel, to know that it is over. The two CQEs come in any order.
+ * kevy/ring_prep_event.h - NOPs, time-outs, polls, cancels, messages, futexes, children, epoll.
  *
  * Part of <kevy/ring_prep.h>, which explains the rules.
+ *
+ * Cancelling and changing requests
+ *
+ *     A request is found by its user_data. To cancel it is a race that either side may win. So
+ *     the answer of the cancel does not tell whether the request is over: its own CQE does. The
+ *     two CQEs come in any order.
+ *
+ * Example: connect, but for at most a second
+ *
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *
+ *     static int connect_start(struct kevy_ring *ring, int fd, const struct sockaddr *address,
+ *                              uint16_t address_length)
+ *     {
+ *         const struct kevy_timespec limit = kevy_timespec_from_ns(1000000000);
+ *         struct kevy_sqe *sqe;
+ *
+ *         if (kevy_ring_space(ring) < 2)
+ *             return -1;
+ *         sqe = kevy_ring_sqe(ring, 1);
+ *         kevy_prep_connect(sqe, fd, address, address_length);
+ *         kevy_sqe_set_flags(sqe, KEVY_SQE_IO_LINK);
+ *         kevy_prep_link_timeout(kevy_ring_sqe(ring, 2), &limit, 0);
+ *         return kevy_ring_submit(ring);
+ *     }
  */
 #ifndef KEVY_RING_PREP_EVENT_H
 #define KEVY_RING_PREP_EVENT_H
@@ -26,7 +47,7 @@ static inline void kevy_prep_nop(struct kevy_sqe *sqe)
     kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0, 0, 0, 0);
 }
 
-/* Does nothing but answer `result` (6.10). res: `result`. */
+/* Does nothing, and answers `result` (6.10). res: `result`. */
 static inline void kevy_prep_nop_result(struct kevy_sqe *sqe, int32_t result)
 {
     kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, -1), 0, 0,
@@ -34,9 +55,12 @@ static inline void kevy_prep_nop_result(struct kevy_sqe *sqe, int32_t result)
 }
 
 /*
- * Does nothing but look things up, as `nop_flags` say (6.13): KEVY_NOP_FILE `fd`, with
- * KEVY_NOP_FIXED_FILE as a registered index, KEVY_NOP_FIXED_BUFFER `buffer_index`; and KEVY_NOP_TW
- * (6.16) completes through task work. res: 0, -EBADF, -EFAULT.
+ * Does nothing, after look-ups that `nop_flags` name (6.13). res: 0, or -EBADF, -EFAULT.
+ *
+ *     KEVY_NOP_FILE          looks up descriptor `fd`
+ *     KEVY_NOP_FIXED_FILE    with it: `fd` is the index of a registered file
+ *     KEVY_NOP_FIXED_BUFFER  looks up registered buffer `buffer_index`
+ *     KEVY_NOP_TW            completes through task work (6.16)
  */
 static inline void kevy_prep_nop_lookup(struct kevy_sqe *sqe, uint32_t nop_flags, int fd,
                                         uint16_t buffer_index)
@@ -45,15 +69,17 @@ static inline void kevy_prep_nop_lookup(struct kevy_sqe *sqe, uint32_t nop_flags
                      kevy_x_word_32_32(0, nop_flags), kevy_x_word_buffer(buffer_index, 0), 0);
 }
 
-/* Posts a 32-byte CQE that carries `first` and `second` (6.18). -EINVAL on a ring without such
- * CQEs. */
+/*
+ * Posts a CQE of 32 bytes that carries `first` and `second` (6.18). -EINVAL on a ring without such
+ * CQEs.
+ */
 static inline void kevy_prep_nop_cqe32(struct kevy_sqe *sqe, uint64_t first, uint64_t second)
 {
     kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_NOP, 0, 0, -1), first, second,
                      kevy_x_word_32_32(0, KEVY_NOP_CQE32), 0, 0);
 }
 
-/* A span of time, or a moment, as the preps below take it. */
+/* Makes the time that the preps below take. */
 static inline struct kevy_timespec kevy_timespec_from_ns(uint64_t time_ns)
 {
     struct kevy_timespec time;
@@ -63,7 +89,9 @@ static inline struct kevy_timespec kevy_timespec_from_ns(uint64_t time_ns)
     return time;
 }
 
-/* Private: a time-out. addr points to a timespec or, with IMMEDIATE_ARG, holds nanoseconds. */
+/*
+ * Private: a time-out. `addr` is a pointer to a timespec; with IMMEDIATE_ARG it is the nanoseconds.
+ */
 static inline void kevy_x_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opcode, uint64_t addr,
                                           uint32_t count, uint32_t timeout_flags)
 {
@@ -72,9 +100,9 @@ static inline void kevy_x_prep_timeout_at(struct kevy_sqe *sqe, enum kevy_op opc
 }
 
 /*
- * Fires after `time` or, if `count` is not 0, once `count` more completions have been posted (5.4).
- * res: -ETIME, or 0 by count. `timeout_flags`: KEVY_TIMEOUT_ABS, one clock,
- * KEVY_TIMEOUT_ETIME_SUCCESS. `time` is BORROWED.
+ * Completes after `time`, or after `count` more completions if `count` is not 0 (5.4). res: -ETIME
+ * after the time, 0 after the completions. `time` is BORROWED. `timeout_flags` may hold
+ * KEVY_TIMEOUT_ABS, one clock, and KEVY_TIMEOUT_ETIME_SUCCESS.
  */
 static inline void kevy_prep_timeout(struct kevy_sqe *sqe, const struct kevy_timespec *time,
                                      uint32_t count, uint32_t timeout_flags)
@@ -83,8 +111,9 @@ static inline void kevy_prep_timeout(struct kevy_sqe *sqe, const struct kevy_tim
 }
 
 /*
- * Fires every `time` (6.4), `repeats` times or, with 0, until removed. Multishot; res: -ETIME each.
- * KEVY_TIMEOUT_ABS is refused: `clock_flags` is one clock or 0. `time` is BORROWED.
+ * Completes again and again, each time after `time` (6.4): `repeats` times, or until it is removed
+ * if `repeats` is 0. Multishot. res: -ETIME. `clock_flags` is one clock or 0; KEVY_TIMEOUT_ABS is
+ * refused. `time` is BORROWED.
  */
 static inline void kevy_prep_timeout_multishot(struct kevy_sqe *sqe,
                                                const struct kevy_timespec *time, uint32_t repeats,
@@ -94,7 +123,10 @@ static inline void kevy_prep_timeout_multishot(struct kevy_sqe *sqe,
                            clock_flags | KEVY_TIMEOUT_MULTISHOT);
 }
 
-/* As kevy_prep_timeout(), the time standing in the SQE itself (newer: 7.1, before it -EINVAL). */
+/*
+ * As kevy_prep_timeout(), with the time in the SQE itself (newer, 7.1; older kernels answer
+ * -EINVAL).
+ */
 static inline void kevy_prep_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns, uint32_t count,
                                         uint32_t timeout_flags)
 {
@@ -102,7 +134,9 @@ static inline void kevy_prep_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns, 
                            timeout_flags | KEVY_TIMEOUT_IMMEDIATE_ARG);
 }
 
-/* Removes a time-out (5.5). res: 0, -ENOENT, -EBUSY (it is firing). The time-out's is -ECANCELED.
+/*
+ * Removes a time-out (5.5). res: 0; -ENOENT; -EBUSY: it is completing. The CQE of the time-out then
+ * has -ECANCELED.
  */
 static inline void kevy_prep_timeout_remove(struct kevy_sqe *sqe, uint64_t target_user_data)
 {
@@ -110,7 +144,7 @@ static inline void kevy_prep_timeout_remove(struct kevy_sqe *sqe, uint64_t targe
                      0, 0, 0);
 }
 
-/* Private: new time for a time-out. */
+/* Private: all changes of time-outs. */
 static inline void kevy_x_prep_timeout_change(struct kevy_sqe *sqe, uint64_t target_user_data,
                                               uint64_t addr2, uint32_t timeout_flags)
 {
@@ -119,8 +153,8 @@ static inline void kevy_x_prep_timeout_change(struct kevy_sqe *sqe, uint64_t tar
 }
 
 /*
- * Gives a time-out a new time (5.11), relative or, with KEVY_TIMEOUT_ABS, absolute; its clock
- * stays. res: 0, -ENOENT, -EALREADY. `time` is BORROWED.
+ * Gives a time-out a new time (5.11): a span, or a moment with KEVY_TIMEOUT_ABS. The clock stays
+ * the same. res: 0, -ENOENT, -EALREADY. `time` is BORROWED.
  */
 static inline void kevy_prep_timeout_update(struct kevy_sqe *sqe, uint64_t target_user_data,
                                             const struct kevy_timespec *time,
@@ -130,7 +164,7 @@ static inline void kevy_prep_timeout_update(struct kevy_sqe *sqe, uint64_t targe
                                timeout_flags | KEVY_TIMEOUT_UPDATE);
 }
 
-/* The same, the time standing in the SQE itself (newer: 7.1). */
+/* As kevy_prep_timeout_update(), with the time in the SQE itself (newer, 7.1). */
 static inline void kevy_prep_timeout_update_ns(struct kevy_sqe *sqe, uint64_t target_user_data,
                                                uint64_t time_ns, uint32_t timeout_flags)
 {
@@ -139,9 +173,12 @@ static inline void kevy_prep_timeout_update_ns(struct kevy_sqe *sqe, uint64_t ta
 }
 
 /*
- * Cancels the request before it after `time` (5.5). Must follow an SQE with KEVY_SQE_IO_LINK in the
- * same submit, else -EINVAL. res: -ETIME when it fired, -ECANCELED when the request was faster,
- * -EALREADY or -ENOENT in between. `time` is BORROWED.
+ * Cancels the request before it after `time` (5.5). That request must carry KEVY_SQE_IO_LINK and go
+ * with the same submit, else -EINVAL. `time` is BORROWED. res:
+ *
+ *     -ETIME      it has cancelled the request
+ *     -ECANCELED  the request was faster
+ *     -EALREADY   the request could not be stopped; -ENOENT: it had just ended
  */
 static inline void kevy_prep_link_timeout(struct kevy_sqe *sqe, const struct kevy_timespec *time,
                                           uint32_t timeout_flags)
@@ -149,7 +186,7 @@ static inline void kevy_prep_link_timeout(struct kevy_sqe *sqe, const struct kev
     kevy_x_prep_timeout_at(sqe, KEVY_OP_LINK_TIMEOUT, kevy_x_word_pointer(time), 0, timeout_flags);
 }
 
-/* The same, the time standing in the SQE itself (newer: 7.1). */
+/* As kevy_prep_link_timeout(), with the time in the SQE itself (newer, 7.1). */
 static inline void kevy_prep_link_timeout_ns(struct kevy_sqe *sqe, uint64_t time_ns,
                                              uint32_t timeout_flags)
 {
@@ -158,8 +195,8 @@ static inline void kevy_prep_link_timeout_ns(struct kevy_sqe *sqe, uint64_t time
 }
 
 /*
- * As kevy_prep_timeout_update(), for a time-out made by kevy_prep_link_timeout() (5.15). The kernel
- * wants both flags: with the second alone it would remove instead, and among the other time-outs.
+ * As kevy_prep_timeout_update(), for a time-out of kevy_prep_link_timeout() (5.15). It sets two
+ * flags: with the second alone the kernel would remove a time-out, of the other kind.
  */
 static inline void kevy_prep_link_timeout_update(struct kevy_sqe *sqe, uint64_t target_user_data,
                                                  const struct kevy_timespec *time,
@@ -169,7 +206,7 @@ static inline void kevy_prep_link_timeout_update(struct kevy_sqe *sqe, uint64_t 
                                timeout_flags | KEVY_TIMEOUT_UPDATE_MASK);
 }
 
-/* Private: poll_add and its updates. */
+/* Private: polls and their changes. */
 static inline void kevy_x_prep_poll_at(struct kevy_sqe *sqe, uint64_t head, uint64_t new_user_data,
                                        uint64_t target_user_data, uint32_t poll_flags,
                                        uint32_t events)
@@ -178,16 +215,19 @@ static inline void kevy_x_prep_poll_at(struct kevy_sqe *sqe, uint64_t head, uint
                      kevy_x_word_32_32(poll_flags, kevy_x_word_poll_events(events)), 0, 0);
 }
 
-/* Waits for POLL* `events` once (5.1). res: the events. What cannot be polled is always ready. */
+/*
+ * Waits once for POLL* `events` (5.1). res: the events. A file that cannot be polled is always
+ * ready.
+ */
 static inline void kevy_prep_poll(struct kevy_sqe *sqe, int fd, uint32_t events)
 {
     kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_ADD, 0, 0, fd), 0, 0, 0, events);
 }
 
 /*
- * Waits for `events` again and again (5.13). Multishot; res: the events each. It is edge-like: what
- * was reported and not dealt with is not reported again. Ends when the CQ overflows. Refuses
- * KEVY_SQE_CQE_SKIP_SUCCESS.
+ * Waits for `events` again and again (5.13). Multishot. res: the events. An event is reported once:
+ * if the program does not handle it, it is not reported again. The request ends if the CQ
+ * overflows. It refuses KEVY_SQE_CQE_SKIP_SUCCESS.
  */
 static inline void kevy_prep_poll_multishot(struct kevy_sqe *sqe, int fd, uint32_t events)
 {
@@ -195,7 +235,7 @@ static inline void kevy_prep_poll_multishot(struct kevy_sqe *sqe, int fd, uint32
                         KEVY_POLL_ADD_MULTI, events);
 }
 
-/* Removes a poll (5.1). res: 0, -ENOENT, -EALREADY. The poll's own is -ECANCELED. */
+/* Removes a poll (5.1). res: 0, -ENOENT, -EALREADY. The CQE of the poll then has -ECANCELED. */
 static inline void kevy_prep_poll_remove(struct kevy_sqe *sqe, uint64_t target_user_data)
 {
     kevy_x_prep_poll_at(sqe, kevy_x_word_head(KEVY_OP_POLL_REMOVE, 0, 0, -1), 0, target_user_data,
@@ -203,8 +243,8 @@ static inline void kevy_prep_poll_remove(struct kevy_sqe *sqe, uint64_t target_u
 }
 
 /*
- * Gives a poll new events (5.13); `poll_flags` is KEVY_POLL_ADD_MULTI for a multishot poll and 0
- * for a single one, and must be what the poll was armed with. res: 0, -ENOENT, -EALREADY.
+ * Gives a poll new events (5.13). `poll_flags` must match the poll: KEVY_POLL_ADD_MULTI for a
+ * multishot poll, else 0. res: 0, -ENOENT, -EALREADY.
  */
 static inline void kevy_prep_poll_update(struct kevy_sqe *sqe, uint64_t target_user_data,
                                          uint32_t events, uint32_t poll_flags)
@@ -221,7 +261,7 @@ static inline void kevy_prep_poll_update_user_data(struct kevy_sqe *sqe, uint64_
                         target_user_data, KEVY_POLL_UPDATE_USER_DATA, 0);
 }
 
-/* Both at once (5.13). */
+/* Gives a poll new events and a new user_data (5.13). */
 static inline void kevy_prep_poll_replace(struct kevy_sqe *sqe, uint64_t target_user_data,
                                           uint64_t new_user_data, uint32_t events,
                                           uint32_t poll_flags)
@@ -232,8 +272,8 @@ static inline void kevy_prep_poll_replace(struct kevy_sqe *sqe, uint64_t target_
 }
 
 /*
- * Cancels by every key that `cancel_flags` name (6.6): KEVY_ASYNC_CANCEL_USERDATA, _FD (or _FD with
- * _FD_FIXED), _OP; all of them must match. The forms below are the common cases.
+ * Cancels the requests that match all keys in `cancel_flags` (6.6): KEVY_ASYNC_CANCEL_USERDATA, _FD
+ * (with _FD_FIXED for a registered file), _OP. The functions below are the usual cases.
  */
 static inline void kevy_prep_cancel_matching(struct kevy_sqe *sqe, uint64_t target_user_data,
                                              int fd, uint32_t opcode, uint32_t cancel_flags)
@@ -243,10 +283,14 @@ static inline void kevy_prep_cancel_matching(struct kevy_sqe *sqe, uint64_t targ
 }
 
 /*
- * Cancels the request, or with KEVY_ASYNC_CANCEL_ALL (5.19) each, that carries `target_user_data`
- * (5.5). res: 0, -ENOENT: none; -EALREADY: it runs and may not be stopped any more; with ALL how
- * many, 0 for none. All of that is normal. The request's own CQE says -ECANCELED, or what it had
- * already done.
+ * Cancels the request that carries `target_user_data` (5.5), or all of them with
+ * KEVY_ASYNC_CANCEL_ALL (5.19). res: 0, or the number of requests with KEVY_ASYNC_CANCEL_ALL. Two
+ * errors are usual:
+ *
+ *     -ENOENT    there is no such request (with KEVY_ASYNC_CANCEL_ALL: 0)
+ *     -EALREADY  it is running and can perhaps not be stopped
+ *
+ * The CQE of the request has -ECANCELED, or its own result if it was faster.
  */
 static inline void kevy_prep_cancel(struct kevy_sqe *sqe, uint64_t target_user_data,
                                     uint32_t cancel_flags)
@@ -254,13 +298,13 @@ static inline void kevy_prep_cancel(struct kevy_sqe *sqe, uint64_t target_user_d
     kevy_prep_cancel_matching(sqe, target_user_data, -1, 0, cancel_flags);
 }
 
-/* The same for requests on descriptor `fd` (5.19), which must still be open. */
+/* As kevy_prep_cancel(), for requests on descriptor `fd` (5.19), which must still be open. */
 static inline void kevy_prep_cancel_fd(struct kevy_sqe *sqe, int fd, uint32_t cancel_flags)
 {
     kevy_prep_cancel_matching(sqe, 0, fd, 0, cancel_flags | KEVY_ASYNC_CANCEL_FD);
 }
 
-/* The same for requests on registered file `slot` (6.0). */
+/* As kevy_prep_cancel(), for requests on registered file `slot` (6.0). */
 static inline void kevy_prep_cancel_fixed_fd(struct kevy_sqe *sqe, uint32_t slot,
                                              uint32_t cancel_flags)
 {
@@ -268,20 +312,20 @@ static inline void kevy_prep_cancel_fixed_fd(struct kevy_sqe *sqe, uint32_t slot
                               cancel_flags | KEVY_ASYNC_CANCEL_FD | KEVY_ASYNC_CANCEL_FD_FIXED);
 }
 
-/* The same for requests of one opcode (6.6). */
+/* As kevy_prep_cancel(), for requests of one opcode (6.6). */
 static inline void kevy_prep_cancel_op(struct kevy_sqe *sqe, enum kevy_op opcode,
                                        uint32_t cancel_flags)
 {
     kevy_prep_cancel_matching(sqe, 0, -1, (uint32_t)opcode, cancel_flags | KEVY_ASYNC_CANCEL_OP);
 }
 
-/* Cancels everything on the ring (5.19). res: how many, 0 for none. */
+/* Cancels all requests of the ring (5.19). res: how many. */
 static inline void kevy_prep_cancel_any(struct kevy_sqe *sqe)
 {
     kevy_prep_cancel_matching(sqe, 0, -1, 0, KEVY_ASYNC_CANCEL_ANY);
 }
 
-/* Private: every message to a ring. */
+/* Private: all messages to a ring. */
 static inline void kevy_x_prep_msg_ring_at(struct kevy_sqe *sqe, int ring_fd,
                                            enum kevy_msg_ring_command command,
                                            uint64_t target_user_data, uint64_t length_and_flags,
@@ -293,9 +337,12 @@ static inline void kevy_x_prep_msg_ring_at(struct kevy_sqe *sqe, int ring_fd,
 }
 
 /*
- * Posts a CQE with `result` and `target_user_data` to another ring (5.18). res: 0; -EOVERFLOW: no
- * room there; -EBADFD: no ring, or a disabled one. Choose user_data that the target cannot mistake
- * for its own. `msg_ring_flags`: 0; no kernel up to 6.18 has a flag for this form.
+ * Posts a CQE with `result` and `target_user_data` to another ring (5.18). Choose a user_data that
+ * the other ring cannot mistake for one of its requests. `msg_ring_flags` is 0: kernels up to 6.18
+ * have no flag for this form. res: 0, or
+ *
+ *     -EOVERFLOW  its CQ has no room
+ *     -EBADFD     `ring_fd` is not a ring, or a ring that is not enabled
  */
 static inline void kevy_prep_msg_ring(struct kevy_sqe *sqe, int ring_fd, uint32_t result,
                                       uint64_t target_user_data, uint32_t msg_ring_flags)
@@ -305,8 +352,8 @@ static inline void kevy_prep_msg_ring(struct kevy_sqe *sqe, int ring_fd, uint32_
 }
 
 /*
- * The same, and the flags of the target's CQE are `cqe_flags` (6.3). The target takes them for its
- * kernel's: never send KEVY_CQE_F_SKIP or KEVY_CQE_F_32.
+ * As kevy_prep_msg_ring(); the flags of the CQE are `cqe_flags` (6.3). Never send KEVY_CQE_F_SKIP
+ * or KEVY_CQE_F_32: the other ring would take them for flags of its kernel.
  */
 static inline void kevy_prep_msg_ring_cqe_flags(struct kevy_sqe *sqe, int ring_fd, uint32_t result,
                                                 uint64_t target_user_data, uint32_t cqe_flags)
@@ -316,9 +363,10 @@ static inline void kevy_prep_msg_ring_cqe_flags(struct kevy_sqe *sqe, int ring_f
 }
 
 /*
- * Puts this ring's registered file `source_slot` into slot `target_slot` of another ring (6.0), and
- * posts a CQE with `target_user_data` there unless `msg_ring_flags` holds KEVY_MSG_RING_CQE_SKIP.
- * res: 0; -EBADF: no file; -ENXIO: no table there.
+ * Puts the registered file `source_slot` of this ring into slot `target_slot` of another ring
+ * (6.0). That ring also gets a CQE with `target_user_data`, unless `msg_ring_flags` holds
+ * KEVY_MSG_RING_CQE_SKIP. res: 0. -EBADF: there is no file. -ENXIO: the other ring has no file
+ * table.
  */
 static inline void kevy_prep_msg_ring_fd(struct kevy_sqe *sqe, int ring_fd, uint32_t source_slot,
                                          uint32_t target_slot, uint64_t target_user_data,
@@ -329,8 +377,10 @@ static inline void kevy_prep_msg_ring_fd(struct kevy_sqe *sqe, int ring_fd, uint
                             source_slot);
 }
 
-/* The same into a slot that the target's kernel chooses (6.0). res, in both CQEs: the slot;
- * -ENFILE. */
+/*
+ * As kevy_prep_msg_ring_fd(), into a slot that the kernel chooses (6.0). res, in both CQEs: the
+ * slot. -ENFILE: no slot is free.
+ */
 static inline void kevy_prep_msg_ring_fd_alloc(struct kevy_sqe *sqe, int ring_fd,
                                                uint32_t source_slot, uint64_t target_user_data,
                                                uint32_t msg_ring_flags)
@@ -349,9 +399,9 @@ static inline void kevy_x_prep_futex_at(struct kevy_sqe *sqe, enum kevy_op opcod
 }
 
 /*
- * Waits until *futex is woken (6.7). res: 0; -EAGAIN: *futex is not `value`. `mask` selects wakes,
- * KEVY_FUTEX_BITSET_MATCH_ANY for all; `futex2_flags` is KEVY_FUTEX2_SIZE_U32, with
- * KEVY_FUTEX2_PRIVATE inside one process, as the waking side says it. `futex` is PINNED.
+ * Waits until `futex` (PINNED) is woken (6.7). res: 0. -EAGAIN: *futex is not `value`. `mask`
+ * selects wakes; KEVY_FUTEX_BITSET_MATCH_ANY selects all. `futex2_flags` is KEVY_FUTEX2_SIZE_U32,
+ * with KEVY_FUTEX2_PRIVATE for a futex of one process. The side that wakes must use the same flags.
  */
 static inline void kevy_prep_futex_wait(struct kevy_sqe *sqe, const uint32_t *futex, uint64_t value,
                                         uint64_t mask, uint32_t futex2_flags)
@@ -359,7 +409,10 @@ static inline void kevy_prep_futex_wait(struct kevy_sqe *sqe, const uint32_t *fu
     kevy_x_prep_futex_at(sqe, KEVY_OP_FUTEX_WAIT, futex, value, mask, futex2_flags);
 }
 
-/* Wakes up to `count` waiters on `futex` (6.7). res: how many. As kevy_prep_futex_wait(). */
+/*
+ * Wakes at most `count` waiters of `futex` (6.7). res: how many. The other arguments are those of
+ * kevy_prep_futex_wait().
+ */
 static inline void kevy_prep_futex_wake(struct kevy_sqe *sqe, const uint32_t *futex, uint64_t count,
                                         uint64_t mask, uint32_t futex2_flags)
 {
@@ -367,8 +420,8 @@ static inline void kevy_prep_futex_wake(struct kevy_sqe *sqe, const uint32_t *fu
 }
 
 /*
- * Waits for any of `count` futexes, at most KEVY_FUTEX_WAITV_MAX (6.7). res: the index of the one
- * woken; -EAGAIN: one has another value. The array is BORROWED, the futexes PINNED.
+ * Waits for one of `count` futexes, at most KEVY_FUTEX_WAITV_MAX (6.7). res: the index of the one
+ * that was woken. -EAGAIN: one has another value. The array is BORROWED, the futexes are PINNED.
  */
 static inline void kevy_prep_futex_waitv(struct kevy_sqe *sqe,
                                          const struct kevy_futex_waitv *futexes, uint32_t count)
@@ -378,8 +431,8 @@ static inline void kevy_prep_futex_waitv(struct kevy_sqe *sqe,
 }
 
 /*
- * waitid(2) (6.7). res: 0; -ECHILD: nobody to wait for. `id_type` P_PID, P_PGID, P_PIDFD or P_ALL;
- * `options` as there. `information` points to a siginfo_t, PINNED, or is NULL.
+ * waitid(2) (6.7). res: 0. -ECHILD: there is no such child. `id_type` is P_PID, P_PGID, P_PIDFD or
+ * P_ALL; `options` are those of waitid(2). `information` is a siginfo_t, PINNED, or NULL.
  */
 static inline void kevy_prep_waitid(struct kevy_sqe *sqe, uint32_t id_type, uint32_t id,
                                     void *information, uint32_t options)
@@ -397,7 +450,7 @@ static inline void kevy_prep_epoll_ctl(struct kevy_sqe *sqe, int epoll_fd, int f
                      kevy_x_word_pointer(event), kevy_x_word_32_32(operation, 0), 0, 0);
 }
 
-/* epoll_wait(2), with no time-out (6.15). res: the number of events. `events` is PINNED. */
+/* epoll_wait(2) without a time limit (6.15). res: the number of events. `events` is PINNED. */
 static inline void kevy_prep_epoll_wait(struct kevy_sqe *sqe, int epoll_fd,
                                         struct epoll_event *events, uint32_t max_events)
 {

@@ -1,15 +1,46 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_prep_net.h - the life of a socket: open, bind, listen, accept, connect, options, end.
- *
- * Model. A new socket becomes a descriptor or, in the direct forms, a slot of the registered file
- * table:
- * `_direct` puts it into the slot named, replacing what was there, `_direct_alloc` lets the kernel
- * choose one (-ENFILE when none is free). A slot is no descriptor: it has no close-on-exec, so
- * SOCK_CLOEXEC is refused there, and no system call takes it; kevy_prep_fixed_fd_install() makes a
- * descriptor of it.
+ * kevy/ring_prep_net.h - the life of a socket: open, bind, listen, accept, connect, options, close.
  *
  * Part of <kevy/ring_prep.h>, which explains the rules.
+ *
+ * Where a new socket goes
+ *
+ *     (no suffix)      it becomes a descriptor
+ *     _direct          it goes into the slot of the registered file table that the caller names. A
+ *                      file that was there is replaced.
+ *     _direct_alloc    it goes into a slot that the kernel chooses. -ENFILE: no slot is free.
+ *
+ *     A slot is not a descriptor. System calls cannot use it, and it has no close-on-exec flag, so
+ *     SOCK_CLOEXEC is refused. kevy_prep_fixed_fd_install() makes a descriptor of it.
+ *
+ * Example: a listening socket on a port of 127.0.0.1, made by one chain
+ *
+ *     #include <arpa/inet.h>
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *     #include <netinet/in.h>
+ *     #include <sys/socket.h>
+ *
+ *     static int listener_start(struct kevy_ring *ring, uint32_t slot, uint16_t port)
+ *     {
+ *         static struct sockaddr_in address;
+ *         struct kevy_sqe *sqe;
+ *
+ *         address.sin_family = AF_INET;
+ *         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+ *         address.sin_port = htons(port);
+ *         sqe = kevy_ring_sqe(ring, 1);
+ *         kevy_prep_socket_direct(sqe, AF_INET, SOCK_STREAM, 0, slot);
+ *         kevy_sqe_set_flags(sqe, KEVY_SQE_IO_LINK);
+ *         sqe = kevy_ring_sqe(ring, 2);
+ *         kevy_prep_bind(sqe, (int)slot, (struct sockaddr *)&address, sizeof address);
+ *         kevy_sqe_set_flags(sqe, KEVY_SQE_FIXED_FILE | KEVY_SQE_IO_LINK);
+ *         sqe = kevy_ring_sqe(ring, 3);
+ *         kevy_prep_listen(sqe, (int)slot, 128);
+ *         kevy_sqe_set_flags(sqe, KEVY_SQE_FIXED_FILE);
+ *         return kevy_ring_submit(ring);
+ *     }
  */
 #ifndef KEVY_RING_PREP_NET_H
 #define KEVY_RING_PREP_NET_H
@@ -22,7 +53,7 @@ struct sockaddr;
 
 KEVY_BEGIN_DECLS
 
-/* Private: the opening of a socket, into a descriptor (file_index 0) or a slot. */
+/* Private: opens a socket, as a descriptor (file_index is 0) or in a slot. */
 static inline void kevy_x_prep_socket_at(struct kevy_sqe *sqe, int domain, int type, int protocol,
                                          uint32_t file_index)
 {
@@ -31,20 +62,25 @@ static inline void kevy_x_prep_socket_at(struct kevy_sqe *sqe, int domain, int t
                      0);
 }
 
-/* socket(2) (5.19). res: the descriptor. `type` takes SOCK_NONBLOCK and SOCK_CLOEXEC. */
+/* socket(2) (5.19). res: the descriptor. `type` may hold SOCK_NONBLOCK and SOCK_CLOEXEC. */
 static inline void kevy_prep_socket(struct kevy_sqe *sqe, int domain, int type, int protocol)
 {
     kevy_x_prep_socket_at(sqe, domain, type, protocol, 0);
 }
 
-/* The same into slot `slot` (5.19). res: 0. -ENXIO: no file table; -EINVAL: no such slot. */
+/*
+ * As kevy_prep_socket(), into slot `slot` (5.19). res: 0. -ENXIO: there is no file table. -EINVAL:
+ * no such slot.
+ */
 static inline void kevy_prep_socket_direct(struct kevy_sqe *sqe, int domain, int type, int protocol,
                                            uint32_t slot)
 {
     kevy_x_prep_socket_at(sqe, domain, type, protocol, kevy_x_word_slot(slot));
 }
 
-/* The same into a slot that the kernel chooses (5.19). res: the slot; -ENFILE: the table is full.
+/*
+ * As kevy_prep_socket(), into a slot that the kernel chooses (5.19). res: the slot. -ENFILE: no
+ * slot is free.
  */
 static inline void kevy_prep_socket_direct_alloc(struct kevy_sqe *sqe, int domain, int type,
                                                  int protocol)
@@ -67,7 +103,7 @@ static inline void kevy_prep_listen(struct kevy_sqe *sqe, int fd, int backlog)
                      kevy_x_word_32_32((uint32_t)backlog, 0), 0, 0);
 }
 
-/* Private: every form of accept. */
+/* Private: all forms of accept. */
 static inline void kevy_x_prep_accept_at(struct kevy_sqe *sqe, int fd, struct sockaddr *address,
                                          uint32_t *address_length, uint32_t accept_flags,
                                          uint32_t accept_mode, uint32_t file_index)
@@ -78,10 +114,13 @@ static inline void kevy_x_prep_accept_at(struct kevy_sqe *sqe, int fd, struct so
 }
 
 /*
- * accept4(2) (5.5). res: the descriptor. `address` and `address_length` are PINNED, or both NULL.
- * `accept_flags` are SOCK_NONBLOCK and SOCK_CLOEXEC. -EMFILE and -ENFILE leave the connection in
- * the backlog, so a retry at once spins; the descriptor limit that counts is the one of submission.
- * -EAGAIN when the listener is non-blocking.
+ * accept4(2) (5.5). res: the descriptor. `address` and `address_length` are PINNED, or both are
+ * NULL. `accept_flags` are SOCK_NONBLOCK and SOCK_CLOEXEC.
+ *
+ *     -EMFILE  the process has too many descriptors: the limit at the time of the submit counts.
+ *              The connection stays in the backlog, so do not repeat the accept at once
+ *     -ENFILE  the system has too many open files. Otherwise the same
+ *     -EAGAIN  the listener is non-blocking, and no connection waits
  */
 static inline void kevy_prep_accept(struct kevy_sqe *sqe, int fd, struct sockaddr *address,
                                     uint32_t *address_length, uint32_t accept_flags)
@@ -89,7 +128,7 @@ static inline void kevy_prep_accept(struct kevy_sqe *sqe, int fd, struct sockadd
     kevy_x_prep_accept_at(sqe, fd, address, address_length, accept_flags, 0, 0);
 }
 
-/* The same into slot `slot` (5.15), without SOCK_CLOEXEC. res: 0. */
+/* As kevy_prep_accept(), into slot `slot` (5.15), without SOCK_CLOEXEC. res: 0. */
 static inline void kevy_prep_accept_direct(struct kevy_sqe *sqe, int fd, struct sockaddr *address,
                                            uint32_t *address_length, uint32_t accept_flags,
                                            uint32_t slot)
@@ -99,8 +138,8 @@ static inline void kevy_prep_accept_direct(struct kevy_sqe *sqe, int fd, struct 
 }
 
 /*
- * The same into a slot that the kernel chooses (5.19). res: the slot. -ENFILE: the table is full,
- * and the connection, already accepted, is dropped: its peer sees the end of the stream.
+ * As kevy_prep_accept(), into a slot that the kernel chooses (5.19). res: the slot. -ENFILE: no
+ * slot is free. Then the kernel drops the connection, and its peer sees the end of the stream.
  */
 static inline void kevy_prep_accept_direct_alloc(struct kevy_sqe *sqe, int fd,
                                                  struct sockaddr *address, uint32_t *address_length,
@@ -110,9 +149,10 @@ static inline void kevy_prep_accept_direct_alloc(struct kevy_sqe *sqe, int fd,
 }
 
 /*
- * Accepts one connection after the other (5.19). Multishot; res: a descriptor each. Takes no
- * address, because each connection would overwrite the last one's: ask getpeername. Ends with
- * -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM, with -ECANCELED, or without an error when the CQ
+ * Accepts one connection after another (5.19). Multishot. res: a descriptor in each CQE. It has no
+ * address, because each connection would overwrite the one before: use kevy_prep_getpeername().
+ *
+ * It ends with -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM or -ECANCELED; or without an error, if the CQ
  * overflows.
  */
 static inline void kevy_prep_accept_multishot(struct kevy_sqe *sqe, int fd, uint32_t accept_flags)
@@ -121,9 +161,9 @@ static inline void kevy_prep_accept_multishot(struct kevy_sqe *sqe, int fd, uint
 }
 
 /*
- * The same into slots that the kernel chooses (5.19), the only choice multishot has, and without
- * SOCK_CLOEXEC. res: a slot each. -ENFILE ends it and drops the connection it had just accepted:
- * stop before the table is full.
+ * As kevy_prep_accept_multishot(), into slots that the kernel chooses (5.19), without SOCK_CLOEXEC.
+ * res: a slot in each CQE. -ENFILE ends it: no slot is free. Then the kernel drops the connection
+ * that it has just accepted, so cancel the request before the table is full.
  */
 static inline void kevy_prep_accept_multishot_direct(struct kevy_sqe *sqe, int fd,
                                                      uint32_t accept_flags)
@@ -132,7 +172,10 @@ static inline void kevy_prep_accept_multishot_direct(struct kevy_sqe *sqe, int f
                           KEVY_FILE_INDEX_ALLOC);
 }
 
-/* connect(2) (5.5). res: 0, -ECONNREFUSED, -ETIMEDOUT and so on. `address` is BORROWED. */
+/*
+ * connect(2) (5.5). res: 0, or an error of connect(2), for example -ECONNREFUSED. `address` is
+ * BORROWED.
+ */
 static inline void kevy_prep_connect(struct kevy_sqe *sqe, int fd, const struct sockaddr *address,
                                      uint32_t address_length)
 {
@@ -140,7 +183,7 @@ static inline void kevy_prep_connect(struct kevy_sqe *sqe, int fd, const struct 
                      kevy_x_word_pointer(address), 0, 0, 0);
 }
 
-/* shutdown(2) (5.11). res: 0; -ENOTCONN. Always runs on an io-wq worker. */
+/* shutdown(2) (5.11). res: 0. -ENOTCONN: it is not connected. A worker thread always runs it. */
 static inline void kevy_prep_shutdown(struct kevy_sqe *sqe, int fd, int how)
 {
     kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_SHUTDOWN, 0, 0, fd), 0, 0,
@@ -148,16 +191,17 @@ static inline void kevy_prep_shutdown(struct kevy_sqe *sqe, int fd, int how)
 }
 
 /*
- * close(2) of any descriptor (5.6). res: 0. Requests that hold the file go on, and a socket sends
- * no FIN while one does: cancel and reap them first. The ring's own descriptor is refused with
- * -EBADF.
+ * close(2) (5.6). res: 0. -EBADF for the descriptor of the ring itself.
+ *
+ * Requests that use the file go on, and a socket sends no FIN before the last of them has ended. So
+ * cancel them and reap their CQEs before.
  */
 static inline void kevy_prep_close(struct kevy_sqe *sqe, int fd)
 {
     kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_CLOSE, 0, 0, fd), 0, 0, 0, 0, 0);
 }
 
-/* Empties slot `slot` (5.15). res: 0; -EBADF: it is empty. KEVY_SQE_FIXED_FILE is refused here. */
+/* Empties slot `slot` (5.15). res: 0. -EBADF: it is empty. KEVY_SQE_FIXED_FILE is refused. */
 static inline void kevy_prep_close_direct(struct kevy_sqe *sqe, uint32_t slot)
 {
     kevy_x_sqe_store(sqe, kevy_x_word_head(KEVY_OP_CLOSE, 0, 0, 0), 0, 0, 0,
@@ -174,22 +218,24 @@ static inline void kevy_x_prep_socket_command(struct kevy_sqe *sqe, int fd,
                      kevy_x_word_buffer(0, optlen), optval);
 }
 
-/* SIOCINQ (6.5). res: bytes received and not yet read. TCP, UDP and raw sockets; -EOPNOTSUPP on
- * others. */
+/*
+ * SIOCINQ (6.5). res: bytes that are received and not read. For TCP, UDP and raw sockets; others
+ * answer -EOPNOTSUPP.
+ */
 static inline void kevy_prep_socket_inq(struct kevy_sqe *sqe, int fd)
 {
     kevy_x_prep_socket_command(sqe, fd, KEVY_SOCKET_OP_SIOCINQ, 0, 0, 0);
 }
 
-/* SIOCOUTQ (6.5). res: bytes written and not yet sent or acknowledged. */
+/* SIOCOUTQ (6.5). res: bytes that are written and not yet sent or acknowledged. */
 static inline void kevy_prep_socket_outq(struct kevy_sqe *sqe, int fd)
 {
     kevy_x_prep_socket_command(sqe, fd, KEVY_SOCKET_OP_SIOCOUTQ, 0, 0, 0);
 }
 
 /*
- * getsockopt(2) (6.7). res: the bytes written to `value`. Only SOL_SOCKET, -EOPNOTSUPP otherwise.
- * `value` is PINNED.
+ * getsockopt(2) (6.7). res: bytes stored in `value` (PINNED). Only for SOL_SOCKET; other levels
+ * answer -EOPNOTSUPP.
  */
 static inline void kevy_prep_getsockopt(struct kevy_sqe *sqe, int fd, int level, int option,
                                         void *value, uint32_t value_length)
@@ -199,7 +245,7 @@ static inline void kevy_prep_getsockopt(struct kevy_sqe *sqe, int fd, int level,
                                kevy_x_word_pointer(value), value_length);
 }
 
-/* setsockopt(2) (6.7), any level; works on slots, too. res: 0. `value` is PINNED. */
+/* setsockopt(2) (6.7), for all levels. It works on slots. res: 0. `value` is PINNED. */
 static inline void kevy_prep_setsockopt(struct kevy_sqe *sqe, int fd, int level, int option,
                                         const void *value, uint32_t value_length)
 {
@@ -209,10 +255,12 @@ static inline void kevy_prep_setsockopt(struct kevy_sqe *sqe, int fd, int level,
 }
 
 /*
- * Reports the transmit time stamps of the error queue (6.17). Multishot; res: the stamp's key; the
- * CQE is a struct kevy_cqe32 with a struct kevy_io_timespec, KEVY_CQE_F_TSTAMP_HW and the type from
- * bit KEVY_TIMESTAMP_TYPE_SHIFT. Needs KEVY_SETUP_CQE32 or KEVY_SETUP_CQE_MIXED, else -EINVAL, and
- * a socket with SO_TIMESTAMPING including SOF_TIMESTAMPING_OPT_TSONLY.
+ * Reports transmit time stamps of the error queue (6.17). Multishot. res: the key of the time
+ * stamp. The CQE is a struct kevy_cqe32 that holds a struct kevy_io_timespec. Its flags hold
+ * KEVY_CQE_F_TSTAMP_HW, and the type from bit KEVY_TIMESTAMP_TYPE_SHIFT on.
+ *
+ * The ring needs KEVY_SETUP_CQE32 or KEVY_SETUP_CQE_MIXED (-EINVAL without). The socket needs
+ * SO_TIMESTAMPING with SOF_TIMESTAMPING_OPT_TSONLY.
  */
 static inline void kevy_prep_tx_timestamp(struct kevy_sqe *sqe, int fd)
 {
@@ -220,8 +268,8 @@ static inline void kevy_prep_tx_timestamp(struct kevy_sqe *sqe, int fd)
 }
 
 /*
- * getsockname(2) (newer: 6.19, before it -EOPNOTSUPP); the way to ask a slot for its address. res:
- * 0. `address` and `address_length` are PINNED.
+ * getsockname(2) (newer, 6.19; older kernels answer -EOPNOTSUPP). It works on slots. res: 0.
+ * `address` and `address_length` are PINNED.
  */
 static inline void kevy_prep_getsockname(struct kevy_sqe *sqe, int fd, struct sockaddr *address,
                                          uint32_t *address_length)
@@ -230,7 +278,7 @@ static inline void kevy_prep_getsockname(struct kevy_sqe *sqe, int fd, struct so
                                kevy_x_word_pointer(address_length), 0);
 }
 
-/* getpeername(2) (newer: 6.19, before it -EOPNOTSUPP). As kevy_prep_getsockname(). */
+/* getpeername(2) (newer, 6.19). As kevy_prep_getsockname(). */
 static inline void kevy_prep_getpeername(struct kevy_sqe *sqe, int fd, struct sockaddr *address,
                                          uint32_t *address_length)
 {

@@ -2,11 +2,30 @@
 /*
  * kevy/ring_prep_path.h - names in file systems: stat, rename, link, unlink, make, attributes.
  *
- * Model. Each is the system call of the same name and runs on an io-wq worker, because a name may
- * block on a disk. A `dir_fd` is a directory's descriptor or AT_FDCWD, never a registered index.
- * Paths are BORROWED: the kernel copies them when it takes the SQE. res: 0 unless said otherwise.
- *
  * Part of <kevy/ring_prep.h>, which explains the rules.
+ *
+ *     - Each prep is the system call of its name. A worker thread runs it, because a name can
+ *       block on a disk.
+ *     - `dir_fd` is the descriptor of a directory or AT_FDCWD, never the index of a registered
+ *       file.
+ *     - Paths are BORROWED: the kernel copies them when it takes the SQE.
+ *     - res is 0 unless a comment says otherwise.
+ *
+ * Example: replace a file by a new one, as one step
+ *
+ *     #include <fcntl.h>
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *
+ *     static int file_replace(struct kevy_ring *ring, const char *new_path, const char *path)
+ *     {
+ *         struct kevy_sqe *sqe = kevy_ring_sqe(ring, 1);
+ *
+ *         if (sqe == NULL)
+ *             return -1;
+ *         kevy_prep_renameat(sqe, AT_FDCWD, new_path, AT_FDCWD, path, 0);
+ *         return kevy_ring_submit(ring);
+ *     }
  */
 #ifndef KEVY_RING_PREP_PATH_H
 #define KEVY_RING_PREP_PATH_H
@@ -19,7 +38,10 @@ struct statx;
 
 KEVY_BEGIN_DECLS
 
-/* statx(2) (5.6). `result` is PINNED; before 5.18 so is `path`, which is read when it runs. */
+/*
+ * statx(2) (5.6). `result` is PINNED. Before 5.18 `path` is PINNED too, because it is read when the
+ * request runs.
+ */
 static inline void kevy_prep_statx(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                    uint32_t statx_flags, uint32_t mask, struct statx *result)
 {
@@ -37,7 +59,7 @@ static inline void kevy_prep_renameat(struct kevy_sqe *sqe, int old_dir_fd, cons
                      kevy_x_word_32_32((uint32_t)new_dir_fd, rename_flags), 0, 0);
 }
 
-/* unlinkat(2) (5.11); with AT_REMOVEDIR rmdir(2). */
+/* unlinkat(2) (5.11). With AT_REMOVEDIR it is rmdir(2). */
 static inline void kevy_prep_unlinkat(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                       uint32_t unlink_flags)
 {
@@ -88,8 +110,8 @@ static inline void kevy_prep_setxattr(struct kevy_sqe *sqe, const char *path, co
 }
 
 /*
- * fgetxattr(2) (5.19). res: the value's length; with `length` 0 only that, -ERANGE where it does
- * not fit. `name` is BORROWED, `value` PINNED.
+ * fgetxattr(2) (5.19). res: the length of the value. If `length` is 0, nothing else is returned.
+ * -ERANGE: the value does not fit. `name` is BORROWED, `value` is PINNED.
  */
 static inline void kevy_prep_fgetxattr(struct kevy_sqe *sqe, int fd, const char *name, void *value,
                                        uint32_t length)

@@ -2,17 +2,47 @@
 /*
  * kevy/ring_prep_transfer.h - data through sockets: receive and send.
  *
- * Model. Bytes go to and from the caller's memory, or buffers of a provided group (`_select`,
- * `_bundle`, multishot): then KEVY_CQE_F_BUFFER is set and the upper 16 bits of the CQE's flags
- * name the buffer, or the first of several under a bundle. -ENOBUFS means that the group is empty.
- *
- * What holds for all of them: at most one receive and one send in flight on a stream, because the
- * kernel does not order them; a short send is normal, MSG_WAITALL makes it rarer (5.19) and not
- * impossible; a peer gone gives -EPIPE, never SIGPIPE. On a receive res is the number of bytes, 0
- * at the end of the stream, and KEVY_CQE_F_SOCK_NONEMPTY (5.19) says that more can be read; at the
- * end it may be set, too. POLL_FIRST is added by kevy_sqe_set_recvsend_flags().
- *
  * Part of <kevy/ring_prep.h>, which explains the rules.
+ *
+ * Rules for a stream
+ *
+ *     - Have at most one receive and one send in flight: the kernel does not order them.
+ *     - A send may transfer fewer bytes. MSG_WAITALL (5.19) makes that rare, not impossible.
+ *     - If the peer is gone, a send ends with -EPIPE. There is never a SIGPIPE.
+ *     - A receive ends with a `res` of 0 at the end of the stream.
+ *     - KEVY_CQE_F_SOCK_NONEMPTY (5.19) on a receive: there is more to read. It can also be set
+ *       at the end of the stream.
+ *
+ * Buffer groups
+ *
+ *     _select, _bundle and multishot receives put the data into buffers of a group, see
+ *     <kevy/buffer_ring.h>. A CQE with KEVY_CQE_F_BUFFER names a buffer, see kevy_buffer_id();
+ *     of a bundle it names the first one. -ENOBUFS: the group is empty.
+ *
+ * Zero-copy sends
+ *
+ *     A zero-copy send has two CQEs. The first one has the result, and KEVY_CQE_F_MORE if a
+ *     second one follows; that can also be so after an error. The second one carries
+ *     KEVY_CQE_F_NOTIF. It tells that the kernel no longer uses the memory; with TCP the peer has
+ *     then acknowledged the data. The data is PINNED until the second CQE. Do not wait for it
+ *     before the next send.
+ *
+ * Example: send a file header without copying it
+ *
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *     #include <sys/socket.h>
+ *
+ *     static int header_send(struct kevy_ring *ring, int fd, const void *header, uint32_t length)
+ *     {
+ *         struct kevy_sqe *sqe = kevy_ring_sqe(ring, 1);
+ *
+ *         if (sqe == NULL)
+ *             return -1;
+ *         kevy_prep_send_zc(sqe, fd, header, length, 0);
+ *         kevy_sqe_set_msg_flags(sqe, MSG_WAITALL);
+ *         return kevy_ring_submit(ring);
+ *     }
  */
 #ifndef KEVY_RING_PREP_TRANSFER_H
 #define KEVY_RING_PREP_TRANSFER_H
@@ -35,7 +65,7 @@ static inline void kevy_prep_recv(struct kevy_sqe *sqe, int fd, void *data, uint
                      kevy_x_word_32_32(length, msg_flags), 0, 0);
 }
 
-/* Private: every receive into provided buffers. */
+/* Private: all receives into a buffer group. */
 static inline void kevy_x_prep_recv_group(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                           uint64_t length_and_flags, uint32_t recvsend_flags,
                                           uint32_t total)
@@ -46,8 +76,9 @@ static inline void kevy_x_prep_recv_group(struct kevy_sqe *sqe, int fd, uint16_t
 }
 
 /*
- * recv(2) into a buffer of `buffer_group`, taken when data is there (5.7): an idle connection costs
- * no memory. At most `length` bytes, 0 for the buffer's size. -ENOBUFS: the group is empty.
+ * recv(2) into a buffer of `buffer_group` (5.7). The kernel takes the buffer when data is there, so
+ * an idle connection needs no memory. It receives at most `length` bytes, or as many as the buffer
+ * holds if `length` is 0.
  */
 static inline void kevy_prep_recv_select(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t length, uint32_t msg_flags)
@@ -56,10 +87,11 @@ static inline void kevy_prep_recv_select(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * The same, filling as many buffers as the data needs (6.10). The CQE names the first; the rest
- * follow in ring order, each full but the last. It may stop at the end of a buffer although there
- * is more. It takes no length: 6.18 forgets it when it looks a second time, and hands out more than
- * was asked for.
+ * As kevy_prep_recv_select(), into as many buffers as the data needs (6.10). The CQE names the
+ * first. The others follow in ring order, see kevy_buffer_ring_after(); all but the last are full.
+ * It may stop at the end of a buffer although there is more data.
+ *
+ * It has no `length`: 6.18 forgets it when it tries again, and returns more than that.
  */
 static inline void kevy_prep_recv_bundle(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t msg_flags)
@@ -69,11 +101,12 @@ static inline void kevy_prep_recv_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * Receives into buffers of `buffer_group`, one after the other (6.0). Multishot; res: bytes each,
- * and 0 as the last at the end of the stream. `recvsend_flags` may hold KEVY_RECVSEND_POLL_FIRST
- * and KEVY_RECVSEND_BUNDLE (6.10). It ends with -ENOBUFS when the group is empty, at once even if
- * no data is there; with -ECANCELED; and without an error when the CQ overflows, that last CQE
- * carrying data.
+ * Receives into buffers of `buffer_group`, one after another (6.0). Multishot. res: bytes in each
+ * CQE, and 0 in the last one at the end of the stream. `recvsend_flags` may hold
+ * KEVY_RECVSEND_POLL_FIRST and KEVY_RECVSEND_BUNDLE (6.10).
+ *
+ * It ends with -ENOBUFS if the group is empty, even if there is no data; with -ECANCELED; or
+ * without an error if the CQ overflows. Then the last CQE carries data.
  */
 static inline void kevy_prep_recv_multishot(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                             uint16_t recvsend_flags)
@@ -82,11 +115,16 @@ static inline void kevy_prep_recv_multishot(struct kevy_sqe *sqe, int fd, uint16
 }
 
 /*
- * The same with limits: at most `length` bytes a CQE (6.10 for bundles; 0: what the buffer takes),
- * so that a flooding peer is not served 32 buffers a turn; and after `total` bytes (6.17; 0: never)
- * it ends without an error, by a CQE without KEVY_CQE_F_MORE. No bundles with a `total` on 6.17 and
- * early 6.18 and 6.19: they shorten the buffer that the total falls into, in the ring, for whoever
- * gets it next, and a buffer shorter than the others is not seen in a bundle.
+ * As kevy_prep_recv_multishot(), with two limits:
+ *
+ *     - `length`: each CQE has at most so many bytes. 0: as many as the buffer holds. With bundles
+ *       from 6.10 on. A peer that floods is then not served 32 buffers at a time.
+ *     - `total`: after so many bytes the request ends without an error, by a CQE without
+ *       KEVY_CQE_F_MORE (6.17). 0: never.
+ *
+ * Do not use a `total` with bundles on 6.17 and early 6.18 and 6.19: these kernels shorten the
+ * buffer in which the total is reached, in the ring. The next user gets it short, and a bundle does
+ * not tell that it is.
  */
 static inline void kevy_prep_recv_multishot_limit(struct kevy_sqe *sqe, int fd,
                                                   uint16_t buffer_group, uint32_t length,
@@ -97,8 +135,8 @@ static inline void kevy_prep_recv_multishot_limit(struct kevy_sqe *sqe, int fd,
 }
 
 /*
- * recvmsg(2) (5.3). res: bytes. The iovec array is BORROWED; `message` itself, into which the
- * kernel writes lengths and flags at the end, is PINNED with name, control and data.
+ * recvmsg(2) (5.3). res: bytes. The array of vectors is BORROWED. `message` is PINNED, because the
+ * kernel writes lengths and flags into it, and so are name, control and data.
  */
 static inline void kevy_prep_recvmsg(struct kevy_sqe *sqe, int fd, struct msghdr *message,
                                      uint32_t msg_flags)
@@ -108,8 +146,8 @@ static inline void kevy_prep_recvmsg(struct kevy_sqe *sqe, int fd, struct msghdr
 }
 
 /*
- * recvmsg(2) whose data goes to a buffer of `buffer_group` (5.7). `message` has one iovec at most,
- * whose length is the limit and whose base is ignored; PINNED with name and control.
+ * recvmsg(2) that puts the data into a buffer of `buffer_group` (5.7). `message` has at most one
+ * vector: its length is the limit, its base is ignored. PINNED with name and control.
  */
 static inline void kevy_prep_recvmsg_select(struct kevy_sqe *sqe, int fd, struct msghdr *message,
                                             uint16_t buffer_group, uint32_t msg_flags)
@@ -120,10 +158,12 @@ static inline void kevy_prep_recvmsg_select(struct kevy_sqe *sqe, int fd, struct
 }
 
 /*
- * Receives messages into buffers of `buffer_group` (6.0). Multishot; res: the bytes used of each
- * buffer, which starts with a struct kevy_recvmsg_out, then room for the name (msg_namelen of it),
- * for control data (msg_controllen), then the payload. Only these two lengths of `message` count;
- * it is BORROWED. Ends as kevy_prep_recv_multishot(). MSG_WAITALL is refused.
+ * Receives messages into buffers of `buffer_group` (6.0). Multishot. res: the bytes used of the
+ * buffer. kevy_recvmsg_parse() in <kevy/ring_result.h> reads them: a struct kevy_recvmsg_out, room
+ * for the name, room for control data, the payload.
+ *
+ * Of `message` (BORROWED) only msg_namelen and msg_controllen count: the two rooms. It ends as
+ * kevy_prep_recv_multishot(). MSG_WAITALL is refused.
  */
 static inline void kevy_prep_recvmsg_multishot(struct kevy_sqe *sqe, int fd,
                                                const struct msghdr *message, uint16_t buffer_group,
@@ -136,10 +176,9 @@ static inline void kevy_prep_recvmsg_multishot(struct kevy_sqe *sqe, int fd,
 }
 
 /*
- * Zero-copy receive from the registered network queue `zcrx_index` (6.15). Multishot, always; each
- * CQE is a struct kevy_cqe32 with a struct kevy_zcrx_cqe that tells where in the area the `res`
- * bytes lie; give them back through the refill queue. `length` 0: no limit. Needs a registered
- * queue, else -EINVAL.
+ * Zero-copy receive from the registered queue `zcrx_index` of a network card (6.15), see
+ * <kevy/ring_zcrx.h>. Always multishot. Each CQE is a struct kevy_cqe32 with a struct kevy_zcrx_cqe
+ * that tells where the `res` bytes lie. A `length` of 0 is no limit. -EINVAL: no such queue.
  */
 static inline void kevy_prep_recv_zc(struct kevy_sqe *sqe, int fd, uint32_t zcrx_index,
                                      uint32_t length)
@@ -148,7 +187,7 @@ static inline void kevy_prep_recv_zc(struct kevy_sqe *sqe, int fd, uint32_t zcrx
                      kevy_x_word_32_32(length, 0), kevy_x_word_buffer(0, zcrx_index), 0);
 }
 
-/* Private: every send from the caller's memory. */
+/* Private: all sends from the caller's memory. */
 static inline void kevy_x_prep_send_to(struct kevy_sqe *sqe, uint64_t head, const void *data,
                                        uint64_t length_and_flags, const struct sockaddr *address,
                                        uint64_t buffer)
@@ -157,7 +196,7 @@ static inline void kevy_x_prep_send_to(struct kevy_sqe *sqe, uint64_t head, cons
                      length_and_flags, buffer, 0);
 }
 
-/* send(2) (5.6). res: bytes taken, maybe fewer than `length`. `data` is PINNED. */
+/* send(2) (5.6). res: bytes, which may be fewer than `length`. `data` is PINNED. */
 static inline void kevy_prep_send(struct kevy_sqe *sqe, int fd, const void *data, uint32_t length,
                                   uint32_t msg_flags)
 {
@@ -176,8 +215,8 @@ static inline void kevy_prep_sendto(struct kevy_sqe *sqe, int fd, const void *da
 }
 
 /*
- * Sends the memory of `count` vectors without a msghdr around them (6.17). res: bytes. The array is
- * BORROWED, what it points to PINNED.
+ * Sends the memory of `count` vectors, without a msghdr (6.17). res: bytes. The array is BORROWED,
+ * the memory that it names is PINNED.
  */
 static inline void kevy_prep_send_vectored(struct kevy_sqe *sqe, int fd,
                                            const struct iovec *vectors, uint32_t count,
@@ -188,8 +227,8 @@ static inline void kevy_prep_send_vectored(struct kevy_sqe *sqe, int fd,
 }
 
 /*
- * Sends the next buffer of `buffer_group` (6.10), at most `length` bytes of it, 0 for all. The
- * buffer is the caller's again, and named in the CQE.
+ * Sends the next buffer of `buffer_group` (6.10): at most `length` bytes of it, or all if `length`
+ * is 0. The CQE names the buffer, which is the caller's again.
  */
 static inline void kevy_prep_send_select(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t length, uint32_t msg_flags)
@@ -200,10 +239,12 @@ static inline void kevy_prep_send_select(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * Sends the buffers of `buffer_group` in ring order until it is empty (6.10). res: bytes; the CQE
- * names the first buffer and the rest follow in ring order. While KEVY_CQE_F_MORE is set further
- * CQEs follow. It takes no length: 6.18 keeps to one in the first round only. Selects buffers by
- * itself: without that the kernel would post a second CQE for nothing.
+ * Sends the buffers of `buffer_group` in ring order until the group is empty (6.10). res: bytes.
+ * The CQE names the first buffer; the others follow in ring order. More CQEs follow while
+ * KEVY_CQE_F_MORE is set.
+ *
+ * It has no `length`: 6.18 obeys it only in the first round. It selects buffers by itself: without,
+ * the kernel would add a CQE without meaning.
  */
 static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                          uint32_t msg_flags)
@@ -214,8 +255,8 @@ static inline void kevy_prep_send_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
 }
 
 /*
- * sendmsg(2) (5.3). res: bytes. `message`, vectors and name are BORROWED. The data is PINNED, and
- * so is the control data, which the kernel reads when it sends, be that after a poll.
+ * sendmsg(2) (5.3). res: bytes. `message`, its vectors and its name are BORROWED. The data is
+ * PINNED, and so is the control data: the kernel reads it when it sends, which may be after a poll.
  */
 static inline void kevy_prep_sendmsg(struct kevy_sqe *sqe, int fd, const struct msghdr *message,
                                      uint32_t msg_flags)
@@ -225,12 +266,14 @@ static inline void kevy_prep_sendmsg(struct kevy_sqe *sqe, int fd, const struct 
 }
 
 /*
- * Zero-copy send (6.0). Two CQEs: the result with KEVY_CQE_F_MORE, then KEVY_CQE_F_NOTIF when the
- * kernel has let go of the memory, which for TCP means acknowledged; also after an error. Without
- * F_MORE on the first there is no second. `data` is PINNED until the notification. Never wait for
- * it to send on. -ENOMEM: memlock; copy instead. -EOPNOTSUPP: Unix sockets and others.
- * KEVY_SEND_ZC_REPORT_USAGE (6.2) tells in the notification's res whether it was copied after all,
- * as on loopback. Worth it from about 3 kB.
+ * Zero-copy send (6.0), with two CQEs as above. `data` is PINNED until the second one. Worth it
+ * from about 3 kB on.
+ *
+ * KEVY_SEND_ZC_REPORT_USAGE (6.2) makes the `res` of the second CQE tell whether the data was
+ * copied nevertheless, as on the loopback interface.
+ *
+ *     -ENOMEM      the limit of locked memory: copy instead
+ *     -EOPNOTSUPP  this kind of socket cannot do it, for example a Unix socket
  */
 static inline void kevy_prep_send_zc(struct kevy_sqe *sqe, int fd, const void *data,
                                      uint32_t length, uint32_t msg_flags)
@@ -239,8 +282,10 @@ static inline void kevy_prep_send_zc(struct kevy_sqe *sqe, int fd, const void *d
                         kevy_x_word_32_32(length, msg_flags), 0, 0);
 }
 
-/* The same from registered buffer `buffer_index`, inside which `data` lies (6.0): no pinning a
- * send. */
+/*
+ * As kevy_prep_send_zc(). `data` lies in registered buffer `buffer_index` (6.0), so no pages are
+ * pinned for the send.
+ */
 static inline void kevy_prep_send_zc_fixed(struct kevy_sqe *sqe, int fd, const void *data,
                                            uint32_t length, uint32_t msg_flags,
                                            uint16_t buffer_index)
@@ -277,7 +322,7 @@ static inline void kevy_prep_sendmsg_zc(struct kevy_sqe *sqe, int fd, const stru
                         kevy_x_word_32_32(1, msg_flags), 0, 0);
 }
 
-/* The same whose vectors lie inside registered buffer `buffer_index` (6.15). */
+/* As kevy_prep_sendmsg_zc(). All vectors lie in registered buffer `buffer_index` (6.15). */
 static inline void kevy_prep_sendmsg_zc_fixed(struct kevy_sqe *sqe, int fd,
                                               const struct msghdr *message, uint32_t msg_flags,
                                               uint16_t buffer_index)

@@ -58,30 +58,33 @@ struct kevy_buffer_ring;
 #define KEVY_X_MODE_SQPOLL    2U  /* KEVY_SETUP_SQPOLL */
 #define KEVY_X_MODE_IOPOLL    4U  /* KEVY_SETUP_IOPOLL */
 #define KEVY_X_MODE_CQE_MIXED 8U  /* KEVY_SETUP_CQE_MIXED */
-#define KEVY_X_MODE_OLD       16U /* a kernel before 6.12, whose waits can do less */
+#define KEVY_X_MODE_OLD       16U /* a kernel before 6.12: waits are weaker */
 #define KEVY_X_MODE_SPLIT     32U /* options.split_queues */
 
 /*
- * A ring. The first cache line holds what submission touches, the second what reaping touches; the
- * rest is for slow paths, waits, set-up and tear-down.
+ * A ring. Read the fields, and do not write them: they are public only for the inline functions
+ * below.
+ *
+ * The first cache line holds the fields of submission, the second those of reaping. The rest is for
+ * rare paths. "shared" is memory that the kernel reads or writes as well; "our" is this library's.
  */
 struct kevy_ring {
-    struct kevy_sqe *sqe_next; /* the slot that kevy_ring_sqe() reserves next, unless at sqe_end */
-    struct kevy_sqe *sqe_end;  /* behind the slots known to be free from sqe_next on */
+    struct kevy_sqe *sqe_next; /* the next slot to reserve, unless at sqe_end */
+    struct kevy_sqe *sqe_end;  /* end of the slots that are known to be free */
     uint32_t *sq_head;         /* shared: the kernel's cursor */
     uint32_t *sq_tail;         /* shared: our cursor as published */
     uint32_t *sq_flags;        /* shared: KEVY_SQ_*, written by the kernel */
     uint32_t sqe_tail;         /* our cursor: slots reserved, published or not */
-    uint32_t modes;            /* KEVY_X_MODE_*: why short paths cannot be taken */
+    uint32_t modes;            /* KEVY_X_MODE_*: reasons to take the long path */
     uint32_t enter_flags;      /* KEVY_ENTER_* passed on every enter */
     uint32_t wait_flags;       /* the same and KEVY_ENTER_GETEVENTS */
     int32_t enter_fd;          /* the registered index, or the descriptor */
     int32_t fd;                /* the ring's descriptor, OWNED by the ring; -1 for none */
 
-    const struct kevy_cqe *cqe_next; /* the CQE that kevy_ring_next() returns, unless at cqe_end */
-    const struct kevy_cqe *cqe_end;  /* behind the CQEs known to be there from cqe_next on */
+    const struct kevy_cqe *cqe_next; /* the next CQE to hand out, unless at cqe_end */
+    const struct kevy_cqe *cqe_end;  /* end of the CQEs that are known to be there */
     const struct kevy_cqe *cqes; /* shared array of cq_entries slots, 1 << cqe_shift bytes each */
-    const struct kevy_cqe *cqes_end; /* behind the array; NULL if it is not one of 16-byte CQEs */
+    const struct kevy_cqe *cqes_end; /* end of the array; NULL unless CQEs have 16 bytes */
     uint32_t *cq_head;               /* shared: our cursor as published */
     const uint32_t *cq_tail;         /* shared: the kernel's cursor */
     uint32_t cqe_head;               /* our cursor: CQEs handed out, published or not */
@@ -98,30 +101,30 @@ struct kevy_ring {
     uint32_t cq_entries;       /* a power of two */
     uint32_t setup_flags;      /* KEVY_SETUP_* the kernel accepted */
     uint32_t overflows;        /* times an overflowed CQ was flushed */
-    int32_t clock;             /* of kevy_ring_wait(): CLOCK_MONOTONIC, or another */
-    int32_t kernel_error;      /* why AUTOMATIC did not take io_uring, a negative errno; or 0 */
+    int32_t clock;             /* the clock of kevy_ring_wait() */
+    int32_t kernel_error;      /* why AUTOMATIC did not use io_uring: -errno, or 0 */
     const struct kevy_ring_kernel *kernel; /* NULL for io_uring */
     struct kevy_reg_wait *wait_region;     /* arguments of waits, shared with the kernel; or NULL */
     uint64_t wait_region_ns;               /* the time limit that the region holds */
     size_t wait_region_size;
     struct kevy_buffer_ring *buffer_rings; /* the registered ones, newest first */
-    void *kernel_state;                    /* of this ring, the kernel's own */
-    uint32_t *cq_flags;                    /* shared: KEVY_CQ_*, NULL where the kernel has none */
-    const uint32_t *sq_dropped;            /* shared: the kernel's counter, see ring_mode.h */
-    const uint32_t *cq_overflow;           /* the same */
+    void *kernel_state;                    /* the state that a table's setup() stored */
+    uint32_t *cq_flags;                    /* shared: KEVY_CQ_*; NULL if the kernel has none */
+    const uint32_t *sq_dropped;            /* shared: see kevy_ring_dropped() */
+    const uint32_t *cq_overflow;           /* shared: see kevy_ring_lost() */
     void *ring_memory;                     /* SQ and CQ cursors, CQEs, SQ index array */
     size_t ring_size;
-    void *cq_memory; /* a mapping of its own on kernels without KEVY_FEAT_SINGLE_MMAP */
+    void *cq_memory; /* a second mapping, without KEVY_FEAT_SINGLE_MMAP */
     size_t cq_size;
     size_t sqe_size;
     int32_t registered_by;   /* the thread whose table holds enter_fd, 0 for none */
-    uint32_t *mixed_cq_head; /* with KEVY_SETUP_CQE_MIXED: shared, in place of cq_head, */
-    uint32_t mixed_released; /* which points here: what is to be published, see big.c */
-    uint32_t phantom;        /* CQ position that holds no CQE, where has_phantom */
-    int32_t owner_process;   /* which set the ring up */
-    uint32_t sq_array;       /* where the index array is, from ring_memory on; 0 for none */
+    uint32_t *mixed_cq_head; /* KEVY_SETUP_CQE_MIXED: shared, the real CQ head; */
+    uint32_t mixed_released; /* cq_head points here instead, see big.c */
+    uint32_t phantom;        /* CQ position without a CQE, if has_phantom */
+    int32_t owner_process;   /* the process that set the ring up */
+    uint32_t sq_array;       /* offset of the index array in ring_memory, or 0 */
     bool has_phantom;
-    bool any_thread;       /* the descriptor is not to be registered */
+    bool any_thread;       /* do not register the descriptor */
     bool shared_on_fork;   /* as in the options */
     bool memory_lent;      /* the queues are in the caller's memory */
     bool wait_region_lent; /* as options.wait_memory */
@@ -130,28 +133,29 @@ struct kevy_ring {
 /* Submission */
 
 /*
- * Publishes every reserved SQE without entering the kernel, so that the next enter takes them, even
- * if another thread makes it; or the kernel's thread under SQPOLL, if it is awake. Returns how many
- * SQEs the kernel has yet to take.
+ * Publishes all reserved SQEs without entering the kernel. The next enter takes them, even if
+ * another thread makes it. With SQPOLL the kernel's thread takes them, if it is awake.
+ *
+ * Returns how many SQEs the kernel has not taken yet.
  */
 static inline uint32_t kevy_ring_publish(struct kevy_ring *ring)
 {
     uint32_t tail = ring->sqe_tail;
 
-    /* Release, pairs with the acquire of whoever submits: the SQEs are written before it. */
+    /* Release, pairs with the acquire of the side that submits: the SQEs are written before it. */
     __atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);
     return tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
 }
 
-/* Number of SQ slots that can be reserved now without submitting. */
+/* The number of SQ slots that can be reserved before the next submit. */
 static inline uint32_t kevy_ring_space(const struct kevy_ring *ring)
 {
     return ring->sq_entries - (ring->sqe_tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE));
 }
 
 /*
- * Private: makes a slot a NOP with `user_data`. Word by word, so that the compiler drops the words
- * that the prep which follows writes again; a memset it would only trim at its ends.
+ * Private: makes a slot a NOP with `user_data`. It stores word by word, so that the compiler can
+ * drop the words that the next prep writes again. Of a memset() it would drop nothing but the ends.
  */
 static inline void kevy_x_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
 {
@@ -169,16 +173,17 @@ static inline void kevy_x_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
 }
 
 /*
- * Private: at the end of a rare path, keeps compilers from ending it and the short one in common,
- * for which the short one would pay with two more instructions.
+ * Private: stands at the end of a rare path. It keeps the compiler from joining the ends of the
+ * rare and the usual path, which would cost the usual one two instructions.
  */
 #define KEVY_X_PATHS_APART() __asm__ volatile("" : : : "memory")
 
 /*
- * Reserves the next SQ slot and stamps `user_data`, which comes back in every CQE of the request.
- * NULL when the SQ is full: submit, then ask again. The slot starts as a NOP and is meant for one
- * kevy_prep_*() call; it is BORROWED until the next submit. On a KEVY_SETUP_SQE128 ring all 128
- * bytes are the caller's.
+ * Reserves the next SQ slot and stores `user_data` in it. `user_data` comes back in every CQE of
+ * the request. The slot starts as a NOP; fill it with one kevy_prep_*() of <kevy/ring_prep.h>.
+ *
+ * Returns the slot, BORROWED until the next submit, or NULL if the SQ is full: then submit and call
+ * again. With KEVY_SETUP_SQE128 all 128 bytes are the caller's.
  */
 static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t user_data)
 {
@@ -215,10 +220,12 @@ static inline struct kevy_sqe *kevy_ring_sqe(struct kevy_ring *ring, uint64_t us
 }
 
 /*
- * A reserved slot that the kernel has not consumed yet, by its number: `sqe_tail` as it was before
- * kevy_ring_sqe(). What is in it may still be changed, with another prep for instance. NULL once
- * the kernel has it. Not with SQPOLL, whose thread reads at any time. Numbers come again after 2^32
- * requests: who may ask so late looks at user_data as well.
+ * Returns a reserved slot that the kernel has not taken yet, so that its request can still be
+ * changed, or NULL if the kernel has taken it. `number` is the value that `sqe_tail` had before the
+ * kevy_ring_sqe() that reserved the slot.
+ *
+ * Not with SQPOLL: its thread may read a slot at any time. Numbers repeat after 2^32 requests; if a
+ * number may be that old, compare `user_data` as well.
  */
 static inline struct kevy_sqe *kevy_ring_sqe_at(const struct kevy_ring *ring, uint32_t number)
 {
@@ -226,38 +233,52 @@ static inline struct kevy_sqe *kevy_ring_sqe_at(const struct kevy_ring *ring, ui
     uint32_t head = __atomic_load_n(ring->sq_head, __ATOMIC_RELAXED);
 
     if (number - head >= ring->sqe_tail - head)
-        return NULL; /* not between head and tail: consumed, however long ago */
+        return NULL; /* not between head and tail: taken, however long ago */
     return (struct kevy_sqe *)(void *)((char *)ring->sqes +
                                        ((size_t)(number & ring->sq_mask) << ring->sqe_shift));
 }
 
-/* True when completions overflowed into the kernel's list (5.8), where only an enter reaches them.
+/* State of the queues */
+
+/*
+ * Returns true if completions have overflowed into a list of the kernel (5.8). Only an enter brings
+ * them back.
  */
 static inline bool kevy_ring_overflowed(const struct kevy_ring *ring)
 {
     return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & KEVY_SQ_CQ_OVERFLOW) != 0;
 }
 
-/* True when completions wait for an enter: overflowed, or task work (KEVY_SETUP_TASKRUN_FLAG). */
+/*
+ * Returns true if completions need an enter to be seen: they have overflowed, or they are task work
+ * (KEVY_SETUP_TASKRUN_FLAG).
+ */
 static inline bool kevy_ring_wants_enter(const struct kevy_ring *ring)
 {
     return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) &
             (KEVY_SQ_CQ_OVERFLOW | KEVY_SQ_TASKRUN)) != 0;
 }
 
-/* Number of CQ slots filled and not yet handed out. On mixed rings a big CQE counts twice. */
+/*
+ * The number of CQ slots that are filled and not yet handed out. On a ring with
+ * KEVY_SETUP_CQE_MIXED a big CQE counts twice.
+ */
 static inline uint32_t kevy_ring_ready(const struct kevy_ring *ring)
 {
     return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - ring->cqe_head;
 }
 
+/* Completion */
+
 /* Private: kevy_ring_next() on rings with KEVY_SETUP_CQE32 or KEVY_SETUP_CQE_MIXED. */
 KEVY_API const struct kevy_cqe *kevy_x_ring_next_big(struct kevy_ring *ring);
 
 /*
- * Hands out the next completion, NULL when there is none. The CQE is BORROWED until
- * kevy_ring_release() or the next call that enters the kernel, whichever is first. Filler CQEs of
- * mixed rings (6.18) are passed over; there a CQE is 32 bytes long when it carries KEVY_CQE_F_32.
+ * Returns the next completion, or NULL if there is none. It does not enter the kernel. The CQE is
+ * BORROWED until kevy_ring_release() or the next call that enters the kernel.
+ *
+ * On a ring with KEVY_SETUP_CQE_MIXED a CQE has 32 bytes if it carries KEVY_CQE_F_32. Filler CQEs
+ * (6.18) are skipped.
  */
 static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
 {
@@ -290,11 +311,12 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
 }
 
 /*
- * For loops that keep a pointer in a register: the next CQE, followed in memory by others that are
- * ready. `limit` is how many the caller wants, *count becomes how many there are in one piece, the
- * queue's end permitting; 0 when none is ready. kevy_ring_advance() steps past `count` of them. A
- * CQE is BORROWED as by kevy_ring_next(). Not for rings with CQE32 or CQE_MIXED, whose slots are
- * not CQEs one by one.
+ * Returns a pointer to the next CQE, and stores in *count how many CQEs can be read from there on,
+ * at most `limit`. They end at the end of the array, so a second call may find more. *count is 0 if
+ * no CQE is ready. Step past CQEs with kevy_ring_advance(). They are BORROWED as by
+ * kevy_ring_next().
+ *
+ * For loops that keep a pointer in a register. Not with KEVY_SETUP_CQE32 or KEVY_SETUP_CQE_MIXED.
  */
 static inline const struct kevy_cqe *kevy_ring_peek_span(const struct kevy_ring *ring,
                                                          uint32_t limit, uint32_t *count)
@@ -309,19 +331,20 @@ static inline const struct kevy_cqe *kevy_ring_peek_span(const struct kevy_ring 
     return first;
 }
 
+/* Steps past `count` CQEs, at most as many as kevy_ring_peek_span() found. */
 static inline void kevy_ring_advance(struct kevy_ring *ring, uint32_t count)
 {
     if (ring->cqe_next == ring->cqes_end)
         ring->cqe_next = ring->cqes;
     ring->cqe_next += count;
-    ring->cqe_end = ring->cqe_next; /* so that kevy_ring_next() looks again */
+    ring->cqe_end = ring->cqe_next; /* kevy_ring_next() looks at the tail again */
     ring->cqe_head += count;
 }
 
-/* Gives the slots of every completion handed out back to the kernel: one store for the batch. */
+/* Gives the slots of all completions that were handed out back to the kernel: one store for all. */
 static inline void kevy_ring_release(struct kevy_ring *ring)
 {
-    /* Release: our reads of the CQEs come before; the kernel overwrites only what lies before. */
+    /* Release: the CQEs are read before it. The kernel overwrites only slots before the head. */
     __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
 }
 

@@ -15,6 +15,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <kevy/buffer_ring.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -93,6 +94,7 @@ static inline struct kevy_bundle kevy_bundle_begin(struct kevy_buffer_ring *buff
 {
     struct kevy_bundle bundle;
 
+    assert(buffer_ring->addresses == NULL);
     bundle.buffer_ring = buffer_ring;
     bundle.left = length;
     bundle.cqe_flags = cqe_flags;
