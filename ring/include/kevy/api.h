@@ -3,11 +3,24 @@
 #define KEVY_API_H
 
 /*
- * What every public header shares: the version, whether this target can have io_uring at all, the
- * mark of an exported function, and the C++ linkage brackets. It includes nothing and needs no -D.
+ * kevy/api.h - the base of all public headers: the version, and the mark of an exported function.
  *
- * On a target that is not Linux KEVY_RING_SUPPORTED is 0, every other header is empty and the
- * libraries hold nothing, so that a portable program may include us first and ask afterwards.
+ * It includes no header and needs no -D. On a system other than Linux KEVY_RING_SUPPORTED is 0, all
+ * other headers are empty, and the libraries contain nothing. So a portable program can include the
+ * headers first and ask afterwards.
+ *
+ * Example: check that the library is not older than its headers
+ *
+ *     #include <kevy/api.h>
+ *
+ *     #if KEVY_RING_SUPPORTED
+ *
+ *     static int library_fits(void)
+ *     {
+ *         return kevy_version() >= KEVY_VERSION;
+ *     }
+ *
+ *     #endif
  */
 
 #define KEVY_VERSION_MAJOR  0
@@ -15,15 +28,17 @@
 #define KEVY_VERSION_PATCH  0
 #define KEVY_VERSION_STRING "0.2.0"
 
-/* The version of these headers as one number, to be compared: major, minor and patch in two decimal
- * places each, so 0.2.0 is 200. */
+/*
+ * The version of these headers as one number: two decimal digits for minor and patch each. 0.2.0 is
+ * 200.
+ */
 #define KEVY_VERSION (KEVY_VERSION_MAJOR * 10000 + KEVY_VERSION_MINOR * 100 + KEVY_VERSION_PATCH)
 
 #if defined(__linux__)
 
 #define KEVY_RING_SUPPORTED 1
 
-/* The libraries are compiled with hidden visibility: what lacks this mark stays inside them. */
+/* Marks a function that the libraries export. All others stay hidden inside them. */
 #define KEVY_API __attribute__((visibility("default")))
 
 #ifdef __cplusplus
@@ -34,12 +49,12 @@
 #define KEVY_END_DECLS
 #endif
 
-/* No time limit, where a function takes one in nanoseconds. */
+/* No time limit, for functions that take one in nanoseconds. */
 #define KEVY_FOREVER UINT64_MAX
 
 KEVY_BEGIN_DECLS
 
-/* The KEVY_VERSION of the library that the program runs with, from any thread. */
+/* Returns the KEVY_VERSION of the library that the program runs with. From any thread. */
 KEVY_API int kevy_version(void);
 
 KEVY_END_DECLS

@@ -1,27 +1,68 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/buffer_ring.h - a ring of buffers that the kernel picks from when data arrives.
+ * kevy/buffer_ring.h - a ring of buffers from which the kernel picks one when data arrives.
  *
- * Model. A group of equal buffers, named by a 16-bit group id that a request with BUFFER_SELECT
- * carries. A buffer is in one of two hands: the kernel's (in the ring) or the caller's (LENT). It
- * changes hands twice a round:
+ * Model
  *
- *     kernel --(CQE with F_BUFFER)--> kevy_buffer_ring_take() --> caller
- *     caller --> kevy_buffer_ring_give() ... kevy_buffer_ring_publish() --> kernel
+ *     A group of buffers has a number of 16 bits, which requests name, for example those of
+ *     kevy_prep_recv_multishot(). Each buffer has an id, and is in one of two hands: the kernel's
+ *     (it is in the ring), or the caller's (LENT).
  *
- * Giving stages; one publish makes any number of staged buffers visible with a single store.
+ *         kernel  -- CQE with KEVY_CQE_F_BUFFER --> kevy_buffer_ring_take()    --> caller
+ *         caller  -- kevy_buffer_ring_give()    --> kevy_buffer_ring_publish() --> kernel
  *
- * Invariants. Every id below `entries` is in exactly one hand; a buffer given twice, given without
- * having been taken, or with a foreign id is an assertion: the kernel would hand the same memory
- * out twice. The order in the ring is the order of giving, and has nothing to do with ids. Our
- * stores to a slot cover its first 14 bytes only, because the tail lies over the last two of slot
- * 0.
+ *     To give a buffer stages it. To publish makes all staged buffers visible to the kernel.
  *
- * Ownership. The struct is the caller's and PINNED from init to deinit; the kernel writes into its
- * memory all that time. Cancel and reap the requests of the group, deinit the buffer ring, then
- * deinit the ring: the order is asserted.
+ * Invariants
  *
- * One thread, the ring's. From Linux 5.19; multishot recv, its main use, from 6.0.
+ *     Each id below `entries` is in one hand. It is asserted that a buffer is not given twice,
+ *     and not given without having been taken, because the kernel would use its memory twice.
+ *     The order in the ring is the order in which buffers were given.
+ *
+ * Buffers of the caller's
+ *
+ *     With KEVY_BUFFER_RING_CALLERS the ring allocates no buffers. The caller adds buffers of any
+ *     size, under any id of 16 bits: kevy_buffer_ring_add(), kevy_buffer_ring_take_added().
+ *
+ * Ownership
+ *
+ *     The struct is the caller's. It is zeroed, or deinitialised, before kevy_buffer_ring_init(),
+ *     and PINNED until kevy_buffer_ring_deinit(). The kernel writes into the buffers all that
+ *     time. So the order of the end is: cancel and reap the requests that use the group,
+ *     deinitialise the buffer ring, deinitialise the ring. It is asserted.
+ *
+ * The thread of the ring uses its buffer rings. From Linux 5.19; multishot receives from 6.0.
+ *
+ * Example: receive from a socket into buffers
+ *
+ *     #include <kevy/buffer_ring.h>
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_prep.h>
+ *
+ *     static int receive_start(struct kevy_ring *ring, struct kevy_buffer_ring *buffers, int fd)
+ *     {
+ *         struct kevy_buffer_ring_options options = {
+ *             .entries = 64, .buffer_size = 4096, .group = 1};
+ *         int error = kevy_buffer_ring_init(buffers, ring, &options);
+ *
+ *         if (error < 0)
+ *             return error;
+ *         kevy_prep_recv_multishot(kevy_ring_sqe(ring, 1), fd, options.group, 0);
+ *         return kevy_ring_submit(ring);
+ *     }
+ *
+ *     static void received(struct kevy_buffer_ring *buffers, const struct kevy_cqe *cqe,
+ *                          void (*use)(const void *data, int length))
+ *     {
+ *         uint16_t id;
+ *
+ *         if ((cqe->flags & KEVY_CQE_F_BUFFER) == 0)
+ *             return;
+ *         id = kevy_buffer_id(cqe->flags);
+ *         use(kevy_buffer_ring_take(buffers, id), cqe->res);
+ *         kevy_buffer_ring_give(buffers, id);
+ *         kevy_buffer_ring_publish(buffers);
+ *     }
  */
 #ifndef KEVY_BUFFER_RING_H
 #define KEVY_BUFFER_RING_H
@@ -41,75 +82,82 @@ KEVY_BEGIN_DECLS
 struct kevy_ring;
 
 /* For kevy_buffer_ring_options.flags. */
-#define KEVY_BUFFER_RING_KERNEL_MAPPED 1U /* the kernel allocates the ring's own pages (6.4) */
-#define KEVY_BUFFER_RING_INCREMENTAL   2U /* a buffer may be used up in several pieces (6.12) */
-#define KEVY_BUFFER_RING_CALLERS       4U /* the buffers are the caller's, given by _add() */
+#define KEVY_BUFFER_RING_KERNEL_MAPPED 1U /* the kernel allocates the ring, not the buffers (6.4) */
+#define KEVY_BUFFER_RING_INCREMENTAL   2U /* the kernel may fill a buffer piece by piece (6.12) */
+#define KEVY_BUFFER_RING_CALLERS       4U /* the buffers are the caller's */
 
 struct kevy_buffer_ring_options {
-    uint32_t entries;     /* buffers in the kernel's hand at most, a power of two, 1 to 32768 */
-    uint32_t buffer_size; /* bytes each, at least 1; 0 with CALLERS */
-    uint32_t min_left;    /* INCREMENTAL: retire a buffer with less than this left (6.18.y) */
+    uint32_t entries;     /* places in the ring, a power of two, 1 to 32768 */
+    uint32_t buffer_size; /* of each buffer, in bytes; 0 with CALLERS */
+    uint32_t min_left;    /* INCREMENTAL: a buffer with fewer bytes left is full (6.18.y) */
     uint32_t flags;       /* KEVY_BUFFER_RING_* */
-    uint16_t group;       /* the id that requests name; unique on this ring */
+    uint16_t group;       /* the number of the group, unique on this ring */
 };
 
-/* Private: in kevy_buffer_ring.hands, whose hand a buffer is in. Neither: it is no buffer of the
- * group. */
+/*
+ * Private: whose hand a buffer is in, in kevy_buffer_ring.hands. Neither bit: it is no buffer of
+ * the group.
+ */
 #define KEVY_X_BUFFER_LENT   0x10000U
 #define KEVY_X_BUFFER_KERNEL 0x20000U
 
 struct kevy_buffer_ring {
-    struct kevy_buf *slots; /* shared with the kernel; the tail overlays slot 0 */
-    uint8_t *buffers;       /* entries * buffer_size bytes, the kernel writes what it holds */
-    uint8_t **addresses;    /* per id: where a caller's buffer is (CALLERS), or NULL */
-    uint32_t *hands;        /* for any 16-bit id: its hand, and the position of its last giving */
-    uint32_t *offsets;      /* per id: bytes used up so far (INCREMENTAL), or NULL */
+    struct kevy_buf *slots; /* shared with the kernel; the tail lies in slot 0 */
+    uint8_t *buffers;       /* entries * buffer_size bytes */
+    uint8_t **addresses;    /* per id: the address of a caller's buffer, or NULL */
+    uint32_t *hands;        /* per id: its hand, and its place in the ring */
+    uint32_t *offsets;      /* per id: bytes used so far (INCREMENTAL), or NULL */
     uint32_t buffer_size;
     uint32_t entries;
     uint32_t mask;
-    uint32_t tail;       /* staged; free running, the kernel sees its lower 16 bits */
-    uint32_t lent_count; /* buffers in the caller's hand */
+    uint32_t tail;       /* counts up; the kernel sees its lower 16 bits */
+    uint32_t lent_count; /* buffers in the caller's hand, or free places (CALLERS) */
     uint16_t group;
 
     struct kevy_ring *ring;
-    struct kevy_buffer_ring *next; /* in ring->buffer_rings */
-    void *memory; /* the one mapping: slots (unless kernel-mapped), state, buffers */
+    struct kevy_buffer_ring *next; /* the next in ring->buffer_rings */
+    void *memory;                  /* one mapping: slots, buffers, state */
     size_t memory_size;
     void *kernel_memory;
     size_t kernel_size;
 };
 
 /*
- * Allocates `options->entries` buffers, registers them with *ring as one group and gives all of
- * them to the kernel. Needs one mapping, made here; nothing is allocated later.
+ * Registers a group with *ring, and gives `options->entries` buffers to the kernel. They are
+ * allocated here, in one mapping; nothing is allocated later. With KEVY_BUFFER_RING_CALLERS the
+ * group is empty at first. *buffer_ring must be zeroed or deinitialised. `options` is BORROWED for
+ * the call.
  *
- * Returns 0, or -EINVAL (a size or flag that this kernel refuses, or a kernel before 5.19), -EEXIST
- * (the group id is taken), -ENOMEM. On failure *buffer_ring is safe for kevy_buffer_ring_deinit().
+ * Returns 0, or an error. Then *buffer_ring is zeroed.
+ *
+ *     -EINVAL  a size or a flag that this kernel refuses, or a kernel before 5.19
+ *     -EEXIST  the ring has a group of this number
+ *     -ENOMEM  no memory
  */
 KEVY_API int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring *ring,
                                    const struct kevy_buffer_ring_options *options);
 
 /*
- * Unregisters the group, then frees its memory. No request of the group may be in flight. Accepts a
- * zeroed struct, one whose init failed and one already deinitialised. The ring must still be alive.
+ * Unregisters the group and frees its memory. No request that uses the group may be in flight, and
+ * the ring must still be up. *buffer_ring is zeroed afterwards, and a zeroed one is accepted.
  */
 KEVY_API void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring);
 
 /*
- * The kernel's own cursor of the group, free running over 16 bits: how many buffers it has consumed
- * (6.8). Returns 0 to 65535, or -EINVAL on older kernels.
+ * Returns the kernel's cursor of the group (6.8): how many buffers it has consumed, modulo 65536.
+ * -EINVAL on older kernels.
  */
 KEVY_API int kevy_buffer_ring_head(const struct kevy_buffer_ring *buffer_ring);
 
 /*
- * How many buffers the kernel can still pick (6.8): published, and not consumed. Returns 0 to
- * `entries`, or -EINVAL on older kernels.
+ * Returns how many buffers the kernel can still pick (6.8): they are published and not consumed.
+ * -EINVAL on older kernels.
  */
 KEVY_API int kevy_buffer_ring_available(const struct kevy_buffer_ring *buffer_ring);
 
 /*
- * The id of the buffer that a CQE names. Only a CQE with KEVY_CQE_F_BUFFER names one; the result
- * does not tell, because an error or an end may come with a buffer or without.
+ * Returns the id of the buffer that a CQE names. The CQE must carry KEVY_CQE_F_BUFFER (asserted).
+ * The result does not tell that: an error or an end may come with a buffer or without one.
  */
 static inline uint16_t kevy_buffer_id(uint32_t cqe_flags)
 {
@@ -118,8 +166,8 @@ static inline uint16_t kevy_buffer_id(uint32_t cqe_flags)
 }
 
 /*
- * Takes buffer `id`, named by a CQE, from the kernel: it is LENT to the caller until
- * kevy_buffer_ring_give(). Returns its memory. For rings that are not INCREMENTAL.
+ * Takes buffer `id`, which a CQE names, from the kernel: it is LENT until kevy_buffer_ring_give().
+ * Returns its memory. Not for rings with INCREMENTAL or CALLERS.
  */
 static inline uint8_t *kevy_buffer_ring_take(struct kevy_buffer_ring *buffer_ring, uint16_t id)
 {
@@ -130,7 +178,7 @@ static inline uint8_t *kevy_buffer_ring_take(struct kevy_buffer_ring *buffer_rin
 }
 
 /*
- * As kevy_buffer_ring_take(), of a ring with CALLERS: returns the memory that was added under `id`.
+ * As kevy_buffer_ring_take(), for a ring with CALLERS. Returns the memory that was added as `id`.
  */
 static inline uint8_t *kevy_buffer_ring_take_added(struct kevy_buffer_ring *buffer_ring,
                                                    uint16_t id)
@@ -143,9 +191,10 @@ static inline uint8_t *kevy_buffer_ring_take_added(struct kevy_buffer_ring *buff
 }
 
 /*
- * Takes `length` bytes of an INCREMENTAL ring's buffer. `cqe_flags` are the CQE's: with
- * KEVY_CQE_F_BUF_MORE the buffer stays in the kernel's hand and the piece is BORROWED until the
- * buffer has been given back later; without it the buffer is LENT as by kevy_buffer_ring_take().
+ * Takes `length` bytes of a buffer of an INCREMENTAL ring. `cqe_flags` are the flags of the CQE.
+ * With KEVY_CQE_F_BUF_MORE the buffer stays with the kernel. The piece is then BORROWED until the
+ * buffer is given back, which happens after its last piece. Without the flag it is the last piece,
+ * and the buffer is LENT.
  */
 static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buffer_ring,
                                                    uint32_t cqe_flags, uint32_t length)
@@ -162,7 +211,7 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
     buffer_ring->offsets[id] += length;
     assert(buffer_ring->addresses != NULL || buffer_ring->offsets[id] <= buffer_ring->buffer_size);
     if ((cqe_flags & KEVY_CQE_F_BUF_MORE) == 0) {
-        buffer_ring->offsets[id] = 0; /* for when it is given again */
+        buffer_ring->offsets[id] = 0; /* it starts at 0 when it is given again */
         buffer_ring->hands[id] ^= KEVY_X_BUFFER_KERNEL | KEVY_X_BUFFER_LENT;
         buffer_ring->lent_count++;
     }
@@ -170,8 +219,8 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
 }
 
 /*
- * The id that follows `id` in ring order: a bundle (6.10) names its first buffer only and fills the
- * next ones in the order in which they were given, whatever their ids.
+ * Returns the id of the next buffer in the ring. A bundle (6.10) names only its first buffer. It
+ * goes on with those that were given after it, whatever their ids are.
  */
 static inline uint16_t kevy_buffer_ring_after(const struct kevy_buffer_ring *buffer_ring,
                                               uint16_t id)
@@ -183,8 +232,8 @@ static inline uint16_t kevy_buffer_ring_after(const struct kevy_buffer_ring *buf
 }
 
 /*
- * As kevy_buffer_ring_give(), for who has kept what kevy_buffer_ring_take() returned for `id`:
- * `memory` is that, and saves working it out anew.
+ * As kevy_buffer_ring_give(), with the address that kevy_buffer_ring_take() returned for `id`. It
+ * need not be computed again.
  */
 static inline void kevy_buffer_ring_give_at(struct kevy_buffer_ring *buffer_ring, uint16_t id,
                                             const uint8_t *memory)
@@ -195,14 +244,14 @@ static inline void kevy_buffer_ring_give_at(struct kevy_buffer_ring *buffer_ring
     buffer_ring->lent_count--;
     buffer_ring->hands[id] = KEVY_X_BUFFER_KERNEL | (uint16_t)buffer_ring->tail;
     slot->addr = (uint64_t)(uintptr_t)memory;
-    slot->len = buffer_ring->buffer_size; /* the kernel shortens it where a bundle ends (6.10) */
+    slot->len = buffer_ring->buffer_size; /* the kernel shortens it at the end of a bundle (6.10) */
     slot->bid = id;
     buffer_ring->tail++;
 }
 
 /*
- * Stages LENT buffer `id` for the kernel. It may no longer be touched; the kernel sees it with the
- * next kevy_buffer_ring_publish(). Never fails: the ring has a place for every buffer of the group.
+ * Gives the LENT buffer `id` back. The caller must not touch it any more. The kernel sees it after
+ * kevy_buffer_ring_publish(). This never fails: the ring has a place for each buffer.
  */
 static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, uint16_t id)
 {
@@ -211,9 +260,9 @@ static inline void kevy_buffer_ring_give(struct kevy_buffer_ring *buffer_ring, u
 }
 
 /*
- * Stages a buffer of the caller's for the kernel, on a ring with CALLERS: `length` bytes at
- * `memory`, PINNED until a CQE names `id`, any number that no buffer in the kernel's hand has. At
- * most `entries` buffers may be in the kernel's hand.
+ * Adds a buffer to a ring with CALLERS: `length` bytes at `memory`, PINNED until a CQE names `id`.
+ * No buffer in the kernel's hand may have this id, and at most `entries` buffers may be in its
+ * hand. Both are asserted. The kernel sees it after kevy_buffer_ring_publish().
  */
 static inline void kevy_buffer_ring_add(struct kevy_buffer_ring *buffer_ring, uint16_t id,
                                         void *memory, uint32_t length)
@@ -232,7 +281,7 @@ static inline void kevy_buffer_ring_add(struct kevy_buffer_ring *buffer_ring, ui
     buffer_ring->tail++;
 }
 
-/* Makes every staged buffer visible to the kernel: one store, whatever their number. */
+/* Makes all buffers that were given or added visible to the kernel: one store for all. */
 static inline void kevy_buffer_ring_publish(struct kevy_buffer_ring *buffer_ring)
 {
     /* Release, pairs with the kernel's acquire of the tail: it reads the slots after it. */

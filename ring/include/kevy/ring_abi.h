@@ -1,25 +1,42 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_abi.h - what user space and the kernel agree on: io_uring's ABI, complete up to
- * Linux 6.18.
+ * kevy/ring_abi.h - the ABI of io_uring: structs, constants and numbers, complete up to Linux 6.18.
  *
- * Model. Names are the kernel's own words behind our prefix: `struct io_uring_sqe` is `struct
- * kevy_sqe`, IORING_OP_RECV is KEVY_OP_RECV, IOSQE_IO_LINK is KEVY_SQE_IO_LINK. Nothing of ours
- * collides with <linux/io_uring.h>, so both may be included; we include no kernel header ourselves,
- * because the distribution's is often years behind the running kernel.
+ * Names
  *
- * Each constant carries the kernel that brought it. What came after 6.18 says so in its comment: it
- * is in the ABI, and a 6.18 kernel refuses it. Ask the running kernel (QUERY, PROBE, the feature
- * bits, a refused flag); never derive an ability from a version number, because distributions
- * backport.
+ *     They are the names of the kernel with a prefix of ours: `struct io_uring_sqe` is `struct
+ *     kevy_sqe`, IORING_OP_RECV is KEVY_OP_RECV, IOSQE_IO_LINK is KEVY_SQE_IO_LINK. So they do not
+ *     collide with <linux/io_uring.h>, and a program may include both. These headers include none
+ *     of the kernel's, because those of a distribution are often years older than the kernel.
  *
- * Invariants. Every structure has the same size and field offsets on each architecture, 32-bit ones
- * included; <kevy/ring_abi_layout.h> asserts all of them at compile time. Reserved fields are zero.
+ * Releases
  *
- *     ring_abi_queue.h      the queues: SQE, CQE, set-up, enter, mmap offsets, system call numbers
- *     ring_abi_op.h         opcodes and the flags of the single operations
- *     ring_abi_register.h   register codes and their arguments
- *     ring_abi_layout.h     the compile-time checks
+ *     Each constant names the release of Linux that brought it. "newer" means later than 6.18:
+ *     the constant is here, and 6.18 refuses it. Do not conclude from a version number what a
+ *     kernel can do, because distributions backport. Ask it: <kevy/ring_probe.h>, the feature
+ *     bits, or a try.
+ *
+ * Layout
+ *
+ *     Each struct has the same size and offsets on all architectures, also those with 32 bits.
+ *     ring_abi_layout.h checks it at compile time. Reserved fields are zero.
+ *
+ *     ring_abi_queue.h     queues: SQE, CQE, set-up, enter, offsets for mmap(), system calls
+ *     ring_abi_op.h        opcodes, and the flags of requests
+ *     ring_abi_register.h  register codes and their arguments
+ *     ring_abi_layout.h    checks at compile time
+ *
+ * Example: an SQE without a prep
+ *
+ *     #include <kevy/ring.h>
+ *
+ *     static void close_queue(struct kevy_ring *ring, int fd)
+ *     {
+ *         struct kevy_sqe *sqe = kevy_ring_sqe(ring, 1);
+ *
+ *         sqe->opcode = KEVY_OP_CLOSE;
+ *         sqe->fd = fd;
+ *     }
  */
 #ifndef KEVY_RING_ABI_H
 #define KEVY_RING_ABI_H

@@ -104,10 +104,13 @@ struct kevy_ring_kernel {
      */
     int (*setup)(void *context, uint32_t entries, struct kevy_params *params, void **state);
     /*
-     * io_uring_enter(2). `fd` is the ring's descriptor, or its registered index when `flags` has
-     * KEVY_ENTER_REGISTERED_RING. `argument` is, as `flags` tells, a struct kevy_getevents_arg
-     * (KEVY_ENTER_EXT_ARG), NULL for the registered struct kevy_reg_wait at the beginning of the
-     * wait region (KEVY_ENTER_EXT_ARG_REG as well), or NULL.
+     * io_uring_enter(2). `fd` is the ring's descriptor, or its registered index if `flags` has
+     * KEVY_ENTER_REGISTERED_RING. `argument` depends on `flags`:
+     *
+     *     KEVY_ENTER_EXT_ARG                    a struct kevy_getevents_arg
+     *     KEVY_ENTER_EXT_ARG and _EXT_ARG_REG   an offset in bytes into the registered region of
+     *                                           struct kevy_reg_wait, as a pointer
+     *     none of them                          a signal mask, or NULL
      */
     int (*enter)(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
                  const void *argument, size_t argument_size);

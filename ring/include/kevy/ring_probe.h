@@ -2,15 +2,30 @@
 /*
  * kevy/ring_probe.h - what the running kernel offers, as the kernel itself tells it.
  *
- * Model. Three questions, each answered by kernels of a certain age: PROBE (5.6) lists the opcodes,
- * set-up reports feature bits (5.4), QUERY (6.18) names every flag of set-up, enter and SQE and
- * counts the register codes. The answers go into one struct. An unanswered question leaves zeros
- * and `queried` false: the flag may be there all the same, so try it and see it refused.
+ * There are three questions, which kernels from a certain age on answer:
  *
- * A version number is never looked at, because distributions backport and seccomp, restrictions and
- * build options take away.
+ *     set-up  (5.4)   the feature bits
+ *     PROBE   (5.6)   the opcodes
+ *     QUERY   (6.18)  all flags of set-up, enter and SQEs, and the number of register codes
+ *
+ * The answers go into one struct. If the kernel does not answer QUERY, `queried` is false and its
+ * part is zero. A flag may exist nevertheless: try it. The library never looks at the version of
+ * the kernel, because distributions backport features, and seccomp, restrictions and build options
+ * remove them.
  *
  * Probe before kevy_ring_restrict(): a restricted ring answers -EACCES.
+ *
+ * Example: does this kernel have zero-copy sends?
+ *
+ *     #include <kevy/ring_probe.h>
+ *
+ *     static bool zero_copy_there(void)
+ *     {
+ *         struct kevy_ring_probe probe;
+ *
+ *         return kevy_ring_probe(NULL, &probe) == 0 &&
+ *                kevy_ring_probe_opcode(&probe, KEVY_OP_SEND_ZC);
+ *     }
  */
 #ifndef KEVY_RING_PROBE_H
 #define KEVY_RING_PROBE_H
@@ -28,36 +43,40 @@ KEVY_BEGIN_DECLS
 struct kevy_ring;
 
 struct kevy_ring_probe {
-    uint64_t opcodes[4];        /* one bit per supported enum kevy_op */
-    uint32_t opcode_count;      /* opcodes the kernel has a name for */
+    uint64_t opcodes[4];        /* one bit for each enum kevy_op that is supported */
+    uint32_t opcode_count;      /* opcodes that the kernel has names for */
     uint32_t features;          /* KEVY_FEAT_* */
-    bool queried;               /* the four below hold an answer (6.18) */
-    uint32_t register_op_count; /* codes below this one exist */
+    bool queried;               /* the four fields below are valid (6.18) */
+    uint32_t register_op_count; /* the codes below this one exist */
     uint32_t setup_flags;       /* KEVY_SETUP_* */
     uint32_t enter_flags;       /* KEVY_ENTER_* */
     uint32_t sqe_flags;         /* KEVY_SQE_* */
 };
 
 /*
- * Asks the kernel about itself through *ring, or, where `ring` is NULL, through a small ring made
- * for the question. Fills *probe on success alone.
+ * Asks the kernel that *ring runs on. If `ring` is NULL it asks io_uring, by a small ring that it
+ * sets up for that. At most six system calls. *probe is written only on success. Returns 0, or an
+ * error of kevy_ring_init(), or
  *
- * Returns 0, -EOPNOTSUPP (a kernel before 5.6 cannot be asked), -EACCES (a restricted ring), or
- * what kevy_ring_init() returns. Six or fewer system calls; not for the hot path.
+ *     -EOPNOTSUPP  a kernel before 5.6
+ *     -EACCES      the ring is restricted
  */
 KEVY_API int kevy_ring_probe(const struct kevy_ring *ring, struct kevy_ring_probe *probe);
 
 /*
- * What the kernel offers for zero-copy receive and for its events, and what a ring in the caller's
- * memory needs in front of its CQEs (newer, 6.19). They ask the kernel that *ring runs on, or
- * io_uring if `ring` is NULL. Fill the struct on success alone: 0, or -EOPNOTSUPP.
+ * Ask for more (newer, 6.19; events 7.2): zero-copy receive, its events, and the header in front of
+ * the CQEs of a ring in the caller's memory. They ask the kernel that *ring runs on, or io_uring if
+ * `ring` is NULL. *answer is written only on success. Return 0 or -EOPNOTSUPP.
  */
 KEVY_API int kevy_ring_query_zcrx(const struct kevy_ring *ring, struct kevy_query_zcrx *answer);
 KEVY_API int kevy_ring_query_zcrx_event(const struct kevy_ring *ring, /* newer, 7.2 */
                                         struct kevy_query_zcrx_event *answer);
 KEVY_API int kevy_ring_query_scq(const struct kevy_ring *ring, struct kevy_query_scq *answer);
 
-/* True when the kernel supports `opcode`, an enum kevy_op; any other number is merely false. */
+/*
+ * Returns true if the kernel supports `opcode`, an enum kevy_op. For all other numbers it returns
+ * false.
+ */
 static inline bool kevy_ring_probe_opcode(const struct kevy_ring_probe *probe, uint32_t opcode)
 {
     return opcode < 256 && (probe->opcodes[opcode / 64] >> (opcode % 64) & 1) != 0;

@@ -2,10 +2,35 @@
 /*
  * kevy/ring_result.h - results that are more than a number.
  *
- * Some operations answer in a form of their own: a multishot recvmsg writes a header, the sender's
- * address and control messages in front of the data; a bundle fills several buffers and names the
- * first; a zero-copy send answers twice. Here is the reading of each, with nothing allocated and
- * nothing kept but what the caller's own struct holds.
+ * Some requests answer in a form of their own:
+ *
+ *     recvmsg, multishot  the buffer holds a header, the sender's address, control messages, data
+ *     a bundle            the data lies in several buffers, and the CQE names the first
+ *     a zero-copy send    there are two CQEs
+ *
+ * The functions here read these forms. They allocate nothing.
+ *
+ * Example: print the datagrams of a multishot recvmsg
+ *
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_result.h>
+ *     #include <stdio.h>
+ *
+ *     static void datagram_print(struct kevy_buffer_ring *buffers, const struct kevy_cqe *cqe,
+ *                                const struct msghdr *request)
+ *     {
+ *         struct kevy_recvmsg message;
+ *         uint16_t id;
+ *
+ *         if ((cqe->flags & KEVY_CQE_F_BUFFER) == 0)
+ *             return;
+ *         id = kevy_buffer_id(cqe->flags);
+ *         if (kevy_recvmsg_parse(&message, kevy_buffer_ring_take(buffers, id), (uint32_t)cqe->res,
+ *                                request))
+ *             printf("%.*s\n", (int)message.payload_length, (const char *)message.payload);
+ *         kevy_buffer_ring_give(buffers, id);
+ *         kevy_buffer_ring_publish(buffers);
+ *     }
  */
 #ifndef KEVY_RING_RESULT_H
 #define KEVY_RING_RESULT_H
@@ -25,26 +50,26 @@
 
 KEVY_BEGIN_DECLS
 
-/* A message received by kevy_prep_recvmsg_multishot(): all of it BORROWED from the buffer. */
+/* A message of kevy_prep_recvmsg_multishot(). The pointers point into the buffer (BORROWED). */
 struct kevy_recvmsg {
-    const void *name; /* the sender's address, `name_length` bytes of it */
+    const void *name; /* the address of the sender */
     const void *control;
     const void *payload;
-    uint32_t name_length; /* at most the room there was; see `name_whole` */
+    uint32_t name_length; /* in bytes, at most the room for it */
     uint32_t control_length;
-    uint32_t payload_length; /* at most the room there was; see `payload_whole` */
-    uint32_t name_whole;     /* what the address would have needed */
-    uint32_t payload_whole;  /* length of the datagram as sent, with MSG_TRUNC in the request */
-    uint32_t flags;          /* MSG_TRUNC, MSG_CTRUNC and the like */
+    uint32_t payload_length; /* in bytes, at most the room for it */
+    uint32_t name_whole;     /* in bytes, what the address needs */
+    uint32_t payload_whole;  /* in bytes, as sent, if the request has MSG_TRUNC */
+    uint32_t flags;          /* MSG_TRUNC, MSG_CTRUNC, and other MSG_* */
 };
 
 /*
- * Reads the `length` bytes (res of the CQE) at `buffer` as a message. `request` is the struct given
- * to the prep: its msg_namelen and msg_controllen are the room that was left for each part. The
- * parts lie at: header (16 bytes), name, control, payload.
+ * Reads a message out of a buffer. `length` is the `res` of the CQE. `request` is the struct that
+ * was given to the prep: its msg_namelen and msg_controllen tell the room for name and control. The
+ * buffer holds a header of 16 bytes, the name, the control messages and the payload, in this order.
  *
- * Returns true and fills *message, or false when `length` does not even hold the room that was
- * asked for; then `request` is not the one of the prep, or the buffers are too small for it.
+ * Returns true and fills *message. Returns false if `length` is less than the header and both
+ * rooms: then `request` is not the one of the prep, or the buffers are too small.
  */
 static inline bool kevy_recvmsg_parse(struct kevy_recvmsg *message, const void *buffer,
                                       uint32_t length, const struct msghdr *request)
@@ -55,7 +80,7 @@ static inline bool kevy_recvmsg_parse(struct kevy_recvmsg *message, const void *
     struct kevy_recvmsg_out out;
 
     if (control_room > length || length < front)
-        return false; /* the first test keeps the sum from wrapping */
+        return false; /* the first test keeps the sum from wrapping round */
     memcpy(&out, bytes, sizeof out);
     message->name = bytes + sizeof out;
     message->control = bytes + sizeof out + name_room;
@@ -70,7 +95,9 @@ static inline bool kevy_recvmsg_parse(struct kevy_recvmsg *message, const void *
     return true;
 }
 
-/* A struct msghdr for the CMSG_FIRSTHDR() and CMSG_NXTHDR() of the C library to walk. */
+/*
+ * Returns a struct msghdr for CMSG_FIRSTHDR() and CMSG_NXTHDR(), which walk the control messages.
+ */
 static inline struct msghdr kevy_recvmsg_control(const struct kevy_recvmsg *message)
 {
     struct msghdr walk;
@@ -81,14 +108,17 @@ static inline struct msghdr kevy_recvmsg_control(const struct kevy_recvmsg *mess
     return walk;
 }
 
-/* The buffers of one bundle's CQE (6.10), in the order in which they were filled. */
+/* The buffers of one CQE of a bundle (6.10), in the order in which the kernel filled them. */
 struct kevy_bundle {
     struct kevy_buffer_ring *buffer_ring;
-    uint32_t left;      /* bytes not yet walked */
-    uint32_t cqe_flags; /* of the CQE, with the id of the buffer to come */
+    uint32_t left;      /* bytes that are not walked yet */
+    uint32_t cqe_flags; /* flags of the CQE, with the id of the next buffer */
 };
 
-/* `length` and `cqe_flags` are res and flags of the CQE, which carries KEVY_CQE_F_BUFFER. */
+/*
+ * Begins to walk a bundle. `cqe_flags` and `length` are flags and res of the CQE, which carries
+ * KEVY_CQE_F_BUFFER. Not for rings with KEVY_BUFFER_RING_CALLERS (asserted).
+ */
 static inline struct kevy_bundle kevy_bundle_begin(struct kevy_buffer_ring *buffer_ring,
                                                    uint32_t cqe_flags, uint32_t length)
 {
@@ -102,10 +132,12 @@ static inline struct kevy_bundle kevy_bundle_begin(struct kevy_buffer_ring *buff
 }
 
 /*
- * Takes the next buffer of the bundle, as kevy_buffer_ring_take() or, on an INCREMENTAL ring,
- * kevy_buffer_ring_take_piece() would, and stores how many bytes of it are data. NULL after the
- * last. Walk the whole bundle before giving any of its buffers back: a buffer given back has a new
- * place in the ring, and no longer tells its neighbour.
+ * Takes the next buffer of the bundle, like kevy_buffer_ring_take(), or
+ * kevy_buffer_ring_take_piece() on an INCREMENTAL ring. Stores its id and how many bytes of it are
+ * data. Returns NULL after the last.
+ *
+ * Walk the whole bundle before you give one of its buffers back: a buffer that was given back has
+ * another place in the ring, and another neighbour.
  */
 static inline uint8_t *kevy_bundle_next(struct kevy_bundle *bundle, uint16_t *id, uint32_t *length)
 {
@@ -124,7 +156,7 @@ static inline uint8_t *kevy_bundle_next(struct kevy_bundle *bundle, uint16_t *id
         uint32_t next = kevy_buffer_ring_after(buffer_ring, *id);
 
         bundle->cqe_flags = (flags & UINT16_MAX) | next << KEVY_CQE_BUFFER_SHIFT;
-        flags &= ~KEVY_CQE_F_BUF_MORE; /* that is said of the last buffer; this one is full */
+        flags &= ~KEVY_CQE_F_BUF_MORE; /* the flag is about the last buffer; this one is full */
     }
     if (buffer_ring->offsets != NULL)
         return kevy_buffer_ring_take_piece(buffer_ring, flags, *length);
@@ -132,15 +164,17 @@ static inline uint8_t *kevy_bundle_next(struct kevy_bundle *bundle, uint16_t *id
 }
 
 /*
- * A zero-copy send answers twice: with its result, and, if that CQE says F_MORE, once more when the
- * kernel no longer needs the buffer. Failures come in two CQEs as well. Start from all zeros.
+ * A zero-copy send with its two CQEs: the first has the result, the second tells that the kernel no
+ * longer needs the memory. The second comes only if the first carries KEVY_CQE_F_MORE, also after
+ * an error.
+ * Start with a zeroed struct.
  */
 struct kevy_zero_copy {
-    int32_t result; /* of the send, once the first CQE has been noted */
-    bool copied;    /* the kernel copied after all; told with KEVY_SEND_ZC_REPORT_USAGE (6.2) */
+    int32_t result; /* valid when the first CQE has been noted */
+    bool copied;    /* the data was copied, if KEVY_SEND_ZC_REPORT_USAGE asks (6.2) */
 };
 
-/* Notes a CQE. Returns true when it was the last: now the buffer may be reused. */
+/* Notes a CQE. Returns true if it is the last one: then the memory may be reused. */
 static inline bool kevy_zero_copy_note(struct kevy_zero_copy *send, const struct kevy_cqe *cqe)
 {
     if (cqe->flags & KEVY_CQE_F_NOTIF)

@@ -2,16 +2,44 @@
 /*
  * kevy/ring_zcrx.h - zero-copy receive: the network card writes into the program's own memory.
  *
- * Model. One receive queue of one interface is given to the ring, with an area of memory that the
- * card fills. A kevy_prep_recv_zc() request posts a big CQE for each piece: res is its length, the
- * extra words say where in the area it lies. The piece is LENT until it is put into the refill
- * queue, a ring of our own making that the kernel empties:
+ * Model
  *
- *     kernel --(big CQE)--> kevy_zcrx_data() --> caller
- *     caller --> kevy_zcrx_give() ... kevy_zcrx_publish() --> kernel
+ *     A ring gets one receive queue of a network interface, and an area of memory that the card
+ *     fills. kevy_prep_recv_zc() starts a request that posts a big CQE for each piece of data:
+ *     `res` is its length, and the two words at its end tell where in the area it lies. A piece is
+ *     LENT until it is given back through the refill queue:
  *
- * Needs Linux 6.15, CAP_NET_ADMIN, a card with header split and flow steering set up by ethtool(8),
- * and a ring with DEFER_TASKRUN and CQE32 or CQE_MIXED. What has no such card answers -EOPNOTSUPP.
+ *         kernel  -- big CQE            --> kevy_zcrx_data()    --> caller
+ *         caller  -- kevy_zcrx_give()   --> kevy_zcrx_publish() --> kernel
+ *
+ * Requirements
+ *
+ *     - Linux 6.15 and CAP_NET_ADMIN;
+ *     - a card with header split and flow steering, which ethtool(8) sets up. Others answer
+ *       -EOPNOTSUPP;
+ *     - a ring with KEVY_SETUP_DEFER_TASKRUN, and KEVY_SETUP_CQE32 or KEVY_SETUP_CQE_MIXED.
+ *
+ * The struct is the caller's. It is zeroed, or deinitialised, before kevy_zcrx_init(), and PINNED
+ * until kevy_zcrx_deinit().
+ *
+ * Example: use a piece and give it back
+ *
+ *     #include <kevy/ring.h>
+ *     #include <kevy/ring_zcrx.h>
+ *
+ *     static void piece_use(struct kevy_zcrx *zcrx, const struct kevy_cqe *cqe,
+ *                           void (*use)(const void *data, int length))
+ *     {
+ *         struct kevy_zcrx_cqe token;
+ *
+ *         if (cqe->res <= 0)
+ *             return;
+ *         token = kevy_zcrx_token(cqe);
+ *         use(kevy_zcrx_data(zcrx, token), cqe->res);
+ *         while (!kevy_zcrx_give(zcrx, token, (uint32_t)cqe->res))
+ *             kevy_zcrx_publish(zcrx);
+ *         kevy_zcrx_publish(zcrx);
+ *     }
  */
 #ifndef KEVY_RING_ZCRX_H
 #define KEVY_RING_ZCRX_H
@@ -31,77 +59,96 @@ KEVY_BEGIN_DECLS
 struct kevy_ring;
 
 struct kevy_zcrx_options {
-    uint32_t interface_index; /* of if_nametoindex(3); 0 with KEVY_ZCRX_REG_NODEV */
-    uint32_t queue;           /* the receive queue, an index; 0 with KEVY_ZCRX_REG_NODEV */
+    uint32_t interface_index; /* from if_nametoindex(3); 0 with KEVY_ZCRX_REG_NODEV */
+    uint32_t queue;           /* index of the receive queue; 0 with KEVY_ZCRX_REG_NODEV */
     uint32_t entries;         /* of the refill queue, a power of two */
-    uint32_t flags;           /* KEVY_ZCRX_REG_NODEV (newer, 7.1): no card, every byte is copied */
-    void *area;               /* page-aligned, PINNED until the ring is gone */
+    uint32_t flags;           /* KEVY_ZCRX_REG_NODEV (newer, 7.1): no card, all is copied */
+    void *area;               /* page-aligned; PINNED until the ring is gone */
     size_t area_size;
     uint32_t area_flags;       /* KEVY_ZCRX_AREA_DMABUF (6.16): `area` is an offset in dmabuf_fd */
     int32_t dmabuf_fd;         /* BORROWED */
-    uint32_t rx_buffer_length; /* newer, 7.0: size of the pieces, 0 for a page */
+    uint32_t rx_buffer_length; /* newer, 7.0: size of a piece in bytes; 0 for a page */
     /*
-     * Newer, 7.2: of which events a CQE is to tell, one bit (1U << KEVY_ZCRX_EVENT_*) for each, and
-     * its user_data. Its `res` holds the same bits. An event is told once; kevy_zcrx_arm_event()
-     * has it told again.
+     * Newer, 7.2: the events that a CQE tells, one bit (1U << KEVY_ZCRX_EVENT_*) for each, and its
+     * user_data. Its `res` holds the same bits. An event is told once, and again after
+     * kevy_zcrx_arm_event().
      */
     uint32_t events;
     uint64_t event_user_data;
-    bool statistics; /* newer, 7.2: count what had to be copied, for kevy_zcrx.stats */
+    bool statistics; /* newer, 7.2: count what was copied, in kevy_zcrx.stats */
 };
 
-/* The fields are public for the inline functions below; read them, do not write. */
+/* Read the fields, and do not write them: they are public only for the inline functions below. */
 struct kevy_zcrx {
     uint8_t *area;
     uint64_t area_token;
     struct kevy_zcrx_rqe *entries; /* shared: the refill queue; NULL for an imported one */
-    const uint32_t *head;          /* shared: the kernel's cursor */
+    const uint32_t *head;          /* shared: the cursor of the kernel */
     uint32_t *shared_tail;         /* shared: our cursor as published */
-    uint32_t tail;                 /* our cursor: staged */
+    uint32_t tail;                 /* our cursor: pieces given */
     uint32_t mask;
     uint32_t id;                         /* for kevy_prep_recv_zc() */
-    const struct kevy_zcrx_stats *stats; /* shared: the kernel counts there; or NULL */
+    const struct kevy_zcrx_stats *stats; /* shared: the counters of the kernel, or NULL */
     void *memory;
     size_t memory_size;
-    int32_t owner_process; /* which mapped the memory */
+    int32_t owner_process; /* the process that mapped the memory */
 };
 
 /*
- * Gives the queue to *ring. Returns 0, -EPERM (no CAP_NET_ADMIN), -EOPNOTSUPP (not with this card),
- * -ENODEV (no such interface), -EBUSY (the queue is in use), -EINVAL (an older kernel, the ring's
- * set-up, a size), -ENOMEM. On failure *zcrx is safe for kevy_zcrx_deinit().
+ * Gives the queue to *ring. *zcrx must be zeroed or deinitialised. `options` is BORROWED for the
+ * call. Returns 0, or an error; then *zcrx is zeroed.
+ *
+ *     -EPERM       no CAP_NET_ADMIN
+ *     -EOPNOTSUPP  the card cannot do it
+ *     -ENODEV      no such interface
+ *     -EBUSY       the queue is in use
+ *     -EINVAL      an older kernel, a ring without the right set-up, or a size
+ *     -ENOMEM      no memory
  */
 KEVY_API int kevy_zcrx_init(struct kevy_zcrx *zcrx, struct kevy_ring *ring,
                             const struct kevy_zcrx_options *options);
 
-/* Frees the refill queue. The card's queue goes back when the ring is gone: so after its deinit. */
+/*
+ * Frees the refill queue, and zeroes *zcrx. The card uses its queue until the ring is gone: so call
+ * it after kevy_ring_deinit().
+ */
 KEVY_API void kevy_zcrx_deinit(struct kevy_zcrx *zcrx);
 
-/* Makes the kernel take what is in the refill queue now (newer, 6.19). */
+/* Makes the kernel read the refill queue at once (newer, 6.19). Returns 0 or -errno. */
 KEVY_API int kevy_zcrx_flush(struct kevy_ring *ring, const struct kevy_zcrx *zcrx);
 
-/* Returns a descriptor by which another ring can share the queue (newer, 6.19), or -errno. */
+/*
+ * Returns a descriptor with which another ring can share the queue (newer, 6.19), or -errno. The
+ * descriptor is OWNED by the caller.
+ */
 KEVY_API int kevy_zcrx_export(struct kevy_ring *ring, const struct kevy_zcrx *zcrx);
 
 /*
- * Shares a queue that kevy_zcrx_export() has exported as `fd` (BORROWED; it may be closed
- * afterwards) with *ring, which receives by zcrx->id (newer, 6.19). `owner` is the queue as its own
- * ring has it, BORROWED for this call; NULL in a process that does not have the area in its memory.
+ * Shares a queue with *ring (newer, 6.19). `fd` is a descriptor of kevy_zcrx_export(), BORROWED for
+ * the call. Requests of *ring name the queue by zcrx->id. `owner` is the queue in its first ring,
+ * BORROWED for the call; it is NULL in a process that does not have the area in its memory.
  *
- * Pieces that arrive on *ring are given back through `owner`, whose refill queue is the only one:
- * from one thread at a time. The imported queue has none, and its kevy_zcrx_give() answers false.
+ * Pieces that arrive on *ring are given back through `owner`, by one thread at a time. The imported
+ * queue has no refill queue: its kevy_zcrx_give() returns false.
  *
- * Returns 0, -EBADF (no such export), -EPERM, -EINVAL (an older kernel, the ring's set-up) or
- * -ENOMEM. kevy_zcrx_deinit() accepts the result.
+ * Returns 0, or an error; then *zcrx is zeroed.
+ *
+ *     -EBADF   `fd` is not such a descriptor
+ *     -EPERM   no CAP_NET_ADMIN
+ *     -EINVAL  an older kernel, or a ring without the right set-up
+ *     -ENOMEM  no memory
  */
 KEVY_API int kevy_zcrx_import(struct kevy_zcrx *zcrx, struct kevy_ring *ring, int fd,
                               const struct kevy_zcrx *owner);
 
-/* Has the next `event`, an enum kevy_zcrx_event, told by a CQE again (newer, 7.2). 0 or -errno. */
+/*
+ * Makes the kernel tell `event`, an enum kevy_zcrx_event, once more (newer, 7.2). Returns 0 or
+ * -errno.
+ */
 KEVY_API int kevy_zcrx_arm_event(struct kevy_ring *ring, const struct kevy_zcrx *zcrx,
                                  uint32_t event);
 
-/* The two words of a big CQE. */
+/* Returns the two words at the end of a big CQE. */
 static inline struct kevy_zcrx_cqe kevy_zcrx_token(const struct kevy_cqe *cqe)
 {
     struct kevy_zcrx_cqe token;
@@ -110,15 +157,15 @@ static inline struct kevy_zcrx_cqe kevy_zcrx_token(const struct kevy_cqe *cqe)
     return token;
 }
 
-/* The data of a piece, cqe->res bytes: LENT until kevy_zcrx_give(). */
+/* Returns the data of a piece, of `res` bytes. It is LENT until kevy_zcrx_give(). */
 static inline uint8_t *kevy_zcrx_data(const struct kevy_zcrx *zcrx, struct kevy_zcrx_cqe token)
 {
     return zcrx->area + (token.off & ~KEVY_ZCRX_AREA_MASK);
 }
 
 /*
- * Stages a piece of `length` bytes for the kernel. False when the refill queue is full: publish,
- * and let the kernel take some.
+ * Gives back a piece of `length` bytes. The kernel sees it after kevy_zcrx_publish(). Returns false
+ * if the refill queue is full: publish, and try again.
  */
 static inline bool kevy_zcrx_give(struct kevy_zcrx *zcrx, struct kevy_zcrx_cqe token,
                                   uint32_t length)
@@ -136,10 +183,10 @@ static inline bool kevy_zcrx_give(struct kevy_zcrx *zcrx, struct kevy_zcrx_cqe t
     return true;
 }
 
-/* Makes every staged piece visible to the kernel: one store. */
+/* Makes all pieces that were given visible to the kernel: one store for all. */
 static inline void kevy_zcrx_publish(struct kevy_zcrx *zcrx)
 {
-    assert(zcrx->shared_tail != NULL); /* else it is imported: publish the owner's */
+    assert(zcrx->shared_tail != NULL); /* an imported queue has none: use the first one */
     /* Release, pairs with the kernel's acquire of the tail: it reads the entries after it. */
     __atomic_store_n(zcrx->shared_tail, zcrx->tail, __ATOMIC_RELEASE);
 }
