@@ -18,7 +18,9 @@ passed=0
 failed=0
 
 example_of() {
-    awk '/^ \*\/$/ { exit } found && /^ \*/ { sub(/^ \* ?(    )?/, ""); print } /^ \* Example/ { found = 1 }' "$1"
+    awk '/^ \*\/$/ { exit }
+        found { sub(/^ \* ?(    )?/, ""); print }
+        /^ \* Example/ { found = 1 }' "$1"
 }
 
 opening_of() {

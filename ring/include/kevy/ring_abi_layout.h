@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_abi_layout.h - compile-time proof that every structure lies as the kernel expects it.
+ * kevy/ring_abi_layout.h - checks at compile time that each struct lies as the kernel expects it.
  *
- * Model. KEVY_ABI_SIZE(tag, bytes) and KEVY_ABI_FIELD(tag, field, offset, bytes) speak of
- * `struct kevy_<tag>`. The numbers are the kernel's and hold on every architecture: the ABI pads by
- * hand, so that a 32-bit process and a 64-bit kernel agree. Part of <kevy/ring_abi.h>.
+ * Part of <kevy/ring_abi.h>, which explains the names.
+ *
+ * KEVY_ABI_SIZE(tag, bytes) and KEVY_ABI_FIELD(tag, field, offset, bytes) are about `struct
+ * kevy_<tag>`. The numbers are those of the kernel, and the same on all architectures: the ABI has
+ * explicit padding, so that a 32-bit process and a 64-bit kernel agree.
  */
 #ifndef KEVY_RING_ABI_LAYOUT_H
 #define KEVY_RING_ABI_LAYOUT_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_abi_op.h - the opcodes and the flags of the single operations.
+ * kevy/ring_abi_op.h - the opcodes, and the flags of requests.
  *
- * Model. An opcode never changes its number; new ones are appended. Where a flag set lives in a
- * field with another name the comment above it says which. Part of <kevy/ring_abi.h>, which
- * explains the names.
+ * Part of <kevy/ring_abi.h>, which explains the names.
+ *
+ * An opcode never changes its number; new ones are appended. If flags lie in a field of another
+ * name, the comment above them names the field.
  */
 #ifndef KEVY_RING_ABI_OP_H
 #define KEVY_RING_ABI_OP_H
@@ -130,7 +131,7 @@ enum kevy_op {
 #define KEVY_RECVSEND_BUNDLE      (1U << 4) /* 6.10: several provided buffers at once */
 #define KEVY_SEND_VECTORIZED      (1U << 5) /* 6.17: addr and len are an iovec array */
 
-/* In res of a KEVY_CQE_F_NOTIF completion under KEVY_SEND_ZC_REPORT_USAGE: the data was copied. */
+/* In res of a CQE with KEVY_CQE_F_NOTIF, under KEVY_SEND_ZC_REPORT_USAGE: the data was copied. */
 #define KEVY_NOTIF_USAGE_ZC_COPIED (1U << 31)
 
 /* accept: in ioprio. */
@@ -138,9 +139,9 @@ enum kevy_op {
 #define KEVY_ACCEPT_DONTWAIT   (1U << 1) /* 6.10: -EAGAIN instead of waiting */
 #define KEVY_ACCEPT_POLL_FIRST (1U << 2) /* 6.10: wait for readiness before the first try */
 
-/* The header that a multishot recvmsg writes in front of name, control data and payload. */
+/* The header in front of name, control data and payload of a multishot recvmsg. */
 struct kevy_recvmsg_out {
-    uint32_t namelen; /* the three are real lengths, which may exceed the room given */
+    uint32_t namelen; /* the real lengths, which may be more than the rooms given */
     uint32_t controllen;
     uint32_t payloadlen;
     uint32_t flags; /* MSG_* as recvmsg reports them */
@@ -162,14 +163,14 @@ enum kevy_msg_ring_command {
 /* install_fd_flags. */
 #define KEVY_FIXED_FD_NO_CLOEXEC (1U << 0) /* 6.8 */
 
-/* uring_cmd_flags; the top eight bits are the kernel's. */
+/* uring_cmd_flags. The top eight bits are the kernel's. */
 #define KEVY_URING_CMD_FIXED     (1U << 0) /* 6.1: registered buffer buf_index */
 #define KEVY_URING_CMD_MULTISHOT (1U << 1) /* 6.18: needs KEVY_SQE_BUFFER_SELECT */
 #define KEVY_URING_CMD_MASK      (KEVY_URING_CMD_FIXED | KEVY_URING_CMD_MULTISHOT)
 
 /*
- * uring_cmd on a block device: in cmd_op. _IO(0x12, 0) (6.12) and _IO(0x12, 1) (newer, 7.2), whose
- * top bits differ on some.
+ * uring_cmd on a block device: in cmd_op. They are _IO(0x12, 0) (6.12) and _IO(0x12, 1) (newer,
+ * 7.2), which differ between architectures in the top bits.
  */
 #if defined(__alpha__) || defined(__mips__) || defined(__powerpc__) || defined(__sparc__)
 #define KEVY_BLOCK_URING_CMD_DISCARD        0x20001200U
@@ -189,13 +190,13 @@ enum kevy_socket_op {
     KEVY_SOCKET_OP_GETSOCKNAME = 5   /* newer, 6.19 */
 };
 
-/* The two extra words of a TX_TIMESTAMP CQE (6.17). */
+/* The two words at the end of a CQE of SOCKET_TX_TIMESTAMP (6.17). */
 struct kevy_io_timespec {
     uint64_t tv_sec;
     uint64_t tv_nsec;
 };
 
-/* attr_type_mask, and what attr_ptr then points to (6.14). */
+/* attr_type_mask, and the struct that attr_ptr points to (6.14). */
 #define KEVY_RW_ATTR_FLAG_PI (1U << 0) /* protection information */
 struct kevy_attr_pi {
     uint16_t flags;
@@ -206,14 +207,14 @@ struct kevy_attr_pi {
     uint64_t rsvd;
 };
 
-/* openat2's argument; the same layout as <linux/openat2.h>'s struct open_how. */
+/* The argument of openat2, laid out like struct open_how of <linux/openat2.h>. */
 struct kevy_open_how {
     uint64_t flags;
     uint64_t mode;
     uint64_t resolve; /* RESOLVE_* */
 };
 
-/* FUTEX_WAITV's array; the same layout as <linux/futex.h>'s struct futex_waitv. */
+/* An element of FUTEX_WAITV, laid out like struct futex_waitv of <linux/futex.h>. */
 struct kevy_futex_waitv {
     uint64_t val;
     uint64_t uaddr;
@@ -221,7 +222,7 @@ struct kevy_futex_waitv {
     uint32_t reserved;
 };
 
-/* The futex2 flags and the mask that matches every waiter. */
+/* The futex2 flags, and the mask that matches all waiters. */
 #define KEVY_FUTEX2_SIZE_U32        0x02U
 #define KEVY_FUTEX2_NUMA            0x04U
 #define KEVY_FUTEX2_MPOL            0x08U

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_abi_queue.h - the two queues: SQE, CQE, set-up, enter, mmap offsets, syscall numbers.
+ * kevy/ring_abi_queue.h - the two queues: SQE, CQE, set-up, enter, offsets for mmap(), system
+ * calls.
  *
- * Model. Set-up takes struct kevy_params and tells where in its mappings each cursor lies; requests
- * are written as struct kevy_sqe, results are read as struct kevy_cqe, enter moves both. Part of
- * <kevy/ring_abi.h>, which explains the names.
+ * Part of <kevy/ring_abi.h>, which explains the names.
+ *
+ * Set-up takes a struct kevy_params, and stores where in the mapped memory the cursors lie.
+ * Requests are written as struct kevy_sqe, results are read as struct kevy_cqe, and an enter moves
+ * both.
  */
 #ifndef KEVY_RING_ABI_QUEUE_H
 #define KEVY_RING_ABI_QUEUE_H
@@ -22,9 +25,7 @@
 #define KEVY_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 #endif
 
-/*
- * System call numbers. Alpha counts from 110 on its own; a MIPS ABI and x32 add their base.
- */
+/* System call numbers. Alpha counts from 110 on; the ABIs of MIPS, and x32, add their own base. */
 #if defined(__alpha__)
 #define KEVY_NR_BASE 110
 #elif defined(__mips__) && defined(_ABIO32) && _MIPS_SIM == _ABIO32
@@ -42,19 +43,22 @@
 #define KEVY_NR_ENTER    (KEVY_NR_BASE + 426)
 #define KEVY_NR_REGISTER (KEVY_NR_BASE + 427)
 
-/* The largest rings that set-up accepts; KEVY_SETUP_CLAMP cuts larger wishes down to these. */
+/* The largest sizes that set-up accepts. KEVY_SETUP_CLAMP reduces larger ones to these. */
 #define KEVY_MAX_ENTRIES    32768U
 #define KEVY_MAX_CQ_ENTRIES 65536U
 
-/* __kernel_timespec: 64-bit on every architecture, unlike libc's struct timespec. */
+/*
+ * __kernel_timespec. Unlike the struct timespec of the C library it has 64 bits on all
+ * architectures.
+ */
 struct kevy_timespec {
     int64_t tv_sec;
     int64_t tv_nsec;
 };
 
 /*
- * Submission queue entry. The operation decides which member of each union counts; ring_prep.h has
- * a function for every operation, and filling one by hand is the exception.
+ * Submission queue entry. The opcode decides which member of a union counts. <kevy/ring_prep.h> has
+ * a function for each request, so it is rare to fill one by hand.
  */
 struct kevy_sqe {
     uint8_t opcode;  /* enum kevy_op */
@@ -138,7 +142,7 @@ struct kevy_sqe {
     };
 };
 
-/* A slot of a KEVY_SETUP_SQE128 ring, or two of a KEVY_SETUP_SQE_MIXED one. */
+/* An SQE of 128 bytes: a slot with KEVY_SETUP_SQE128, or two slots with KEVY_SETUP_SQE_MIXED. */
 struct kevy_sqe128 {
     struct kevy_sqe sqe;
     uint8_t cmd_rest[64];
@@ -153,7 +157,7 @@ struct kevy_sqe128 {
 #define KEVY_SQE_BUFFER_SELECT    (1U << 5) /* 5.7: takes a buffer of group buf_group */
 #define KEVY_SQE_CQE_SKIP_SUCCESS (1U << 6) /* 5.17: no CQE when it succeeds */
 
-/* For kevy_sqe.file_index: let the kernel choose a free slot, which comes back in res (5.19). */
+/* For kevy_sqe.file_index: the kernel chooses a free slot, and returns it in res (5.19). */
 #define KEVY_FILE_INDEX_ALLOC (~0U)
 
 /* Completion queue entry. */
@@ -163,7 +167,7 @@ struct kevy_cqe {
     uint32_t flags;
 };
 
-/* The form of KEVY_SETUP_CQE32 rings, and of CQEs with KEVY_CQE_F_32 on mixed ones. */
+/* A CQE of 32 bytes: with KEVY_SETUP_CQE32, or with KEVY_CQE_F_32 on a mixed ring. */
 struct kevy_cqe32 {
     struct kevy_cqe cqe;
     uint64_t big_cqe[2];
@@ -179,12 +183,12 @@ struct kevy_cqe32 {
 #define KEVY_CQE_F_32            (1U << 15) /* 6.18: a 32-byte CQE on a mixed ring */
 #define KEVY_CQE_BUFFER_SHIFT    16
 
-/* For SOCKET_TX_TIMESTAMP CQEs alone (6.17); they overlay the buffer id. */
+/* Only for CQEs of SOCKET_TX_TIMESTAMP (6.17). They share bits with the id of a buffer. */
 #define KEVY_TIMESTAMP_HW_SHIFT   16
 #define KEVY_TIMESTAMP_TYPE_SHIFT 17 /* the type, SCM_TSTAMP_*, from this bit upwards */
 #define KEVY_CQE_F_TSTAMP_HW      (1U << KEVY_TIMESTAMP_HW_SHIFT) /* taken by the hardware */
 
-/* Where the kernel put the parts of the SQ; an offset is relative to the SQ ring mapping. */
+/* Where the parts of the SQ are: offsets in the mapping of the SQ ring. */
 struct kevy_sqring_offsets {
     uint32_t head;
     uint32_t tail;
@@ -197,7 +201,7 @@ struct kevy_sqring_offsets {
     uint64_t user_addr; /* 6.5, KEVY_SETUP_NO_MMAP: in, the memory of the SQEs */
 };
 
-/* The same for the CQ. */
+/* Where the parts of the CQ are: offsets in the mapping of the CQ ring. */
 struct kevy_cqring_offsets {
     uint32_t head;
     uint32_t tail;
@@ -210,7 +214,7 @@ struct kevy_cqring_offsets {
     uint64_t user_addr; /* 6.5, KEVY_SETUP_NO_MMAP: in, the memory of both rings */
 };
 
-/* The argument of set-up; the kernel writes sizes, features and offsets back. */
+/* The argument of set-up. The kernel stores sizes, features and offsets in it. */
 struct kevy_params {
     uint32_t sq_entries;
     uint32_t cq_entries; /* in with KEVY_SETUP_CQSIZE, out always */

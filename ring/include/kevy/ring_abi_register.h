@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_abi_register.h - the codes of io_uring_register and their arguments.
+ * kevy/ring_abi_register.h - the codes of io_uring_register(2) and their arguments.
  *
- * Model. One system call with a code, an argument and a count. Whether the count is a number of
- * elements, a size in bytes, 1 or 0 differs from code to code and stands beside each. Part of
- * <kevy/ring_abi.h>, which explains the names.
+ * Part of <kevy/ring_abi.h>, which explains the names.
+ *
+ * A register call has a code, an argument and a count. The count is a number of elements, a size in
+ * bytes, 1 or 0: the comment of each code tells it.
  */
 #ifndef KEVY_RING_ABI_REGISTER_H
 #define KEVY_RING_ABI_REGISTER_H
@@ -16,7 +17,7 @@
 #include <kevy/ring_abi_op.h>
 #include <kevy/ring_abi_queue.h>
 
-/* The second argument of register: kernel, argument / count. */
+/* The codes. Their comments name the kernel, the argument, and after the slash the count. */
 enum kevy_register_op {
     KEVY_REGISTER_BUFFERS = 0,           /* 5.1: iovec[] / n */
     KEVY_UNREGISTER_BUFFERS = 1,         /* 5.1: NULL / 0 */
@@ -59,14 +60,14 @@ enum kevy_register_op {
     KEVY_REGISTER_LAST = 38
 };
 
-/* Or-ed to the code: fd is a registered ring index (6.3). */
+/* Added to the code: `fd` is the index of a registered ring (6.3). */
 #define KEVY_REGISTER_USE_REGISTERED_RING (1U << 31)
 
 /* Files and buffers. */
 #define KEVY_REGISTER_FILES_SKIP  (-2)      /* 5.12: in an update, leave this slot as it is */
 #define KEVY_RSRC_REGISTER_SPARSE (1U << 0) /* 5.19: empty slots, data is NULL */
 
-/* Deprecated by rsrc_update, whose layout it shares. */
+/* Replaced by struct kevy_rsrc_update, which has the same layout. */
 struct kevy_files_update {
     uint32_t offset;
     uint32_t resv;
@@ -96,7 +97,7 @@ struct kevy_rsrc_update2 {
     uint32_t resv2;
 };
 
-/* The slots from which KEVY_FILE_INDEX_ALLOC chooses: [off, off + len). */
+/* The slots from which the kernel chooses: from off to off + len - 1. */
 struct kevy_file_index_range {
     uint32_t off;
     uint32_t len;
@@ -124,7 +125,7 @@ struct kevy_probe_op {
     uint32_t resv2;
 };
 
-/* The kernel's array is open-ended; 256 elements are all that PROBE ever accepts. */
+/* The array of the kernel has no size; PROBE accepts at most 256 elements. */
 struct kevy_probe {
     uint8_t last_op;
     uint8_t ops_len;
@@ -153,18 +154,18 @@ struct kevy_restriction {
     uint32_t resv2[3];
 };
 
-/* Newer, 7.0: the task form. nr_res elements of struct kevy_restriction follow it in memory. */
+/* Newer, 7.0: restrictions of a task. nr_res elements of struct kevy_restriction follow it. */
 struct kevy_task_restriction {
     uint16_t flags;
     uint16_t nr_res;
     uint32_t resv[3];
 };
 
-/* IOWQ_MAX_WORKERS: indices of its two numbers. */
+/* IOWQ_MAX_WORKERS: the indices of its two numbers. */
 #define KEVY_IO_WQ_BOUND   0 /* regular files and block devices */
 #define KEVY_IO_WQ_UNBOUND 1 /* everything else */
 
-/* Provided buffers. */
+/* Buffer rings. */
 #define KEVY_PBUF_RING_MMAP        (1U << 0) /* 6.4: the kernel allocates, see KEVY_OFF_PBUF_RING */
 #define KEVY_PBUF_RING_INC         (1U << 1) /* 6.12: buffers are consumed piece by piece */
 #define KEVY_PBUF_RING_MAX_ENTRIES 32768U
@@ -186,8 +187,8 @@ struct kevy_buf {
 };
 
 /*
- * The ring of provided buffers: an array of struct kevy_buf in whose first element the tail hides.
- * bufs is open-ended in the kernel; index it through a pointer.
+ * A buffer ring: an array of struct kevy_buf, whose tail lies in the first element. `bufs` has no
+ * size in the kernel, so index it through a pointer.
  */
 struct kevy_buf_ring {
     __extension__ union {
@@ -229,7 +230,7 @@ enum kevy_napi_op {
 enum kevy_napi_tracking {
     KEVY_NAPI_TRACKING_DYNAMIC = 0,   /* 6.9 */
     KEVY_NAPI_TRACKING_STATIC = 1,    /* 6.13 */
-    KEVY_NAPI_TRACKING_INACTIVE = 255 /* 6.13: reported where nothing is registered */
+    KEVY_NAPI_TRACKING_INACTIVE = 255 /* 6.13: reported if nothing is registered */
 };
 
 struct kevy_napi {
@@ -241,7 +242,7 @@ struct kevy_napi {
     uint32_t resv;
 };
 
-/* CLOCK: which clock the wait's time-out counts on. */
+/* CLOCK: the clock for the time limits of waits. */
 struct kevy_clock_register {
     uint32_t clockid;
     uint32_t resv[3];
@@ -255,7 +256,7 @@ struct kevy_region_desc {
     uint64_t size;
     uint32_t flags;
     uint32_t id;
-    uint64_t mmap_offset; /* out, where the kernel allocates */
+    uint64_t mmap_offset; /* result, if the kernel allocates */
     uint64_t resv[4];
 };
 
@@ -265,7 +266,7 @@ struct kevy_mem_region_reg {
     uint64_t resv[2];
 };
 
-/* QUERY (6.18): a chain of headers, each naming an output. */
+/* QUERY (6.18): a chain of headers. Each one names the place of an answer. */
 enum kevy_query_op {
     KEVY_QUERY_OPCODES = 0,   /* 6.18 */
     KEVY_QUERY_ZCRX = 1,      /* newer, 6.19 */
@@ -303,7 +304,7 @@ struct kevy_query_zcrx {
     uint64_t resv2;
 };
 
-/* Answer to KEVY_QUERY_ZCRX_NOTIF. */
+/* The answer to KEVY_QUERY_ZCRX_NOTIF. */
 struct kevy_query_zcrx_event {
     uint32_t event_flags; /* one bit per enum kevy_zcrx_event */
     uint32_t stats_size;
@@ -312,13 +313,13 @@ struct kevy_query_zcrx_event {
     uint64_t resv2[4];
 };
 
-/* What a ring in the caller's memory has to leave in front of the CQEs. */
+/* The header in front of the CQEs of a ring in the caller's memory. */
 struct kevy_query_scq {
     uint64_t hdr_size;
     uint64_t hdr_alignment;
 };
 
-/* Zero-copy receive (6.15). An offset carries its area in the bits from KEVY_ZCRX_AREA_SHIFT. */
+/* Zero-copy receive (6.15). The bits of an offset from KEVY_ZCRX_AREA_SHIFT on name its area. */
 #define KEVY_ZCRX_AREA_SHIFT            48
 #define KEVY_ZCRX_AREA_MASK             (~((UINT64_C(1) << KEVY_ZCRX_AREA_SHIFT) - 1))
 #define KEVY_ZCRX_AREA_DMABUF           (1U << 0) /* 6.16 */
@@ -328,7 +329,7 @@ struct kevy_query_scq {
 #define KEVY_ZCRX_FEATURE_EVENT         (1U << 1) /* newer, 7.2: event_desc */
 #define KEVY_ZCRX_EVENT_DESC_FLAG_STATS (1U << 0) /* newer, 7.2: stats_offset is given */
 
-/* Newer, 7.2: what a CQE of its own tells of, once until it is armed again. */
+/* Newer, 7.2: events with a CQE of their own. Each is told once, until it is armed again. */
 enum kevy_zcrx_event {
     KEVY_ZCRX_EVENT_ALLOC_FAIL = 0, /* the area has no free piece left */
     KEVY_ZCRX_EVENT_COPY = 1        /* data had to be copied */
@@ -355,7 +356,7 @@ struct kevy_zcrx_rqe {
     uint32_t pad;
 };
 
-/* The two extra words of a RECV_ZC CQE. */
+/* The two words at the end of a CQE of RECV_ZC. */
 struct kevy_zcrx_cqe {
     uint64_t off;
     uint64_t pad;
@@ -445,7 +446,7 @@ struct kevy_bpf {
     struct kevy_bpf_filter filter;
 };
 
-/* What the filter program sees. */
+/* The context of a filter program. */
 struct kevy_bpf_ctx_socket {
     uint32_t family;
     uint32_t type;

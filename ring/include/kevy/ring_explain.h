@@ -53,9 +53,10 @@ struct kevy_ring;
 #define KEVY_RING_EXPLAIN_SIZE 640
 
 /*
- * Explains `error`, a negative errno from any function of these libraries. Writes a sentence without
- * a full stop into the `size` bytes at `text` (BORROWED). The text is always terminated, and cut if
- * `size` is too small. An errno without a special meaning here gets the C library's description.
+ * Explains `error`, a negative errno from any function of these libraries. Writes a sentence,
+ * without a full stop, into the `size` bytes at `text` (BORROWED). The text is always terminated.
+ * It is cut if `size` is too small. An errno without a special meaning here gets the C library's
+ * description.
  *
  * Returns the length of the whole sentence, as snprintf(3) does. `text` may be NULL if `size` is 0.
  */
