@@ -22,8 +22,9 @@ surplus=$(LC_ALL=C comm -13 "$work/declared" "$work/exported")
 # shellcheck disable=SC2086
 [ -z "$surplus" ] || echo "exported and not declared:" $surplus
 [ -s "$work/exported" ] || echo "exports nothing: $library"
+# AddressSanitizer adds __odr_asan names.
 strange=$(nm -g --defined-only "$archive" |
-    awk 'NF == 3 && $2 ~ /[BDRT]/ && $3 !~ /^kevy_/ { print $3 }')
+    awk 'NF == 3 && $2 ~ /[BDRT]/ && $3 !~ /^(kevy_|__odr_asan)/ { print $3 }')
 # shellcheck disable=SC2086
 [ -z "$strange" ] || echo "without our prefix in a static library:" $strange
 if [ ! -s "$work/exported" ] || [ -n "$missing$surplus$strange" ]; then

@@ -59,9 +59,12 @@ static void pieces_read(void)
     }
     ck_assert_int_eq(kevy_ring_read_files(&ring, reads, PIECES), PIECES);
     for (uint32_t i = 0; i < PIECES; i++) {
+        size_t same = 0;
+
         ck_assert_int_eq(reads[i].result, PIECE);
-        for (size_t j = 0; j < PIECE; j++)
-            ck_assert_uint_eq(memory[i][j], byte_at((PIECES - 1 - i) * PIECE + j));
+        while (same < PIECE && memory[i][same] == byte_at((PIECES - 1 - i) * PIECE + same))
+            same++;
+        ck_assert_uint_eq(same, PIECE);
     }
     ck_assert_uint_eq(kevy_ring_ready(&ring), 0);
     ck_assert_uint_eq(kevy_ring_space(&ring), ring.sq_entries);
