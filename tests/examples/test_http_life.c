@@ -92,7 +92,7 @@ START_TEST(taken_port_is_named)
     ck_assert_int_eq(listen(fd, 1), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
     sprintf(option, "--port=%u", ntohs(address.sin_port));
-    sprintf(expected, "127.0.0.1 port %u is in use", ntohs(address.sin_port));
+    sprintf(expected, "port %u of 127.0.0.1 is in use", ntohs(address.sin_port));
     program_spawn(&server, "http_echo", arguments);
     ck_assert_int_eq(program_wait(&server), 1);
     ck_assert_ptr_nonnull(strstr(server.said, expected));
