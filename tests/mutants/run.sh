@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# run.sh [--suite] [--only PATTERN]: plants the bugs of this folder, one at a time, in a copy of the
+# tree, and looks whether a test finds each. With --suite every test runs, otherwise the one that
+# the patch names. README.md has the format. The exit status is 0 when all of them were found.
+set -u
+CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
+only='*'
+suite=false
+lines_shown=20
+
+usage() {
+    echo "usage: run.sh [--suite] [--only PATTERN]" >&2
+    exit 2
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --suite) suite=true ;;
+    --only)
+        [ $# -ge 2 ] || usage
+        only=$2
+        shift
+        ;;
+    *) usage ;;
+    esac
+    shift
+done
+
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+tree=$work/tree
+build=$work/build
+log=$work/log
+killed=0
+survived=0
+unusable=0
+
+# Names of the tests that a patch lets run; none for all of them.
+tests_of() {
+    "$suite" || sed -n '1s/^# *//p' "$1"
+}
+
+# Builds what the tests need, and runs them.
+run_tests() {
+    # Word splitting wanted: one argument for each test.
+    # shellcheck disable=SC2086
+    meson test -C "$build" $1 >"$log" 2>&1
+}
+
+built() {
+    ! grep -qE '^(ninja: build stopped|FAILED: |Could not rebuild)' "$log"
+}
+
+# The first tests that did not pass.
+finders() {
+    sed -n 's/^ *[0-9]*\/[0-9]* [^ ]* \/ \([^ ]*\) *\(FAIL\|TIMEOUT\) .*/\1/p' "$log" | sort -u |
+        head -n 3 | tr '\n' ' '
+}
+
+mutants=$(for patch in tests/mutants/*.patch; do
+    name=$(basename "$patch" .patch)
+    # The pattern of the user's, with its wildcards.
+    # shellcheck disable=SC2254
+    case $name in
+    $only) echo "$name" ;;
+    esac
+done)
+[ -n "$mutants" ] || usage
+
+echo "== Building a copy"
+mkdir "$tree"
+tar --exclude=./build --exclude='./build-*' --exclude=./.git -cf - . | tar -xf - -C "$tree"
+if ! meson setup "$build" "$tree" -Dtests=enabled -Dexamples=enabled -Ddebug_checks=true \
+    >"$log" 2>&1; then
+    tail -n "$lines_shown" "$log"
+    exit 99
+fi
+baseline=$(for name in $mutants; do tests_of "tests/mutants/$name.patch"; done |
+    tr ' ' '\n' | sort -u | tr '\n' ' ')
+if ! run_tests "$baseline"; then
+    echo "these tests must pass before a bug is planted: ${baseline:-all}"
+    tail -n "$lines_shown" "$log"
+    exit 99
+fi
+
+for name in $mutants; do
+    patch=$PWD/tests/mutants/$name.patch
+    tests=$(tests_of "$patch")
+    if ! patch -d "$tree" -p1 --dry-run -s -f <"$patch" >"$log" 2>&1; then
+        unusable=$((unusable + 1))
+        echo "UNUSABLE $name: the patch does not fit the source any more"
+        continue
+    fi
+    patch -d "$tree" -p1 -s -f --no-backup-if-mismatch <"$patch" >/dev/null
+    if run_tests "$tests"; then
+        survived=$((survived + 1))
+        echo "SURVIVED $name: ${tests:-every test} passed"
+    elif built; then
+        killed=$((killed + 1))
+        echo "killed $name by ${tests:-$(finders)}"
+    else
+        unusable=$((unusable + 1))
+        echo "UNUSABLE $name: it does not build"
+        tail -n "$lines_shown" "$log"
+    fi
+    patch -d "$tree" -p1 -R -s -f --no-backup-if-mismatch <"$patch" >/dev/null
+done
+
+count=$((killed + survived))
+[ "$count" -eq 0 ] || echo "$killed of $count found: $((killed * 100 / count)) %"
+echo "$killed killed, $survived survived, $unusable unusable"
+[ "$survived" -eq 0 ] && [ "$unusable" -eq 0 ]
