@@ -101,7 +101,7 @@ struct kevy_task {
  */
 KEVY_API void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task);
 
-/* Like kevy_reactor_post(), from the thread of the reactor only, and without an atomic operation. */
+/* Like kevy_reactor_post(), from the reactor's own thread only, without an atomic operation. */
 KEVY_API void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task);
 
 KEVY_END_DECLS
