@@ -14,10 +14,11 @@
 #define POST "POST / HTTP/1.1\r\n" HOST
 
 /* A sanitizer keeps freed memory and pads the rest: what it uses says nothing. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEMORY_TELLS false
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || \
+    __has_feature(thread_sanitizer)
 #define MEMORY_TELLS false
 #endif
 #endif
