@@ -24,24 +24,48 @@
 #define RUN_DIVISOR 8U
 #define ASK_ROUNDS  4U
 
+/* What an enter fails with for the moment. */
+static bool passing(int error)
+{
+    return error == -EINTR || error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
+}
+
 /*
- * Asks for a bundle that ends after `limit` bytes, which cannot come to anything. Asked as a cancel
- * would be, because the answer to those is ignored, should it come late. Returns what the kernel
- * says, 0 for nothing: then it has not taken the request, which no longer names the descriptor.
+ * Waits for the answer to request `number`, the only one there is. An enter that a signal cuts short
+ * is tried again: a few times where the kernel has yet to take the request, and to the end where it
+ * has, because the descriptor that the request names is closed next.
+ */
+static const struct kevy_cqe *answer_await(struct kevy_ring *ring, uint32_t number)
+{
+    int result = 0;
+
+    for (unsigned round = 0; kevy_ring_ready(ring) == 0; round++) {
+        bool taken = kevy_ring_sqe_at(ring, number) == NULL;
+
+        if ((result < 0 && !passing(result)) || (!taken && round == ASK_ROUNDS))
+            break;
+        result = kevy_ring_submit_and_wait(ring, 1);
+    }
+    return kevy_ring_next(ring);
+}
+
+/*
+ * Asks for a bundle that ends after `limit` bytes, which cannot come to anything. Returns what the
+ * kernel says, 0 for nothing: then it has not taken the request, which no longer names the
+ * descriptor.
  */
 static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
 {
     struct kevy_sqe *sqe = submission_cancel_sqe(reactor);
     uint32_t number = reactor->ring.sqe_tail - 1;
     const struct kevy_cqe *cqe;
-    int result = -EINTR;
+    int result;
 
     assert(sqe != NULL); /* the queue is empty: nothing has been asked of the kernel yet */
     kevy_prep_recv_multishot_limit(sqe, fd, POOL_GROUP, 0, limit, KEVY_RECVSEND_BUNDLE);
-    for (unsigned round = 0; round < ASK_ROUNDS && result == -EINTR; round++)
-        result = kevy_ring_submit_and_wait(&reactor->ring, 1);
-    cqe = kevy_ring_next(&reactor->ring);
+    cqe = answer_await(&reactor->ring, number);
     if (cqe == NULL) {
+        /* It stays in the queue, as a request whose answer is ignored. */
         sqe = kevy_ring_sqe_at(&reactor->ring, number);
         if (sqe != NULL)
             kevy_prep_nop(sqe);
