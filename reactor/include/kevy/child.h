@@ -78,6 +78,7 @@
 
 #include <kevy/completion.h>
 #include <kevy/reactor.h>
+#include <kevy/timer.h>
 
 #if KEVY_RING_SUPPORTED
 
@@ -108,6 +109,8 @@ struct kevy_child {
     int fd;     /* private, like all that follows */
     kevy_child_done done;
     struct kevy_completion completion;
+    struct kevy_timer again;  /* it has exited, by a poll's word, and cannot be reaped yet */
+    uint32_t again_ms;        /* how long that takes next time */
     uint64_t information[16]; /* a siginfo_t, which strict C does not know */
 };
 

@@ -130,6 +130,7 @@ struct kevy_datagram {
     struct kevy_timer retry;         /* of receiving, after an error that is not the network's */
     struct kevy_completion writable; /* the poll of a socket whose buffer is full */
     struct kevy_timer resend;        /* ... where a poll does not help */
+    uint32_t resend_ms;              /* how long it takes next time */
     uint32_t flying;                 /* entries that the kernel has */
     uint32_t queued;                 /* bytes */
     uint32_t low_watermark;

@@ -15,7 +15,9 @@
  * datagrams cannot fill it.
  *
  * A Unix socket that is not connected is always writable to a poll, whatever the state of its
- * receiver; a poll that was followed by no success is therefore followed by a timer.
+ * receiver; a poll that was followed by no success is therefore followed by a timer, which doubles
+ * its delay each time: a receiver that is stuck for long costs a few turns a second, and one that
+ * reads again waits no longer than it was stuck.
  */
 #include "datagram/datagram_entry.h"
 
@@ -26,10 +28,11 @@
 
 #include "core/completion.h"
 
-#define BATCH_MAX   64U
-#define LENGTH_MAX  65535U
-#define CONTROL_MAX 256U
-#define RESEND_NS   KEVY_MILLISECONDS(1)
+#define BATCH_MAX     64U
+#define LENGTH_MAX    65535U
+#define CONTROL_MAX   256U
+#define RESEND_MS     1U
+#define RESEND_MAX_MS 256U
 
 static void entry_done(struct kevy_completion *completion, int result, uint32_t flags);
 
@@ -148,6 +151,7 @@ static void entry_done(struct kevy_completion *completion, int result, uint32_t 
         return;
     }
     datagram->object.flags &= ~(DATAGRAM_POLLED | DATAGRAM_POLL_USELESS);
+    datagram->resend_ms = RESEND_MS;
     entry_finish(datagram, entry, result < 0 ? result : 0);
     queue_lowered(datagram);
 }
@@ -194,6 +198,16 @@ static void resend_fire(struct kevy_timer *timer)
 void datagram_write_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor)
 {
     kevy_completion_init(&datagram->writable, reactor, writable_done);
+    datagram->resend_ms = RESEND_MS;
+}
+
+/* A poll says nothing: asks again after a while. */
+static void resend_wait(struct kevy_datagram *datagram)
+{
+    kevy_timer_start(&datagram->resend, datagram->object.reactor,
+                     KEVY_MILLISECONDS(datagram->resend_ms), resend_fire);
+    if (datagram->resend_ms < RESEND_MAX_MS)
+        datagram->resend_ms *= 2;
 }
 
 static void congestion_wait(struct kevy_datagram *datagram)
@@ -203,7 +217,7 @@ static void congestion_wait(struct kevy_datagram *datagram)
     if (kevy_timer_armed(&datagram->resend) || kevy_completion_active(&datagram->writable))
         return;
     if (datagram_has(datagram, DATAGRAM_POLL_USELESS)) {
-        kevy_timer_start(&datagram->resend, datagram->object.reactor, RESEND_NS, resend_fire);
+        resend_wait(datagram);
         return;
     }
     sqe = kevy_completion_sqe(&datagram->writable);

@@ -7,7 +7,9 @@
  *
  * Model. The flush arms the request, or, once the watch is stopped, asks it to end; its completion
  * ends the watch. Waiting by the ring reaps and fills in the siginfo_t by itself; with a poll the
- * completion calls waitid(2), which does not block then.
+ * completion calls waitid(2), which does not block then. A pidfd is readable as soon as the child
+ * has exited, but a tracer may hold it and then waitid(2) reports nothing: it is asked again after a
+ * delay, which doubles each time.
  *
  * Invariants. A watch ends with nothing in flight. A child that was reaped is always reported as
  * such, even when a stop came in between: its status would be lost.
@@ -27,6 +29,9 @@
 #include "core/completion.h"
 #include "core/descriptor.h"
 
+#define AGAIN_MS     1U
+#define AGAIN_MAX_MS 256U
+
 /* P_PIDFD of waitid(2), an enumerator of younger C libraries. */
 #define ID_PIDFD 3
 
@@ -43,6 +48,7 @@ enum child_state {
 static void child_end(struct kevy_child *child, int result)
 {
     assert(!kevy_completion_active(&child->completion));
+    kevy_timer_stop(&child->again);
     object_end(&child->object);
     descriptor_close_now(child->object.reactor, child->fd);
     child->done(child, result);
@@ -66,19 +72,35 @@ static int child_wait(struct kevy_child *child)
     int result = SYSTEM(child->object.reactor, waitid, child->fd, &info);
 
     if (result < 0)
-        return result == -EINTR ? 0 : result;
+        return result;
     memcpy(child->information, &info, sizeof info);
     return info.si_pid != 0;
 }
 
-/* 1: exited, 0: try again, or a negative errno. */
+static void again_fire(struct kevy_timer *timer)
+{
+    object_pend(&KEVY_CONTAINER_OF(timer, struct kevy_child, again)->object);
+}
+
+/* Nothing will tell when to ask again. */
+static void again_wait(struct kevy_child *child)
+{
+    kevy_timer_start(&child->again, child->object.reactor, KEVY_MILLISECONDS(child->again_ms),
+                     again_fire);
+    if (child->again_ms < AGAIN_MAX_MS)
+        child->again_ms *= 2;
+}
+
+/* 1: exited, 0: readable and not to be reaped yet, or a negative errno. */
 static void child_outcome(struct kevy_child *child, int result)
 {
     if (result == 1)
         child_reaped(child);
     else if (child->object.state == CHILD_STOPPED)
         child_end(child, -ECANCELED);
-    else if (result == 0 || result == -EINTR || result == -EAGAIN)
+    else if (result == 0)
+        again_wait(child);
+    else if (result == -EINTR || result == -EAGAIN)
         object_pend(&child->object);
     else
         child_end(child, result);
@@ -131,7 +153,7 @@ static void child_flush(struct kevy_x_object *object)
         child_cancel(child);
     else if (object->state == CHILD_STOPPED)
         child_end(child, -ECANCELED);
-    else if (!armed)
+    else if (!armed && !kevy_timer_armed(&child->again))
         child_arm(child);
 }
 
@@ -162,6 +184,7 @@ int child_start(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pi
     child->status = 0;
     child->fd = fd;
     child->done = done;
+    child->again_ms = AGAIN_MS;
     kevy_completion_init(&child->completion, reactor, child_ready);
     object_start(&child->object, reactor, KIND_CHILD, CHILD_WATCHED, by_poll ? CHILD_BY_POLL : 0);
     return 0;

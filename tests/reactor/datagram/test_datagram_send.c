@@ -303,6 +303,36 @@ START_TEST(a_full_unix_receiver_delays_the_queue_and_keeps_its_order)
 }
 END_TEST
 
+/* A Unix socket that is not connected cannot be told when its receiver has room: it asks, less and
+ * less often. */
+START_TEST(a_receiver_that_is_stuck_costs_few_turns)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX}, own = {.sun_family = AF_UNIX};
+    struct kevy_datagram_options options = local_options();
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t length = sizeof name;
+    uint64_t before, end_ns;
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof name.sun_family), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &length), 0);
+    options.address = NULL;
+    options.socket_address = (struct sockaddr *)&own;
+    options.socket_address_length = sizeof own.sun_family;
+    post_open_with(&post, &options);
+    for (unsigned number = 0; number < 500; number++)
+        ck_assert_int_eq(
+            kevy_datagram_send(&post.datagram, "x", 1, (struct sockaddr *)&name, length), 0);
+    turns(50);
+    before = stats_now().turns;
+    end_ns = clock_ns() + KEVY_MILLISECONDS(300);
+    for (uint64_t now_ns = clock_ns(); now_ns < end_ns; now_ns = clock_ns())
+        ck_assert_int_eq(kevy_reactor_run_once(reactor, end_ns - now_ns), 1);
+    ck_assert_uint_lt(stats_now().turns - before, 60);
+    post_end(&post);
+    close(fd);
+}
+END_TEST
+
 START_TEST(closing_sends_what_the_socket_takes_at_once_and_drops_the_rest)
 {
     char text[16];
@@ -362,6 +392,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, an_error_of_a_send_is_told_with_its_peer_and_the_socket_goes_on);
     tcase_add_test(tests, a_long_packet_is_cut_into_segments_by_the_kernel);
     tcase_add_test(tests, control_data_goes_both_ways);
+    tcase_add_test(tests, a_receiver_that_is_stuck_costs_few_turns);
     tcase_add_test(tests, a_full_unix_receiver_delays_the_queue_and_keeps_its_order);
     tcase_add_loop_test(tests, closing_sends_what_the_socket_takes_at_once_and_drops_the_rest, 0,
                         2);

@@ -8,6 +8,7 @@
 
 #include <kevy/ring_probe.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 struct watch {
@@ -263,6 +264,58 @@ static void watch_another(struct watch *watch)
         start(watch, child_fork((int)watch->reports, false));
 }
 
+/* Another process that traces `pid`, and waits for it once a byte comes. */
+static pid_t tracer_fork(pid_t pid, int *go)
+{
+    int ends[2], ready[2];
+    char byte;
+    pid_t tracer;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(pipe(ready), 0);
+    tracer = fork();
+    ck_assert_int_ge(tracer, 0);
+    if (tracer == 0) {
+        close(ends[1]);
+        close(hold);
+        byte = ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0;
+        if (write(ready[1], &byte, 1) == 1 && read(ends[0], &byte, 1) >= 0)
+            (void)waitpid(pid, NULL, 0);
+        _exit(0);
+    }
+    close(ends[0]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    *go = ends[1];
+    return byte != 0 ? tracer : -1;
+}
+
+START_TEST(an_exit_that_a_tracer_holds_costs_few_turns_and_is_told)
+{
+    pid_t pid = child_fork(3, true), tracer;
+    uint64_t before, end_ns;
+    int go;
+
+    tracer = tracer_fork(pid, &go);
+    start(&watches[0], pid);
+    turns(3);
+    let_go();
+    before = stats_now().turns;
+    end_ns = clock_ns() + KEVY_MILLISECONDS(200);
+    for (uint64_t now_ns = clock_ns(); now_ns < end_ns; now_ns = clock_ns())
+        (void)kevy_reactor_run_once(reactor, end_ns - now_ns);
+    if (tracer > 0) {
+        ck_assert_uint_eq(watches[0].reports, 0);
+        ck_assert_uint_lt(stats_now().turns - before, 60);
+    }
+    close(go);
+    check_exit(&watches[0], CLD_EXITED, 3);
+    while (tracer > 0 && waitpid(tracer, NULL, 0) < 0)
+        ck_assert_int_eq(errno, EINTR);
+}
+END_TEST
+
 START_TEST(a_watch_can_be_started_again_from_done)
 {
     watches[0].then = watch_another;
@@ -382,6 +435,7 @@ static void add_all(Suite *suite, const char *name, SFun setup)
     tcase_add_test(tests, a_child_that_an_ignored_sigchld_reaps_is_echild);
     tcase_add_test(tests, a_process_that_is_no_child_is_echild);
     tcase_add_test(tests, what_cannot_be_watched_is_refused);
+    tcase_add_test(tests, an_exit_that_a_tracer_holds_costs_few_turns_and_is_told);
     tcase_add_test(tests, a_watch_can_be_started_again_from_done);
     tcase_add_test(tests, destroying_the_reactor_ends_the_watch);
     tcase_add_test(tests, a_drain_waits_for_a_child_and_its_end_does_not);
