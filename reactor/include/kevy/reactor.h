@@ -12,7 +12,8 @@
  *     2  wait       one system call submits the requests and waits for completions; the next
  *                   deadline limits the wait
  *     3  complete   completions become callbacks, up to `turn_completions` of them
- *     4  timers     timers and deadlines that are due fire
+ *     4  timers     timers and deadlines that are due fire, but not before the completions of all
+ *                   that had happened by then: a pause of the loop ends no stream that is alive
  *     5  tasks      deferred and posted tasks run
  *
  * Order
@@ -373,7 +374,8 @@ KEVY_API uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor);
 
 /*
  * The time of the current turn, in nanoseconds of CLOCK_MONOTONIC. It was read after the wait of
- * the turn. It never goes back, and it is never before the time at which a fired timer was due.
+ * the turn, and again when a timer or a deadline was started. It never goes back, and it is never
+ * before the time at which a fired timer was due.
  */
 KEVY_API uint64_t kevy_reactor_now(const struct kevy_reactor *reactor);
 

@@ -2,8 +2,9 @@
 /*
  * The reactor's time.
  *
- * Model. The clock is read once a turn, behind its wait, and everything within the turn happens at
- * that time. Between turns that time is as old as the last turn, so the clock is read again.
+ * Model. The clock is read once a turn, behind its wait, and what the kernel brings in that turn
+ * happened at that time. What a user starts counts from the call, which may come from a callback
+ * that has worked for long, or from between two turns: the clock is read again there.
  *
  * Invariant. The time never goes back: a timer that fired is never ahead of it.
  */
@@ -17,11 +18,10 @@
 /* Reads the clock. */
 void clock_read(struct kevy_reactor *reactor);
 
-/* The time of the turn within one; between turns the real time. */
+/* The real time, for what counts from now. */
 static inline uint64_t clock_now(struct kevy_reactor *reactor)
 {
-    if (unlikely(!reactor->running))
-        clock_read(reactor);
+    clock_read(reactor);
     return reactor->now_ns;
 }
 

@@ -7,6 +7,13 @@
  * writes more than the queue holds. The wait is limited by the earliest of the two wheels and the
  * caller, and does not sleep at all while something is left to do.
  *
+ * What has happened comes before what is late. After a pause of the loop (a slow callback, SIGSTOP,
+ * a machine that stood still) limits have passed whose events are in the kernel, and an enter of a
+ * DEFER_TASKRUN ring brings only about 20 of them (6.12). So before anything is judged late, the
+ * loop catches up: one enter runs all that the kernel has put off, and limits are judged by the
+ * time of that enter, once its completions have been handled, in this turn or a later one, and what
+ * had been posted by then has run.
+ *
  * Invariants. The slots of a batch of completions are given back when all of them have been
  * handled, so a handler may submit. Nothing spins: a turn that the kernel refused, and that has no
  * completions, naps.
@@ -27,7 +34,11 @@
 #include "core/task.h"
 #include "core/timer.h"
 
+/* The first nap of a refused loop, and how often the next ones double. */
 #define REFUSED_NAP_NS KEVY_MILLISECONDS(1)
+#define NAP_DOUBLINGS  4U
+/* Looks in a row that filled the whole completion queue, so that there may be more. */
+#define LOOKS_MAX 16U
 
 static void flush(struct kevy_reactor *reactor)
 {
@@ -122,6 +133,14 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
     return deadline_ns == UINT64_MAX ? KEVY_FOREVER : deadline_ns - reactor->now_ns;
 }
 
+/* The kernel takes nothing and brings nothing. The longer this lasts the less often it is asked. */
+static rare void refused_nap(struct kevy_reactor *reactor)
+{
+    SYSTEM(reactor, sleep_ns, REFUSED_NAP_NS << reactor->naps);
+    if (reactor->naps < NAP_DOUBLINGS)
+        reactor->naps++;
+}
+
 static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
 {
     struct kevy_ring_wait wait = {.timeout_ns = KEVY_FOREVER};
@@ -132,7 +151,9 @@ static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
     sleep_end(reactor);
     reactor->ended_in_flush = false;
     if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
-        SYSTEM(reactor, sleep_ns, REFUSED_NAP_NS);
+        refused_nap(reactor);
+    else if (unlikely(reactor->naps != 0))
+        reactor->naps = 0;
     return result;
 }
 
@@ -180,10 +201,10 @@ static inline void run_handle(struct kevy_reactor *reactor, const struct kevy_cq
  * and what then completes finds the rest of the queue, or overflows into the kernel's list, which
  * the next wait flushes.
  */
-static void complete(struct kevy_reactor *reactor)
+static uint32_t complete(struct kevy_reactor *reactor, uint32_t left)
 {
     struct kevy_ring *ring = &reactor->ring;
-    uint32_t left = reactor->options.turn_completions;
+    uint32_t limit = left;
     const struct kevy_cqe *first;
     uint32_t count;
 
@@ -199,11 +220,59 @@ static void complete(struct kevy_reactor *reactor)
         assert(count <= left);
         left -= count;
     }
-    reactor->stats.completions += reactor->options.turn_completions - left;
+    reactor->stats.completions += limit - left;
     if (reactor->pool.lent_count > reactor->stats.buffers_lent_peak)
         reactor->stats.buffers_lent_peak = reactor->pool.lent_count;
     kevy_ring_release(ring);
     reactor->refused = false; /* what refused may have found room */
+    return left;
+}
+
+/*
+ * Asks the kernel for all that has happened. A minimum of the whole queue makes it run all the work
+ * it has put off for this ring, and a time limit of 0 makes it return all the same.
+ */
+static void look(struct kevy_reactor *reactor)
+{
+    struct kevy_ring_wait wait = {.minimum = reactor->ring.cq_entries, .timeout_ns = 0};
+
+    reactor->looking = true;
+    reactor->looks++;
+    reactor->seen_ns = reactor->now_ns;
+    /* An error shows again in the turn's own enter. */
+    (void)submission_wait(reactor, &wait);
+    reactor->look_end = reactor->ring.cqe_head + kevy_ring_ready(&reactor->ring);
+    reactor->look_full = kevy_ring_ready(&reactor->ring) >= reactor->ring.cq_entries ||
+                         kevy_ring_overflowed(&reactor->ring);
+}
+
+/* True once everything that had happened by seen_ns has been handled; `left` completions may be
+ * handled for that in this turn. */
+static rare bool caught_up(struct kevy_reactor *reactor, uint32_t left)
+{
+    if (!reactor->looking) {
+        look(reactor);
+        (void)complete(reactor, left);
+    }
+    if ((int32_t)(reactor->ring.cqe_head - reactor->look_end) < 0)
+        return false;
+    reactor->looking = false;
+    if (reactor->look_full && reactor->looks < LOOKS_MAX)
+        return false;
+    reactor->looks = 0;
+    return true;
+}
+
+/* What the tasks that come first defer is put aside: it belongs to the next turn. */
+static rare void limits_judge(struct kevy_reactor *reactor)
+{
+    struct task_list aside;
+
+    tasks_run_due(reactor);
+    aside = tasks_put_aside(reactor);
+    timers_run(reactor);
+    tasks_run_due(reactor);
+    tasks_put_back(reactor, &aside);
 }
 
 /* A turn is measured in two parts: up to its wait, and from there on. */
@@ -219,6 +288,7 @@ static rare void turn_measure(struct kevy_reactor *reactor, uint64_t first_ns)
 
 int loop_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
 {
+    uint32_t left = reactor->options.turn_completions;
     int result;
 
     assert(!reactor->running);
@@ -236,11 +306,11 @@ int loop_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
         PROBE(woken, kevy_ring_ready(&reactor->ring));
         if (unlikely(reactor->options.after_wait != NULL))
             reactor->options.after_wait(reactor, reactor->options.context);
-        complete(reactor);
+        left = complete(reactor, left);
         if (likely(!reactor->destroying)) {
-            if (unlikely(timers_waiting(reactor)))
-                timers_run(reactor);
-            if (unlikely(tasks_waiting(reactor)))
+            if (unlikely(timers_waiting(reactor)) && caught_up(reactor, left))
+                limits_judge(reactor);
+            else if (unlikely(tasks_waiting(reactor)))
                 tasks_run_due(reactor);
         } else {
             tasks_run_own(reactor);

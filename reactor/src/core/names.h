@@ -149,6 +149,8 @@
 #define submission_wait            kevy_x_submission_wait
 #define tasks_close                kevy_x_tasks_close
 #define tasks_open                 kevy_x_tasks_open
+#define tasks_put_aside            kevy_x_tasks_put_aside
+#define tasks_put_back             kevy_x_tasks_put_back
 #define tasks_run_due              kevy_x_tasks_run_due
 #define tasks_run_own              kevy_x_tasks_run_own
 #define thread_start               kevy_x_thread_start

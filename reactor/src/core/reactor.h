@@ -99,7 +99,13 @@ struct kevy_reactor {
 
     /* loop.c */
     bool running;
-    uint64_t turn_ns; /* of the turn's part up to its wait, where turns are measured */
+    uint32_t naps;     /* in a row, because the kernel takes nothing */
+    bool looking;      /* the completions of a look have yet to be handled */
+    bool look_full;    /* it may not have been all */
+    uint32_t looks;    /* in a row */
+    uint32_t look_end; /* where in the completion queue those of the look end */
+    uint64_t seen_ns;  /* what had happened by then is handled: by this time limits are judged */
+    uint64_t turn_ns;  /* of the turn's part up to its wait, where turns are measured */
 
     /* reactor.c */
     bool finishing;

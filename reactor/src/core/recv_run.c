@@ -31,9 +31,9 @@ static bool passing(int error)
 }
 
 /*
- * Waits for the answer to request `number`, the only one there is. An enter that a signal cuts short
- * is tried again: a few times where the kernel has yet to take the request, and to the end where it
- * has, because the descriptor that the request names is closed next.
+ * Waits for the answer to request `number`, the only one there is. An enter that a signal cuts
+ * short is tried again: a few times where the kernel has yet to take the request, and to the end
+ * where it has, because the descriptor that the request names is closed next.
  */
 static const struct kevy_cqe *answer_await(struct kevy_ring *ring, uint32_t number)
 {

@@ -116,6 +116,26 @@ void tasks_run_due(struct kevy_reactor *reactor)
     reactor->deferred_first = task;
 }
 
+struct task_list tasks_put_aside(struct kevy_reactor *reactor)
+{
+    struct task_list aside = {reactor->deferred_first, reactor->deferred_last};
+
+    reactor->deferred_first = NULL;
+    reactor->deferred_last = NULL;
+    return aside;
+}
+
+void tasks_put_back(struct kevy_reactor *reactor, const struct task_list *aside)
+{
+    if (aside->first == NULL)
+        return;
+    assert(aside->last->next == NULL);
+    aside->last->next = reactor->deferred_first;
+    reactor->deferred_first = aside->first;
+    if (reactor->deferred_last == NULL)
+        reactor->deferred_last = aside->last;
+}
+
 /* The library's own tasks, oldest first; the others are forgotten. */
 void tasks_run_own(struct kevy_reactor *reactor)
 {

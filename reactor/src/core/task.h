@@ -25,6 +25,16 @@ int tasks_open(struct kevy_reactor *reactor);
 void tasks_close(struct kevy_reactor *reactor);
 void tasks_run_due(struct kevy_reactor *reactor);
 
+/* Deferred tasks, oldest first. */
+struct task_list {
+    struct kevy_task *first;
+    struct kevy_task *last;
+};
+
+/* Takes out what is deferred, so that it does not run, and puts it back before what is by then. */
+struct task_list tasks_put_aside(struct kevy_reactor *reactor);
+void tasks_put_back(struct kevy_reactor *reactor, const struct task_list *aside);
+
 /* Runs what the library itself has posted, and forgets the rest: the reactor is being destroyed. */
 void tasks_run_own(struct kevy_reactor *reactor);
 

@@ -16,8 +16,9 @@ static void timer_file(struct kevy_timer *timer, uint64_t deadline_ns)
     timer->reactor->timers_armed++;
 }
 
-void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, uint64_t delay_ns,
-                      kevy_timer_fire fire)
+/* Takes the timer from where it may be armed. */
+static void timer_begin(struct kevy_timer *timer, struct kevy_reactor *reactor,
+                        kevy_timer_fire fire)
 {
     thread_check(reactor);
     assert(fire != NULL && "a timer needs a callback");
@@ -27,6 +28,12 @@ void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, ui
     timer->reactor = reactor;
     timer->fire = fire;
     timer->period_ns = 0;
+}
+
+void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor, uint64_t delay_ns,
+                      kevy_timer_fire fire)
+{
+    timer_begin(timer, reactor, fire);
     /* No delay: the tick that has begun is due already, where the next one would be a millisecond
      * off. */
     if (delay_ns == 0)
@@ -41,11 +48,8 @@ void kevy_timer_start_slack(struct kevy_timer *timer, struct kevy_reactor *react
     uint64_t deadline_ns = add_saturated(clock_now(reactor), delay_ns);
     uint64_t part_ns = slack_ns != 0 ? deadline_ns % slack_ns : 0;
 
-    kevy_timer_start(timer, reactor, delay_ns, fire);
-    if (part_ns == 0)
-        return;
-    kevy_timer_stop(timer);
-    timer_file(timer, add_saturated(deadline_ns, slack_ns - part_ns));
+    timer_begin(timer, reactor, fire);
+    timer_file(timer, part_ns != 0 ? add_saturated(deadline_ns, slack_ns - part_ns) : deadline_ns);
 }
 
 void kevy_timer_start_periodic(struct kevy_timer *timer, struct kevy_reactor *reactor,
@@ -78,7 +82,7 @@ static void period_advance(struct kevy_timer *timer, uint64_t now_ns)
 
 static void timer_due(struct kevy_reactor *reactor, struct kevy_timer *timer)
 {
-    assert(timer->node.deadline_ns <= reactor->now_ns); /* never early */
+    assert(timer->node.deadline_ns <= reactor->seen_ns); /* never early */
     assert(timer->reactor == reactor && reactor->timers_armed > 0);
     reactor->timers_armed--;
     reactor->stats.timers_fired++;
@@ -92,7 +96,7 @@ static void timers_due(struct kevy_reactor *reactor)
 {
     struct kevy_x_wheel_node *node;
 
-    if (!wheel_advance(&reactor->timers, reactor->now_ns))
+    if (!wheel_advance(&reactor->timers, reactor->seen_ns))
         return;
     for (unsigned count = 0; count < DUE_PER_TURN; count++) {
         node = wheel_due(&reactor->timers);
@@ -106,7 +110,7 @@ static void deadlines_due(struct kevy_reactor *reactor)
 {
     struct kevy_x_wheel_node *node;
 
-    if (!wheel_advance(&reactor->deadlines, reactor->now_ns))
+    if (!wheel_advance(&reactor->deadlines, reactor->seen_ns))
         return;
     for (unsigned count = 0; count < DUE_PER_TURN; count++) {
         node = wheel_due(&reactor->deadlines);

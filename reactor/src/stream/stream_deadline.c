@@ -14,11 +14,13 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #define LINGER_NS           KEVY_SECONDS(1)
 #define LINGER_LIMIT_NS     KEVY_SECONDS(30)
 #define CLOSE_SEND_STALL_NS KEVY_SECONDS(30)
+#define STARVED_NS          KEVY_MILLISECONDS(50)
 
 /* Half of what the difference of two limits tells apart, which is 26 days, and something to spare
  * for turns that are late. */
@@ -184,12 +186,29 @@ static bool limits_void(const struct kevy_stream *stream)
            (stream->object.state == STREAM_CLOSING && !stream_noted(stream, NOTE_LET_GO));
 }
 
+/*
+ * Bytes of the peer's wait in the socket, and the stream for a buffer to read them into: it is the
+ * reactor that is late. Idle begins again, because something has come; the others are put off.
+ */
+static bool buffers_late(struct kevy_stream *stream, enum kevy_deadline which)
+{
+    if (which == KEVY_DEADLINE_SEND || !stream_has(stream, READER_STARVED) ||
+        SYSTEM(stream->object.reactor, poll, stream->fd, POLLIN) <= 0)
+        return false;
+    if (which == KEVY_DEADLINE_IDLE)
+        stream->idle_at = deadline_after(stream, stream->idle_ticks);
+    else
+        stream->total_at = deadline_after(stream, stream_ticks(STARVED_NS));
+    stream_deadline_file(stream);
+    return true;
+}
+
 /* The node came up. The first limit is reported; another that is due as well comes right after. */
 void stream_deadline_due(struct kevy_x_wheel_node *node)
 {
     struct kevy_stream *stream = KEVY_CONTAINER_OF(node, struct kevy_stream, deadline);
     struct kevy_reactor *reactor = stream->object.reactor;
-    uint32_t now = (uint32_t)(reactor->now_ns >> WHEEL_TICK_SHIFT);
+    uint32_t now = (uint32_t)(reactor->seen_ns >> WHEEL_TICK_SHIFT);
     uint32_t earliest = deadline_earliest(stream);
     enum kevy_deadline which;
 
@@ -202,6 +221,8 @@ void stream_deadline_due(struct kevy_x_wheel_node *node)
         return;
     }
     which = deadline_first(stream);
+    if (unlikely(buffers_late(stream, which)))
+        return;
     limit_off(stream, which);
     stream_deadline_file(stream);
     deadline_passed(stream, which);

@@ -8,8 +8,8 @@
  * Model. The flush arms the request, or, once the watch is stopped, asks it to end; its completion
  * ends the watch. Waiting by the ring reaps and fills in the siginfo_t by itself; with a poll the
  * completion calls waitid(2), which does not block then. A pidfd is readable as soon as the child
- * has exited, but a tracer may hold it and then waitid(2) reports nothing: it is asked again after a
- * delay, which doubles each time.
+ * has exited, but a tracer may hold it and then waitid(2) reports nothing: it is asked again after
+ * a delay, which doubles each time.
  *
  * Invariants. A watch ends with nothing in flight. A child that was reaped is always reported as
  * such, even when a stop came in between: its status would be lost.

@@ -335,6 +335,40 @@ START_TEST(the_starved_read_on_when_an_eighth_of_the_pool_is_back)
 }
 END_TEST
 
+/* Not the peer is late, but the buffers. */
+static void not_before_its_bytes(struct probe *late, enum kevy_deadline deadline)
+{
+    (void)deadline;
+    ck_assert_uint_ne(late->count, 0);
+}
+
+START_TEST(a_stream_that_waits_for_a_buffer_is_not_late)
+{
+    pool(16, 256);
+    for (unsigned index = 0; index < 20; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        probes[index].on_read = pretend_once;
+        probes[index].on_timeout = not_before_its_bytes;
+    }
+    turns(40);
+    for (unsigned index = 0; index < 20; index++)
+        peer_write(probes[index].peer, data, 100);
+    TURN_UNTIL(reactor->starved.count != 0);
+    for (unsigned index = 0; index < 20; index++)
+        kevy_stream_set_deadline(&probes[index].stream,
+                                 _i != 0 ? KEVY_DEADLINE_TOTAL : KEVY_DEADLINE_IDLE,
+                                 KEVY_MILLISECONDS(5));
+    for (unsigned round = 0; round < 3; round++) {
+        clock_pass(clock_ns() + KEVY_MILLISECONDS(15));
+        turns(10);
+    }
+    pretend_lent(-1);
+    SLEEP_UNTIL(all_have(20, 100));
+    pretend_lent(-14);
+    abort_all(20);
+}
+END_TEST
+
 static int refused;
 
 static void keep_until_refused(struct probe *hog, struct kevy_buffer *buffer)
@@ -544,6 +578,7 @@ Suite *test_suite(void)
     tcase_add_test(pools, retained_buffers_beyond_half_the_pool_become_copies);
     tcase_add_test(pools, a_stream_that_keeps_all_it_gets_does_not_stop_the_others);
     tcase_add_test(pools, the_starved_read_on_when_an_eighth_of_the_pool_is_back);
+    tcase_add_loop_test(pools, a_stream_that_waits_for_a_buffer_is_not_late, 0, 2);
     tcase_add_test(pools, retaining_at_memory_limit_is_refused_and_the_stream_lives_on);
     tcase_add_loop_test(pools, floods_that_starve_each_other_all_make_progress, 0, 6);
     tcase_add_test(pools, the_oldest_starved_is_served_first);

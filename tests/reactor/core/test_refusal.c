@@ -497,6 +497,37 @@ START_TEST(timers_fire_while_everything_is_refused)
 }
 END_TEST
 
+static uint64_t naps_ns[12];
+static unsigned nap_count;
+
+static void nap_note(void *context, uint64_t duration_ns)
+{
+    (void)context;
+    if (nap_count < sizeof naps_ns / sizeof *naps_ns)
+        naps_ns[nap_count++] = duration_ns;
+}
+
+START_TEST(the_longer_the_kernel_refuses_the_less_often_it_is_asked)
+{
+    struct kevy_system system = *kevy_system_host();
+
+    system.sleep_ns = nap_note;
+    reactor_setup_with(&(struct kevy_reactor_options){.system = &system});
+    fault_next(FAULT_ENTER, -EAGAIN, EVER);
+    turns(6);
+    ck_assert_uint_eq(nap_count, 6);
+    for (unsigned index = 1; index < 5; index++)
+        ck_assert_uint_eq(naps_ns[index], 2 * naps_ns[index - 1]);
+    ck_assert_uint_eq(naps_ns[5], naps_ns[4]);
+    faults_off();
+    turns(2);
+    fault_next(FAULT_ENTER, -EAGAIN, 1);
+    turns(1);
+    ck_assert_uint_eq(naps_ns[nap_count - 1], naps_ns[0]);
+    reactor_setup_with(NULL);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("refusal");
@@ -526,6 +557,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(refused, a_zero_copy_write_waits_for_its_slot, 0, 2);
     tcase_add_test(refused, a_descriptor_that_cannot_be_registered_is_closed_again);
     tcase_add_test(refused, timers_fire_while_everything_is_refused);
+    tcase_add_test(refused, the_longer_the_kernel_refuses_the_less_often_it_is_asked);
     suite_add_tcase(suite, create);
     suite_add_tcase(suite, refused);
     return suite;

@@ -37,7 +37,7 @@ static void alarm_fire(struct kevy_timer *timer)
 
 static void start(struct alarm *alarm, uint64_t delay_ns)
 {
-    alarm->due_ns = (quiet_depth != 0 ? clock_ns() : kevy_reactor_now(reactor)) + delay_ns;
+    alarm->due_ns = clock_ns() + delay_ns;
     kevy_timer_start(&alarm->timer, reactor, delay_ns, alarm_fire);
 }
 
@@ -74,6 +74,22 @@ START_TEST(a_timer_started_after_an_absence_counts_from_now)
     clock_pass(clock_ns() + MS(20));
     QUIETLY(start(&alarms[0], MS(5)));
     TURN_UNTIL(alarms[0].fired);
+}
+END_TEST
+
+static void work_long_then_start_the_other(struct alarm *alarm)
+{
+    clock_pass(clock_ns() + MS(20));
+    alarm->other->due_ns = clock_ns() + MS(5);
+    kevy_timer_start(&alarm->other->timer, reactor, MS(5), alarm_fire);
+}
+
+START_TEST(a_timer_started_after_long_work_in_a_callback_is_not_early)
+{
+    alarms[0].then = work_long_then_start_the_other;
+    alarms[0].other = &alarms[1];
+    QUIETLY(start(&alarms[0], 1));
+    TURN_UNTIL(alarms[1].fired);
 }
 END_TEST
 
@@ -390,6 +406,7 @@ Suite *test_suite(void)
     tcase_add_test(timers, timers_with_slack_come_due_together_and_not_early);
     tcase_add_test(timers, timers_fire_in_the_order_of_their_deadlines);
     tcase_add_test(timers, a_timer_started_after_an_absence_counts_from_now);
+    tcase_add_test(timers, a_timer_started_after_long_work_in_a_callback_is_not_early);
     tcase_add_test(timers, zero_delay_fires_without_waiting_and_not_inside_the_call);
     tcase_add_test(timers, a_timer_that_starts_itself_with_zero_delay_starves_nobody);
     tcase_add_test(timers, starting_an_armed_timer_moves_it);

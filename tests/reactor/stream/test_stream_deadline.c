@@ -345,6 +345,33 @@ START_TEST(a_deadline_set_after_an_absence_counts_from_now)
 }
 END_TEST
 
+static void work_long_then_limit(struct kevy_task *task, struct kevy_reactor *at)
+{
+    (void)task;
+    (void)at;
+    clock_pass(clock_ns() + MS(30));
+    not_before_ns = clock_ns() + MS(10);
+    if (probe.tag == KEVY_DEADLINE_SEND)
+        ck_assert_int_eq(kevy_stream_send(&probe.stream, data, sizeof data), 0);
+    else
+        kevy_stream_set_deadline(&probe.stream, (enum kevy_deadline)probe.tag, MS(10));
+}
+
+START_TEST(a_limit_that_begins_after_long_work_in_a_callback_is_not_early)
+{
+    static struct kevy_task task = {.run = work_long_then_limit};
+
+    open_with(&probe_events);
+    probe.tag = _i;
+    kevy_stream_set_watermarks(&probe.stream, 0, 64 << 20);
+    if (_i == KEVY_DEADLINE_SEND)
+        limit(KEVY_DEADLINE_SEND, MS(10));
+    QUIETLY(kevy_reactor_defer(reactor, &task));
+    TURN_UNTIL(probe.timeouts);
+    probe_abort();
+}
+END_TEST
+
 START_TEST(a_write_deadline_counts_from_the_write_even_after_an_absence)
 {
     open_with(&probe_events);
@@ -448,6 +475,8 @@ Suite *test_suite(void)
     tcase_add_test(deadlines, a_deadline_may_be_set_again_from_its_own_callback);
     tcase_add_loop_test(deadlines, without_a_handler_the_stream_is_aborted_with_etimedout, 0, 3);
     tcase_add_test(deadlines, a_deadline_set_after_an_absence_counts_from_now);
+    tcase_add_loop_test(deadlines, a_limit_that_begins_after_long_work_in_a_callback_is_not_early,
+                        0, 3);
     tcase_add_test(deadlines, a_write_deadline_counts_from_the_write_even_after_an_absence);
     tcase_add_test(deadlines, a_closed_stream_has_no_deadlines);
     tcase_add_test(deadlines, the_longest_deadline_does_not_wrap);
