@@ -62,6 +62,7 @@ static void start(struct kevy_reactor *reactor)
     echo.connections_max = chance_one_in(3) ? (uint32_t)chance_between(1, 20) : 0;
     options.connections_max = echo.connections_max;
     if (chance_one_in(3)) {
+        options.address = NULL;
         options.socket_address = (const struct sockaddr *)&path;
         options.socket_address_length = sizeof path;
     }
