@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* kevy PORT copied|pinned: answers each byte with a mebibyte, copied into the stream's queue or by
+/* sender_kevy PORT copied|pinned: answers each byte with a mebibyte, copied into the stream's queue or by
  * reference. A client waits for its answer before it asks again. */
 #include "serve.h"
 #include "value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct client {
@@ -71,10 +72,9 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return client ? kevy_stream_init(&client->stream, &client_events) : NULL;
 }
 
-static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, char **arguments)
+static int begin(struct kevy_listener_options *options, char **arguments)
 {
-    (void)reactor;
-    (void)listener;
+    (void)options;
     pinned = strcmp(arguments[0], "pinned") == 0;
     value_prepare();
     return 0;
@@ -82,7 +82,9 @@ static int begin(struct kevy_reactor *reactor, struct kevy_listener *listener, c
 
 int main(int argc, char **argv)
 {
-    static const struct service sender = {"sender", " copied|pinned", client_accept, begin, NULL};
+    static const struct usage usage = {"sender", USAGE_WHERE " copied|pinned",
+                                       "Answers each byte with a mebibyte.\n"};
+    static const struct service sender = {.usage = &usage, .accept = client_accept, .begin = begin};
 
     return serve(&sender, argc, argv);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* kevy PORT: takes what comes, and only counts it. */
+/* sink_kevy PORT: takes what comes, and only counts it. */
 #include "serve.h"
+
+#include <stdlib.h>
 
 static uint64_t total;
 
@@ -28,7 +30,8 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
 
 int main(int argc, char **argv)
 {
-    static const struct service sink = {"sink", "", client_accept, NULL, NULL};
+    static const struct usage usage = {"sink", USAGE_WHERE, "Receives, and only counts.\n"};
+    static const struct service sink = {.usage = &usage, .accept = client_accept};
 
     return serve(&sink, argc, argv);
 }
