@@ -152,6 +152,7 @@ static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor
     reactor->system = options->system;
     reactor->pending = &reactor->pending_end;
     waiters_init(&reactor->starved);
+    waiters_init(&reactor->in_turn);
     waiters_init(&reactor->descriptor_waiters);
     reactor->wake.fd = -1;
     reactor->embed_fd = -1;

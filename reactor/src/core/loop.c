@@ -51,13 +51,16 @@ static void flush(struct kevy_reactor *reactor)
         readers_feed(reactor);
     if (objects_pending(reactor))
         object_flush_all(reactor);
+    if (unlikely(reactor->in_turn.count != 0))
+        readers_take_turns(reactor);
 }
 
 /* True when the turn has something to do whatever the kernel reports. */
 static bool work_left(const struct kevy_reactor *reactor)
 {
     return objects_pending(reactor) || reactor->ended_in_flush || reactor->deferred_first != NULL ||
-           readers_can_feed(reactor) || reactor->backlog_count != 0 || reactor->own_polls_ended ||
+           readers_can_feed(reactor) || reactor->in_turn.count != 0 ||
+           reactor->backlog_count != 0 || reactor->own_polls_ended ||
            kevy_ring_ready(&reactor->ring) != 0;
 }
 

@@ -73,6 +73,9 @@
 #define own_polls_arm              kevy_x_own_polls_arm
 #define pool_close                 kevy_x_pool_close
 #define pool_open                  kevy_x_pool_open
+#define reader_turn_await          kevy_x_reader_turn_await
+#define reader_turn_end            kevy_x_reader_turn_end
+#define readers_take_turns         kevy_x_readers_take_turns
 #define reader_starve              kevy_x_reader_starve
 #define reader_starve_end          kevy_x_reader_starve_end
 #define readers_can_feed           kevy_x_readers_can_feed

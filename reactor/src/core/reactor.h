@@ -63,6 +63,7 @@ struct kevy_reactor {
     /* reader.c */
     bool feeding; /* somebody was starved when the flush began: what it arms stands behind them */
     struct waiters starved; /* readers that wait for buffers */
+    struct waiters in_turn; /* readers that wait for their turn */
 
     /* descriptor.c */
     struct waiters descriptor_waiters;

@@ -6,6 +6,8 @@
 
 /* Starved readers read on when this part of the pool is back. */
 #define FEED_DIVISOR 8U
+/* Two at a time, so that one goes on while the other's queue is sent. */
+#define TURN_READERS 2U
 
 static struct kevy_x_reader *reader_of(struct kevy_x_waiter *waiter)
 {
@@ -30,7 +32,41 @@ void reader_starve_end(struct kevy_x_reader *reader)
     waiters_remove(&reader->object.reactor->starved, &reader->wait);
 }
 
-/* Buffers in completions that wait for their turn: neither lent yet nor the kernel's any more. */
+void reader_turn_await(struct kevy_x_reader *reader, bool again)
+{
+    struct kevy_reactor *reactor = reader->object.reactor;
+
+    assert((reader->object.flags & (READER_STARVED | READER_IN_TURN)) == 0);
+    reader->object.flags |= READER_IN_TURN;
+    if (again)
+        waiters_prepend(&reactor->in_turn, &reader->wait);
+    else
+        waiters_append(&reactor->in_turn, &reader->wait);
+}
+
+void reader_turn_end(struct kevy_x_reader *reader)
+{
+    if ((reader->object.flags & READER_IN_TURN) == 0)
+        return;
+    reader->object.flags &= ~READER_IN_TURN;
+    waiters_remove(&reader->object.reactor->in_turn, &reader->wait);
+}
+
+void readers_take_turns(struct kevy_reactor *reactor)
+{
+    uint32_t left = TURN_READERS;
+
+    while (left > 0 && reactor->in_turn.first != NULL) {
+        struct kevy_x_reader *reader = reader_of(reactor->in_turn.first);
+
+        reader_turn_end(reader);
+        if (object_operations(&reader->object)->feed(&reader->object) != 0)
+            left--;
+        assert(!waiting(&reader->wait)); /* or the same ones would have their turn for ever */
+    }
+}
+
+/* Buffers in completions that wait to be handled: neither lent yet nor the kernel's any more. */
 static uint32_t buffers_coming(const struct kevy_reactor *reactor)
 {
     const struct kevy_ring *ring = &reactor->ring;

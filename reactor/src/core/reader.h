@@ -11,10 +11,17 @@
  * buffer, or the first of several floods would take the whole pool every time, and the others
  * nothing.
  *
- * Invariants. Nothing is delivered past a stash that is not empty. A reader is starved only while
- * it has nothing armed. Starved readers are armed again with POLL_FIRST: arming against an empty
- * pool fails at once otherwise, also when nothing has come (liburing issue 1275). Every buffer in a
- * stash is its block's own.
+ * Turns. A reader whose recv ended at its limit has more in its socket. Served one after the other,
+ * a run of each, such readers are slow all together: what each run finds has long left the cache,
+ * the sockets stay full, and their windows closed (tests/bench/README.md). So TURN_READERS of them
+ * are armed at a time, and one of them goes first again TURN_RUNS times, while its bytes are warm
+ * and its window opens, before it goes behind the others. Readers whose recv is armed are served in
+ * each turn of the loop meanwhile.
+ *
+ * Invariants. Nothing is delivered past a stash that is not empty. A reader is starved, or in the
+ * queue for its turn, or in neither, and in one of them only while it has nothing armed. Starved
+ * readers are armed again with POLL_FIRST: arming against an empty pool fails at once otherwise,
+ * also when nothing has come (liburing issue 1275). Every buffer in a stash is its block's own.
  */
 #ifndef KEVY_REACTOR_READER_H
 #define KEVY_REACTOR_READER_H
@@ -25,6 +32,7 @@
 #include "core/pool.h"
 
 /* For kevy_x_object.flags of readers. */
+#define READER_IN_TURN    (1U << 26) /* it waits for its turn */
 #define READER_STASHES    (1U << 29) /* its stash is not empty */
 #define READER_STARVED    (1U << 28) /* it waits for buffers */
 #define READER_POLL_FIRST (1U << 27) /* the pool was empty: data is waited for before a buffer */
@@ -34,6 +42,15 @@ void reader_starve(struct kevy_x_reader *reader);
 
 /* Waits no more; idempotent. */
 void reader_starve_end(struct kevy_x_reader *reader);
+
+/* Waits for its turn: before all others, or behind them. */
+void reader_turn_await(struct kevy_x_reader *reader, bool again);
+
+/* Waits for its turn no more; idempotent. */
+void reader_turn_end(struct kevy_x_reader *reader);
+
+/* Arms those whose turn it is; some are in the queue. */
+void readers_take_turns(struct kevy_reactor *reactor);
 
 /* Arms those who have waited longest, as far as there are buffers. */
 void readers_feed(struct kevy_reactor *reactor);

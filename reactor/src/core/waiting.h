@@ -69,6 +69,15 @@ static inline void waiters_append(struct waiters *queue, struct kevy_x_waiter *w
     queue->count++;
 }
 
+/* Before all who wait already. */
+static inline void waiters_prepend(struct waiters *queue, struct kevy_x_waiter *waiter)
+{
+    waiter_link(waiter, &queue->first);
+    if (queue->end == &queue->first)
+        queue->end = &waiter->next;
+    queue->count++;
+}
+
 static inline void waiters_remove(struct waiters *queue, struct kevy_x_waiter *waiter)
 {
     assert(queue->count > 0);

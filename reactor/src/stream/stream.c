@@ -114,6 +114,7 @@ static bool step_terminating(struct kevy_stream *stream)
         let_go(stream);
     stream_deadlines_off(stream);
     reader_starve_end(&stream->reader);
+    reader_turn_end(&stream->reader);
     /* A pause may have asked the recv to end already; this depends on it, so it is asked again. */
     stream->notes &= ~NOTE_RECV_CANCELLED;
     stream_state_set(stream, STREAM_CANCELLING);

@@ -47,9 +47,11 @@ static void waits_check(const struct kevy_stream *stream)
     bool held = stream_has(stream, STREAM_HELD);
     bool starved = stream_has(stream, READER_STARVED);
 
-    assert(!held || !starved);
-    assert(waiting(&stream->reader.wait) == (held || starved));
-    assert(!starved || !stream_has(stream, STREAM_RECV_ARMED));
+    bool in_turn = stream_has(stream, READER_IN_TURN);
+
+    assert(held + starved + in_turn <= 1);
+    assert(waiting(&stream->reader.wait) == (held || starved || in_turn));
+    assert((!starved && !in_turn) || !stream_has(stream, STREAM_RECV_ARMED));
     for (const struct kevy_x_waiter *waiter = stream->holding; waiter != NULL;
          waiter = waiter->next)
         assert(waiting(waiter));

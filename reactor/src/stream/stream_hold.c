@@ -44,6 +44,10 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
         reader_starve_end(&source->reader);
         source->object.flags |= READER_POLL_FIRST;
     }
+    if (stream_has(source, READER_IN_TURN)) {
+        reader_turn_end(&source->reader);
+        source->notes |= NOTE_RUN_ENDED;
+    }
     source->object.flags |= STREAM_HELD;
     waiter_link(&source->reader.wait, &target->holding);
     target->object.flags |= STREAM_HOLDS_OTHERS;

@@ -81,7 +81,12 @@ enum stream_state {
 #define NOTE_COPIES          (1U << 6) /* zero-copy writes have turned out not to be any */
 #define NOTE_ZERO_COPYING    (1U << 7) /* the send in flight is a zero-copy one */
 #define NOTE_READ_ONCE       (1U << 8) /* the kernel cannot read it by multishot */
-#define NOTE_ASKS_END_ALWAYS (1U << 9) /* a Unix socket, of whose end the kernel may say nothing */
+#define NOTE_RUN_ENDED       (1U << 10) /* the last recv ended at its limit: there is more */
+#define NOTE_ASKS_END_ALWAYS (1U << 9)  /* a Unix socket, of whose end the kernel may say nothing */
+
+/* Runs that the stream has had in its turn: a count in the upper bits of the notes. */
+#define NOTE_RUNS_SHIFT 24
+#define NOTE_RUNS       (0xFFU << NOTE_RUNS_SHIFT)
 
 /* What a completion of a recv has to look at, and how it looks when the bytes can be delivered at
  * once. */

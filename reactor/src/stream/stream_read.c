@@ -20,6 +20,9 @@
 
 #include <sys/ioctl.h>
 
+/* Runs that a stream has in a row while there is more: a mebibyte. */
+#define TURN_RUNS 16U
+
 static bool deliverable(const struct kevy_stream *stream)
 {
     return stream->object.state == STREAM_OPEN && !stream_has(stream, STREAM_PAUSED | STREAM_HELD);
@@ -159,7 +162,8 @@ static void recv_arm(struct kevy_stream *stream)
     struct kevy_sqe *sqe = submission_sqe(stream->object.reactor, stream, OPERATION_RECV);
     uint16_t recv_flags = 0;
 
-    assert(!stream_has(stream, STREAM_RECV_ARMED | STREAM_READ_ENDED | READER_STARVED));
+    assert(!stream_has(stream,
+                       STREAM_RECV_ARMED | STREAM_READ_ENDED | READER_STARVED | READER_IN_TURN));
     if (sqe == NULL) {
         object_pend(&stream->object);
         return;
@@ -183,6 +187,19 @@ static void recv_cancel(struct kevy_stream *stream)
         stream->notes |= NOTE_RECV_CANCELLED;
 }
 
+/* There is more, of which the stream takes a few runs before it goes behind others. */
+static void turn_await(struct kevy_stream *stream)
+{
+    bool again = (stream->notes & NOTE_RUNS) < TURN_RUNS << NOTE_RUNS_SHIFT;
+
+    stream->notes &= ~NOTE_RUN_ENDED;
+    if (again)
+        stream->notes += 1U << NOTE_RUNS_SHIFT;
+    else
+        stream->notes &= ~NOTE_RUNS;
+    reader_turn_await(&stream->reader, again);
+}
+
 /* Arms or cancels the recv, as the state of the stream wants it. */
 void stream_recv_adjust(struct kevy_stream *stream)
 {
@@ -194,7 +211,11 @@ void stream_recv_adjust(struct kevy_stream *stream)
             recv_cancel(stream);
         return;
     }
-    if (wanted && !stream_has(stream, STREAM_READ_ENDED | READER_STARVED))
+    if (!wanted || stream_has(stream, STREAM_READ_ENDED | READER_STARVED | READER_IN_TURN))
+        return;
+    if (unlikely(stream_noted(stream, NOTE_RUN_ENDED)))
+        turn_await(stream);
+    else
         recv_arm(stream);
 }
 
@@ -254,9 +275,12 @@ static void recv_ended(struct kevy_stream *stream, int result)
     object_pend(&stream->object);
     if (result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;
-    /* A run is over: those who wait for buffers come first, or it would take them all anew. */
-    if (result > 0 && (stream->object.reactor->starved.count == 0))
+    /* A run is over: those who wait for buffers come first, or it would take them all again. */
+    if (result > 0 && (stream->object.reactor->starved.count == 0)) {
+        if (stream->object.reactor->run_bytes != 0 && stream->object.state == STREAM_OPEN)
+            stream->notes |= NOTE_RUN_ENDED;
         return;
+    }
     if (stream_has(stream, STREAM_NOT_SOCKET) && !stream_noted(stream, NOTE_READ_ONCE) &&
         multishot_refused(result)) {
         stream->notes |= NOTE_READ_ONCE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* sender_kevy PORT copied|pinned: answers each byte with a mebibyte, copied into the stream's queue or by
- * reference. A client waits for its answer before it asks again. */
+/* sender_kevy PORT copied|pinned: answers each byte with a mebibyte, copied into the stream's queue
+ * or by reference. A client waits for its answer before it asks again. */
 #include "serve.h"
 #include "value.h"
 

@@ -75,6 +75,85 @@ START_TEST(a_flood_gets_one_run_a_turn)
 }
 END_TEST
 
+/* The streams among three that received in this turn, as bits: each of them one run. */
+static unsigned receivers_of_a_turn(void)
+{
+    uint64_t before[3];
+    unsigned receivers = 0;
+
+    for (unsigned index = 0; index < 3; index++)
+        before[index] = probes[index].count;
+    turn_now();
+    for (unsigned index = 0; index < 3; index++) {
+        uint64_t received = probes[index].count - before[index];
+
+        ck_assert(received == 0 || received == RUN);
+        receivers |= (received != 0) << index;
+    }
+    return receivers;
+}
+
+/* All three have more than they can have at once: two are served for as long as 16 runs, then one
+ * of them and the third, and so on. */
+START_TEST(who_has_more_goes_first_again_16_times_and_then_behind_the_others)
+{
+    unsigned first, turn = 0;
+
+    small_buffers();
+    for (unsigned index = 0; index < 3; index++)
+        patterned(&probes[index], index);
+    turns(3);
+    for (unsigned index = 0; index < 3; index++) {
+        pattern_fill(data, 40 * RUN, index, 0);
+        peer_write(probes[index].peer, data, 40 * RUN);
+    }
+    ck_assert_uint_eq(receivers_of_a_turn(), 7); /* nobody knows yet who has more */
+    first = receivers_of_a_turn();
+    ck_assert(first == 3 || first == 5 || first == 6);
+    while (receivers_of_a_turn() == first)
+        ck_assert_uint_lt(++turn, 16);
+    ck_assert_uint_ge(turn, 14);
+    for (unsigned index = 0; index < 3; index++)
+        TURN_UNTIL(probes[index].count == 40 * RUN);
+    for (unsigned index = 0; index < 3; index++)
+        abort_and_finish(&probes[index]);
+}
+END_TEST
+
+/* What waits for its turn can be held, paused and ended there. */
+START_TEST(who_waits_for_its_turn_can_pause_and_end)
+{
+    unsigned waits, other;
+
+    small_buffers();
+    for (unsigned index = 0; index < 3; index++)
+        patterned(&probes[index], 9);
+    turns(3);
+    pattern_fill(data, 10 * RUN, 9, 0);
+    for (unsigned index = 0; index < 3; index++)
+        peer_write(probes[index].peer, data, 10 * RUN);
+    ck_assert_uint_eq(receivers_of_a_turn(), 7);
+    waits = receivers_of_a_turn() ^ 7U;
+    waits = waits == 4 ? 2 : waits - 1;
+    other = waits == 0;
+    kevy_stream_pause(&probes[waits].stream);
+    TURN_UNTIL(probes[other].count == 10 * RUN);
+    turns(3);
+    ck_assert_uint_le(probes[waits].count, 2 * RUN);
+    kevy_stream_resume(&probes[waits].stream);
+    TURN_UNTIL(probes[waits].count == 10 * RUN);
+    pattern_fill(data, 10 * RUN, 9, 10 * RUN);
+    for (unsigned index = 0; index < 3; index++)
+        peer_write(probes[index].peer, data, 10 * RUN);
+    turns(2);
+    for (unsigned index = 0; index < 3; index++)
+        QUIETLY(kevy_stream_abort(&probes[index].stream));
+    for (unsigned index = 0; index < 3; index++)
+        probe_finish(&probes[index]);
+    ck_assert_uint_eq(stats_now().buffers_lent, 0);
+}
+END_TEST
+
 START_TEST(a_kernel_without_bundles_brings_the_same_bytes)
 {
     uint64_t before;
@@ -238,6 +317,8 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(runs, reactor_setup, reactor_teardown);
     tcase_add_test(runs, a_burst_comes_in_fewer_completions_than_it_fills_buffers);
     tcase_add_test(runs, a_flood_gets_one_run_a_turn);
+    tcase_add_test(runs, who_has_more_goes_first_again_16_times_and_then_behind_the_others);
+    tcase_add_test(runs, who_waits_for_its_turn_can_pause_and_end);
     suite_add_tcase(suite, runs);
     return suite;
 }
