@@ -92,6 +92,26 @@ void kevy_buffer_share(const struct kevy_buffer *kept, struct kevy_buffer *share
     thread_check(kept->reactor);
     kept->block->refs++;
     *shared = *kept;
+    shared->source = NULL;
+}
+
+int kevy_buffer_create(struct kevy_reactor *reactor, struct kevy_stream *source,
+                       struct kevy_buffer *created)
+{
+    struct kevy_x_block *block;
+
+    thread_check(reactor);
+    block = block_take(&reactor->memory);
+    if (block == NULL)
+        return -ENOBUFS;
+    block->used = block->capacity; /* all of it is the caller's: nothing is appended behind */
+    *created = (struct kevy_buffer){.data = block->data,
+                                    .length = reactor->options.buffer_size,
+                                    .use = BUFFER_KEPT,
+                                    .block = block,
+                                    .reactor = reactor,
+                                    .source = source};
+    return 0;
 }
 
 void kevy_buffer_release(struct kevy_buffer *kept)
