@@ -1,11 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# headers.sh RING_INCLUDE REACTOR_INCLUDE HEADER...: compiles each public header alone, twice in a
-# row, as C11 and as C++17, without any -D, with every compiler of the list that is installed.
+# headers.sh HEADER...: compiles each public header alone, twice in a row, as C11 and as C++17,
+# without any -D, with every compiler of the list that is installed.
 set -u
-ring=$1
-reactor=$2
-shift 2
+includes=$(for header; do echo "-I${header%/kevy/*}"; done | sort -u)
 
 passed=0
 failed=0
@@ -13,8 +11,9 @@ skipped=0
 
 # compile WHAT LANGUAGE STANDARD COMPILER, the source on standard input
 compile() {
-    if "$4" -x "$2" -std="$3" -Wall -Wextra -pedantic-errors -Werror -fsyntax-only \
-        -I "$ring" -I "$reactor" -; then
+    # Word splitting wanted: one argument for each folder.
+    # shellcheck disable=SC2086
+    if "$4" -x "$2" -std="$3" -Wall -Wextra -pedantic-errors -Werror -fsyntax-only $includes -; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

@@ -53,6 +53,7 @@ need_build_tools() {
     need meson have meson
     need ninja-build have ninja
     need pkg-config have pkg-config
+    need libssl-dev pkg-config --exists 'openssl >= 3.0'
     # Without apt-get Meson downloads llhttp instead.
     if have apt-get >/dev/null; then
         need node-llhttp have_llhttp

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * How OpenSSL reads and writes.
+ *
+ * Model. An SSL has one BIO, whose data is the connection. Reading takes from the received buffer,
+ * where it lies, and says "again later" when that is used up. Writing appends to the queue of the
+ * stream. OpenSSL writes whole records, so the queue takes them above its high watermark: whoever
+ * makes OpenSSL write has asked for room before.
+ *
+ * Invariants. The BIO never blocks, and never says that the connection ended: tls.c sees the end of
+ * TCP itself, because OpenSSL would not tell it from an end by close_notify in all versions.
+ * Nothing follows a close_notify.
+ */
+#include "tls_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+#include <string.h>
+
+static int bio_read(BIO *bio, char *to, size_t size, size_t *length)
+{
+    struct kevy_tls *tls = BIO_get_data(bio);
+    size_t left = (size_t)(tls->input_end - tls->input);
+
+    BIO_clear_retry_flags(bio);
+    if (left == 0) {
+        BIO_set_retry_read(bio);
+        *length = 0;
+        return 0;
+    }
+    *length = size < left ? size : left;
+    memcpy(to, tls->input, *length);
+    tls->input += *length;
+    return 1;
+}
+
+static int bio_write(BIO *bio, const char *from, size_t size, size_t *length)
+{
+    struct kevy_tls *tls = BIO_get_data(bio);
+    int error = 0;
+
+    BIO_clear_retry_flags(bio);
+    *length = size;
+    if (tls_has(tls, TLS_WRITE_ENDED))
+        return 1;
+    tls_set(tls, TLS_WROTE);
+    kevy_stream_set_watermarks(&tls->stream, tls->low_watermark, TLS_QUEUE_MAX);
+    error = kevy_stream_send(&tls->stream, from, size);
+    kevy_stream_set_watermarks(&tls->stream, tls->low_watermark, tls->high_watermark);
+    if (error == 0)
+        return 1;
+    tls->write_error = error == -EAGAIN ? -ENOBUFS : error;
+    *length = 0;
+    return 0;
+}
+
+/* A flush has nothing to do; all else is unknown. */
+static long bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+BIO_METHOD *tls_bio_method(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "kevy-tls");
+
+    if (method == NULL)
+        return NULL;
+    BIO_meth_set_read_ex(method, bio_read);
+    BIO_meth_set_write_ex(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_control);
+    BIO_meth_set_create(method, bio_create);
+    return method;
+}
+
+bool tls_bio_attach(struct kevy_tls *tls)
+{
+    BIO *bio = BIO_new(tls->context->method);
+
+    if (bio == NULL)
+        return false;
+    BIO_set_data(bio, tls);
+    SSL_set_bio(tls->ssl, bio, bio); /* which takes the reference */
+    return true;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

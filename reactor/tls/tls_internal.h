@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What the files of kevy-tls share.
+ *
+ *     tls.c            a connection: the callbacks of its stream, states, reading, ending
+ *     tls_send.c       what goes into the queue
+ *     tls_handshake.c  the handshakes of one reactor, and connections that are to be continued
+ *     tls_bio.c        how OpenSSL reads and writes
+ *     tls_context.c    contexts: reload, references, counters
+ *     tls_setup.c      options become an SSL_CTX
+ *     tls_hello.c      what is chosen in the handshake: name, protocol, client certificates
+ *     tls_session.c    sessions that clients remember
+ *     tls_explain.c    failures as sentences
+ *
+ * States of a connection
+ *
+ *     idle --the stream opens--> handshaking --> open
+ *     handshaking, open --close, failure, end of TCP--> closing --the stream is closed--> idle
+ *
+ * The library is a user of kevy-reactor like any other: it includes public headers only.
+ */
+#ifndef KEVY_TLS_INTERNAL_H
+#define KEVY_TLS_INTERNAL_H
+
+#include "names.h"
+
+#include <kevy/completion.h>
+#include <kevy/tls.h>
+
+#if KEVY_RING_SUPPORTED
+
+#include <openssl/ssl.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+
+enum tls_state {
+    TLS_IDLE,        /* its stream is not open (yet) */
+    TLS_HANDSHAKING, /* it has a setup from here on */
+    TLS_OPEN,
+    TLS_CLOSING, /* nothing is told but `close` */
+};
+
+/* For kevy_tls.flags. */
+#define TLS_CLIENT      (1U << 0)
+#define TLS_PAUSED      (1U << 1) /* by the user */
+#define TLS_FINISH      (1U << 2) /* to be told after `open` */
+#define TLS_PEER_ENDED  (1U << 3) /* close_notify came */
+#define TLS_WRITE_ENDED (1U << 4) /* close_notify was queued */
+#define TLS_WAITS       (1U << 5) /* for a turn of the handshake */
+#define TLS_CONTINUES   (1U << 6) /* in this turn or in the next */
+#define TLS_WROTE       (1U << 7) /* a record was queued; whoever wants to know clears it first */
+
+/* The bytes of a stream's write queue above which nothing is taken. */
+#define TLS_QUEUE_MAX (1U << 30)
+
+/* Of the name that sessions are valid for: SHA-256. */
+#define TLS_SESSION_CONTEXT_SIZE 32
+
+/*
+ * What a context is between two reloads: the SSL_CTX, and what OpenSSL does not keep in it. Does
+ * not change; freed with the last connection that uses it.
+ */
+struct kevy_x_tls_setup {
+    SSL_CTX *ctx;
+    uint32_t refs; /* atomic */
+    enum kevy_tls_client_certificates clients;
+    bool verify_nothing;
+    uint32_t handshakes_per_turn;
+    uint32_t handshakes_waiting;
+    uint64_t handshake_timeout_ns;
+    struct kevy_tls_context *(*server_name)(struct kevy_tls *tls, const char *name);
+    unsigned char *protocols; /* as they are sent: each after a byte with its length */
+    unsigned protocols_length;
+    unsigned char session_context[TLS_SESSION_CONTEXT_SIZE];
+};
+
+/* A session of a client, by the name of the server. */
+struct tls_session {
+    char *name;
+    SSL_SESSION *session;
+};
+
+/* Counters, each atomic. The order is that of struct kevy_tls_stats. */
+enum tls_count {
+    TLS_COUNT_HANDSHAKES,
+    TLS_COUNT_RESUMED,
+    TLS_COUNT_FAILED,
+    TLS_COUNT_WAITED,
+    TLS_COUNT_SHED,
+    TLS_COUNT_TRUNCATIONS,
+    TLS_COUNTS,
+};
+
+struct kevy_tls_context {
+    BIO_METHOD *method;
+    uint32_t refs; /* atomic: the user, and each connection */
+    uint64_t counts[TLS_COUNTS];
+    pthread_mutex_t lock;           /* for all that follows */
+    struct kevy_x_tls_setup *setup; /* with a reference */
+    struct kevy_x_tls_loop *loops;
+    struct tls_session *sessions; /* sessions_max of them, unused ones with name NULL */
+    uint32_t sessions_max;
+    uint32_t session_next; /* the oldest: replaced next */
+};
+
+/* A queue of connections, through `wait`; the first waited longest. */
+struct tls_queue {
+    struct kevy_x_waiter *first;
+    struct kevy_x_waiter **end;
+};
+
+/* What the connections of one context and one reactor share. */
+struct kevy_x_tls_loop {
+    struct kevy_x_tls_loop *next;     /* of the context */
+    struct kevy_tls_context *context; /* with a reference */
+    struct kevy_reactor *reactor;
+    uint32_t refs;     /* connections */
+    uint32_t answered; /* handshakes in the turn at `turn_ns` */
+    uint64_t turn_ns;  /* kevy_reactor_now() */
+    uint32_t waiting_count;
+    uint32_t resumed_count;
+    struct tls_queue waiting;       /* handshakes with bytes to look at */
+    struct tls_queue resumed;       /* open connections with something to deliver */
+    struct kevy_completion request; /* brings the next turn */
+    struct kevy_timer timer;        /* brings the end of that turn */
+};
+
+static inline struct kevy_tls *tls_of(struct kevy_stream *stream)
+{
+    return KEVY_CONTAINER_OF(stream, struct kevy_tls, stream);
+}
+
+static inline bool tls_has(const struct kevy_tls *tls, unsigned flags)
+{
+    return (tls->flags & flags) != 0;
+}
+
+static inline void tls_set(struct kevy_tls *tls, unsigned flags)
+{
+    tls->flags = (uint8_t)(tls->flags | flags);
+}
+
+static inline void tls_clear(struct kevy_tls *tls, unsigned flags)
+{
+    tls->flags = (uint8_t)(tls->flags & ~flags);
+}
+
+static inline void tls_count(struct kevy_tls_context *context, enum tls_count count)
+{
+    __atomic_fetch_add(&context->counts[count], 1, __ATOMIC_RELAXED);
+}
+
+/* tls.c */
+
+/* Goes on with a connection whose turn has come. */
+void tls_continue(struct kevy_tls *tls);
+
+/* Ends the connection with `error`; OpenSSL's alert goes first. Idempotent; the first error counts.
+ */
+void tls_fail(struct kevy_tls *tls, int error);
+
+/* As tls_fail() with the error that OpenSSL has queued, after one of its functions failed. */
+void tls_fail_ssl(struct kevy_tls *tls);
+
+/* tls_send.c */
+
+/* Queues close_notify in an open connection, once. */
+void tls_notify(struct kevy_tls *tls);
+
+/* tls_handshake.c */
+
+/* Gives the connection the loop of its context and reactor, with a reference. False: no memory. */
+bool tls_loop_enter(struct kevy_tls *tls);
+void tls_loop_leave(struct kevy_tls *tls);
+
+/* True when the handshake may go on in this turn; if not, the connection waits or is shed. */
+bool tls_loop_admits(struct kevy_tls *tls);
+void tls_loop_answered(struct kevy_tls *tls);
+
+/* tls_continue() follows. */
+void tls_loop_continue(struct kevy_tls *tls);
+
+/* Takes the connection out of the queues. Idempotent. */
+void tls_loop_unlink(struct kevy_tls *tls);
+
+/* tls_bio.c */
+BIO_METHOD *tls_bio_method(void);
+bool tls_bio_attach(struct kevy_tls *tls);
+
+/* tls_context.c */
+void tls_context_keep(struct kevy_tls_context *context);
+void tls_context_release(struct kevy_tls_context *context);
+
+/* The setup of the moment, with a reference; and a reference to the context with
+ * tls_context_enter(). */
+struct kevy_x_tls_setup *tls_context_setup(struct kevy_tls_context *context);
+struct kevy_x_tls_setup *tls_context_enter(struct kevy_tls_context *context);
+
+bool tls_context_verifies_nothing(struct kevy_tls_context *context);
+
+/* tls_setup.c */
+int tls_setup_create(struct kevy_x_tls_setup **setup, const struct kevy_tls_options *options,
+                     struct kevy_tls_failure *failure);
+void tls_setup_release(struct kevy_x_tls_setup *setup);
+
+/* tls_pem.c */
+int tls_pem_load(SSL_CTX *ctx, const struct kevy_tls_options *options,
+                 struct kevy_tls_failure *failure);
+
+/* tls_hello.c */
+void tls_hello_install(SSL_CTX *ctx);
+bool tls_hello_begin(struct kevy_tls *tls);
+
+/* tls_session.c */
+void tls_session_install(SSL_CTX *ctx);
+void tls_session_offer(struct kevy_tls *tls);
+
+/* Forgets all sessions, under the lock of the context. */
+void tls_sessions_clear(struct kevy_tls_context *context);
+
+/* tls_explain.c */
+
+/* Takes the error of OpenSSL in this thread that says most, and clears the others. */
+unsigned long tls_error_take(void);
+
+#endif /* KEVY_RING_SUPPORTED */
+#endif /* KEVY_TLS_INTERNAL_H */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What goes into the queue of a connection.
+ *
+ * Model. Bytes are encrypted at once, and their records appended to the queue of the stream. Room
+ * is asked for before: a send at the high watermark is refused as a whole, and what was begun is
+ * finished above it. Forwarded bytes are always taken, and hold back their source.
+ *
+ * Invariant. A record that OpenSSL has numbered is queued, or the connection ends: the peer would
+ * find a number missing.
+ */
+#include "tls_internal.h"
+
+#if KEVY_RING_SUPPORTED
+
+/* 0 when a send may begin; if not, its error. The stream is asked, because it owes `drain` then. */
+static int send_allowed(struct kevy_tls *tls)
+{
+    bool full = kevy_tls_queued(tls) >= tls->high_watermark;
+
+    if (tls->state != TLS_OPEN || tls_has(tls, TLS_WRITE_ENDED))
+        return -EPIPE;
+    /* Refused either way: a full queue does not take the byte. */
+    return kevy_stream_send(&tls->stream, "", full);
+}
+
+/* Encrypts all bytes into the queue. */
+static int encrypt(struct kevy_tls *tls, const void *data, size_t length)
+{
+    size_t written;
+
+    (void)tls_error_take();
+    if (SSL_write_ex(tls->ssl, data, length, &written) == 1)
+        return 0;
+    /* The peer is gone, and what it had sent before is still read. */
+    if (tls->write_error == -EPIPE)
+        return -EPIPE;
+    tls_fail_ssl(tls);
+    return tls->write_error != 0 ? tls->write_error : -EPIPE;
+}
+
+int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length)
+{
+    int error = send_allowed(tls);
+
+    if (error < 0)
+        return error;
+    if (length > TLS_QUEUE_MAX)
+        return -ENOBUFS;
+    return length != 0 ? encrypt(tls, data, length) : 0;
+}
+
+int kevy_tls_forward_slice(struct kevy_tls *tls, struct kevy_buffer *buffer, uint32_t offset,
+                           uint32_t length)
+{
+    struct kevy_stream *source = kevy_buffer_source(buffer);
+    int error;
+
+    assert(buffer->data != NULL && "an empty buffer cannot be forwarded");
+    assert(offset <= buffer->length && length <= buffer->length - offset &&
+           "the slice lies within the buffer");
+    if (tls->state != TLS_OPEN || tls_has(tls, TLS_WRITE_ENDED) ||
+        kevy_stream_send(&tls->stream, "", 0) < 0)
+        return -EPIPE;
+    error = length != 0 ? encrypt(tls, buffer->data + offset, length) : 0;
+    if (error == 0 && source != NULL && kevy_tls_queued(tls) > tls->high_watermark)
+        kevy_stream_hold(source, &tls->stream);
+    return error;
+}
+
+int kevy_tls_forward(struct kevy_tls *tls, struct kevy_buffer *buffer)
+{
+    return kevy_tls_forward_slice(tls, buffer, 0, buffer->length);
+}
+
+void tls_notify(struct kevy_tls *tls)
+{
+    if (tls->state != TLS_OPEN || tls_has(tls, TLS_WRITE_ENDED))
+        return;
+    (void)tls_error_take();
+    (void)SSL_shutdown(tls->ssl); /* if the queue does not take it, the stream tells why */
+    (void)tls_error_take();
+    tls_set(tls, TLS_WRITE_ENDED);
+}
+
+int kevy_tls_shutdown(struct kevy_tls *tls)
+{
+    if (tls->state != TLS_OPEN)
+        return -EPIPE;
+    tls_notify(tls);
+    return kevy_stream_shutdown(&tls->stream);
+}
+
+void kevy_tls_set_watermarks(struct kevy_tls *tls, uint32_t low, uint32_t high)
+{
+    kevy_stream_set_watermarks(&tls->stream, low, high);
+    tls->low_watermark = low;
+    tls->high_watermark = high;
+}
+
+#endif /* KEVY_RING_SUPPORTED */

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Much at a time: bytes, handshakes, and peers that do not read. */
+#include "tls_test.h"
+
+#define MIB        (UINT64_C(1) << 20)
+#define CROWD      40U
+#define PIECE_SIZE 50000U
+
+static struct side server, client;
+
+/* What a client sends: a pattern, as fast as the queue takes it. */
+static uint64_t bytes_sent, bytes_wanted;
+
+static void send_on(struct side *side)
+{
+    static uint8_t bytes[PIECE_SIZE];
+
+    while (bytes_sent < bytes_wanted) {
+        uint64_t left = bytes_wanted - bytes_sent;
+        size_t part = left < sizeof bytes ? (size_t)left : sizeof bytes;
+        int error;
+
+        pattern_fill(bytes, part, side->seed, bytes_sent);
+        error = kevy_tls_send(&side->tls, bytes, part);
+        if (error < 0) {
+            ck_assert_int_eq(error, -EAGAIN);
+            return;
+        }
+        bytes_sent += part;
+    }
+}
+
+static uint64_t memory_peak(void)
+{
+    struct kevy_reactor_stats stats;
+
+    kevy_reactor_stats(reactor, &stats);
+    return stats.memory_peak;
+}
+
+START_TEST(a_hundred_mebibytes_go_and_come_back_in_constant_memory)
+{
+    sides_open(&server, &client);
+    server.echo = true;
+    client.seed = 7;
+    client.check_bytes = true;
+    client.on_drain = send_on;
+    bytes_sent = 0;
+    bytes_wanted = 100 * MIB;
+    send_on(&client);
+    TURN_UNTIL(client.count == bytes_wanted);
+    /* Four times the high watermark on each side, and the blocks that are half full. */
+    ck_assert_uint_lt(memory_peak(), 2 * MIB);
+    side_abort(&client);
+    side_abort(&server);
+    server.echo = false;
+}
+END_TEST
+
+START_TEST(a_peer_that_does_not_read_is_not_read_from)
+{
+    uint64_t received;
+
+    sides_open(&server, &client);
+    server.echo = true;
+    client.seed = 7;
+    client.check_bytes = true;
+    client.on_drain = send_on;
+    bytes_sent = 0;
+    bytes_wanted = 100 * MIB;
+    QUIETLY(kevy_tls_pause(&client.tls));
+    send_on(&client);
+    do {
+        received = server.count;
+        turns(50);
+    } while (server.count != received);
+    ck_assert_uint_lt(received, 20 * MIB); /* the sockets' buffers */
+    ck_assert_uint_lt(memory_peak(), 2 * MIB);
+    bytes_wanted = bytes_sent;
+    QUIETLY(kevy_tls_resume(&client.tls));
+    TURN_UNTIL(client.count == bytes_wanted);
+    side_abort(&client);
+    side_abort(&server);
+    server.echo = false;
+    client.on_drain = NULL;
+}
+END_TEST
+
+START_TEST(one_large_send_arrives_whole)
+{
+    static uint8_t bytes[5 * MIB];
+
+    sides_open(&server, &client);
+    pattern_fill(bytes, sizeof bytes, 9, 0);
+    server.seed = 9;
+    server.check_bytes = true;
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, sizeof bytes), 0));
+    ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, 1), -EAGAIN);
+    QUIETLY(kevy_tls_close(&client.tls));
+    TURN_UNTIL(server.closed && client.closed);
+    ck_assert_uint_eq(server.count, sizeof bytes);
+    ck_assert_str_eq(server.log, "orec");
+    server.check_bytes = false;
+}
+END_TEST
+
+/* Without memory for a record the connection ends, and does not look complete. */
+START_TEST(a_send_that_finds_no_memory_ends_the_connection)
+{
+    static uint8_t bytes[5 * MIB];
+
+    reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = MIB});
+    sides_open(&server, &client);
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, sizeof bytes), -ENOBUFS));
+    ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, 1), -EPIPE);
+    TURN_UNTIL(client.closed && server.closed);
+    ck_assert_int_eq(client.reason, -ENOBUFS);
+    ck_assert_int_ne(server.reason, 0);
+}
+END_TEST
+
+/* Many handshakes at a time, of which a turn answers few. */
+static struct side servers[CROWD], clients[CROWD];
+static struct kevy_tls_context *context;
+
+static void crowd_come(uint32_t per_turn, uint32_t waiting)
+{
+    struct kevy_tls_options options = server_options(&server_identity);
+
+    options.handshakes_per_turn = per_turn;
+    options.handshakes_waiting = waiting;
+    context = context_make(&options);
+    for (unsigned i = 0; i < CROWD; i++) {
+        int one, other;
+
+        quick_pair(&one, &other);
+        side_serve(&servers[i], context, one);
+        side_call(&clients[i], client_context, "localhost", other);
+    }
+}
+
+static void crowd_leave(void)
+{
+    for (unsigned i = 0; i < CROWD; i++) {
+        side_abort(&clients[i]);
+        side_abort(&servers[i]);
+    }
+    kevy_tls_context_destroy(context);
+}
+
+static unsigned crowd_count(const struct side *sides, char letter)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < CROWD; i++)
+        count += strchr(sides[i].log, letter) != NULL;
+    return count;
+}
+
+START_TEST(a_crowd_of_handshakes_starves_nobody)
+{
+    struct kevy_tls_stats stats;
+    unsigned turns_taken = 0, echoes = 0;
+
+    sides_open(&server, &client);
+    server.echo = true;
+    crowd_come(1, 0);
+    side_send_text(&client, "x");
+    while (crowd_count(clients, 'o') < CROWD) {
+        if (client.count > echoes) {
+            echoes++;
+            side_send_text(&client, "x");
+        }
+        ck_assert_uint_lt(turns_taken++, TURNS_MAX);
+        turn_now();
+    }
+    kevy_tls_context_stats(context, &stats);
+    ck_assert_uint_gt(stats.handshakes_waited, CROWD / 2);
+    ck_assert_uint_eq(stats.handshakes_shed, 0);
+    /* An answer of each handshake takes a turn of its own at least, and the stream that was there
+     * before goes on in these. */
+    ck_assert_uint_ge(turns_taken, CROWD);
+    ck_assert_uint_ge(echoes, CROWD / 4);
+    crowd_leave();
+    side_abort(&client);
+    side_abort(&server);
+    server.echo = false;
+}
+END_TEST
+
+START_TEST(waiting_handshakes_are_served_in_order)
+{
+    unsigned before = 0;
+
+    crowd_come(1, 0);
+    for (unsigned count = 0; crowd_count(servers, 'o') < CROWD; count++) {
+        unsigned open = 0;
+
+        turn_now();
+        ck_assert_uint_lt(count, TURNS_MAX);
+        while (open < CROWD && servers[open].log[0] == 'o')
+            open++;
+        ck_assert_uint_ge(open, before);
+        before = open;
+    }
+    crowd_leave();
+}
+END_TEST
+
+START_TEST(too_many_waiting_handshakes_are_shed)
+{
+    struct kevy_tls_stats stats;
+
+    crowd_come(1, 4);
+    TURN_UNTIL(crowd_count(servers, 'o') + crowd_count(servers, 'c') == CROWD);
+    kevy_tls_context_stats(context, &stats);
+    ck_assert_uint_gt(stats.handshakes_shed, 0);
+    ck_assert_uint_eq(stats.handshakes_shed, crowd_count(servers, 'c'));
+    ck_assert_uint_ge(crowd_count(servers, 'o'), 4);
+    for (unsigned i = 0; i < CROWD; i++)
+        ck_assert(!servers[i].closed || servers[i].reason == -ENOBUFS);
+    crowd_leave();
+}
+END_TEST
+
+START_TEST(a_crowd_can_be_aborted_while_it_waits)
+{
+    crowd_come(1, 0);
+    turns(4);
+    crowd_leave();
+}
+END_TEST
+
+START_TEST(the_reactor_can_be_destroyed_while_a_crowd_waits)
+{
+    crowd_come(1, 0);
+    turns(4);
+    ck_assert_uint_eq(kevy_reactor_destroy(reactor), 2 * CROWD);
+    reactor = NULL;
+    reactor_setup();
+    ck_assert_uint_eq(crowd_count(servers, 'c'), CROWD);
+    kevy_tls_context_destroy(context);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("tls_flow");
+    TCase *bulk = tls_case("bulk", NULL);
+    TCase *crowd = tls_case("crowd", NULL);
+
+    tcase_set_timeout(bulk, 60);
+    tcase_add_test(bulk, a_hundred_mebibytes_go_and_come_back_in_constant_memory);
+    tcase_add_test(bulk, a_peer_that_does_not_read_is_not_read_from);
+    tcase_add_test(bulk, one_large_send_arrives_whole);
+    tcase_add_test(bulk, a_send_that_finds_no_memory_ends_the_connection);
+    suite_add_tcase(suite, bulk);
+    tcase_set_timeout(crowd, 30);
+    tcase_add_test(crowd, a_crowd_of_handshakes_starves_nobody);
+    tcase_add_test(crowd, waiting_handshakes_are_served_in_order);
+    tcase_add_test(crowd, too_many_waiting_handshakes_are_shed);
+    tcase_add_test(crowd, a_crowd_can_be_aborted_while_it_waits);
+    tcase_add_test(crowd, the_reactor_can_be_destroyed_while_a_crowd_waits);
+    suite_add_tcase(suite, crowd);
+    return suite;
+}
