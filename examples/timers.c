@@ -21,8 +21,8 @@ struct client {
 
 static void client_tell(struct client *client, const char *line)
 {
-    /* A client that does not read loses some. */
-    (void)kevy_stream_send(&client->stream, line, strlen(line));
+    if (kevy_stream_send(&client->stream, line, strlen(line)) < 0)
+        kevy_stream_abort(&client->stream); /* it does not read */
 }
 
 static void tick(struct kevy_timer *timer)

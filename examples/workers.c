@@ -37,8 +37,8 @@ static int primes_count(struct kevy_work *work)
 
 static void client_answer(struct client *client, const char *answer)
 {
-    kevy_stream_send(&client->stream, answer, strlen(answer));
-    kevy_stream_close(&client->stream);
+    bool sent = kevy_stream_send(&client->stream, answer, strlen(answer)) == 0;
+    (sent ? kevy_stream_close : kevy_stream_abort)(&client->stream);
 }
 
 static void primes_counted(struct kevy_work *work, int result)

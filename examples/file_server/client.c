@@ -104,7 +104,8 @@ static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
         char head[ANSWER_BYTES_MAX];
         size_t size = answer_write_refusal(head, refusal, time(NULL));
 
-        (void)kevy_stream_send(stream, head, size);
+        if (kevy_stream_send(stream, head, size) < 0)
+            kevy_stream_abort(stream);
     }
     kevy_stream_close(stream); /* once everything is sent; nothing more is read */
 }

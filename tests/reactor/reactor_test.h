@@ -83,6 +83,12 @@ extern unsigned quiet_depth;
         quiet_depth--; \
     } while (0)
 
+/* For a result that does not matter. */
+static inline void ignore(int result)
+{
+    (void)result;
+}
+
 struct probe {
     struct kevy_stream stream; /* overwritten after close */
     char log[64];

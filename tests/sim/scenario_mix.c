@@ -5,9 +5,9 @@
  * its own.
  *
  * Invariants, beyond those of link.h and client.h: an accepted write reports once, before close,
- * and with 0 unless the stream ended badly; -EAGAIN comes only at the high mark, and drain follows;
- * kept buffers do not change; a deadline is never early, and at most two ticks and the turn late; a
- * paused stream is not read from.
+ * and with 0 unless the stream ended badly; -EAGAIN comes only at the high mark, and drain follows
+ * each stay there; kept buffers do not change; a deadline is never early, and at most two ticks and
+ * the turn late; a paused stream is not read from.
  */
 #include "scenario.h"
 
@@ -47,7 +47,7 @@ struct mix_link {
     uint64_t latest_ns;       /* by the time at which it was set */
     uint64_t busy_ns;         /* what the loop had spent awake when it was set */
     bool paused;
-    bool drains;        /* a write was answered -EAGAIN */
+    bool drains;        /* the queue was at its high mark */
     bool shut;          /* by shutdown, close or abort: nobody is told of drains any more */
     uint32_t undrained; /* looks at it after which it was empty, and nobody had been told */
 };
@@ -96,6 +96,13 @@ static uint64_t answer_seed(const struct mix_link *mine)
     return mine->link.story != NULL ? mine->link.story->answer_seed : 0;
 }
 
+/* The queue has grown, or its mark has moved. */
+static void mark_look(struct mix_link *mine)
+{
+    if (kevy_stream_queued(&mine->link.stream) >= mine->link.stream.high_watermark)
+        mine->drains = true;
+}
+
 /* What a write is answered when it is not taken. */
 static void refusal_check(struct mix_link *mine, int error)
 {
@@ -116,10 +123,12 @@ static void do_send(struct mix_link *mine)
     pattern_fill(bytes, length, answer_seed(mine), answer_position(mine));
     QUIETLY(error = kevy_stream_send(&mine->link.stream, bytes, length));
     memset(bytes, 0xDB, length);
-    if (error == 0)
-        promise(mine, length);
-    else
+    if (error != 0) {
         refusal_check(mine, error);
+        return;
+    }
+    promise(mine, length);
+    mark_look(mine);
 }
 
 static void piece_free(struct piece *piece)
@@ -192,6 +201,7 @@ static void do_write(struct mix_link *mine)
     QUIETLY(error = kevy_stream_send_pinned(&mine->link.stream, &piece->write));
     if (error == 0) {
         promise(mine, length);
+        mark_look(mine);
         mine->writes++;
         mine->pieces += piece->write.released != NULL;
         return;
@@ -280,6 +290,7 @@ static void do_marks(struct mix_link *mine)
     uint32_t high = (uint32_t)chance_magnitude(1, 100000);
 
     QUIETLY(kevy_stream_set_watermarks(&mine->link.stream, (uint32_t)chance_below(high + 1), high));
+    mark_look(mine);
 }
 
 static void action(struct mix_link *mine)
@@ -339,7 +350,7 @@ static void drained(struct link *link)
 {
     struct mix_link *mine = mix_of(link);
 
-    EXPECT(mine->drains, "drain without -EAGAIN");
+    EXPECT(mine->drains, "drain without a stay at the mark");
     mine->drains = false;
     if (!mix.quiet)
         action(mine);

@@ -71,7 +71,8 @@
  *     static void client_open(struct kevy_stream *stream)
  *     {
  *         client.delay_ns = KEVY_MILLISECONDS(10);
- *         kevy_stream_send(stream, "hello\n", 6);
+ *         if (kevy_stream_send(stream, "hello\n", 6) < 0)
+ *             kevy_stream_abort(stream);
  *     }
  *
  *     static void client_close(struct kevy_stream *stream, int reason)

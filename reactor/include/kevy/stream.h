@@ -36,7 +36,9 @@
  *       request at its end, in order. If the kernel takes only a part, the rest follows. The bytes
  *       of two sends never mix.
  *     - When the queue is at the high watermark or above, the functions that send return -EAGAIN.
- *       `drain` follows when the queue is down to the low watermark.
+ *       kevy_stream_reserve() makes an exception for the rest of an answer.
+ *     - Each time that the queue has been at the high watermark or above, `drain` follows when it
+ *       is down to the low watermark, whether a send was refused or not.
  *     - kevy_stream_forward() is different: it always takes the bytes, and holds back the stream
  *       that they came from.
  *     - If the peer does not accept bytes any more, further sends fail with -EPIPE. The stream
@@ -78,8 +80,10 @@
  *
  *     static void hello_open(struct kevy_stream *stream)
  *     {
- *         kevy_stream_send(stream, "hello\n", 6);
- *         kevy_stream_close(stream);
+ *         if (kevy_stream_send(stream, "hello\n", 6) == 0)
+ *             kevy_stream_close(stream);
+ *         else
+ *             kevy_stream_abort(stream);
  *     }
  *
  *     static void print_open(struct kevy_stream *stream)
@@ -121,6 +125,50 @@
  *         kevy_reactor_destroy(reactor);
  *         return error == 0 ? 0 : 1;
  *     }
+ *
+ * Example: an answer of any size, of which 64 KiB or a little more are queued at a time
+ *
+ *     struct client {
+ *         struct kevy_stream stream;
+ *         const char *next;
+ *         size_t left;
+ *     };
+ *
+ *     // Call it when the answer begins. `drain` calls it again.
+ *     static void client_continue(struct kevy_stream *stream)
+ *     {
+ *         struct client *client = KEVY_CONTAINER_OF(stream, struct client, stream);
+ *
+ *         while (client->left > 0) {
+ *             size_t part = client->left < 16384 ? client->left : 16384;
+ *             int error = kevy_stream_send(stream, client->next, part);
+ *
+ *             if (error == -EAGAIN)
+ *                 return;
+ *             if (error < 0) {
+ *                 kevy_stream_abort(stream);
+ *                 return;
+ *             }
+ *             client->next += part;
+ *             client->left -= part;
+ *         }
+ *     }
+ *
+ *     static const struct kevy_stream_events client_events = {
+ *         .read = client_read, .drain = client_continue, .close = client_close};
+ *
+ * Example: an answer of a few parts that belong together
+ *
+ *     int error = kevy_stream_reserve(stream, head_length + body_length);
+ *
+ *     if (error == -EAGAIN)
+ *         return; // nothing was sent; answer in `drain`
+ *     if (error == 0)
+ *         error = kevy_stream_send(stream, head, head_length);
+ *     if (error == 0)
+ *         error = kevy_stream_send(stream, body, body_length);
+ *     if (error < 0)
+ *         kevy_stream_abort(stream);
  */
 #ifndef KEVY_STREAM_H
 #define KEVY_STREAM_H
@@ -170,7 +218,7 @@ struct kevy_stream_events {
     /* The peer has sent its last byte. The stream can still send; close it when you are done.
      * Without this callback the stream is closed, after its queue is sent. */
     void (*end)(struct kevy_stream *stream);
-    /* A send returned -EAGAIN before, and the queue is down to the low watermark. */
+    /* The queue has been at the high watermark or above, and is down to the low watermark. */
     void (*drain)(struct kevy_stream *stream);
     /* A deadline has passed. It is off until it is set again. Without this callback the stream is
      * aborted, with -ETIMEDOUT. */
@@ -207,6 +255,7 @@ struct kevy_stream {
     struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
     uint64_t received;                 /* bytes */
     uint64_t accepted;                 /* bytes queued and not dropped */
+    uint64_t reserved;                 /* up to this count of them the marks do not matter */
     uint32_t idle_at;                  /* in ticks, the low half of them; 0: off */
     uint32_t send_at;
     uint32_t total_at;
@@ -294,7 +343,21 @@ KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor
  *     -EPIPE    the stream is not open, kevy_stream_shutdown() was called, or the peer does not
  *               accept bytes any more
  */
-KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length);
+KEVY_X_CHECKED KEVY_API int kevy_stream_send(struct kevy_stream *stream, const void *data,
+                                             size_t length);
+
+/*
+ * Makes sure that an answer of several sends is not refused in its middle: until `length` more
+ * bytes have been accepted, no send returns -EAGAIN. The last of these sends may go beyond them. A
+ * new call replaces the earlier one; with a `length` of 0 it ends the exception. Returns 0 or
+ *
+ *     -EAGAIN  the queue is at the high watermark or above; `drain` follows
+ *     -EPIPE   as for kevy_stream_send()
+ *
+ * memory_limit still counts, so check the result of each send. A part that is missing in the middle
+ * must not look like the end: call kevy_stream_abort() if a send fails.
+ */
+KEVY_X_CHECKED KEVY_API int kevy_stream_reserve(struct kevy_stream *stream, uint64_t length);
 
 /*
  * For kevy_send.flags: let the kernel send from your memory, without a copy (6.2, TCP). It pays off
@@ -332,7 +395,8 @@ struct kevy_send {
  * Queues a send of your own memory. Returns like kevy_stream_send(), or -EINVAL: no bytes, more
  * than 1 GiB, `count` out of range, or an unknown flag. After an error no callback comes.
  */
-KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write);
+KEVY_X_CHECKED KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream,
+                                                    struct kevy_send *write);
 
 /*
  * Queues a copy of `length` bytes, 1 to buffer_size - 32, together with a descriptor. The peer of a
@@ -347,8 +411,8 @@ KEVY_API int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_sen
  *
  * If the kernel refuses the descriptor (-EBADF, -ETOOMANYREFS), the stream ends with that reason.
  */
-KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *data,
-                                         size_t length);
+KEVY_X_CHECKED KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd,
+                                                        const void *data, size_t length);
 
 /*
  * A range of a file that a stream sends. The struct and the descriptor are PINNED until `done`,
@@ -389,7 +453,8 @@ struct kevy_file_range {
  *
  * After an error `done` does not come.
  */
-KEVY_API int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *range);
+KEVY_X_CHECKED KEVY_API int kevy_stream_send_file(struct kevy_stream *stream,
+                                                  struct kevy_file_range *range);
 
 /*
  * Queues received bytes without a copy. `buffer` belongs to the same reactor, and is one of these:

@@ -36,7 +36,7 @@ enum datagram_state {
 #define DATAGRAM_CONGESTED      (1U << 5) /* the socket's buffer is full */
 #define DATAGRAM_POLLED         (1U << 6) /* ... and was said not to be, with nothing sent since */
 #define DATAGRAM_POLL_USELESS   (1U << 7) /* ... so that only time will tell */
-#define DATAGRAM_TELL_DRAIN     (1U << 8) /* a send was answered -EAGAIN */
+#define DATAGRAM_TELL_DRAIN     (1U << 8) /* the queue was at its high mark */
 #define DATAGRAM_DROP           (1U << 9) /* closing without sending any more */
 
 extern const struct object_kind_operations datagram_kind;

@@ -64,6 +64,7 @@ int kevy_datagram_send_packet(struct kevy_datagram *datagram,
                               &layout))
         return -EMSGSIZE;
     if (datagram->queued >= datagram->high_watermark) {
+        /* Again, where both marks are the same and `drain` came at this one. */
         datagram->object.flags |= DATAGRAM_TELL_DRAIN;
         return -EAGAIN;
     }
@@ -77,6 +78,8 @@ int kevy_datagram_send_packet(struct kevy_datagram *datagram,
         datagram->queue_last->next = entry;
     datagram->queue_last = entry;
     datagram->queued += entry->charge;
+    if (datagram->queued >= datagram->high_watermark)
+        datagram->object.flags |= DATAGRAM_TELL_DRAIN;
     object_pend(&datagram->object);
     return 0;
 }

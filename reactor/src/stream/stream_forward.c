@@ -122,7 +122,7 @@ static inline bool forward_fast(struct kevy_stream *stream, struct kevy_buffer *
     if ((stream->object.flags & STREAM_FORWARD_MASK) != STREAM_FORWARD_PLAIN ||
         buffer->use != BUFFER_BORROWED || stream->queue_last != NULL)
         return false;
-    if (buffer->length > stream->high_watermark || pool_low(reactor))
+    if (buffer->length >= stream->high_watermark || pool_low(reactor))
         return false;
     if (!send_single(reactor, stream, buffer))
         return false;

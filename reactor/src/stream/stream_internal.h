@@ -56,7 +56,7 @@ enum stream_state {
 #define STREAM_HELD         (1U << 3)  /* by another stream's queue, or its own */
 #define STREAM_READ_ENDED   (1U << 4)  /* nothing more will be received; `reason` says why */
 #define STREAM_TELL_OPEN    (1U << 5)  /* `open` has yet to be called */
-#define STREAM_TELL_DRAIN   (1U << 6)  /* a write was answered -EAGAIN */
+#define STREAM_TELL_DRAIN   (1U << 6)  /* the queue was at the high mark, and not yet at the low */
 #define STREAM_FIN_WANTED   (1U << 7)  /* once the queue is empty */
 #define STREAM_WRITE_FAILED (1U << 8)  /* the peer takes nothing more */
 #define STREAM_IS_OPEN      (1U << 9)  /* the state is STREAM_OPEN */
@@ -143,6 +143,13 @@ static inline void stream_state_set(struct kevy_stream *stream, enum stream_stat
 static inline bool stream_writable(const struct kevy_stream *stream)
 {
     return (stream->object.flags & STREAM_WRITE_MASK) == STREAM_WRITE_PLAIN;
+}
+
+/* Whenever the queue has grown: who stops writing at its high mark waits for `drain`. */
+static inline void stream_mark_check(struct kevy_stream *stream)
+{
+    if (stream->queued >= stream->high_watermark)
+        stream->object.flags |= STREAM_TELL_DRAIN;
 }
 
 /* The first entry of the write queue, NULL for none. */

@@ -67,6 +67,7 @@ static void piped_set(struct kevy_stream *stream, struct kevy_file_range *range,
     assert(stream->queued >= range->entry.length);
     stream->queued = stream->queued - range->entry.length + length;
     range->entry.length = length;
+    stream_mark_check(stream);
 }
 
 static void blocks_free(struct kevy_reactor *reactor, struct kevy_buffer *first)
@@ -164,6 +165,7 @@ static void blocks_queue(struct kevy_stream *stream, struct kevy_file_range *ran
 
     range->blocks = NULL;
     stream->queued += length;
+    stream_mark_check(stream);
     assert(first != NULL && length > 0);
     while (length > last->length) {
         length -= last->length;

@@ -122,6 +122,12 @@ static void queue_lowered(struct kevy_stream *stream)
 
 void stream_write_continue(struct kevy_stream *stream)
 {
+    /* The watermarks may have changed, or what was sent is told from here. */
+    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS))) {
+        queue_lowered(stream);
+        if (stream->object.state >= STREAM_TERMINATING)
+            return;
+    }
     if (stream_has(stream, STREAM_SENDING)) {
         send_extend(stream);
         return;
@@ -130,8 +136,6 @@ void stream_write_continue(struct kevy_stream *stream)
         send_start(stream);
         return;
     }
-    if (unlikely(stream_has(stream, STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS)))
-        queue_lowered(stream);
     if (stream->queue_last == NULL && stream_has(stream, STREAM_FIN_WANTED) &&
         !stream_noted(stream, NOTE_FIN_SENT))
         fin_send(stream);

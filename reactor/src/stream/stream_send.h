@@ -71,6 +71,7 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
     debug_assert(first->use >= BUFFER_QUEUED && first->use != BUFFER_KEPT);
     stream->queued += length;
     stream->accepted += length;
+    stream_mark_check(stream);
     stream->queue_last = last;
     if (likely(before == NULL)) {
         last->next = first;

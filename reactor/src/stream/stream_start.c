@@ -65,6 +65,7 @@ static void stream_start(struct kevy_stream *stream, struct kevy_reactor *reacto
     stream->reason = 0;
     stream->received = 0;
     stream->accepted = 0;
+    stream->reserved = 0;
     object_start(&stream->object, reactor, KIND_STREAM, (uint8_t)state, flags);
     PROBE(stream_open, fd);
 }

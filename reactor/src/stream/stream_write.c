@@ -8,8 +8,8 @@
  * writes that send anew with all that has come together (stream_send.c).
  *
  * Invariants. A write is taken whole or not at all. `queued` is the sum of the entries' lengths.
- * Bytes may be appended to the last block behind what is being sent. Above the high mark copies and
- * writes are refused and `drain` is owed.
+ * Bytes may be appended to the last block behind what is being sent. At the high mark `drain` is
+ * owed, and copies and writes are refused, but for what was reserved before.
  */
 #include "stream/stream_send.h"
 
@@ -17,13 +17,14 @@
 
 #include <string.h>
 
-/* Above the high mark: nothing more for now, and `drain` is owed. */
+/* At the high mark: nothing more for now, unless it was reserved. `drain` is owed, again where both
+ * marks are the same and it came at this one. */
 static bool queue_full(struct kevy_stream *stream)
 {
     if (likely(stream->queued < stream->high_watermark))
         return false;
     stream->object.flags |= STREAM_TELL_DRAIN;
-    return true;
+    return stream->accepted >= stream->reserved;
 }
 
 /*
@@ -47,6 +48,7 @@ static bool block_append(struct kevy_stream *stream, const void *data, size_t le
     last->length += (uint32_t)length;
     stream->queued += (uint32_t)length;
     stream->accepted += length;
+    stream_mark_check(stream);
     return true;
 }
 
@@ -208,6 +210,19 @@ int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write)
     return 0;
 }
 
+int kevy_stream_reserve(struct kevy_stream *stream, uint64_t length)
+{
+    if (!stream_writable(stream))
+        return -EPIPE;
+    thread_check(stream->object.reactor);
+    stream->reserved = 0;
+    if (queue_full(stream))
+        return -EAGAIN;
+    if (__builtin_add_overflow(stream->accepted, length, &stream->reserved))
+        stream->reserved = UINT64_MAX;
+    return 0;
+}
+
 int kevy_stream_shutdown(struct kevy_stream *stream)
 {
     if (stream->object.state != STREAM_OPEN)
@@ -224,6 +239,12 @@ void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32
     assert(low <= high && high > 0 && high <= LENGTH_MAX && "low <= high, 1 to 1 GiB");
     stream->low_watermark = low;
     stream->high_watermark = high;
+    if (stream->object.state != STREAM_OPEN)
+        return;
+    thread_check(stream->object.reactor);
+    stream_mark_check(stream);
+    if (stream_has(stream, STREAM_TELL_DRAIN | STREAM_HOLDS_OTHERS))
+        object_pend(&stream->object); /* the queue may be down to its low mark by that */
 }
 
 #endif /* KEVY_RING_SUPPORTED */

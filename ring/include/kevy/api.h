@@ -41,6 +41,9 @@
 /* Marks a function that the libraries export. All others stay hidden inside them. */
 #define KEVY_API __attribute__((visibility("default")))
 
+/* Private: the compiler warns where the result of such a function is not looked at. */
+#define KEVY_X_CHECKED __attribute__((warn_unused_result))
+
 #ifdef __cplusplus
 #define KEVY_BEGIN_DECLS extern "C" {
 #define KEVY_END_DECLS   }

@@ -175,7 +175,7 @@ static void call_adopt(void)
 
 static void call_send(void)
 {
-    (void)kevy_stream_send(&probe.stream, "x", 1);
+    ignore(kevy_stream_send(&probe.stream, "x", 1));
 }
 
 static void call_write(void)
@@ -183,7 +183,7 @@ static void call_write(void)
     struct iovec part = {.iov_base = "x", .iov_len = 1};
     struct kevy_send write = {.parts = &part, .count = 1};
 
-    (void)kevy_stream_send_pinned(&probe.stream, &write);
+    ignore(kevy_stream_send_pinned(&probe.stream, &write));
 }
 
 static void call_forward_kept(void)

@@ -154,6 +154,27 @@ START_TEST(above_the_high_mark_a_send_is_refused_and_drain_follows_once)
 }
 END_TEST
 
+START_TEST(drain_follows_a_stay_at_the_high_mark_without_a_refusal)
+{
+    static uint8_t data[600];
+    struct kevy_datagram_options options = local_options();
+
+    options.low_watermark = 1000;
+    options.high_watermark = 10000;
+    post_open_with(&post, &options);
+    post_open(&other);
+    ck_assert_int_eq(send_to(&post, data, sizeof data, &other.address), 0);
+    TURN_UNTIL(other.reads == 1);
+    ck_assert_uint_eq(post.drains, 0);
+    while (kevy_datagram_queued(&post.datagram) < 10000)
+        ck_assert_int_eq(send_to(&post, data, sizeof data, &other.address), 0);
+    TURN_UNTIL(kevy_datagram_queued(&post.datagram) == 0);
+    ck_assert_uint_eq(post.drains, 1);
+    post_end(&post);
+    post_end(&other);
+}
+END_TEST
+
 START_TEST(the_memory_limit_refuses_a_send_and_leaks_nothing)
 {
     static uint8_t data[60000];
@@ -388,6 +409,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, small_receive_buffers_limit_the_length_of_a_send);
     tcase_add_test(tests, sends_that_cannot_be_are_refused_at_once);
     tcase_add_test(tests, above_the_high_mark_a_send_is_refused_and_drain_follows_once);
+    tcase_add_test(tests, drain_follows_a_stay_at_the_high_mark_without_a_refusal);
     tcase_add_test(tests, the_memory_limit_refuses_a_send_and_leaks_nothing);
     tcase_add_test(tests, an_error_of_a_send_is_told_with_its_peer_and_the_socket_goes_on);
     tcase_add_test(tests, a_long_packet_is_cut_into_segments_by_the_kernel);
