@@ -14,6 +14,9 @@
 /* More than the answers to all requests that fit into one received buffer. */
 #define ANSWERS_OF_A_BUFFER (192 << 10)
 
+/* How long a server that finishes waits for the first request of a client. */
+#define FINISH_REQUEST_NS KEVY_SECONDS(1)
+
 /* Bytes of a body that its time limit is for. */
 #define BODY_STRIDE 1024
 
@@ -174,6 +177,16 @@ static struct connection *connection_of(struct kevy_stream *stream)
     return KEVY_CONTAINER_OF(stream, struct connection, stream);
 }
 
+/* A client that was accepted when the server began to finish has a request under way, or none. */
+static uint64_t first_request_ns(const struct connection *connection)
+{
+    uint64_t idle_ns = connection->server->options->idle_ns;
+
+    if (kevy_reactor_finishing(connection->server->reactor) && idle_ns > FINISH_REQUEST_NS)
+        return FINISH_REQUEST_NS;
+    return idle_ns;
+}
+
 static void connection_open(struct kevy_stream *stream)
 {
     struct connection *connection = connection_of(stream);
@@ -182,10 +195,8 @@ static void connection_open(struct kevy_stream *stream)
     connection->server->counters.connections++;
     kevy_stream_set_watermarks(stream, low_watermark(connection),
                                options->watermark + ANSWERS_OF_A_BUFFER);
-    kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, options->idle_ns);
+    kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, first_request_ns(connection));
     kevy_stream_set_deadline(stream, KEVY_DEADLINE_SEND, options->write_ns);
-    if (kevy_reactor_finishing(connection->server->reactor))
-        connection_let_go(connection);
 }
 
 static void connection_read(struct kevy_stream *stream, struct kevy_buffer *buffer)

@@ -312,11 +312,7 @@ void kevy_reactor_finish(struct kevy_reactor *reactor, uint64_t timeout_ns)
     thread_check(reactor);
     if (!reactor->finishing) {
         reactor->finishing = true;
-        for (struct kevy_x_object *object = reactor->objects; object != NULL;
-             object = object->next) {
-            object->flags |= OBJECT_FINISH;
-            object_pend(object);
-        }
+        objects_finish(reactor);
     }
     if (timeout_ns == KEVY_FOREVER)
         return;

@@ -265,36 +265,17 @@ static int run_zero_copy(struct request *request)
     return run_write(request);
 }
 
-/* What an accept fails with although somebody waits, or 0. */
-static int accept_fault(struct socket *listener)
-{
-    static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
-
-    if (chance(CHANCE_ACCEPT_SHORTAGE))
-        return shortages[chance_below(sizeof shortages / sizeof *shortages)];
-    if (!chance(CHANCE_ACCEPT_ABORTED))
-        return 0;
-    socket_refuse(socket_accept(listener));
-    return -ECONNABORTED;
-}
-
 static int run_accept(struct request *request)
 {
     struct socket *listener = socket_of(request->file);
 
     for (int count = 0; count < MULTISHOT_RETRIES; count++) {
-        struct socket *first = listener->queue_first;
-        int result;
+        int result = socket_take(listener, (int)request->sqe.accept_flags);
 
-        if (first == NULL)
+        if (result == -EAGAIN)
             return REQUEST_WAITS;
-        result = accept_fault(listener);
-        if (result == 0)
-            result = file_install(&first->file);
         if (result < 0)
             return result;
-        first->file.flags = (int)request->sqe.accept_flags;
-        file_drop(&socket_accept(listener)->file);
         if (!request->multishot || !post_more(request, result, 0))
             return result;
     }

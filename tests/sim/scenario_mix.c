@@ -73,6 +73,7 @@ static struct {
     struct kept kept[KEPT_MAX];
     uint32_t high_watermark;
     bool quiet;
+    bool abandoned; /* nobody gives back what is kept */
 } mix;
 
 static struct mix_link *mix_of(struct link *link)
@@ -338,7 +339,7 @@ static void received(struct link *link, struct kevy_buffer *buffer)
 
     EXPECT(!mine->paused, "a paused stream is read from");
     mine->moved_ns = clock_now();
-    if (chance_one_in(8))
+    if (chance_one_in(8) && !mix.abandoned)
         keep(mine, buffer);
     if (mix.quiet)
         return;
@@ -486,6 +487,7 @@ static void stop(struct kevy_reactor *reactor)
 /* Tasks that are out are forgotten, and no more may come. */
 static void abandon(void)
 {
+    mix.abandoned = true;
     kept_release();
     (void)poster_stop();
 }

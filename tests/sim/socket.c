@@ -328,6 +328,36 @@ struct socket *socket_accept(struct socket *listener)
     return first;
 }
 
+/* What an accept fails with although somebody waits, or 0. */
+static int accept_fault(struct socket *listener)
+{
+    static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
+
+    if (chance(CHANCE_ACCEPT_SHORTAGE))
+        return shortages[chance_below(sizeof shortages / sizeof *shortages)];
+    if (!chance(CHANCE_ACCEPT_ABORTED))
+        return 0;
+    socket_refuse(socket_accept(listener));
+    return -ECONNABORTED;
+}
+
+int socket_take(struct socket *listener, int flags)
+{
+    struct socket *first = listener->queue_first;
+    int result;
+
+    if (first == NULL)
+        return -EAGAIN;
+    result = accept_fault(listener);
+    if (result == 0)
+        result = file_install(&first->file);
+    if (result < 0)
+        return result;
+    first->file.flags = flags;
+    file_drop(&socket_accept(listener)->file);
+    return result;
+}
+
 void socket_join(struct socket *one, struct socket *other, uint32_t capacity, uint64_t delay_ns)
 {
     one->state = other->state = SOCKET_CONNECTED;

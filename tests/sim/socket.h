@@ -108,6 +108,10 @@ void socket_listen(struct socket *socket, int backlog);
 /* The next connection to be accepted, whose reference is the caller's; NULL for none. */
 struct socket *socket_accept(struct socket *listener);
 
+/* A descriptor with `flags` for the next connection, or what accept4(2) fails with: -EAGAIN for
+ * none, and whatever chance wants. */
+int socket_take(struct socket *listener, int flags);
+
 /* Connects the world's *socket to what listens at `port`: 0, -ECONNREFUSED, or -EAGAIN when its
  * queue is full. */
 int socket_reach(struct socket *socket, uint16_t port);

@@ -73,6 +73,12 @@ static int sim_listen(void *context, int fd, int backlog)
     return 0;
 }
 
+static int sim_accept(void *context, int fd)
+{
+    (void)context;
+    return socket_take(socket_of(file_at(fd, "accept")), SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 static int sim_connect(void *context, int fd, const struct sockaddr *address, socklen_t length)
 {
     (void)context;
@@ -253,6 +259,7 @@ const struct kevy_system sim_system = {
     .socket = sim_socket,
     .bind = sim_bind,
     .listen = sim_listen,
+    .accept = sim_accept,
     .connect = sim_connect,
     .shutdown = sim_shutdown,
     .setsockopt = sim_setsockopt,

@@ -133,9 +133,17 @@ KEVY_API void kevy_listener_pause(struct kevy_listener *listener);
 /* Accepts again. Idempotent. */
 KEVY_API void kevy_listener_resume(struct kevy_listener *listener);
 
-/* Closes the listening socket, which resets who waits in the backlog; accepted streams live on.
- * `close` follows from the loop. Idempotent. */
+/* Closes the listening socket. The kernel resets the clients that wait in the backlog; see
+ * kevy_listener_finish(). Accepted streams live on. `close` follows from the loop. Idempotent. */
 KEVY_API void kevy_listener_close(struct kevy_listener *listener);
+
+/*
+ * Like kevy_listener_close(), but the clients that wait in the backlog are accepted before, also if
+ * the listener is paused: their connect(2) has succeeded. `accept` comes for each of them, as far as
+ * `connections_max` and descriptors allow. The rest is reset. kevy_reactor_finish() calls this for
+ * every listener. Idempotent.
+ */
+KEVY_API void kevy_listener_finish(struct kevy_listener *listener);
 
 /* The port that it listens on, host byte order; 0 for a Unix socket, or once it is closed. */
 KEVY_API uint16_t kevy_listener_port(const struct kevy_listener *listener);

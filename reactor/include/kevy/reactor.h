@@ -319,8 +319,9 @@ KEVY_API void kevy_reactor_stop(struct kevy_reactor *reactor);
 /*
  * Brings the reactor to an end in good order:
  *
- *     1. Every listener is closed. Every stream, datagram socket and file gets its `finish`
- *        callback. Without it, streams and datagram sockets are closed, and files stay open.
+ *     1. Every listener accepts the clients that wait and is closed. Then every stream, datagram
+ *        socket and file gets its `finish` callback. Without it, streams and datagram sockets are
+ *        closed, and files stay open.
  *     2. Connectors, look-ups, watched children and work go on until they end by themselves.
  *        Timers go on, too, but the loop does not wait for them any more.
  *     3. kevy_reactor_run() returns when no object, completion, task or reference is left.

@@ -53,6 +53,8 @@ struct object_kind_operations {
     /* Buffers are back, for which it waited: arms its request. Returns how many buffers that may
      * take in one go, 0 when it wants none. NULL: it receives nothing. */
     uint32_t (*feed)(struct kevy_x_object *object);
+    /* Others are told that the reactor finishes only when these have ended. */
+    bool finishes_first;
 #if DEBUG_CHECKS
     /* Asserts what holds for the object before every flush. May be NULL. */
     void (*check)(const struct kevy_x_object *object);

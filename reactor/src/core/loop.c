@@ -44,6 +44,8 @@ static void flush(struct kevy_reactor *reactor)
 {
     if (unlikely(reactor->own_polls_ended))
         own_polls_arm(reactor);
+    if (unlikely(reactor->finish_waits))
+        objects_finish_rest(reactor);
     if (unlikely(reactor->backlog_count != 0))
         submission_backlog_move(reactor);
     reactor->feeding = reactor->starved.count != 0;

@@ -67,6 +67,8 @@
 #define object_end                 kevy_x_object_end
 #define object_flush_all           kevy_x_object_flush_all
 #define object_operations          kevy_x_object_operations
+#define objects_finish             kevy_x_objects_finish
+#define objects_finish_rest        kevy_x_objects_finish_rest
 #define object_start               kevy_x_object_start
 #define object_state_set           kevy_x_object_state_set
 #define own_poll_start             kevy_x_own_poll_start

@@ -87,7 +87,7 @@ void object_start(struct kevy_x_object *object, struct kevy_reactor *reactor, en
     assert(((uintptr_t)object & OPERATION_MASK) == 0 && "an object is aligned as its type says");
     object->reactor = reactor;
     object->kind = (uint8_t)kind;
-    object->flags = flags | (reactor->finishing ? OBJECT_FINISH : 0);
+    object->flags = flags | (reactor->finishing && !reactor->finish_waits ? OBJECT_FINISH : 0);
     live_add(object);
     object_state_set(object, state);
     object_pend(object);
@@ -132,6 +132,41 @@ bool object_cancel(struct kevy_x_object *object, uint64_t user_data)
     else
         object_pend(object);
     return sqe != NULL;
+}
+
+/* Tells all of the first, or all of the others. Returns true if there are any. */
+static bool finish_tell(struct kevy_reactor *reactor, bool first)
+{
+    bool any = false;
+
+    for (struct kevy_x_object *object = reactor->objects; object != NULL; object = object->next) {
+        if (object_operations(object)->finishes_first != first)
+            continue;
+        any = true;
+        object->flags |= OBJECT_FINISH;
+        object_pend(object);
+    }
+    return any;
+}
+
+void objects_finish(struct kevy_reactor *reactor)
+{
+    assert(reactor->finishing);
+    reactor->finish_waits = finish_tell(reactor, true);
+    if (!reactor->finish_waits)
+        (void)finish_tell(reactor, false);
+}
+
+void objects_finish_rest(struct kevy_reactor *reactor)
+{
+    const struct kevy_x_object *object = reactor->objects;
+
+    while (object != NULL && !object_operations(object)->finishes_first)
+        object = object->next;
+    if (object != NULL)
+        return;
+    reactor->finish_waits = false;
+    (void)finish_tell(reactor, false);
 }
 
 static void pending_flush(struct kevy_reactor *reactor)

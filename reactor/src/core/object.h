@@ -50,6 +50,15 @@ const struct object_kind_operations *object_operations(const struct kevy_x_objec
  */
 bool object_cancel(struct kevy_x_object *object, uint64_t user_data);
 
+/*
+ * Tells live objects that the reactor finishes. Listeners come first: the clients of streams that
+ * end connect again at once, and would meet a listener that is about to close.
+ */
+void objects_finish(struct kevy_reactor *reactor);
+
+/* Tells the others, once the first have ended. */
+void objects_finish_rest(struct kevy_reactor *reactor);
+
 void object_flush_all(struct kevy_reactor *reactor);
 
 static inline bool objects_pending(const struct kevy_reactor *reactor)

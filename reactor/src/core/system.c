@@ -49,6 +49,12 @@ static int host_listen(void *context, int fd, int backlog)
     return result_of(listen(fd, backlog));
 }
 
+static int host_accept(void *context, int fd)
+{
+    (void)context;
+    return result_of(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
 static int host_connect(void *context, int fd, const struct sockaddr *address, socklen_t length)
 {
     (void)context;
@@ -200,6 +206,7 @@ static const struct kevy_system host = {
     .socket = host_socket,
     .bind = host_bind,
     .listen = host_listen,
+    .accept = host_accept,
     .connect = host_connect,
     .shutdown = host_shutdown,
     .setsockopt = host_setsockopt,

@@ -6,6 +6,11 @@
  * it: the user's pause, the connection limit, a shortage (`error`), the end. The flush compares
  * that with the accept in flight, and arms or cancels.
  *
+ * Finishing. A connection that the kernel has in its queue has succeeded for the client, and closing
+ * the socket would reset it. So the accept is cancelled and waited for, then plain system calls take
+ * the queue until it is empty, and the very next one closes: what comes in between, some
+ * microseconds, is the only loss.
+ *
  * Invariants. A shortage never spins: arming again at -EMFILE fails at once, client or not, so it
  * waits for the library to close a descriptor, or for the retry timer. No connection handed over by
  * the kernel is lost: one that arrives after a pause or the limit is served, one after the close is
@@ -29,6 +34,8 @@
 #define RETRY_NS KEVY_MILLISECONDS(100)
 /* This near to the limit connections are accepted one by one: a multishot takes all that wait. */
 #define ONE_BY_ONE 1024U
+/* Of a queue whose clients come faster than they are accepted, which is never empty. */
+#define TAKEN_MAX 65536U
 
 /* For kevy_x_object.flags. */
 #define LISTENER_ARMED        (1U << 0)
@@ -184,6 +191,47 @@ static void resumed_tell(struct kevy_listener *listener)
         listener->stalled(listener, 0);
 }
 
+/* The error of one connection, or our own cancel: the next accept may well succeed. */
+static bool is_passing(int error)
+{
+    return error == -ECANCELED || error == -ECONNABORTED || error == -EINTR || error == -EAGAIN ||
+           error == -EPROTO;
+}
+
+static void connection_open(struct kevy_listener *listener, int fd);
+
+/* The next of those who wait, or a negative errno: -EMFILE and so on, or -EAGAIN for nobody. */
+static int queue_next(struct kevy_listener *listener)
+{
+    int fd = -ECANCELED;
+
+    if (listener->object.state != LISTENER_FINISHING || full(listener))
+        return -EAGAIN;
+    while (fd < 0 && fd != -EAGAIN && is_passing(fd))
+        fd = SYSTEM(listener->object.reactor, accept, listener->fd);
+    return fd;
+}
+
+static void listener_closed(struct kevy_x_object *object);
+
+/* Whoever connects between the last look and the close is reset: nothing comes between them. */
+static void flush_finishing(struct kevy_listener *listener)
+{
+    struct kevy_reactor *reactor = listener->object.reactor;
+    uint32_t count = 0;
+    int fd;
+
+    shortage_forget(listener);
+    accept_adjust(listener);
+    if (listener->object.in_flight != 0)
+        return;
+    while (count++ < TAKEN_MAX && (fd = queue_next(listener)) >= 0)
+        connection_open(listener, fd);
+    descriptor_close_now(reactor, listener->fd);
+    object_state_set(&listener->object, LISTENER_CLOSED);
+    listener_closed(&listener->object);
+}
+
 static void flush_closing(struct kevy_listener *listener)
 {
     shortage_forget(listener);
@@ -196,13 +244,16 @@ static void listener_flush(struct kevy_x_object *object)
 {
     struct kevy_listener *listener = listener_of(object);
 
-    /* The reactor finishes: no new connection, and the others may take their time. */
+    /* The reactor finishes: no connection but those that wait, and the others may take their time.
+     */
     if (object->state == LISTENER_OPEN && has(listener, OBJECT_FINISH))
-        object_state_set(object, LISTENER_CLOSING);
+        object_state_set(object, LISTENER_FINISHING);
     if (object->state == LISTENER_OPEN && has(listener, LISTENER_TELL_RESUMED))
         resumed_tell(listener);
     if (object->state == LISTENER_OPEN)
         accept_adjust(listener);
+    else if (object->state == LISTENER_FINISHING)
+        flush_finishing(listener);
     else if (object->state == LISTENER_CLOSING)
         flush_closing(listener);
 }
@@ -222,7 +273,7 @@ static void connection_open(struct kevy_listener *listener, int fd)
 
     assert(fd >= 0);
     reactor->stats.accepts++;
-    if (listener->object.state == LISTENER_OPEN)
+    if (listener->object.state <= LISTENER_FINISHING)
         stream = listener->accept(listener);
     if (stream == NULL) {
         reactor->stats.accepts_shed++;
@@ -233,13 +284,6 @@ static void connection_open(struct kevy_listener *listener, int fd)
     if (full(listener))
         object_pend(&listener->object);
     stream_accepted(stream, listener, fd, has(listener, LISTENER_UNIX));
-}
-
-/* The error of one connection, or our own cancel: the next accept may well succeed. */
-static bool is_passing(int error)
-{
-    return error == -ECANCELED || error == -ECONNABORTED || error == -EINTR || error == -EAGAIN ||
-           error == -EPROTO;
 }
 
 void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
@@ -277,9 +321,17 @@ void kevy_listener_resume(struct kevy_listener *listener)
 
 void kevy_listener_close(struct kevy_listener *listener)
 {
-    if (listener->object.state != LISTENER_OPEN)
+    if (listener->object.state != LISTENER_OPEN && listener->object.state != LISTENER_FINISHING)
         return;
     object_state_set(&listener->object, LISTENER_CLOSING);
+    object_pend(&listener->object);
+}
+
+void kevy_listener_finish(struct kevy_listener *listener)
+{
+    if (listener->object.state != LISTENER_OPEN)
+        return;
+    object_state_set(&listener->object, LISTENER_FINISHING);
     object_pend(&listener->object);
 }
 
@@ -335,13 +387,15 @@ const struct object_kind_operations listener_kind = {
     .flush = listener_flush,
     .abort = listener_abort,
     .closed = listener_closed,
+    .finishes_first = true,
 #if DEBUG_CHECKS
     .check = listener_check,
 #endif
     .next =
         {
             [LISTENER_IDLE] = STATE(LISTENER_OPEN),
-            [LISTENER_OPEN] = STATE(LISTENER_CLOSING),
+            [LISTENER_OPEN] = STATE(LISTENER_FINISHING) | STATE(LISTENER_CLOSING),
+            [LISTENER_FINISHING] = STATE(LISTENER_CLOSING) | STATE(LISTENER_CLOSED),
             [LISTENER_CLOSING] = STATE(LISTENER_CLOSED),
             [LISTENER_CLOSED] = STATE(LISTENER_IDLE),
         },

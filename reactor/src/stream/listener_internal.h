@@ -3,6 +3,7 @@
  * What the listener's files share, and what a stream that was accepted knows of its listener.
  *
  *     idle --open--> open --close--> closing --nothing in flight--> closed
+ *                    open --finish--> finishing --queue taken--> closed
  *     closed --descriptor gone, last callback--> idle
  *
  *     listener.c         states: open, flush, close
@@ -20,8 +21,9 @@
 enum listener_state {
     LISTENER_IDLE = OBJECT_IDLE,
     LISTENER_OPEN,
-    LISTENER_CLOSING, /* the accept is cancelled and waited for */
-    LISTENER_CLOSED,  /* the descriptor is being closed */
+    LISTENER_FINISHING, /* the same, and then those who wait are accepted */
+    LISTENER_CLOSING,   /* the accept is cancelled and waited for */
+    LISTENER_CLOSED,    /* the descriptor is being closed */
 };
 
 extern const struct object_kind_operations listener_kind;
