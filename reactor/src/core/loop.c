@@ -110,22 +110,12 @@ static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
     }
 }
 
-/* Whatever was signalled until now is looked at below: from here on only what is new counts. */
-static void embed_clear(struct kevy_reactor *reactor)
-{
-    uint64_t count;
-
-    if (reactor->embed_fd >= 0)
-        (void)SYSTEM(reactor, read, reactor->embed_fd, &count, sizeof count);
-}
-
 uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
 {
     uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
 
     assert(!reactor->running && "a callback must not ask for how long to sleep");
     thread_check(reactor);
-    embed_clear(reactor);
     submission_publish(reactor);
     if (kevy_ring_space(&reactor->ring) != reactor->ring.sq_entries ||
         kevy_ring_wants_enter(&reactor->ring))

@@ -117,7 +117,6 @@ struct kevy_reactor {
     struct kevy_reactor_options options;
     void *allocated; /* this, as it was allocated */
     struct kevy_timer finish_timer;
-    int embed_fd; /* what a foreign loop polls */
     pthread_t owner;
     pid_t process;
     struct kevy_reactor_stats stats;
