@@ -160,6 +160,7 @@ static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor
     waiters_init(&reactor->descriptor_waiters);
     reactor->wake.fd = -1;
     reactor->owner = pthread_self();
+    reactor->caller = reactor->owner;
     reactor->process = getpid();
     memory_init(&reactor->memory, options->allocator, options->buffer_size, options->memory_limit);
     clock_read(reactor);
@@ -241,7 +242,7 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     if (reactor == NULL)
         return 0;
     assert(!reactor->running && "a callback must not destroy its reactor");
-    thread_check(reactor);
+    owner_check(reactor);
     process_check(reactor);
     left = reactor->stats.objects;
     reactor->destroying = true;
@@ -267,7 +268,7 @@ static bool stop_requested(struct kevy_reactor *reactor)
 int kevy_reactor_run(struct kevy_reactor *reactor)
 {
     assert(!reactor->running && "a callback must not run the loop");
-    thread_check(reactor);
+    owner_check(reactor);
     process_check(reactor);
     clock_read(reactor);
     while (loop_alive(reactor)) {
@@ -286,7 +287,7 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
     int error;
 
     assert(!reactor->running && "a callback must not run the loop");
-    thread_check(reactor);
+    owner_check(reactor);
     process_check(reactor);
     clock_read(reactor);
     error = loop_turn(reactor, timeout_ns);
@@ -339,7 +340,7 @@ void kevy_reactor_unref(struct kevy_reactor *reactor)
 
 int kevy_reactor_fd(struct kevy_reactor *reactor)
 {
-    thread_check(reactor);
+    owner_check(reactor);
     assert(reactor->options.embedded && "a reactor to be embedded is created with that option");
     return reactor->ring.fd;
 }
@@ -359,7 +360,7 @@ void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_vis
 {
     struct kevy_x_object *object = reactor->objects;
 
-    thread_check(reactor);
+    owner_check(reactor);
     assert(visit != NULL);
     while (object != NULL) {
         struct kevy_x_object *next = object->next;
@@ -371,7 +372,7 @@ void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_vis
 
 void kevy_reactor_stats(const struct kevy_reactor *reactor, struct kevy_reactor_stats *stats)
 {
-    thread_check(reactor);
+    owner_check(reactor);
     *stats = reactor->stats;
     stats->operations = loop_operations(reactor) - reactor->completions_internal;
     stats->overflows = reactor->ring.overflows;

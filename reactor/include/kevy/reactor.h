@@ -361,6 +361,10 @@ KEVY_API void kevy_reactor_unref(struct kevy_reactor *reactor);
  *
  * The descriptor is BORROWED until destroy. Do not read it. Any thread may poll it.
  *
+ * Between the rounds the callbacks of the other loop may call all functions of the library: they
+ * send on a stream, start a timer or post a task. The first such call after step 2 makes the
+ * descriptor readable.
+ *
  * An embedded reactor costs more for each completion than one that runs by itself, because the
  * kernel interrupts the system call in which the reactor's thread sleeps. Most calls continue by
  * themselves, for example poll(2), select(2), nanosleep(2) and sem_wait(3). Some return -EINTR

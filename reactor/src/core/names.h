@@ -82,6 +82,7 @@
 #define reader_starve_end          kevy_x_reader_starve_end
 #define readers_can_feed           kevy_x_readers_can_feed
 #define readers_feed               kevy_x_readers_feed
+#define reactor_called             kevy_x_reactor_called
 #define resolver_error             kevy_x_resolver_error
 #define restriction_apply          kevy_x_restriction_apply
 #define run_choose                 kevy_x_run_choose
@@ -161,6 +162,7 @@
 #define thread_start               kevy_x_thread_start
 #define timers_forget              kevy_x_timers_forget
 #define timers_run                 kevy_x_timers_run
+#define wake_loop                  kevy_x_wake_loop
 #define wheel_advance              kevy_x_wheel_advance
 #define wheel_due                  kevy_x_wheel_due
 #define wheel_empty                kevy_x_wheel_empty

@@ -56,7 +56,7 @@ static void probe_come(void)
 
 static void probe_end(void)
 {
-    kevy_stream_close(&probe.stream);
+    kevy_stream_abort(&probe.stream);
     probe_finish(&probe);
 }
 
