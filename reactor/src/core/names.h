@@ -75,6 +75,7 @@
 #define own_polls_arm              kevy_x_own_polls_arm
 #define pool_close                 kevy_x_pool_close
 #define pool_open                  kevy_x_pool_open
+#define reactor_called             kevy_x_reactor_called
 #define reader_turn_await          kevy_x_reader_turn_await
 #define reader_turn_end            kevy_x_reader_turn_end
 #define readers_take_turns         kevy_x_readers_take_turns
@@ -82,7 +83,6 @@
 #define reader_starve_end          kevy_x_reader_starve_end
 #define readers_can_feed           kevy_x_readers_can_feed
 #define readers_feed               kevy_x_readers_feed
-#define reactor_called             kevy_x_reactor_called
 #define resolver_error             kevy_x_resolver_error
 #define restriction_apply          kevy_x_restriction_apply
 #define run_choose                 kevy_x_run_choose
@@ -103,6 +103,8 @@
 #define stream_check               kevy_x_stream_check
 #define stream_closing_mark        kevy_x_stream_closing_mark
 #define stream_connect_done        kevy_x_stream_connect_done
+#define stream_connect_over        kevy_x_stream_connect_over
+#define stream_connect_step        kevy_x_stream_connect_step
 #define stream_copy_append         kevy_x_stream_copy_append
 #define stream_deadline_due        kevy_x_stream_deadline_due
 #define stream_deadline_file       kevy_x_stream_deadline_file
