@@ -244,7 +244,8 @@ void tls_continue(struct kevy_tls *tls)
         kevy_stream_resume(&tls->stream);
 }
 
-/* What a connection has while its stream is open. Returns 0 or -ENOMEM. */
+/* What a connection has while its stream is open. Returns 0, -ENOMEM, or -EPIPE for a stream that
+ * has failed already. */
 static int begin(struct kevy_tls *tls)
 {
     (void)tls_error_take();
@@ -255,7 +256,7 @@ static int begin(struct kevy_tls *tls)
     tls->ssl = SSL_new(tls->setup->ctx);
     if (tls->ssl == NULL || !tls_loop_enter(tls) || !tls_bio_attach(tls) || !tls_hello_begin(tls))
         return -ENOMEM;
-    return 0;
+    return kevy_stream_reserve(&tls->stream, UINT64_MAX);
 }
 
 static void stream_open(struct kevy_stream *stream)

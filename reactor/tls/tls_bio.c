@@ -4,8 +4,8 @@
  *
  * Model. An SSL has one BIO, whose data is the connection. Reading takes from the received buffer,
  * where it lies, and says "again later" when that is used up. Writing appends to the queue of the
- * stream. OpenSSL writes whole records, so the queue takes them above its high watermark: whoever
- * makes OpenSSL write has asked for room before.
+ * stream. OpenSSL writes whole records, so the queue takes them above its high watermark: that is
+ * reserved for good when the stream opens, and whoever makes OpenSSL write has asked for room.
  *
  * Invariants. The BIO never blocks, and never says that the connection ended: tls.c sees the end of
  * TCP itself, because OpenSSL would not tell it from an end by close_notify in all versions.
@@ -37,19 +37,18 @@ static int bio_read(BIO *bio, char *to, size_t size, size_t *length)
 static int bio_write(BIO *bio, const char *from, size_t size, size_t *length)
 {
     struct kevy_tls *tls = BIO_get_data(bio);
-    int error = 0;
+    int error;
 
+    assert(size <= TLS_SEND_MAX); /* above it a send fails, and would look like too little memory */
     BIO_clear_retry_flags(bio);
     *length = size;
     if (tls_has(tls, TLS_WRITE_ENDED))
         return 1;
     tls_set(tls, TLS_WROTE);
-    kevy_stream_set_watermarks(&tls->stream, tls->low_watermark, TLS_QUEUE_MAX);
     error = kevy_stream_send(&tls->stream, from, size);
-    kevy_stream_set_watermarks(&tls->stream, tls->low_watermark, tls->high_watermark);
     if (error == 0)
         return 1;
-    tls->write_error = error == -EAGAIN ? -ENOBUFS : error;
+    tls->write_error = error;
     *length = 0;
     return 0;
 }

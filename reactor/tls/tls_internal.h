@@ -52,8 +52,8 @@ enum tls_state {
 #define TLS_CONTINUES   (1U << 6) /* in this turn or in the next */
 #define TLS_WROTE       (1U << 7) /* a record was queued; whoever wants to know clears it first */
 
-/* The bytes of a stream's write queue above which nothing is taken. */
-#define TLS_QUEUE_MAX (1U << 30)
+/* The most bytes of one send. */
+#define TLS_SEND_MAX (1U << 30)
 
 /* Of the name that sessions are valid for: SHA-256. */
 #define TLS_SESSION_CONTEXT_SIZE 32

@@ -13,15 +13,12 @@
 
 #if KEVY_RING_SUPPORTED
 
-/* 0 when a send may begin; if not, its error. The stream is asked, because it owes `drain` then. */
-static int send_allowed(struct kevy_tls *tls)
+/* 0, or -EPIPE when nothing can be sent (any more). */
+static int send_possible(struct kevy_tls *tls)
 {
-    bool full = kevy_tls_queued(tls) >= tls->high_watermark;
-
     if (tls->state != TLS_OPEN || tls_has(tls, TLS_WRITE_ENDED))
         return -EPIPE;
-    /* Refused either way: a full queue does not take the byte. */
-    return kevy_stream_send(&tls->stream, "", full);
+    return kevy_stream_send(&tls->stream, "", 0);
 }
 
 /* Encrypts all bytes into the queue. */
@@ -41,12 +38,14 @@ static int encrypt(struct kevy_tls *tls, const void *data, size_t length)
 
 int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length)
 {
-    int error = send_allowed(tls);
+    int error = send_possible(tls);
 
     if (error < 0)
         return error;
-    if (length > TLS_QUEUE_MAX)
+    if (length > TLS_SEND_MAX)
         return -ENOBUFS;
+    if (kevy_tls_queued(tls) >= tls->high_watermark)
+        return -EAGAIN; /* the stream owes `drain` since the queue came there */
     return length != 0 ? encrypt(tls, data, length) : 0;
 }
 
@@ -59,9 +58,9 @@ int kevy_tls_forward_slice(struct kevy_tls *tls, struct kevy_buffer *buffer, uin
     assert(buffer->data != NULL && "an empty buffer cannot be forwarded");
     assert(offset <= buffer->length && length <= buffer->length - offset &&
            "the slice lies within the buffer");
-    if (tls->state != TLS_OPEN || tls_has(tls, TLS_WRITE_ENDED) ||
-        kevy_stream_send(&tls->stream, "", 0) < 0)
-        return -EPIPE;
+    error = send_possible(tls);
+    if (error < 0)
+        return error;
     error = length != 0 ? encrypt(tls, buffer->data + offset, length) : 0;
     if (error == 0 && source != NULL && kevy_tls_queued(tls) > tls->high_watermark)
         kevy_stream_hold(source, &tls->stream);

@@ -61,8 +61,8 @@ static inline void files_write(void)
 
 static inline void files_remove(void)
 {
-    static const char *const names[] = {"server.pem", "server.key",    "named.pem",
-                                        "named.key",  "authority.pem", "session"};
+    static const char *const names[] = {"server.pem",    "server.key", "named.pem", "named.key",
+                                        "authority.pem", "session",    "body",      "back"};
     char path[64];
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -81,15 +81,15 @@ static inline bool tool_is_there(const char *name)
     return system(command) == 0;
 }
 
-/* Starts a command of the shell, in which every "@" is the folder of the files. */
+/* Starts a command of the shell, in which every "~" is the folder of the files. */
 static inline void tool_start(struct tool *tool, const char *command)
 {
     int in[2], out[2];
     char line[1024] = "exec ";
 
     for (char *to = line + strlen(line); *command; command++)
-        to += snprintf(to, (size_t)(line + sizeof line - to), *command == '@' ? "%s" : "%.1s",
-                       *command == '@' ? files : command);
+        to += snprintf(to, (size_t)(line + sizeof line - to), *command == '~' ? "%s" : "%.1s",
+                       *command == '~' ? files : command);
     *tool = (struct tool){0};
     ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
     ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);

@@ -25,6 +25,7 @@
  *     completion.h   any other request of io_uring
  *     system.h       replaces the system calls, for tests
  *     ring_explain.h errors as sentences, for a human
+ *     tls.h          encrypted streams; a library of its own, and not part of this include
  *
  * Memory
  *

@@ -246,7 +246,7 @@ struct kevy_tls_events {
     /* The peer sent its last byte, and said so. Without this callback the connection is closed
      * after its queue is sent. */
     void (*end)(struct kevy_tls *tls);
-    /* The queue is down to the low watermark, after -EAGAIN. */
+    /* The queue was at the high watermark, and is down to the low one. */
     void (*drain)(struct kevy_tls *tls);
     /* A deadline passed; it is off until set again. Without this callback the connection is
      * aborted with -ETIMEDOUT. */
@@ -318,7 +318,7 @@ KEVY_API struct kevy_stream *kevy_tls_client(struct kevy_tls *tls, struct kevy_t
  *     -ENOBUFS  the length is above 1 GiB; or memory_limit is reached, and a part of a record would
  *               be missing, so the connection ends with that reason
  */
-KEVY_API int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length);
+KEVY_X_CHECKED KEVY_API int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length);
 
 /*
  * The same for received bytes, of any stream or connection of the same reactor, above the high
