@@ -14,6 +14,9 @@ need universal-ctags have ctags
 need valgrind have valgrind
 need strace have strace
 need liburing-dev pkg-config --exists liburing
+need openssl have openssl
+need curl have curl
+need sslscan have sslscan
 install_missing
 
 build=build/test

@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "response.h"
 #include "server.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void account(struct connection *connection, size_t length, int error)
 static void send_bytes(struct connection *connection, const void *bytes, size_t length)
 {
     if (connection->mode != CONNECTION_CLOSES)
-        account(connection, length, kevy_stream_send(&connection->stream, bytes, length));
+        account(connection, length, transport_send(connection, bytes, length));
 }
 
 void answer_interim(struct connection *connection)
@@ -177,9 +178,9 @@ void answer_body(struct connection *connection, struct kevy_buffer *buffer)
         send_bytes(connection, body.at, body.length);
     else
         account(connection, body.length,
-                kevy_stream_forward_slice(&connection->stream, buffer,
-                                          (uint32_t)((const uint8_t *)body.at - buffer->data),
-                                          (uint32_t)body.length));
+                transport_forward_slice(connection, buffer,
+                                        (uint32_t)((const uint8_t *)body.at - buffer->data),
+                                        (uint32_t)body.length));
 }
 
 static void answer_echo(struct connection *connection)

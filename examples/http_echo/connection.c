@@ -9,7 +9,9 @@
 #include "connection.h"
 
 #include "answer.h"
+#include "secure.h"
 #include "server.h"
+#include "transport.h"
 
 /* More than the answers to all requests that fit into one received buffer. */
 #define ANSWERS_OF_A_BUFFER (192 << 10)
@@ -34,11 +36,11 @@ static uint32_t low_watermark(const struct connection *connection)
     return connection->server->options->watermark / 4;
 }
 
-static uint64_t bytes_received(const struct connection *connection)
+static uint64_t bytes_received(struct connection *connection)
 {
     struct kevy_stream_stats traffic;
 
-    kevy_stream_stats(&connection->stream, &traffic);
+    kevy_stream_stats(transport_stream(connection), &traffic);
     return traffic.received;
 }
 
@@ -51,7 +53,7 @@ static void limit_part(struct connection *connection, enum connection_part part)
     if (part == PART_BODY)
         connection->received = bytes_received(connection);
     connection->limited = part;
-    kevy_stream_set_deadline(&connection->stream, KEVY_DEADLINE_TOTAL, limits_ns[part]);
+    transport_set_deadline(connection, KEVY_DEADLINE_TOTAL, limits_ns[part]);
 }
 
 /* Sets the time limit of the part that is waited for, unless that is set already. */
@@ -77,13 +79,13 @@ void connection_let_go(struct connection *connection)
     connection->mode = CONNECTION_CLOSES;
     limit_end(connection);
     connection_release_exchange(connection);
-    kevy_stream_close(&connection->stream);
+    transport_close(connection);
 }
 
 void connection_abort(struct connection *connection)
 {
     connection_let_go(connection);
-    kevy_stream_abort(&connection->stream);
+    transport_abort(connection);
 }
 
 /* The buffer that was received, and the part of it that no step has used yet. */
@@ -172,11 +174,6 @@ static void (*const steps[])(struct connection *connection, struct reading *read
     [REQUEST_REFUSED] = step_refused,
 };
 
-static struct connection *connection_of(struct kevy_stream *stream)
-{
-    return KEVY_CONTAINER_OF(stream, struct connection, stream);
-}
-
 /* A client that was accepted when the server began to finish has a request under way, or none. */
 static uint64_t first_request_ns(const struct connection *connection)
 {
@@ -187,21 +184,19 @@ static uint64_t first_request_ns(const struct connection *connection)
     return idle_ns;
 }
 
-static void connection_open(struct kevy_stream *stream)
+void connection_open(struct connection *connection)
 {
-    struct connection *connection = connection_of(stream);
     const struct server_options *options = connection->server->options;
 
     connection->server->counters.connections++;
-    kevy_stream_set_watermarks(stream, low_watermark(connection),
-                               options->watermark + ANSWERS_OF_A_BUFFER);
-    kevy_stream_set_deadline(stream, KEVY_DEADLINE_IDLE, first_request_ns(connection));
-    kevy_stream_set_deadline(stream, KEVY_DEADLINE_SEND, options->write_ns);
+    transport_set_watermarks(connection, low_watermark(connection),
+                             options->watermark + ANSWERS_OF_A_BUFFER);
+    transport_set_deadline(connection, KEVY_DEADLINE_IDLE, first_request_ns(connection));
+    transport_set_deadline(connection, KEVY_DEADLINE_SEND, options->write_ns);
 }
 
-static void connection_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+void connection_read(struct connection *connection, struct kevy_buffer *buffer)
 {
-    struct connection *connection = connection_of(stream);
     struct reading reading = {buffer, {buffer->data, buffer->data + buffer->length}};
     enum request_step step;
 
@@ -212,8 +207,8 @@ static void connection_read(struct kevy_stream *stream, struct kevy_buffer *buff
     if (connection->mode == CONNECTION_CLOSES)
         return;
     limit_wait(connection);
-    if (kevy_stream_queued(stream) > connection->server->options->watermark)
-        kevy_stream_hold(stream, stream);
+    if (kevy_stream_queued(transport_stream(connection)) > connection->server->options->watermark)
+        transport_hold(connection);
 }
 
 /* The client ended the connection, not the server. */
@@ -224,27 +219,23 @@ static void count_cut_short(struct connection *connection)
 }
 
 /* The client sends nothing more. All complete requests have been answered. */
-static void connection_end(struct kevy_stream *stream)
+void connection_end(struct connection *connection)
 {
-    struct connection *connection = connection_of(stream);
-
     count_cut_short(connection);
     connection_let_go(connection);
 }
 
 /* The body arrives fast enough, or it is not read because its client does not read the answer. */
-static bool body_moves(const struct connection *connection)
+static bool body_moves(struct connection *connection)
 {
     return bytes_received(connection) - connection->received >= BODY_STRIDE ||
-           kevy_stream_queued(&connection->stream) > low_watermark(connection);
+           kevy_stream_queued(transport_stream(connection)) > low_watermark(connection);
 }
 
 /* Between two requests the connection is closed without a word. Within a request the client gets
  * 408, unless its answer has begun. */
-static void connection_timeout(struct kevy_stream *stream, enum kevy_deadline deadline)
+void connection_timeout(struct connection *connection, enum kevy_deadline deadline)
 {
-    struct connection *connection = connection_of(stream);
-
     if (deadline == KEVY_DEADLINE_TOTAL && connection->limited == PART_BODY &&
         body_moves(connection)) {
         limit_part(connection, PART_BODY);
@@ -260,31 +251,62 @@ static void connection_timeout(struct kevy_stream *stream, enum kevy_deadline de
 }
 
 /* A drain: a request that has begun is answered first, and step_complete() closes. */
-static void connection_finish(struct kevy_stream *stream)
+void connection_finish(struct connection *connection)
 {
-    struct connection *connection = connection_of(stream);
-
     if (!request_in_message(&connection->request))
         connection_let_go(connection);
 }
 
-static void connection_close(struct kevy_stream *stream, int reason)
+void connection_closed(struct connection *connection)
 {
-    struct connection *connection = connection_of(stream);
-
-    (void)reason;
     count_cut_short(connection);
     connection_release_exchange(connection);
     server_give_connection(connection->server, connection);
 }
 
-static const struct kevy_stream_events events = {
-    .open = connection_open,
-    .read = connection_read,
-    .end = connection_end,
-    .timeout = connection_timeout,
-    .finish = connection_finish,
-    .close = connection_close,
+static struct connection *connection_of(struct kevy_stream *stream)
+{
+    return KEVY_CONTAINER_OF(stream, struct connection, stream);
+}
+
+static void plain_open(struct kevy_stream *stream)
+{
+    connection_open(connection_of(stream));
+}
+
+static void plain_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    connection_read(connection_of(stream), buffer);
+}
+
+static void plain_end(struct kevy_stream *stream)
+{
+    connection_end(connection_of(stream));
+}
+
+static void plain_timeout(struct kevy_stream *stream, enum kevy_deadline deadline)
+{
+    connection_timeout(connection_of(stream), deadline);
+}
+
+static void plain_finish(struct kevy_stream *stream)
+{
+    connection_finish(connection_of(stream));
+}
+
+static void plain_close(struct kevy_stream *stream, int reason)
+{
+    (void)reason;
+    connection_closed(connection_of(stream));
+}
+
+static const struct kevy_stream_events plain_events = {
+    .open = plain_open,
+    .read = plain_read,
+    .end = plain_end,
+    .timeout = plain_timeout,
+    .finish = plain_finish,
+    .close = plain_close,
 };
 
 struct kevy_stream *connection_create(struct server *server)
@@ -295,5 +317,9 @@ struct kevy_stream *connection_create(struct server *server)
         return NULL;
     *connection = (struct connection){.server = server};
     request_init(&connection->request, &server->options->limits);
-    return kevy_stream_init(&connection->stream, &events);
+#ifdef HTTP_ECHO_TLS
+    if (server->options->tls)
+        return secure_init(connection, server->options->tls);
+#endif
+    return kevy_stream_init(&connection->stream, &plain_events);
 }

@@ -24,6 +24,7 @@
 #include <kevy/stream.h>
 
 struct exchange;
+struct kevy_tls;
 struct server;
 
 enum connection_mode {
@@ -41,7 +42,8 @@ enum connection_part {
 };
 
 struct connection {
-    struct kevy_stream stream;
+    struct kevy_stream stream; /* not in use with TLS */
+    struct kevy_tls *tls;      /* NULL: not encrypted; see transport.h */
     struct server *server;
     struct connection *next_spare;
     struct exchange
@@ -57,6 +59,14 @@ struct connection {
 
 /* A stream for a client to be accepted, NULL when there is no memory. */
 struct kevy_stream *connection_create(struct server *server);
+
+/* The callbacks of the stream, or of the TLS connection. */
+void connection_open(struct connection *connection);
+void connection_read(struct connection *connection, struct kevy_buffer *buffer);
+void connection_end(struct connection *connection);
+void connection_timeout(struct connection *connection, enum kevy_deadline deadline);
+void connection_finish(struct connection *connection);
+void connection_closed(struct connection *connection);
 
 /* Ends the connection once everything queued is sent, or now. */
 void connection_let_go(struct connection *connection);

@@ -12,6 +12,7 @@
  */
 #include "../report_address.h"
 #include "options.h"
+#include "secure.h"
 #include "server.h"
 
 #include <kevy/kevy.h>
@@ -74,10 +75,39 @@ static void say_serving(struct program *program, unsigned port)
 {
     bool v6 = strchr(program->options.address, ':') != NULL;
 
-    printf("http_echo: serving http://%s%s%s:%u/\n", v6 ? "[" : "", program->options.address,
-           v6 ? "]" : "", port);
+    printf("http_echo: serving http%s://%s%s%s:%u/\n", program->server_options.tls ? "s" : "",
+           v6 ? "[" : "", program->options.address, v6 ? "]" : "", port);
     fflush(stdout);
     program->served = true;
+}
+
+/* Returns 0, or an exit status after a sentence. A build without TLS has refused the options. */
+static int tls_create(struct program *program)
+{
+#ifdef HTTP_ECHO_TLS
+    if (program->options.tls_certificate)
+        return secure_create(&program->server_options.tls, program->options.tls_certificate,
+                             program->options.tls_key);
+#endif
+    (void)program;
+    return 0;
+}
+
+static void tls_reload(struct program *program)
+{
+#ifdef HTTP_ECHO_TLS
+    secure_reload(program->server_options.tls, program->options.tls_certificate,
+                  program->options.tls_key);
+#endif
+    (void)program;
+}
+
+static void tls_destroy(struct program *program)
+{
+#ifdef HTTP_ECHO_TLS
+    secure_destroy(program->server_options.tls);
+#endif
+    (void)program;
 }
 
 static int report(const struct program *program, int error)
@@ -113,9 +143,11 @@ static void say_served(const struct program *program)
 
 /* One reactor, on this thread. */
 struct single {
+    struct program *program;
     struct kevy_reactor *reactor;
     struct kevy_signal term;
     struct kevy_signal interrupt;
+    struct kevy_signal hangup;
     uint64_t drain_ns;
     bool draining;
     bool stopped;
@@ -138,9 +170,14 @@ static void on_interrupt(struct kevy_signal *watch)
     on_signal(KEVY_CONTAINER_OF(watch, struct single, interrupt));
 }
 
+static void on_hangup(struct kevy_signal *watch)
+{
+    tls_reload(KEVY_CONTAINER_OF(watch, struct single, hangup)->program);
+}
+
 static int serve_single(struct program *program)
 {
-    struct single single = {.drain_ns = program->options.drain_ns};
+    struct single single = {.program = program, .drain_ns = program->options.drain_ns};
     int error = kevy_reactor_create(&single.reactor, &program->reactor_options);
 
     if (error)
@@ -148,6 +185,8 @@ static int serve_single(struct program *program)
     error = kevy_signal_watch(&single.term, single.reactor, SIGTERM, on_term);
     if (!error)
         error = kevy_signal_watch(&single.interrupt, single.reactor, SIGINT, on_interrupt);
+    if (!error && program->server_options.tls)
+        error = kevy_signal_watch(&single.hangup, single.reactor, SIGHUP, on_hangup);
     if (!error)
         error = server_open(&program->servers[0], single.reactor, &program->server_options);
     if (!error) {
@@ -217,6 +256,10 @@ static bool wait_for_end(struct program *program, struct kevy_group *group, cons
         sigwait(signals, &number);
         if (number == SIGUSR1 && atomic_load(&program->ended) == 0)
             continue;
+        if (number == SIGHUP) {
+            tls_reload(program);
+            continue;
+        }
         stopped |= draining && number != SIGUSR1;
         kevy_group_finish(group, stopped ? 0 : program->options.drain_ns);
         draining = true;
@@ -242,6 +285,8 @@ static int serve_group(struct program *program)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGUSR1);
+    if (program->server_options.tls)
+        sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (error)
         return report(program, error);
@@ -279,7 +324,10 @@ int main(int argc, char **argv)
     program.servers = calloc(program.options.threads, sizeof *program.servers);
     if (!program.servers)
         return report(&program, -ENOMEM);
-    int status = serve(&program);
+    int status = tls_create(&program);
+    if (!status)
+        status = serve(&program);
+    tls_destroy(&program);
     if (program.served)
         say_served(&program);
     free(program.servers);

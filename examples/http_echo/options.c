@@ -145,10 +145,24 @@ static void explain_address(const struct option *option)
     fputs("a numeric IPv4 or IPv6 address (names are not looked up)", stderr);
 }
 
+/* NULL unless it is given. Whether it can be read is seen when it is. */
+static bool store_file(const struct option *option, void *field, const char *text)
+{
+    *(const char **)field = text != option->fallback ? text : NULL;
+    return text == option->fallback || *text;
+}
+
+static void explain_file(const struct option *option)
+{
+    (void)option;
+    fputs("the name of a file", stderr);
+}
+
 static const struct kind number = {store_number, explain_number};
 static const struct kind size = {store_size, explain_size};
 static const struct kind seconds = {store_seconds, explain_seconds};
 static const struct kind address = {store_address, explain_address};
+static const struct kind file = {store_file, explain_file};
 
 #define FIELD(field) offsetof(struct options, field)
 
@@ -180,6 +194,10 @@ static const struct option table[] = {
      "answers are waiting, and the client reads none of them"},
     {"drain-timeout", "SECONDS", &seconds, FIELD(drain_ns), "30", 0, DAY,
      "for running requests to end after SIGTERM or Ctrl-C"},
+    {"tls-certificate", "FILE", &file, FIELD(tls_certificate), "none", 0, 0,
+     "serve https, with the certificates of this file (PEM)"},
+    {"tls-key", "FILE", &file, FIELD(tls_key), "none", 0, 0,
+     "their private key; SIGHUP reads both again"},
 };
 
 #define COUNT (sizeof table / sizeof *table)
@@ -230,6 +248,19 @@ static bool read_option(struct options *options, char ***word)
     return store(option, options, **word) || complain_value(option, **word);
 }
 
+/* The options of TLS come together, and only where there is TLS. */
+static bool check_tls(const struct options *options)
+{
+    if (!options->tls_certificate != !options->tls_key)
+        return complain(options->tls_key ? "--tls-key" : "--tls-certificate",
+                        "needs the other one of --tls-certificate and --tls-key");
+#ifndef HTTP_ECHO_TLS
+    if (options->tls_key)
+        return complain("--tls-key", "is not possible: this program was built without OpenSSL");
+#endif
+    return true;
+}
+
 bool options_read(struct options *options, int argc, char **argv)
 {
     (void)argc;
@@ -244,7 +275,7 @@ bool options_read(struct options *options, int argc, char **argv)
         else if (!read_option(options, &word))
             return false;
     }
-    return true;
+    return options->help || options->version || check_tls(options);
 }
 
 void options_print(void)

@@ -26,6 +26,8 @@ struct options {
     uint64_t body_ns;
     uint64_t write_ns;
     uint64_t drain_ns;
+    const char *tls_certificate; /* NULL: not encrypted; both or none */
+    const char *tls_key;
     bool help; /* one of these two was asked for: the rest does not matter */
     bool version;
 };

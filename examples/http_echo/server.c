@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include "connection.h"
+#include "secure.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +27,11 @@ int server_open(struct server *server, struct kevy_reactor *reactor,
                 const struct server_options *options)
 {
     *server = (struct server){.reactor = reactor, .options = options};
+    server->connection_size = sizeof(struct connection);
+#ifdef HTTP_ECHO_TLS
+    if (options->tls)
+        server->connection_size = secure_connection_size();
+#endif
     return kevy_listener_open(&server->listener, reactor,
                               &(struct kevy_listener_options){
                                   .address = options->address,
@@ -55,7 +61,7 @@ struct connection *server_take_connection(struct server *server)
     struct connection *connection = server->spare_connections;
 
     if (!connection)
-        return malloc(sizeof *connection);
+        return malloc(server->connection_size);
     server->spare_connections = connection->next_spare;
     server->spare_connection_count--;
     return connection;

@@ -24,6 +24,7 @@
 #include <kevy/stream.h>
 
 struct connection;
+struct kevy_tls_context;
 
 struct server_options {
     const char *address;      /* numeric; NULL: every address, IPv4 and IPv6 */
@@ -37,6 +38,7 @@ struct server_options {
     uint64_t body_ns;         /* for each further kibibyte of a body */
     uint64_t write_ns;        /* without a byte of the answer read by the client */
     struct request_limits limits;
+    struct kevy_tls_context *tls; /* NULL: not encrypted */
 };
 
 struct server_counters {
@@ -76,6 +78,7 @@ struct server {
     const struct server_options *options;
     struct connection *spare_connections;
     struct exchange *spare_exchanges;
+    size_t connection_size; /* bytes */
     uint32_t spare_connection_count;
     uint32_t spare_exchange_count;
     uint64_t date_until_ns; /* reactor time at which `date` is no longer right */

@@ -34,7 +34,7 @@ static void client_start(const char *options)
     char command[512];
 
     snprintf(command, sizeof command,
-             "openssl s_client -connect 127.0.0.1:%u -servername localhost -CAfile @/authority.pem"
+             "openssl s_client -connect 127.0.0.1:%u -servername localhost -CAfile ~/authority.pem"
              " -verify_return_error -verify_hostname localhost %s",
              server.port, options);
     tool_start(&client, command);
@@ -84,12 +84,12 @@ END_TEST
 
 START_TEST(a_session_is_resumed)
 {
-    client_start("-tls1_2 -sess_out @/session");
+    client_start("-tls1_2 -sess_out ~/session");
     tool_expect(&client, "Verify return code: 0 (ok)");
     ck_assert_ptr_nonnull(strstr(client.said, "New, TLSv1.2"));
     tool_say(&client, "Q\n");
     ck_assert_int_eq(tool_end(&client), 0);
-    client_start("-tls1_2 -sess_in @/session");
+    client_start("-tls1_2 -sess_in ~/session");
     tool_expect(&client, "Reused, TLSv1.2");
     tool_stop(&client);
 }
