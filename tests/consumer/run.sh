@@ -5,6 +5,8 @@
 #     static, shared    the repository lies in subprojects/, found through the wrap
 #     cpp               the same, from C++17
 #     installed         the libraries are installed, found through their .pc files
+#     tls, tls_installed
+#                       the same for a server by TLS
 set -eu
 kind=$1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -17,7 +19,8 @@ program='echo'
 library=shared
 wrap_mode=nodownload
 mkdir "$work/project"
-cp "$here/meson.build" "$here/main.c" "$here/main.cc" "$work/project"
+cp "$here/meson.build" "$here/meson_options.txt" "$here"/*.c "$here/main.cc" "$work/project"
+tls=disabled
 
 have_subproject() {
     cp -R "$here/subprojects" "$work/project"
@@ -50,6 +53,16 @@ cpp)
 installed)
     have_installed
     ;;
+tls)
+    tls=enabled
+    program='echo_tls'
+    have_subproject
+    ;;
+tls_installed)
+    tls=enabled
+    program='echo_tls'
+    have_installed
+    ;;
 *)
     echo "unknown kind: $kind" >&2
     exit 99
@@ -61,7 +74,13 @@ if [ "$program" = 'echo_cpp' ] && ! command -v "${CXX:-c++}" >/dev/null; then
     exit 77
 fi
 
-meson setup "$work/build" "$work/project" --wrap-mode "$wrap_mode" -Ddefault_library="$library"
+if [ "$tls" = enabled ] && ! pkg-config --exists 'openssl >= 3.0'; then
+    echo "SKIP $kind: OpenSSL 3 is not installed"
+    exit 77
+fi
+
+meson setup "$work/build" "$work/project" -Dtls="$tls" --wrap-mode "$wrap_mode" \
+    -Ddefault_library="$library"
 ninja -C "$work/build" "$program"
 
 # Linked as asked: a static build must not need our shared libraries, any other must.
@@ -75,4 +94,11 @@ fi
     exit 1
 }
 
-python3 "$here/talk.py" "$work/build/$program"
+if [ "$tls" = enabled ]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -keyout "$work/key" -out "$work/certificate" 2>/dev/null
+    python3 "$here/talk_tls.py" "$work/build/$program" "$work/certificate" "$work/key"
+else
+    python3 "$here/talk.py" "$work/build/$program"
+fi
