@@ -19,7 +19,6 @@
 #include <errno.h>
 
 #include "core/clock.h"
-#include "core/descriptor.h"
 #include "core/loop.h"
 #include "core/object.h"
 #include "core/pool.h"
@@ -77,11 +76,18 @@ static struct kevy_reactor_options options_complete(const struct kevy_reactor_op
  * SINGLE_ISSUER and DEFER_TASKRUN are the floor: with them completions are handled when this thread
  * asks, not when an interrupt does, a third less CPU an echo at 64 connections (reference figure
  * on 6.18).
+ *
+ * A foreign loop's poll does not ask, and nothing wakes it in good time for what was put off
+ * (measured): the ring's descriptor never (6.5 to 7.2), or a grace period of RCU late, 15 ms
+ * (6.12.117, 7.3); a registered eventfd as late (6.12.117, 7.1 to 7.3), or once and never again (on
+ * 6.12.117 for everything, on 6.11 to 7.0 for what another eventfd woke). So what comes for an
+ * embedded reactor is handled on the way out of the system call that this thread is in.
  */
 static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
 {
     struct kevy_ring_options ring_options = {
-        .required_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN,
+        .required_flags = KEVY_SETUP_SINGLE_ISSUER |
+                          (options->embedded ? KEVY_SETUP_COOP_TASKRUN : KEVY_SETUP_DEFER_TASKRUN),
         .preferred_flags = KEVY_SETUP_TASKRUN_FLAG | KEVY_SETUP_CLAMP,
         .cq_entries = options->cq_entries,
         .registered_wait = true, /* every server has deadlines, so every wait has a limit */
@@ -123,8 +129,6 @@ static void parts_close(struct kevy_reactor *reactor)
     tasks_close(reactor);
     pool_close(reactor);
     kevy_ring_deinit(&reactor->ring);
-    if (reactor->embed_fd >= 0)
-        descriptor_close_now(reactor, reactor->embed_fd);
     memory_deinit(&reactor->memory);
     memory_table_free(allocator, reactor->backlog, BACKLOG_SIZE);
     memory_table_free(allocator, reactor->arena, ARENA_SIZE);
@@ -155,8 +159,8 @@ static void reactor_init(struct kevy_reactor *reactor, const struct kevy_reactor
     waiters_init(&reactor->in_turn);
     waiters_init(&reactor->descriptor_waiters);
     reactor->wake.fd = -1;
-    reactor->embed_fd = -1;
     reactor->owner = pthread_self();
+    reactor->caller = reactor->owner;
     reactor->process = getpid();
     memory_init(&reactor->memory, options->allocator, options->buffer_size, options->memory_limit);
     clock_read(reactor);
@@ -238,7 +242,7 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     if (reactor == NULL)
         return 0;
     assert(!reactor->running && "a callback must not destroy its reactor");
-    thread_check(reactor);
+    owner_check(reactor);
     process_check(reactor);
     left = reactor->stats.objects;
     reactor->destroying = true;
@@ -264,7 +268,7 @@ static bool stop_requested(struct kevy_reactor *reactor)
 int kevy_reactor_run(struct kevy_reactor *reactor)
 {
     assert(!reactor->running && "a callback must not run the loop");
-    thread_check(reactor);
+    owner_check(reactor);
     process_check(reactor);
     clock_read(reactor);
     while (loop_alive(reactor)) {
@@ -283,7 +287,7 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
     int error;
 
     assert(!reactor->running && "a callback must not run the loop");
-    thread_check(reactor);
+    owner_check(reactor);
     process_check(reactor);
     clock_read(reactor);
     error = loop_turn(reactor, timeout_ns);
@@ -336,21 +340,9 @@ void kevy_reactor_unref(struct kevy_reactor *reactor)
 
 int kevy_reactor_fd(struct kevy_reactor *reactor)
 {
-    int fd, error;
-
-    thread_check(reactor);
-    if (reactor->embed_fd >= 0)
-        return reactor->embed_fd;
-    fd = SYSTEM(reactor, eventfd, 0);
-    if (fd < 0)
-        return fd;
-    error = kevy_ring_eventfd_register(&reactor->ring, fd, false);
-    if (error < 0) {
-        descriptor_close_now(reactor, fd);
-        return error;
-    }
-    reactor->embed_fd = fd;
-    return fd;
+    owner_check(reactor);
+    assert(reactor->options.embedded && "a reactor to be embedded is created with that option");
+    return reactor->ring.fd;
 }
 
 bool kevy_reactor_finishing(const struct kevy_reactor *reactor)
@@ -368,7 +360,7 @@ void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_vis
 {
     struct kevy_x_object *object = reactor->objects;
 
-    thread_check(reactor);
+    owner_check(reactor);
     assert(visit != NULL);
     while (object != NULL) {
         struct kevy_x_object *next = object->next;
@@ -380,7 +372,7 @@ void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_vis
 
 void kevy_reactor_stats(const struct kevy_reactor *reactor, struct kevy_reactor_stats *stats)
 {
-    thread_check(reactor);
+    owner_check(reactor);
     *stats = reactor->stats;
     stats->operations = loop_operations(reactor) - reactor->completions_internal;
     stats->overflows = reactor->ring.overflows;

@@ -33,11 +33,10 @@ static const uint8_t own_operations[] = {
     KEVY_OP_SPLICE,
 };
 
-/* Set-up and tear-down of the ring and its pool, and embedding. */
+/* Set-up and tear-down of the ring and its pool. */
 static const uint8_t own_registrations[] = {
     KEVY_REGISTER_ENABLE_RINGS, KEVY_REGISTER_RING_FDS,    KEVY_UNREGISTER_RING_FDS,
-    KEVY_REGISTER_PBUF_RING,    KEVY_UNREGISTER_PBUF_RING, KEVY_REGISTER_EVENTFD,
-    KEVY_UNREGISTER_EVENTFD,
+    KEVY_REGISTER_PBUF_RING,    KEVY_UNREGISTER_PBUF_RING,
 };
 
 /* Appends those of `operations` that the kernel knows; returns the new length of the list. */

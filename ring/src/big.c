@@ -3,7 +3,8 @@
  * The CQ of rings whose CQEs are not 16 bytes each: twice that (KEVY_SETUP_CQE32), or one or two
  * slots (KEVY_SETUP_CQE_MIXED).
  *
- * Model. The span of such a ring is empty all the time, so that kevy_ring_next() comes here.
+ * Model. Such a ring has no span: cqe_next, cqe_end and cqes_end are NULL, so that kevy_ring_next()
+ * comes here.
  *
  * The CQ head of a mixed ring is published here and in enters, after a look at the phantom (below).
  * So that the inline kevy_ring_release() need not know, the ring's cq_head points to a word of its

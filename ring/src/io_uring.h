@@ -32,7 +32,7 @@ static inline int io_uring_enter(int fd, uint32_t to_submit, uint32_t minimum, u
 static inline long io_uring_enter_plain(int fd, uint32_t to_submit, uint32_t minimum,
                                         uint32_t flags)
 {
-    return system_call5(KEVY_NR_ENTER, fd, to_submit, minimum, flags, 0);
+    return system_call5_count(KEVY_NR_ENTER, fd, to_submit, minimum, flags, 0);
 }
 
 static inline int io_uring_register(int fd, uint32_t opcode, void *argument, uint32_t count)

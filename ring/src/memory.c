@@ -170,9 +170,10 @@ void kevy_x_memory_cursors_place(struct kevy_ring *ring)
     ring->sqe_next = ring->sqe_end = (struct kevy_sqe *)(void *)((char *)ring->sqes + sqe_at);
     ring->sqes_end = ring->sqes + ((size_t)ring->sq_entries << (ring->sqe_shift - SQE_SHIFT));
     ring->sqe_span = ring->sqe_shift == SQE_SHIFT ? ring->sq_entries : 1;
-    ring->cqe_next = ring->cqe_end = &ring->cqes[ring->cqe_head & ring->cq_mask];
-    if (ring->cqe_shift == CQE_SHIFT && (ring->modes & KEVY_X_MODE_CQE_MIXED) == 0)
+    if (ring->cqe_shift == CQE_SHIFT && (ring->modes & KEVY_X_MODE_CQE_MIXED) == 0) {
+        ring->cqe_next = ring->cqe_end = &ring->cqes[ring->cqe_head & ring->cq_mask];
         ring->cqes_end = ring->cqes + ring->cq_entries;
+    }
     ring->mixed_released = ring->cqe_head;
 }
 

@@ -3,8 +3,11 @@
  * A system call, inlined where we know how: through libc it costs a call, a shift of every argument
  * by one register, and a trip to errno and back, about 15 instructions more.
  *
- * Both return what the kernel returns: >= 0, or a negative errno. Without a sixth argument the
+ * All return what the kernel returns: >= 0, or a negative errno. Without a sixth argument the
  * kernel finds there whatever the register holds.
+ *
+ * system_call5_count() is system_call5() with a `count` of 32 bits, as the kernel reads it. Where
+ * it can, it does not widen the count, which is an instruction.
  */
 #ifndef KEVY_RING_SRC_SYSTEM_CALL_H
 #define KEVY_RING_SRC_SYSTEM_CALL_H
@@ -20,6 +23,19 @@ static inline long system_call5(long number, long a, long b, long c, long d, lon
     __asm__ volatile("syscall"
                      : "=a"(result)
                      : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+static inline long system_call5_count(long number, long a, unsigned count, long c, long d, long e)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(count), "d"(c), "r"(r10), "r"(r8)
                      : "rcx", "r11", "memory");
     return result;
 }
@@ -85,6 +101,15 @@ static inline long system_call6(long number, long a, long b, long c, long d, lon
 static inline long system_call5(long number, long a, long b, long c, long d, long e)
 {
     return system_call6(number, a, b, c, d, e, 0);
+}
+
+#endif
+
+#if !defined(__x86_64__) || defined(__ILP32__)
+
+static inline long system_call5_count(long number, long a, unsigned count, long c, long d, long e)
+{
+    return system_call5(number, a, (long)count, c, d, e);
 }
 
 #endif

@@ -173,8 +173,8 @@ static int wait_enter(struct kevy_ring *ring, const struct kevy_ring_wait *wait,
 }
 
 /*
- * How a wait ended that came back with nothing to reap. `start_ns` is the clock before it, if that
- * matters.
+ * How a wait ended that came back with nothing to reap. `start_ns` is the clock before it, and 0 if
+ * that does not matter.
  */
 static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wait *wait, int result,
                         uint64_t start_ns)
@@ -190,7 +190,7 @@ static int wait_outcome(const struct kevy_ring *ring, const struct kevy_ring_wai
     if (wait->minimum == 0)
         return 0;
     if (wait_limited(wait) && (absolute || !(wait->flags & KEVY_RING_WAIT_NO_CLOCK)) &&
-        kernel_now_ns(ring) - (absolute ? 0 : start_ns) >= wait->timeout_ns)
+        kernel_now_ns(ring) - start_ns >= wait->timeout_ns)
         return -ETIME;
     return -EINTR;
 }

@@ -331,6 +331,41 @@ START_TEST(the_16_bit_tail_wraps)
 }
 END_TEST
 
+/*
+ * 32,768 buffers are half of what a 16-bit tail can count: all of them in the kernel's hand, then
+ * all in the caller's, and back, past the wrap.
+ */
+START_TEST(the_largest_ring_of_buffers_is_emptied_and_filled)
+{
+    const uint32_t entries = 32768;
+    int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+    pool_open(entries, 0);
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t next = 0; next < entries;) {
+            zeros_read(16, fd);
+            for (int i = 0; i < 16; i++, next++) {
+                struct kevy_cqe cqe = cqe_wait(&ring);
+
+                ck_assert_int_eq(cqe.res, SIZE);
+                ck_assert_uint_eq(kevy_buffer_id(cqe.flags), next);
+                ck_assert_uint_eq(kevy_buffer_ring_after(&pool, (uint16_t)next),
+                                  (next + 1) % entries);
+                ck_assert_ptr_eq(kevy_buffer_ring_take(&pool, (uint16_t)next),
+                                 pool.buffers + (size_t)next * SIZE);
+            }
+        }
+        ck_assert_uint_eq(pool.lent_count, entries);
+        zeros_read(1, fd);
+        ck_assert_int_eq(cqe_wait(&ring).res, -ENOBUFS);
+        for (uint32_t id = 0; id < entries; id++)
+            kevy_buffer_ring_give(&pool, (uint16_t)id);
+        kevy_buffer_ring_publish(&pool);
+    }
+    close(fd);
+}
+END_TEST
+
 START_TEST(the_kernels_head_counts_what_it_took)
 {
     pool_open(4, 0);
@@ -575,6 +610,7 @@ Suite *test_suite(void)
     tcase_add_test(hands, poll_first_waits_for_data_before_it_starves);
     tcase_add_test(hands, overflow_ends_a_multishot_that_still_has_data);
     tcase_add_test(hands, the_16_bit_tail_wraps);
+    tcase_add_test(hands, the_largest_ring_of_buffers_is_emptied_and_filled);
     if (head_known())
         tcase_add_test(hands, the_kernels_head_counts_what_it_took);
     else

@@ -116,6 +116,20 @@ START_TEST(what_was_written_by_polling_is_in_the_file)
 }
 END_TEST
 
+/* What completes is found by whoever looks, and on such a ring an enter is the look. */
+START_TEST(a_polled_request_completes_by_submit_alone)
+{
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 8, &polled);
+    write_queue(&ring, 1);
+    while (kevy_ring_ready(&ring) == 0)
+        ck_assert_int_ge(kevy_ring_submit(&ring), 0);
+    cqe_expect(&ring, 1, BLOCK);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 static uint64_t now_ns(void)
 {
     struct timespec now;
@@ -139,6 +153,41 @@ START_TEST(a_polled_wait_keeps_its_time_limit)
     ck_assert_uint_ge(now_ns(), wait.timeout_ns);
     wait.minimum = 0;
     ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 0);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+static uint32_t minimum_asked_for;
+
+static int enter_noting(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                        const void *argument, size_t argument_size)
+{
+    minimum_asked_for = minimum;
+    return kevy_ring_kernel_io_uring()->enter(state, fd, to_submit, minimum, flags, argument,
+                                              argument_size);
+}
+
+/* It knows no limit there, and would look until something completes. */
+START_TEST(the_kernel_is_not_asked_to_poll_past_a_limit)
+{
+    struct kevy_ring_kernel noting = *kevy_ring_kernel_io_uring();
+    struct kevy_ring_options options = polled;
+    struct kevy_ring_wait wait = {.minimum = 1,
+                                  .timeout_ns = 60U * UINT64_C(1000) * MILLISECOND_NS};
+    struct kevy_ring ring = {0};
+
+    noting.enter = enter_noting;
+    options.custom_kernel = &noting;
+    ring_open(&ring, 8, &options);
+    write_queue(&ring, 1);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+    ck_assert_uint_eq(minimum_asked_for, 0);
+    cqe_expect(&ring, 1, BLOCK);
+    wait.timeout_ns = KEVY_FOREVER;
+    write_queue(&ring, 2);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+    ck_assert_uint_eq(minimum_asked_for, 1);
+    cqe_expect(&ring, 2, BLOCK);
     kevy_ring_deinit(&ring);
 }
 END_TEST
@@ -225,6 +274,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_polled_wait_ends_with_a_completion_and_by_no_signal_that_never_came);
     tcase_add_test(tests, a_polled_wait_for_many_ends_with_the_first_and_loses_none);
     tcase_add_test(tests, what_was_written_by_polling_is_in_the_file);
+    tcase_add_test(tests, a_polled_request_completes_by_submit_alone);
+    tcase_add_test(tests, the_kernel_is_not_asked_to_poll_past_a_limit);
     tcase_add_test(tests, a_polled_wait_keeps_its_time_limit);
     tcase_add_test(tests, a_polled_wait_that_cannot_sleep_refuses_what_needs_sleep);
     tcase_add_test(tests, errors_end_a_polled_wait_and_what_is_there_outweighs_them);

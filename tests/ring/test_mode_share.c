@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MANY           20000U
+#define MANY           5000U
 #define PAGE           ((size_t)sysconf(_SC_PAGESIZE))
 #define MILLISECOND_NS UINT64_C(1000000)
 
@@ -20,8 +20,10 @@ static void *many_submit(void *argument)
     struct kevy_ring *ring = argument;
 
     for (uint64_t i = 0; i < MANY; i++) {
-        while (kevy_ring_sqe(ring, i) == NULL)
+        while (kevy_ring_sqe(ring, i) == NULL) {
             ck_assert_int_ge(kevy_ring_submit(ring), 0);
+            ck_assert_int_ge(kevy_ring_wait_space(ring), 0);
+        }
         if (i % 7 == 0)
             ck_assert_int_ge(kevy_ring_submit(ring), 0);
     }
@@ -175,6 +177,26 @@ START_TEST(the_arguments_of_waits_can_lie_in_the_callers_memory)
     ck_assert_uint_eq(cqe_take(&ring).user_data, 3);
     kevy_ring_deinit(&ring);
     waits[0].flags = 0; /* still the caller's */
+    ck_assert_int_eq(munmap(waits, PAGE), 0);
+}
+END_TEST
+
+START_TEST(a_registered_wait_of_split_queues_submits_nothing)
+{
+    struct kevy_reg_wait *waits = waits_make();
+    struct kevy_ring_options options = {.split_queues = true,
+                                        .registered_wait = true,
+                                        .wait_memory = waits,
+                                        .wait_memory_size = PAGE};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, &options);
+    waits[1].flags = KEVY_REG_WAIT_TS;
+    waits[1].ts.tv_nsec = MILLISECOND_NS;
+    nop_queue(&ring, 5, 0);
+    ck_assert_int_eq(kevy_ring_wait_registered(&ring, 1, 1), -ETIME);
+    ck_assert_uint_eq(kevy_ring_space(&ring), 3);
+    kevy_ring_deinit(&ring);
     ck_assert_int_eq(munmap(waits, PAGE), 0);
 }
 END_TEST
@@ -380,6 +402,7 @@ Suite *test_suite(void)
     suite_add_tcase(suite, descriptor);
     ADD_IF(wait, the_arguments_of_waits_can_lie_in_the_callers_memory, region_granted(),
            "Linux 6.13");
+    ADD_IF(wait, a_registered_wait_of_split_queues_submits_nothing, region_granted(), "Linux 6.13");
     tcase_add_test(wait, a_ring_without_arguments_for_waits_says_so);
     ADD_IF(wait, waits_can_count_as_waiting_for_io, (probe.features & KEVY_FEAT_NO_IOWAIT) != 0,
            "Linux 6.15");

@@ -224,6 +224,52 @@ START_TEST(a_signal_mask_is_in_force_while_waiting)
 }
 END_TEST
 
+static const bool registered[] = {false, true};
+
+START_TEST(a_mask_of_one_wait_is_not_in_force_in_the_next)
+{
+    struct kevy_ring_options options = {.registered_wait = registered[_i]};
+    struct kevy_ring ring = {0};
+    sigset_t blocked, none;
+    struct kevy_ring_wait masked = {
+        .minimum = 1, .timeout_ns = KEVY_FOREVER, .signal_mask = &none, .signal_mask_size = 8};
+    struct kevy_ring_wait limited = {.minimum = 1, .timeout_ns = 5 * MILLISECOND_NS};
+    struct sigaction action = {.sa_handler = signal_note};
+
+    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+    sigemptyset(&none);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
+    ring_open(&ring, 4, &options);
+    ck_assert_int_eq(raise(SIGUSR1), 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &masked), -EINTR);
+    ck_assert_int_eq(raise(SIGUSR1), 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &limited), -ETIME);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+/* A registered limit stays where the kernel looks, and the next wait may have another one. */
+START_TEST(each_wait_has_the_limit_it_was_given)
+{
+    static const uint64_t limits_ns[] = {MILLISECOND_NS, 20 * MILLISECOND_NS, MILLISECOND_NS,
+                                         MILLISECOND_NS, 10 * MILLISECOND_NS};
+    struct kevy_ring_options options = {.registered_wait = registered[_i]};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, &options);
+    for (size_t i = 0; i < sizeof limits_ns / sizeof limits_ns[0]; i++) {
+        struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = limits_ns[i]};
+        uint64_t begun_ns = now_ns();
+
+        ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -ETIME);
+        ck_assert_uint_ge(now_ns(), begun_ns + limits_ns[i]);
+    }
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 /* A read that completes after a while, when nothing else does. */
 static int late_queue(struct kevy_ring *ring, uint64_t *value)
 {
@@ -233,8 +279,6 @@ static int late_queue(struct kevy_ring *ring, uint64_t *value)
     ck_assert_int_eq(timerfd_settime(fd, 0, &late, NULL), 0);
     return fd;
 }
-
-static const bool registered[] = {false, true};
 
 START_TEST(min_wait_without_a_limit_ends_with_a_completion)
 {
@@ -301,6 +345,8 @@ static void waits_add(Suite *suite, const struct kevy_ring_probe *probe)
         tcase_add_test(wait, a_wait_without_the_clock_tells_the_time_out_where_the_kernel_does);
         tcase_add_test(wait, a_very_long_time_is_not_over_at_once);
         tcase_add_test(wait, a_signal_mask_is_in_force_while_waiting);
+        tcase_add_loop_test(wait, each_wait_has_the_limit_it_was_given, 0, 2);
+        tcase_add_loop_test(wait, a_mask_of_one_wait_is_not_in_force_in_the_next, 0, 2);
     } else {
         support_skip("waits with a time limit", "needs Linux 5.11");
     }

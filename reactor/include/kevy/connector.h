@@ -9,7 +9,8 @@
  *     1. The addresses are tried in the order of the list, but IPv4 and IPv6 take turns (section
  *        4). The family of the first address begins.
  *     2. The next attempt begins when one fails, or when the attempt delay is over (section 5).
- *        Earlier attempts go on.
+ *        Earlier attempts go on. One to a Unix socket whose listener has a full backlog is
+ *        repeated, and goes on, too.
  *     3. The first attempt that connects wins. The others are cancelled and closed.
  *     4. The stream gets the descriptor of the winner, with TCP_NODELAY, and opens.
  *
@@ -172,6 +173,8 @@ struct kevy_connector {
     void (*done)(struct kevy_connector *connector, int result);
     struct kevy_timer delay;
     struct kevy_timer limit;
+    struct kevy_timer retry; /* of attempts that wait for room in a listener's backlog */
+    uint64_t retry_ns;
     struct kevy_x_connector_attempt attempts[KEVY_CONNECTOR_ATTEMPTS];
 };
 

@@ -207,6 +207,7 @@ struct kevy_reactor_options {
     const uint8_t *operations;
     uint32_t operation_count;
     bool measure_turns; /* measure stats.turn_longest_ns: two more clock readings in each turn */
+    bool embedded;      /* it will be polled by another loop: kevy_reactor_fd() */
 };
 
 /* Counters since creation. They are exact; each costs one increment at most. */
@@ -350,18 +351,25 @@ KEVY_API void kevy_reactor_ref(struct kevy_reactor *reactor);
 KEVY_API void kevy_reactor_unref(struct kevy_reactor *reactor);
 
 /*
- * Returns a descriptor for programs that have another event loop. It becomes readable when a turn
- * has something to do. One round of the other loop is:
+ * Returns the descriptor of a reactor that was created with the option `embedded` (asserted), for
+ * programs that have another event loop. It is readable while a turn has something to do. One round
+ * of the other loop is:
  *
  *     1. kevy_reactor_run_once(reactor, 0)
  *     2. timeout_ns = kevy_reactor_next_timeout(reactor)
  *     3. wait until the descriptor is readable, for timeout_ns at most
  *
- * The descriptor is BORROWED until destroy. Do not read it. The first call creates it: an eventfd
- * that is registered with the ring. The ring's own descriptor would not do, because it does not
- * wake a poll while completions are deferred (measured on Linux 6.18).
+ * The descriptor is BORROWED until destroy. Do not read it. Any thread may poll it.
  *
- * Returns the descriptor, -EMFILE, -ENFILE or -ENOMEM.
+ * Between the rounds the callbacks of the other loop may call all functions of the library: they
+ * send on a stream, start a timer or post a task. The first such call after step 2 makes the
+ * descriptor readable.
+ *
+ * An embedded reactor costs more for each completion than one that runs by itself, because the
+ * kernel interrupts the system call in which the reactor's thread sleeps. Most calls continue by
+ * themselves, for example poll(2), select(2), nanosleep(2) and sem_wait(3). Some return -EINTR
+ * although no signal came, for example epoll_wait(2), sigtimedwait(2), and recv(2) with SO_RCVTIMEO
+ * (measured on Linux 6.18). Call them again, as libuv and libevent do.
  */
 KEVY_API int kevy_reactor_fd(struct kevy_reactor *reactor);
 

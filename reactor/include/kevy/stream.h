@@ -249,7 +249,10 @@ struct kevy_stream {
         struct kevy_x_object object; /* of the reader */
     };
     const struct kevy_stream_events *events;
-    struct kevy_listener *listener;    /* the one that accepted it and counts it, or NULL */
+    union {
+        struct kevy_listener *listener; /* the one that accepted it and counts it, or NULL */
+        struct kevy_x_block *again;     /* the address, to be tried again */
+    };
     struct kevy_buffer *queue_last;    /* the write queue: circular, first is next */
     struct kevy_x_waiter *holding;     /* first of the streams held back by this one's queue */
     struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
@@ -321,10 +324,15 @@ KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *
  * -ETIMEDOUT after `timeout_ns`. 0 means that it must connect at once, KEVY_FOREVER that only the
  * kernel's own limit counts. kevy_stream_close() and kevy_stream_abort() give up at any time.
  *
+ * A Unix socket whose listener has a full backlog is tried again until `timeout_ns` is over. The
+ * kernel has no limit of its own for it. With a buffer_size below 256 it is not tried again, and
+ * `close` comes with -EAGAIN.
+ *
  * Returns 0 or an error; then no callback comes:
  *
- *     -EINVAL  the length is out of range
- *     -EAGAIN  the kernel takes no requests at the moment
+ *     -EINVAL   the length is out of range
+ *     -EAGAIN   the kernel takes no requests at the moment
+ *     -ENOBUFS  a Unix socket, and no memory is left below memory_limit
  *
  * or an error of socket(2).
  */

@@ -17,10 +17,6 @@
  * Invariants. The slots of a batch of completions are given back when all of them have been
  * handled, so a handler may submit. Nothing spins: a turn that the kernel refused, and that has no
  * completions, naps.
- *
- * Wakes. The loop sets `sleeping`, then looks at what was posted; a poster posts, then looks at
- * `sleeping`. Full fences between the two on both sides: at least one of them sees the other.
- * task.c has the partner.
  */
 #include "core/loop.h"
 
@@ -33,6 +29,7 @@
 #include "core/submission.h"
 #include "core/task.h"
 #include "core/timer.h"
+#include "core/wake.h"
 
 /* The first nap of a refused loop, and how often the next ones double. */
 #define REFUSED_NAP_NS KEVY_MILLISECONDS(1)
@@ -74,15 +71,8 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 /* Announces that the loop will sleep; false when somebody has posted meanwhile. */
 static bool sleep_begin(struct kevy_reactor *reactor)
 {
-    __atomic_store_n(&reactor->sleeping, 1, __ATOMIC_RELAXED);
-    /* Full fence: the store above before the loads below. Partner: wake() in task.c. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    wake_expect(reactor);
     return !tasks_waiting(reactor);
-}
-
-static void sleep_end(struct kevy_reactor *reactor)
-{
-    __atomic_store_n(&reactor->sleeping, 0, __ATOMIC_RELAXED);
 }
 
 /* Leaves `wait` as it is, to return at once, or makes it sleep until the first deadline. */
@@ -110,22 +100,12 @@ static void wait_prepare(struct kevy_reactor *reactor, uint64_t limit_ns,
     }
 }
 
-/* Whatever was signalled until now is looked at below: from here on only what is new counts. */
-static void embed_clear(struct kevy_reactor *reactor)
-{
-    uint64_t count;
-
-    if (reactor->embed_fd >= 0)
-        (void)SYSTEM(reactor, read, reactor->embed_fd, &count, sizeof count);
-}
-
 uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
 {
     uint64_t deadline_ns = earliest(reactor->timers.next_ns, reactor->deadlines.next_ns);
 
     assert(!reactor->running && "a callback must not ask for how long to sleep");
-    thread_check(reactor);
-    embed_clear(reactor);
+    owner_check(reactor);
     submission_publish(reactor);
     if (kevy_ring_space(&reactor->ring) != reactor->ring.sq_entries ||
         kevy_ring_wants_enter(&reactor->ring))
@@ -135,6 +115,8 @@ uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor)
         return 0;
     if (!sleep_begin(reactor) || deadline_ns <= reactor->now_ns)
         return 0;
+    if (reactor->options.embedded)
+        reactor->caller = (pthread_t)0;
     return deadline_ns == UINT64_MAX ? KEVY_FOREVER : deadline_ns - reactor->now_ns;
 }
 
@@ -153,7 +135,7 @@ static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
 
     wait_prepare(reactor, limit_ns, &wait);
     result = submission_wait(reactor, &wait);
-    sleep_end(reactor);
+    wake_expect_no_more(reactor);
     reactor->ended_in_flush = false;
     if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
         refused_nap(reactor);
@@ -298,6 +280,7 @@ int loop_turn(struct kevy_reactor *reactor, uint64_t limit_ns)
 
     assert(!reactor->running);
     reactor->running = true;
+    reactor->caller = reactor->owner;
     reactor->stats.turns++;
     PROBE(turn, reactor->stats.turns);
     flush(reactor);

@@ -75,6 +75,7 @@
 #define own_polls_arm              kevy_x_own_polls_arm
 #define pool_close                 kevy_x_pool_close
 #define pool_open                  kevy_x_pool_open
+#define reactor_called             kevy_x_reactor_called
 #define reader_turn_await          kevy_x_reader_turn_await
 #define reader_turn_end            kevy_x_reader_turn_end
 #define readers_take_turns         kevy_x_readers_take_turns
@@ -102,6 +103,8 @@
 #define stream_check               kevy_x_stream_check
 #define stream_closing_mark        kevy_x_stream_closing_mark
 #define stream_connect_done        kevy_x_stream_connect_done
+#define stream_connect_over        kevy_x_stream_connect_over
+#define stream_connect_step        kevy_x_stream_connect_step
 #define stream_copy_append         kevy_x_stream_copy_append
 #define stream_deadline_due        kevy_x_stream_deadline_due
 #define stream_deadline_file       kevy_x_stream_deadline_file
@@ -161,6 +164,7 @@
 #define thread_start               kevy_x_thread_start
 #define timers_forget              kevy_x_timers_forget
 #define timers_run                 kevy_x_timers_run
+#define wake_loop                  kevy_x_wake_loop
 #define wheel_advance              kevy_x_wheel_advance
 #define wheel_due                  kevy_x_wheel_due
 #define wheel_empty                kevy_x_wheel_empty

@@ -117,7 +117,6 @@ struct kevy_reactor {
     struct kevy_reactor_options options;
     void *allocated; /* this, as it was allocated */
     struct kevy_timer finish_timer;
-    int embed_fd; /* what a foreign loop polls */
     pthread_t owner;
     pid_t process;
     struct kevy_reactor_stats stats;
@@ -127,7 +126,10 @@ struct kevy_reactor {
     /* task.c */
     struct kevy_task *deferred_first;
     struct kevy_task *deferred_last;
+
+    /* wake.c */
     struct own_poll wake;
+    pthread_t caller; /* the owner, or nobody while a foreign loop sleeps */
     /* Written by other threads, so on a line of its own. */
     struct kevy_task *posted __attribute__((aligned(64))); /* newest first */
     uint32_t sleeping;                                     /* 1 while a post has to wake the loop */
@@ -143,11 +145,24 @@ static inline uint64_t add_saturated(uint64_t a_ns, uint64_t b_ns)
     return b_ns > UINT64_MAX - a_ns ? UINT64_MAX : a_ns + b_ns;
 }
 
-/* Of what the reactor's own thread alone may call. Not for the hot path: a call and a compare. */
-static inline void thread_check(const struct kevy_reactor *reactor)
+/* Of what the reactor's own thread alone may call, and that leaves nothing to do. */
+static inline void owner_check(const struct kevy_reactor *reactor)
 {
     (void)reactor;
     assert(pthread_equal(reactor->owner, pthread_self()));
+}
+
+/* wake.c: the thread that calls is not `caller`. */
+void reactor_called(struct kevy_reactor *reactor);
+
+/*
+ * Of what the reactor's own thread alone may call, and that may leave a turn something to do: while
+ * a foreign loop sleeps, the first such call wakes it. Not for the hot path: a call and a compare.
+ */
+static inline void thread_check(struct kevy_reactor *reactor)
+{
+    if (unlikely(!pthread_equal(reactor->caller, pthread_self())))
+        reactor_called(reactor);
 }
 
 /* A forked child has the thread's name for its own, but none of what is shared with the kernel. A

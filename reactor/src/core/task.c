@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Tasks from any thread, and the wake; the model is in task.h. */
+/* Tasks from any thread; the model is in task.h. */
 #include "core/task.h"
 
 #if KEVY_RING_SUPPORTED
 
 #include "core/completion.h"
 #include "core/descriptor.h"
+#include "core/wake.h"
 
 #define TASKS_PER_TURN 4096U
-
-static void wake(struct kevy_reactor *reactor)
-{
-    static const uint64_t one = 1;
-
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&reactor->sleeping, __ATOMIC_RELAXED) == 0)
-        return;
-    if (__atomic_exchange_n(&reactor->sleeping, 0, __ATOMIC_ACQ_REL) == 0)
-        return;
-    /* Fails only when the counter is full, and then the loop is awake. */
-    (void)SYSTEM(reactor, write, reactor->wake.fd, &one, sizeof one);
-}
 
 void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
 {
@@ -33,7 +21,7 @@ void kevy_reactor_post(struct kevy_reactor *reactor, struct kevy_task *task)
         task->next = newest;
     while (!__atomic_compare_exchange_n(&reactor->posted, &newest, task, true, __ATOMIC_RELEASE,
                                         __ATOMIC_RELAXED));
-    wake(reactor);
+    wake_loop(reactor);
 }
 
 void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task)
@@ -51,7 +39,7 @@ void kevy_reactor_defer(struct kevy_reactor *reactor, struct kevy_task *task)
 void kevy_reactor_stop(struct kevy_reactor *reactor)
 {
     __atomic_store_n(&reactor->stopping, 1, __ATOMIC_RELEASE);
-    wake(reactor);
+    wake_loop(reactor);
 }
 
 /* Everything posted so far, oldest first; *last is the newest. */

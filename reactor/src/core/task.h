@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Tasks from any thread, and the wake that goes with them.
+ * Tasks from any thread.
  *
  * Model. Posted tasks are pushed on a list with compare-and-swap, newest first; the loop takes the
  * whole list at once and turns it round, so each poster's order is kept and no task can be lost or
@@ -8,11 +8,6 @@
  *
  * A turn runs what was deferred, then what was posted, TASKS_PER_TURN of them at most. What is left
  * becomes the first of the deferred: older tasks of a poster always run before its newer ones.
- *
- * Waking. A poster pushes, then looks whether the loop sleeps; the loop says that it sleeps, then
- * looks whether something was pushed. Full fences between the two keep both from missing the other
- * (partner: sleep_begin() in loop.c). The first poster to see `sleeping` clears it and writes the
- * eventfd: one system call a sleep.
  */
 #ifndef KEVY_REACTOR_TASK_H
 #define KEVY_REACTOR_TASK_H

@@ -9,9 +9,14 @@
  * start, after a failure, after the delay -, and ending, in which it cancels what still races and
  * waits for it. Completions and timers only note what happened and make the object pending.
  *
- * Invariants. An attempt's descriptor is open exactly while its request is in flight, so it is
- * closed with nothing in flight; the winner's is the one exception, and becomes the stream's. While
- * racing there is an attempt in flight, one wanted, or both: so the race always ends.
+ * A Unix socket whose listener has a full backlog cannot be waited for: nothing says when there is
+ * room, and the request ends with -EAGAIN, as connect(2) does: in its first enter (6.12.117, 7.3),
+ * or after trying once in each of more than a hundred (6.16 to 7.1). The attempt waits, and is made
+ * again by a timer, more and more rarely, until the race ends.
+ *
+ * Invariants. An attempt's descriptor is open exactly while its request is in flight or waits, and
+ * is closed with nothing in flight; the winner's is the one exception, and becomes the stream's.
+ * While racing there is an attempt, one wanted, or both: so the race always ends.
  */
 #include "stream/connector_internal.h"
 
@@ -30,6 +35,8 @@
 
 #define ATTEMPT_DELAY_DEFAULT KEVY_MILLISECONDS(250)
 #define TIMEOUT_DEFAULT       KEVY_SECONDS(30)
+#define RETRY_FIRST_NS        KEVY_MILLISECONDS(1)
+#define RETRY_LAST_NS         KEVY_MILLISECONDS(100)
 
 enum connector_state {
     CONNECTOR_IDLE = OBJECT_IDLE,
@@ -43,6 +50,7 @@ enum connector_state {
 /* For kevy_x_connector_attempt.flags. */
 #define ATTEMPT_GIVEN_UP  (1U << 0) /* its place is wanted */
 #define ATTEMPT_CANCELLED (1U << 1) /* has been asked to end */
+#define ATTEMPT_WAITS     (1U << 2) /* nothing is in flight: it will be made again */
 
 static struct kevy_connector *connector_of(struct kevy_x_object *object)
 {
@@ -69,14 +77,6 @@ static uint32_t side_next(const struct kevy_connector *connector)
     return connector->turn;
 }
 
-static void attempt_cancel(struct kevy_x_connector_attempt *attempt)
-{
-    if (attempt->fd < 0 || (attempt->flags & ATTEMPT_CANCELLED) != 0)
-        return;
-    if (completion_cancel_or_pend(&attempt->completion, &attempt->connector->object))
-        attempt->flags |= ATTEMPT_CANCELLED;
-}
-
 /* The race is over. The flush does the rest. */
 static void race_end(struct kevy_connector *connector, int result)
 {
@@ -86,6 +86,7 @@ static void race_end(struct kevy_connector *connector, int result)
     connector->result = result;
     kevy_timer_stop(&connector->delay);
     kevy_timer_stop(&connector->limit);
+    kevy_timer_stop(&connector->retry);
     object_pend(&connector->object);
 }
 
@@ -105,14 +106,11 @@ static void attempt_failed(struct kevy_connector *connector, uint32_t index, int
         connector->attempt(connector, index, error);
 }
 
-static void attempt_done(struct kevy_completion *completion, int result, uint32_t flags)
+static void attempt_end(struct kevy_x_connector_attempt *attempt, int result)
 {
-    struct kevy_x_connector_attempt *attempt =
-        KEVY_CONTAINER_OF(completion, struct kevy_x_connector_attempt, completion);
     struct kevy_connector *connector = attempt->connector;
     int fd = attempt->fd;
 
-    (void)flags;
     assert(fd >= 0 && connector->racing > 0);
     attempt->fd = -1;
     connector->racing--;
@@ -128,6 +126,73 @@ static void attempt_done(struct kevy_completion *completion, int result, uint32_
     if ((attempt->flags & ATTEMPT_GIVEN_UP) != 0)
         result = -ETIMEDOUT;
     attempt_failed(connector, attempt->index, result);
+}
+
+static bool attempt_request(struct kevy_x_connector_attempt *attempt)
+{
+    const struct kevy_address *to = &attempt->connector->addresses[attempt->index];
+    struct kevy_sqe *sqe = kevy_completion_sqe(&attempt->completion);
+
+    if (sqe == NULL)
+        return false;
+    kevy_prep_connect(sqe, attempt->fd, to->address, to->length);
+    return true;
+}
+
+static void retry_over(struct kevy_timer *timer);
+
+static void retry_start(struct kevy_connector *connector)
+{
+    if (kevy_timer_armed(&connector->retry))
+        return;
+    connector->retry_ns = connector->retry_ns == 0 ? RETRY_FIRST_NS : connector->retry_ns * 2;
+    if (connector->retry_ns > RETRY_LAST_NS)
+        connector->retry_ns = RETRY_LAST_NS;
+    kevy_timer_start(&connector->retry, connector->object.reactor, connector->retry_ns, retry_over);
+}
+
+static void retry_over(struct kevy_timer *timer)
+{
+    struct kevy_connector *connector = KEVY_CONTAINER_OF(timer, struct kevy_connector, retry);
+
+    for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++) {
+        struct kevy_x_connector_attempt *attempt = &connector->attempts[place];
+
+        if (attempt->fd < 0 || (attempt->flags & ATTEMPT_WAITS) == 0)
+            continue;
+        if (attempt_request(attempt))
+            attempt->flags &= ~ATTEMPT_WAITS;
+        else
+            retry_start(connector); /* no slot */
+    }
+}
+
+static void attempt_done(struct kevy_completion *completion, int result, uint32_t flags)
+{
+    struct kevy_x_connector_attempt *attempt =
+        KEVY_CONTAINER_OF(completion, struct kevy_x_connector_attempt, completion);
+    struct kevy_connector *connector = attempt->connector;
+
+    (void)flags;
+    if (result == -EAGAIN && connector->object.state == CONNECTOR_RACING &&
+        connector->addresses[attempt->index].address->sa_family == AF_UNIX) {
+        /* One that was cancelled ends with -ECANCELED, whatever the kernel says: completion.c. */
+        assert((attempt->flags & ATTEMPT_CANCELLED) == 0);
+        attempt->flags |= ATTEMPT_WAITS;
+        retry_start(connector);
+    } else {
+        attempt_end(attempt, result);
+    }
+}
+
+static void attempt_cancel(struct kevy_x_connector_attempt *attempt)
+{
+    if (attempt->fd < 0 || (attempt->flags & ATTEMPT_CANCELLED) != 0)
+        return;
+    if ((attempt->flags & ATTEMPT_WAITS) != 0)
+        attempt_end(attempt, -ECANCELED);
+    else if (completion_cancel_or_pend(&attempt->completion, &attempt->connector->object))
+        attempt->flags |= ATTEMPT_CANCELLED;
 }
 
 static void delay_over(struct kevy_timer *timer)
@@ -165,24 +230,21 @@ static struct kevy_x_connector_attempt *attempt_place(struct kevy_connector *con
 static int attempt_begin(struct kevy_connector *connector, struct kevy_x_connector_attempt *attempt,
                          uint32_t index)
 {
-    const struct kevy_address *to = &connector->addresses[index];
     struct kevy_reactor *reactor = connector->object.reactor;
-    int fd = socket_connecting(reactor, to->address->sa_family);
-    struct kevy_sqe *sqe;
+    int fd = socket_connecting(reactor, connector->addresses[index].address->sa_family);
 
     if (fd < 0)
         return fd;
-    kevy_completion_init(&attempt->completion, reactor, attempt_done);
-    sqe = kevy_completion_sqe(&attempt->completion);
-    if (sqe == NULL) {
-        descriptor_close_now(reactor, fd);
-        return -EAGAIN;
-    }
     assert(attempt->fd < 0); /* the place is free */
-    kevy_prep_connect(sqe, fd, to->address, to->length);
+    kevy_completion_init(&attempt->completion, reactor, attempt_done);
     attempt->connector = connector;
     attempt->fd = fd;
     attempt->index = index;
+    if (!attempt_request(attempt)) {
+        attempt->fd = -1;
+        descriptor_close_now(reactor, fd);
+        return -EAGAIN;
+    }
     attempt->number = connector->begun++;
     attempt->flags = 0;
     connector->racing++;
@@ -226,7 +288,8 @@ static void connector_end(struct kevy_connector *connector)
     int result = connector->result;
 
     assert(connector->racing == 0 && (result == 0) <= (connector->winner >= 0));
-    assert(!kevy_timer_armed(&connector->delay) && !kevy_timer_armed(&connector->limit));
+    assert(!kevy_timer_armed(&connector->delay) && !kevy_timer_armed(&connector->limit) &&
+           !kevy_timer_armed(&connector->retry));
     object_end(&connector->object);
     if (result == 0)
         result = kevy_stream_adopt(connector->stream, reactor, connector->winner);

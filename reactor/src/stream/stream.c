@@ -41,13 +41,6 @@ static void tell(struct kevy_stream *stream)
     }
 }
 
-/* Nothing to do but to wait. */
-static bool step_wait(struct kevy_stream *stream)
-{
-    (void)stream;
-    return false;
-}
-
 static bool step_open(struct kevy_stream *stream)
 {
     if (unlikely(stream_has(stream, STREAM_TELL_OPEN | OBJECT_FINISH)))
@@ -112,6 +105,7 @@ static bool step_terminating(struct kevy_stream *stream)
 {
     if (!stream_noted(stream, NOTE_LET_GO))
         let_go(stream);
+    stream_connect_over(stream);
     stream_deadlines_off(stream);
     reader_starve_end(&stream->reader);
     reader_turn_end(&stream->reader);
@@ -196,9 +190,12 @@ static bool step_closed(struct kevy_stream *stream)
 static void stream_flush(struct kevy_x_object *object)
 {
     static bool (*const steps[])(struct kevy_stream *) = {
-        [STREAM_CONNECTING] = step_wait,         [STREAM_OPEN] = step_open,
-        [STREAM_CLOSING] = step_closing,         [STREAM_LINGERING] = step_lingering,
-        [STREAM_TERMINATING] = step_terminating, [STREAM_CANCELLING] = step_cancelling,
+        [STREAM_CONNECTING] = stream_connect_step,
+        [STREAM_OPEN] = step_open,
+        [STREAM_CLOSING] = step_closing,
+        [STREAM_LINGERING] = step_lingering,
+        [STREAM_TERMINATING] = step_terminating,
+        [STREAM_CANCELLING] = step_cancelling,
         [STREAM_CLOSED] = step_closed,
     };
 

@@ -109,7 +109,10 @@ static void end_check(const struct kevy_stream *stream)
     assert(stream->object.state < STREAM_CANCELLING || stream_noted(stream, NOTE_LET_GO));
     assert(!stream_noted(stream, NOTE_LET_GO) ||
            (stream->holding == NULL && stream->reader.stash_last == NULL));
-    assert(stream->listener == NULL || stream->listener->connections > 0);
+    assert(stream_noted(stream, NOTE_KEEPS_ADDRESS) || stream->listener == NULL ||
+           stream->listener->connections > 0);
+    assert(!stream_noted(stream, NOTE_KEEPS_ADDRESS) || stream->object.state == STREAM_CONNECTING ||
+           stream->object.state == STREAM_TERMINATING);
 }
 
 void stream_check(const struct kevy_x_object *object)

@@ -142,6 +142,8 @@ static void deadline_passed(struct kevy_stream *stream, enum kevy_deadline which
     stream->object.reactor->stats.timers_fired++;
     if (stream->object.state == STREAM_LINGERING)
         linger_passed(stream, which);
+    else if (stream->object.state == STREAM_CONNECTING && which == KEVY_DEADLINE_SEND)
+        object_pend(&stream->object); /* to try again */
     else if (stream->object.state != STREAM_OPEN || stream->events->timeout == NULL)
         stream_terminate(stream, -ETIMEDOUT);
     else

@@ -69,6 +69,9 @@ enum stream_state {
 #define STREAM_NOT_SOCKET   (1U << 16) /* a pipe, a terminal... */
 #define STREAM_ASKS_END     (1U << 17) /* the end may be there, and nothing said of it */
 
+/* The buffer_size from which a block also holds more than bytes: a control message, an address. */
+#define LARGE_BUFFER 256U
+
 #define STREAM_LIMITED (STREAM_IDLE_LIMITED | STREAM_SEND_LIMITED)
 
 /* For kevy_stream.notes: the others. */
@@ -83,6 +86,7 @@ enum stream_state {
 #define NOTE_READ_ONCE       (1U << 8) /* the kernel cannot read it by multishot */
 #define NOTE_RUN_ENDED       (1U << 10) /* the last recv ended at its limit: there is more */
 #define NOTE_ASKS_END_ALWAYS (1U << 9)  /* a Unix socket, of whose end the kernel may say nothing */
+#define NOTE_KEEPS_ADDRESS   (1U << 11) /* `again` is set, in the place of `listener` */
 
 /* Runs that the stream has had in its turn: a count in the upper bits of the notes. */
 #define NOTE_RUNS_SHIFT 24
@@ -182,6 +186,12 @@ void stream_closing_mark(struct kevy_stream *stream);
 void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener, int fd,
                      bool is_unix);
 void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
+
+/* The flush of a stream that connects; false, as for every step that waits. */
+bool stream_connect_step(struct kevy_stream *stream);
+
+/* Gives back what connecting took; idempotent. */
+void stream_connect_over(struct kevy_stream *stream);
 
 /* stream_read.c */
 void stream_read_continue(struct kevy_stream *stream);

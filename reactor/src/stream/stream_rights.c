@@ -29,14 +29,12 @@
 #define RIGHTS_MAX  16U
 #define CONTROL_IN  CMSG_SPACE(RIGHTS_MAX * sizeof(int))
 #define CONTROL_OUT CMSG_SPACE(sizeof(int))
-/* Below this the header would leave little of a buffer. */
-#define BUFFER_SIZE_MIN 256U
 
 static const struct msghdr request = {.msg_controllen = CONTROL_IN};
 
 bool stream_takes_rights(const struct kevy_stream *stream, const struct kevy_reactor *reactor)
 {
-    return stream->events->descriptor != NULL && reactor->options.buffer_size >= BUFFER_SIZE_MIN;
+    return stream->events->descriptor != NULL && reactor->options.buffer_size >= LARGE_BUFFER;
 }
 
 void stream_rights_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags)

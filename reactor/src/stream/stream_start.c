@@ -4,8 +4,9 @@
  *
  * Model. All three end in stream_start(), with a descriptor that is the stream's from there on. A
  * connection under way is a state of its own: its one request ends it, with the errno or with
- * `open`. What the descriptor is, a socket or something else that is read and written in order, is
- * asked here, once, and kept in flags.
+ * `open`. A Unix socket whose listener has a full backlog is asked again (connector.c says why), so
+ * its address is kept. What the descriptor is, a socket or something else that is read and written
+ * in order, is asked here, once, and kept in flags.
  *
  * Invariants. A stream that could not be started is plain memory, and the descriptor still the
  * caller's.
@@ -26,6 +27,7 @@
 
 #define MARK_LOW_DEFAULT  (16U << 10)
 #define MARK_HIGH_DEFAULT (64U << 10)
+#define RETRY_TICKS_MAX   100U
 
 struct kevy_stream *kevy_stream_init(struct kevy_stream *stream,
                                      const struct kevy_stream_events *events)
@@ -137,12 +139,49 @@ int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, 
     return 0;
 }
 
+/* False when the kernel takes nothing at the moment. */
+static bool connect_request(struct kevy_reactor *reactor, struct kevy_stream *stream, int fd,
+                            const void *address, socklen_t address_length)
+{
+    /* The kernel copies the address when the request is submitted, which is after we return. */
+    void *kept = submission_arena(reactor, address_length);
+    struct kevy_sqe *sqe = kept != NULL ? submission_sqe(reactor, stream, OPERATION_CONNECT) : NULL;
+
+    if (sqe == NULL)
+        return false;
+    memcpy(kept, address, address_length);
+    kevy_prep_connect(sqe, fd, kept, address_length);
+    return true;
+}
+
+/* What it takes to connect to a Unix socket again, in a block of the reactor's memory. */
+struct again {
+    uint32_t ticks; /* between the last two tries */
+    socklen_t length;
+    struct sockaddr_storage address;
+};
+
+static struct kevy_x_block *again_make(struct kevy_reactor *reactor, const struct sockaddr *address,
+                                       socklen_t length)
+{
+    struct again again = {.length = length};
+
+    _Static_assert(sizeof again <= LARGE_BUFFER, "a block holds it");
+    memcpy(&again.address, address, length);
+    return block_copy(reactor, &again, sizeof again);
+}
+
+static struct again *again_of(const struct kevy_stream *stream)
+{
+    assert(stream_noted(stream, NOTE_KEEPS_ADDRESS));
+    return (struct again *)(void *)stream->again->data;
+}
+
 int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
                         const struct sockaddr *address, socklen_t address_length,
                         uint64_t timeout_ns)
 {
-    struct kevy_sqe *sqe;
-    void *kept;
+    struct kevy_x_block *again = NULL;
     int fd;
 
     assert(startable(stream));
@@ -151,16 +190,24 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
     fd = socket_connecting(reactor, address->sa_family);
     if (fd < 0)
         return fd;
-    /* The kernel copies the address when the request is submitted, which is after we return. */
-    kept = submission_arena(reactor, address_length);
-    sqe = kept != NULL ? submission_sqe(reactor, stream, OPERATION_CONNECT) : NULL;
-    if (sqe == NULL) {
+    if (address->sa_family == AF_UNIX && reactor->options.buffer_size >= LARGE_BUFFER) {
+        again = again_make(reactor, address, address_length);
+        if (again == NULL) {
+            descriptor_close_now(reactor, fd);
+            return -ENOBUFS;
+        }
+    }
+    if (!connect_request(reactor, stream, fd, address, address_length)) {
+        if (again != NULL)
+            block_release(reactor, again);
         descriptor_close_now(reactor, fd);
         return -EAGAIN;
     }
-    memcpy(kept, address, address_length);
-    kevy_prep_connect(sqe, fd, kept, address_length);
     stream_start(stream, reactor, fd, STREAM_CONNECTING);
+    if (again != NULL) {
+        stream->again = again;
+        stream->notes |= NOTE_KEEPS_ADDRESS;
+    }
     if (address->sa_family == AF_UNIX)
         stream_asks_end(stream);
     object_request_begun(&stream->object);
@@ -169,6 +216,40 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
         stream_deadline_file(stream);
     }
     return 0;
+}
+
+/* Until the next try. `send_at` is not needed for its own end yet. */
+static void connect_wait(struct kevy_stream *stream)
+{
+    struct again *again = again_of(stream);
+    uint32_t ticks = again->ticks == 0 ? 1 : again->ticks * 2;
+
+    again->ticks = ticks > RETRY_TICKS_MAX ? RETRY_TICKS_MAX : ticks;
+    stream->send_at = deadline_after(stream, again->ticks);
+    stream_deadline_file(stream);
+}
+
+bool stream_connect_step(struct kevy_stream *stream)
+{
+    const struct again *again;
+
+    if (stream->object.in_flight != 0 || stream->send_at != 0)
+        return false;
+    again = again_of(stream);
+    if (connect_request(stream->object.reactor, stream, stream->fd, &again->address, again->length))
+        object_request_begun(&stream->object);
+    else
+        object_pend(&stream->object);
+    return false;
+}
+
+void stream_connect_over(struct kevy_stream *stream)
+{
+    if (!stream_noted(stream, NOTE_KEEPS_ADDRESS))
+        return;
+    block_release(stream->object.reactor, stream->again);
+    stream->again = NULL;
+    stream->notes &= ~NOTE_KEEPS_ADDRESS;
 }
 
 void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)
@@ -182,10 +263,15 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
     object_pend(&stream->object);
     if (stream->object.state != STREAM_CONNECTING)
         return;
+    if (result == -EAGAIN && stream_noted(stream, NOTE_KEEPS_ADDRESS)) {
+        connect_wait(stream);
+        return;
+    }
     if (result < 0) {
         stream_terminate(stream, result);
         return;
     }
+    stream_connect_over(stream);
     stream->total_at = 0;
     stream_state_set(stream, STREAM_OPEN);
     if (stream->events->open != NULL)

@@ -81,10 +81,11 @@ struct kevy_ring {
     int32_t enter_fd;          /* the registered index, or the descriptor */
     int32_t fd;                /* the ring's descriptor, OWNED by the ring; -1 for none */
 
+    /* The first two and cqes_end are NULL unless all CQEs have 16 bytes. */
     const struct kevy_cqe *cqe_next; /* the next CQE to hand out, unless at cqe_end */
     const struct kevy_cqe *cqe_end;  /* end of the CQEs that are known to be there */
     const struct kevy_cqe *cqes; /* shared array of cq_entries slots, 1 << cqe_shift bytes each */
-    const struct kevy_cqe *cqes_end; /* end of the array; NULL unless CQEs have 16 bytes */
+    const struct kevy_cqe *cqes_end; /* end of the array */
     uint32_t *cq_head;               /* shared: our cursor as published */
     const uint32_t *cq_tail;         /* shared: the kernel's cursor */
     uint32_t cqe_head;               /* our cursor: CQEs handed out, published or not */
@@ -291,10 +292,11 @@ static inline const struct kevy_cqe *kevy_ring_next(struct kevy_ring *ring)
 
         if (ready == 0)
             return NULL;
-        if (__builtin_expect(ring->cqes_end == NULL, 0))
-            return kevy_x_ring_next_big(ring);
-        if (cqe == ring->cqes_end)
+        if (cqe == ring->cqes_end) {
+            if (cqe == NULL)
+                return kevy_x_ring_next_big(ring);
             cqe = ring->cqes;
+        }
         if (cqe == NULL)
             __builtin_unreachable(); /* saves the caller's test for NULL */
         ring->cqe_end = cqe + ready < ring->cqes_end ? cqe + ready : ring->cqes_end;

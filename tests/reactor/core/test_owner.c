@@ -87,7 +87,7 @@ static int bind_here(struct kevy_datagram *at)
 static void setup(void)
 {
     support_core_limit_zero();
-    reactor_setup();
+    reactor_setup_with(&(struct kevy_reactor_options){.embedded = true});
     probe_tcp(&probe, &probe_events);
     probe.on_read = keep;
     peer_write_text(probe.peer, "kept");

@@ -473,18 +473,6 @@ START_TEST(a_zero_copy_write_waits_for_its_slot)
 }
 END_TEST
 
-START_TEST(a_descriptor_that_cannot_be_registered_is_closed_again)
-{
-    int descriptors = support_fd_count();
-
-    turns(2);
-    fault_next(FAULT_REGISTER, -ENOMEM, 1);
-    ck_assert_int_eq(kevy_reactor_fd(reactor), -ENOMEM);
-    ck_assert_int_eq(support_fd_count(), descriptors);
-    ck_assert_int_ge(kevy_reactor_fd(reactor), 0);
-}
-END_TEST
-
 START_TEST(timers_fire_while_everything_is_refused)
 {
     struct kevy_timer timer = {0};
@@ -555,7 +543,6 @@ Suite *test_suite(void)
     tcase_add_test(refused, a_stream_pauses_resumes_and_forwards_through_refusals);
     tcase_add_test(refused, a_ring_that_is_gone_ends_the_loop_with_its_error);
     tcase_add_loop_test(refused, a_zero_copy_write_waits_for_its_slot, 0, 2);
-    tcase_add_test(refused, a_descriptor_that_cannot_be_registered_is_closed_again);
     tcase_add_test(refused, timers_fire_while_everything_is_refused);
     tcase_add_test(refused, the_longer_the_kernel_refuses_the_less_often_it_is_asked);
     suite_add_tcase(suite, create);

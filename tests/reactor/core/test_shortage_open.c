@@ -104,13 +104,6 @@ static int signal_try(void)
     return error;
 }
 
-static int descriptor_try(void)
-{
-    int fd = kevy_reactor_fd(reactor);
-
-    return fd < 0 ? fd : 0;
-}
-
 static void connect_end(void)
 {
     QUIETLY(kevy_stream_abort(&probe.stream));
@@ -141,8 +134,8 @@ static int create_try(void)
     return error;
 }
 
-static int (*const tries[])(void) = {listener_try,   datagram_try, signal_try,
-                                     descriptor_try, connect_try,  create_try};
+static int (*const tries[])(void) = {listener_try, datagram_try, signal_try, connect_try,
+                                     create_try};
 
 START_TEST(without_a_descriptor_to_spare_opening_says_so_and_leaves_nothing)
 {

@@ -201,11 +201,6 @@ static int stream_connect(void)
     return kevy_stream_connect(&probe.stream, reactor, (const struct sockaddr *)&to, sizeof to, 0);
 }
 
-static int embed(void)
-{
-    return kevy_reactor_fd(reactor);
-}
-
 static int create(void)
 {
     struct kevy_reactor *other = NULL;
@@ -269,13 +264,13 @@ static const struct {
     void (*break_it)(void);
     int (*call)(void);
 } breaks[] = {
-    {break_socket, listener_open},  {break_socket, datagram_open},
-    {break_socket, stream_connect}, {break_bind, listener_open},
-    {break_listen, listener_open},  {break_setsockopt, listener_open},
-    {break_connect, datagram_open}, {break_fcntl, file_adopt},
-    {break_fcntl, stream_adopt},    {break_file_mode, stream_adopt},
-    {break_eventfd, embed},         {break_eventfd, create},
-    {break_signalfd, signal_watch}, {break_pidfd_open, child_watch},
+    {break_socket, listener_open},   {break_socket, datagram_open},
+    {break_socket, stream_connect},  {break_bind, listener_open},
+    {break_listen, listener_open},   {break_setsockopt, listener_open},
+    {break_connect, datagram_open},  {break_fcntl, file_adopt},
+    {break_fcntl, stream_adopt},     {break_file_mode, stream_adopt},
+    {break_eventfd, create},         {break_signalfd, signal_watch},
+    {break_pidfd_open, child_watch},
 };
 
 static void setup(void)

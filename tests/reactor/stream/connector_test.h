@@ -173,6 +173,25 @@ static inline void add_hole(void)
     ck_abort_msg("the accept queue is never full");
 }
 
+/* A Unix socket whose backlog is full. */
+static inline struct place *add_full_unix(void)
+{
+    struct place *place = place_add(0);
+    struct sockaddr_un *address = (struct sockaddr_un *)&place->storage;
+    socklen_t length = sizeof *address;
+
+    address->sun_family = AF_UNIX;
+    place->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(place->listener, (struct sockaddr *)address, sizeof address->sun_family),
+                     0);
+    ck_assert_int_eq(getsockname(place->listener, (struct sockaddr *)address, &length), 0);
+    ck_assert_int_eq(listen(place->listener, 0), 0);
+    place->clients[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(place->clients[0], (struct sockaddr *)address, length), 0);
+    list[count - 1].length = length;
+    return place;
+}
+
 static inline int try_start(void)
 {
     int outcome;

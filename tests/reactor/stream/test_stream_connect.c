@@ -293,6 +293,148 @@ START_TEST(unix_sockets_that_do_not_exist_are_reported)
 }
 END_TEST
 
+static int full_filler;
+static struct sockaddr_un full_where;
+static socklen_t full_length;
+
+/* A Unix socket whose backlog is full: nobody accepts the one that it holds. */
+static void full_listen(void)
+{
+    full_where = (struct sockaddr_un){.sun_family = AF_UNIX};
+    full_length = sizeof full_where;
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&full_where, sizeof(sa_family_t)), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&full_where, &full_length), 0);
+    ck_assert_int_eq(listen(listener, 0), 0);
+    full_filler = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(full_filler, (struct sockaddr *)&full_where, full_length), 0);
+}
+
+static void full_connect(uint64_t timeout_ns)
+{
+    full_listen();
+    probe_init(&probe, &probe_events);
+    QUIETLY(
+        ck_assert_int_eq(kevy_stream_connect(&probe.stream, reactor, (struct sockaddr *)&full_where,
+                                             full_length, timeout_ns),
+                         0));
+}
+
+static void full_close(void)
+{
+    close(full_filler);
+    close(listener);
+}
+
+/* The kernel tries by itself before it says so, once a turn on some releases. */
+START_TEST(a_full_unix_backlog_is_waited_for)
+{
+    full_connect(KEVY_SECONDS(100));
+    turns(400);
+    ck_assert_str_eq(probe.log, "");
+    close(full_filler);
+    close(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+    TURN_UNTIL(probe.log[0] != '\0');
+    ck_assert_str_eq(probe.log, "o");
+    accept_peer();
+    peer_write_text(probe.peer, "local");
+    TURN_UNTIL(probe.count == 5);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
+START_TEST(a_full_unix_backlog_is_waited_for_until_the_limit)
+{
+    uint64_t before_ns = clock_ns();
+
+    full_connect(KEVY_MILLISECONDS(50));
+    TURN_UNTIL(probe.closed);
+    ck_assert_str_eq(probe.log, "c");
+    ck_assert_int_eq(probe.reason, -ETIMEDOUT);
+    ck_assert_uint_ge(clock_ns(), before_ns + KEVY_MILLISECONDS(50));
+    full_close();
+}
+END_TEST
+
+/* Twice the time before the last try, and a tenth of a second at last. */
+START_TEST(a_full_unix_backlog_is_asked_less_and_less_often)
+{
+    struct kevy_reactor_stats before = stats_now();
+    uint64_t begin_ns = clock_ns(), passed_ms = 0;
+
+    full_connect(KEVY_FOREVER);
+    while (passed_ms < 600) {
+        ck_assert(turn());
+        passed_ms = (clock_ns() - begin_ns) / 1000000;
+    }
+    ck_assert_uint_ge(stats_now().timers_fired, before.timers_fired + 5);
+    ck_assert_uint_le(stats_now().timers_fired, before.timers_fired + 8 + passed_ms / 100);
+    QUIETLY(kevy_stream_close(&probe.stream));
+    probe_finish(&probe);
+    full_close();
+}
+END_TEST
+
+/* Between two tries, or during one. */
+START_TEST(giving_up_while_a_unix_backlog_is_full)
+{
+    full_connect(KEVY_FOREVER);
+    turns((unsigned)_i * 40);
+    if (_i % 2 == 0) {
+        QUIETLY(kevy_stream_close(&probe.stream));
+        QUIETLY(kevy_stream_close(&probe.stream));
+    } else {
+        QUIETLY(kevy_stream_abort(&probe.stream));
+    }
+    probe_finish(&probe);
+    ck_assert_str_eq(probe.log, "c");
+    ck_assert_int_eq(probe.reason, _i % 2 == 0 ? 0 : -ECANCELED);
+    full_close();
+}
+END_TEST
+
+START_TEST(with_small_buffers_a_full_unix_backlog_is_an_error)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_size = 255});
+    full_connect(KEVY_FOREVER);
+    probe_finish(&probe);
+    ck_assert_str_eq(probe.log, "c");
+    ck_assert_int_eq(probe.reason, -EAGAIN);
+    full_close();
+}
+END_TEST
+
+START_TEST(without_memory_for_the_address_connecting_to_a_unix_socket_says_so)
+{
+    int descriptors;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
+    full_listen();
+    descriptors = support_fd_count();
+    probe_init(&probe, &probe_events);
+    ck_assert_int_eq(kevy_stream_connect(&probe.stream, reactor, (struct sockaddr *)&full_where,
+                                         full_length, KEVY_FOREVER),
+                     -ENOBUFS);
+    ck_assert_int_eq(support_fd_count(), descriptors);
+    full_close();
+}
+END_TEST
+
+START_TEST(destroy_gives_up_a_full_unix_backlog)
+{
+    full_connect(KEVY_FOREVER);
+    turns((unsigned)_i * 200);
+    ck_assert_uint_eq(kevy_reactor_destroy(reactor), 1);
+    ck_assert_str_eq(probe.log, "c");
+    ck_assert_int_eq(probe.reason, -ECANCELED);
+    reactor = NULL;
+    full_close();
+    close(probe.peer);
+    reactor_setup();
+}
+END_TEST
+
 START_TEST(ipv6_connects_where_the_host_has_it)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
@@ -421,6 +563,13 @@ Suite *test_suite(void)
     tcase_add_test(connect, unix_sockets_connect_by_abstract_name);
     tcase_add_test(connect, unix_sockets_connect_by_path);
     tcase_add_test(connect, unix_sockets_that_do_not_exist_are_reported);
+    tcase_add_test(connect, a_full_unix_backlog_is_waited_for);
+    tcase_add_test(connect, a_full_unix_backlog_is_waited_for_until_the_limit);
+    tcase_add_test(connect, a_full_unix_backlog_is_asked_less_and_less_often);
+    tcase_add_loop_test(connect, giving_up_while_a_unix_backlog_is_full, 0, 10);
+    tcase_add_test(connect, with_small_buffers_a_full_unix_backlog_is_an_error);
+    tcase_add_test(connect, without_memory_for_the_address_connecting_to_a_unix_socket_says_so);
+    tcase_add_loop_test(connect, destroy_gives_up_a_full_unix_backlog, 0, 2);
     if (has_ipv6())
         tcase_add_test(connect, ipv6_connects_where_the_host_has_it);
     else
