@@ -101,6 +101,10 @@ struct kevy_completion;
  * `result` and `flags` (KEVY_CQE_F_*) are those of the completion queue entry, with one exception:
  * a request that was cancelled always reports -ECANCELED, or -ETIMEDOUT after a time limit, even if
  * the kernel reports another error.
+ *
+ * -ECANCELED without a cancel comes from the kernel: for the rest of a chain of KEVY_SQE_IO_LINK,
+ * and for a request that needs a worker thread of the kernel when none can be made (RLIMIT_NPROC,
+ * pids.max). Files and streams report the second as -EAGAIN.
  */
 typedef void (*kevy_completion_done)(struct kevy_completion *completion, int result,
                                      uint32_t flags);

@@ -58,7 +58,8 @@ struct kevy_file_options {
      * callback an open file stays open, and keeps the reactor draining up to its deadline. */
     void (*finish)(struct kevy_file *file);
     /* Last callback. `reason`: 0 after kevy_file_close(), else what openat(2) failed with (-ENOENT,
-     * -EACCES...), or -ECANCELED after the end of the reactor or its drain. */
+     * -EACCES..., or -EAGAIN when the kernel can make no worker thread), or -ECANCELED after the end
+     * of the reactor or its drain. */
     void (*close)(struct kevy_file *file, int reason);
 };
 
@@ -78,9 +79,11 @@ struct kevy_file {
  * at first. */
 struct kevy_file_operation {
     /* `result` is the kernel's: >= 0, or what read(2), write(2), fsync(2) or statx(2) fail with;
-     * -ECANCELED when cancelled. */
+     * -ECANCELED when cancelled; -EAGAIN when the kernel can make no worker thread (RLIMIT_NPROC,
+     * pids.max). */
     void (*done)(struct kevy_file_operation *operation, int result);
     struct kevy_file *file;
+    bool cancelled; /* by the user */
     struct kevy_completion completion;
 };
 

@@ -235,6 +235,8 @@ struct kevy_stream_events {
      *                 kevy_reactor_finish()
      *     -ETIMEDOUT  a deadline, or the time limit of kevy_stream_connect()
      *     -ENOBUFS    memory_limit: received bytes had to be copied to be held back or forwarded
+     *     -EAGAIN     what is no socket needs a worker thread of the kernel, which can make none
+     *                 (RLIMIT_NPROC, pids.max)
      *
      * or an error of connect(2), recv(2) or send(2), for example -ECONNREFUSED, -ECONNRESET, -EPIPE
      * or -EHOSTUNREACH.

@@ -57,4 +57,14 @@ static inline bool ended_by_cancel(int result)
     return result == -ECANCELED || result == -EINTR || result == -EAGAIN || result == -512;
 }
 
+/*
+ * The result of a request that may need a worker thread of the kernel's. Where none can be made
+ * (RLIMIT_NPROC, pids.max of a cgroup) the kernel cancels the request by itself. To the user
+ * -ECANCELED is the answer to a cancel, so this is -EAGAIN, as clone(2) says at that limit.
+ */
+static inline int worker_result(int result, bool asked)
+{
+    return result == -ECANCELED && !asked ? -EAGAIN : result;
+}
+
 #endif /* KEVY_REACTOR_REQUEST_H */

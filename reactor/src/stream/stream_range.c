@@ -12,7 +12,8 @@
  *                             --read--> entries in front --the queue's own sends--> first again
  *
  * Short ranges are copied, because each splice is a trip to a worker thread, and so is what splice
- * refuses: a file system (-EINVAL), a socket, a process without a descriptor to spare for a pipe.
+ * refuses: a file system (-EINVAL), a socket, a process without a descriptor to spare for a pipe, a
+ * kernel that can make no worker (-ECANCELED, see worker_result()).
  * Where the socket refuses, the bytes are in the pipe already and are read from there. A blocking
  * socket is never spliced to: the worker would sleep in it for as long as the peer likes. Nor are
  * pipes and terminals.
@@ -182,7 +183,7 @@ static int read_done(struct kevy_stream *stream, struct kevy_file_range *range, 
     if (result == -EINTR)
         return 0;
     if (result <= 0) {
-        stream_range_end(stream, result);
+        stream_range_end(stream, worker_result(result, stream->object.reactor->cancelled));
         return 0;
     }
     assert((uint32_t)result <= CHUNK);
@@ -213,7 +214,7 @@ static int fill_done(struct kevy_stream *stream, struct kevy_file_range *range, 
         range->moved += (uint32_t)result;
         stream->accepted += (uint32_t)result;
         piped_set(stream, range, (uint32_t)result);
-    } else if (result == -EINVAL) {
+    } else if (result == -EINVAL || result == -ECANCELED) {
         range->copying = true;
     } else if (result != -EINTR) {
         stream_range_end(stream, result);
@@ -237,7 +238,7 @@ static int drain_done(struct kevy_stream *stream, struct kevy_file_range *range,
         piped_set(stream, range, range->entry.length - (uint32_t)result);
     else if (result == -EAGAIN)
         range->full = true;
-    else if (result == 0 || result == -EINVAL || result == -EOPNOTSUPP)
+    else if (result == 0 || result == -EINVAL || result == -EOPNOTSUPP || result == -ECANCELED)
         range->copying = true;
     else if (result != -EINTR)
         return result;

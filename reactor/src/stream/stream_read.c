@@ -18,6 +18,7 @@
 
 #include <kevy/ring_prep.h>
 
+#include <poll.h>
 #include <sys/ioctl.h>
 
 /* Runs that a stream has in a row while there is more: a mebibyte. */
@@ -265,14 +266,36 @@ static void buffers_await(struct kevy_stream *stream)
     PROBE(starved, stream->fd);
 }
 
+/* Nothing but the end is left to read, which of a named pipe or a terminal a worker would find. */
+static rare bool hung_up(const struct kevy_stream *stream)
+{
+    int events = SYSTEM(stream->object.reactor, poll, stream->fd, POLLIN);
+
+    return events > 0 && (events & (POLLIN | POLLHUP)) == POLLHUP;
+}
+
+/* Nothing more will be received; `reason` is 0 for the peer's end. */
+static void read_ended(struct kevy_stream *stream, int reason)
+{
+    stream->object.flags |= STREAM_READ_ENDED;
+    if (stream->reason == 0)
+        stream->reason = (int16_t)reason;
+}
+
 /* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
 static void recv_ended(struct kevy_stream *stream, int result)
 {
+    bool asked = stream_noted(stream, NOTE_RECV_CANCELLED) || stream->object.reactor->cancelled;
+
     assert(stream_has(stream, STREAM_RECV_ARMED));
     stream->object.flags &= ~STREAM_RECV_ARMED;
     stream->notes &= ~NOTE_RECV_CANCELLED;
     object_request_ended(&stream->object);
     object_pend(&stream->object);
+    if (result == -ECANCELED && !asked && stream_has(stream, STREAM_NOT_SOCKET)) {
+        read_ended(stream, hung_up(stream) ? 0 : worker_result(result, asked));
+        return;
+    }
     if (result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;
     /* A run is over: those who wait for buffers come first, or it would take them all again. */
@@ -290,9 +313,7 @@ static void recv_ended(struct kevy_stream *stream, int result)
         buffers_await(stream);
         return;
     }
-    stream->object.flags |= STREAM_READ_ENDED;
-    if (stream->reason == 0 && !terminal_ended(stream, result))
-        stream->reason = (int16_t)result;
+    read_ended(stream, terminal_ended(stream, result) ? 0 : result);
 }
 
 static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, uint16_t id,

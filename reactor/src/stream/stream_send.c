@@ -307,6 +307,13 @@ static void range_moved(struct kevy_stream *stream, int result)
     queue_lowered(stream);
 }
 
+/* A write that was cancelled by nobody; of a socket none needs a worker. */
+static bool worker_missing(const struct kevy_stream *stream)
+{
+    return stream_has(stream, STREAM_NOT_SOCKET) && !stream_noted(stream, NOTE_SEND_CANCELLED) &&
+           stream->object.state < STREAM_TERMINATING && !stream->object.reactor->cancelled;
+}
+
 /* Any completion of a send: short, failed, of several entries, or awaited by somebody. */
 static rare void sent(struct kevy_stream *stream, int result)
 {
@@ -318,7 +325,9 @@ static rare void sent(struct kevy_stream *stream, int result)
     if (result < 0) {
         stream->object.flags &= ~STREAM_SENDING;
         object_pend(&stream->object);
-        if (stream->object.state < STREAM_TERMINATING && result != -EAGAIN && result != -EINTR)
+        if (unlikely(result == -ECANCELED) && worker_missing(stream))
+            send_failed(stream, worker_result(result, false));
+        else if (stream->object.state < STREAM_TERMINATING && result != -EAGAIN && result != -EINTR)
             send_failed(stream, result);
         return;
     }

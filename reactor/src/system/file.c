@@ -67,7 +67,7 @@ static void opening_done(struct kevy_completion *completion, int result, uint32_
     assert(file->operations == 0);
     if (result < 0) {
         if (file->object.state == FILE_OPENING)
-            file->reason = result;
+            file->reason = worker_result(result, completion->reactor->cancelled);
         file_end(file);
         return;
     }
@@ -151,6 +151,8 @@ static void operation_done(struct kevy_completion *completion, int result, uint3
     (void)flags;
     if ((file->object.flags & FILE_ABORTED) && ended_by_cancel(result))
         result = -ECANCELED;
+    else
+        result = worker_result(result, operation->cancelled || completion->reactor->cancelled);
     assert(file->operations > 0);
     if (--file->operations == 0 && file->object.state == FILE_CLOSING)
         object_pend(&file->object);
@@ -172,6 +174,7 @@ static int operation_start(struct kevy_file *file, struct kevy_file_operation *o
         return -EAGAIN;
     assert(file->operations < UINT32_MAX);
     operation->file = file;
+    operation->cancelled = false;
     file->operations++;
     return 0;
 }
@@ -221,7 +224,11 @@ int kevy_file_statx(struct kevy_file *file, struct kevy_file_operation *operatio
 
 int kevy_file_cancel(struct kevy_file_operation *operation)
 {
-    return kevy_completion_cancel(&operation->completion);
+    int error = kevy_completion_cancel(&operation->completion);
+
+    if (error == 0)
+        operation->cancelled = true;
+    return error;
 }
 
 static void flights_cancel(struct kevy_file *file)
