@@ -58,8 +58,8 @@ struct kevy_file_options {
      * callback an open file stays open, and keeps the reactor draining up to its deadline. */
     void (*finish)(struct kevy_file *file);
     /* Last callback. `reason`: 0 after kevy_file_close(), else what openat(2) failed with (-ENOENT,
-     * -EACCES..., or -EAGAIN when the kernel can make no worker thread), or -ECANCELED after the end
-     * of the reactor or its drain. */
+     * -EACCES..., or -EAGAIN when the kernel can make no worker thread), or -ECANCELED after the
+     * end of the reactor or its drain. */
     void (*close)(struct kevy_file *file, int reason);
 };
 

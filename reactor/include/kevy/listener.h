@@ -139,9 +139,9 @@ KEVY_API void kevy_listener_close(struct kevy_listener *listener);
 
 /*
  * Like kevy_listener_close(), but the clients that wait in the backlog are accepted before, also if
- * the listener is paused: their connect(2) has succeeded. `accept` comes for each of them, as far as
- * `connections_max` and descriptors allow. The rest is reset. kevy_reactor_finish() calls this for
- * every listener. Idempotent.
+ * the listener is paused: their connect(2) has succeeded. `accept` comes for each of them, as far
+ * as `connections_max` and descriptors allow. The rest is reset. kevy_reactor_finish() calls this
+ * for every listener. Idempotent.
  */
 KEVY_API void kevy_listener_finish(struct kevy_listener *listener);
 
