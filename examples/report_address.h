@@ -7,8 +7,7 @@
 #include "report.h"
 
 #include <kevy/address.h>
-
-#include <netdb.h>
+#include <kevy/resolver.h>
 
 /* As kevy_report(), for a server that cannot be opened at an address (NULL: every one) and port. */
 static inline int report_start(const char *program, const char *address, unsigned port, int error)
@@ -22,14 +21,16 @@ static inline int report_start(const char *program, const char *address, unsigne
     return 1;
 }
 
-/* As kevy_report(), for a connection: `code` is what the look-up of its host said (EAI_*, 0 for
- * success), whose errors are errno values that are usually about files. */
+/* As kevy_report(), for a connection to `host`, whose look-up may have failed. */
 static inline int report_lookup(const char *program, const char *host, const char *service,
-                                int code, int error)
+                                const struct kevy_lookup *lookup, int error)
 {
-    if (!code)
+    char text[512];
+
+    if (!lookup->code)
         return kevy_report(program, error);
-    fprintf(stderr, "%s: cannot look up %s, %s: %s\n", program, host, service, gai_strerror(code));
+    kevy_lookup_explain(lookup, error, text, sizeof text);
+    fprintf(stderr, "%s: cannot look up %s, %s: %s\n", program, host, service, text);
     return 1;
 }
 

@@ -25,12 +25,11 @@ static struct kevy_lookup_options where = {.resolver = &resolver};
 static void connected(struct kevy_connector *connect, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(connect, struct side, connect);
-    int code = server->lookup.code;
     kevy_lookup_release(&server->lookup);
     if (!result)
         return; /* its `open` follows */
     if (server->other) {
-        report_lookup("tcp_proxy", where.host, where.service, code, result);
+        report_lookup("tcp_proxy", where.host, where.service, &server->lookup, result);
         server->other->other = NULL;
         kevy_stream_abort(&server->other->stream);
     }

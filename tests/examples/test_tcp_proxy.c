@@ -240,14 +240,16 @@ START_TEST(without_a_server_the_client_is_let_go)
 }
 END_TEST
 
-START_TEST(a_host_that_is_nobody_is_told)
+START_TEST(a_service_that_is_none_is_told)
 {
-    program_start(&server, "tcp_proxy", (const char *const[]){"0", "", "80", NULL}, "port ");
+    program_start(&server, "tcp_proxy",
+                  (const char *const[]){"0", "127.0.0.1", "nosuchservice", NULL}, "port ");
     peer_dial(&client);
     expect_gone(&client);
     kill(server.pid, SIGTERM);
     ck_assert_int_eq(program_wait(&server), 0);
-    ck_assert_ptr_nonnull(strstr(server.said, "tcp_proxy: cannot look up , 80: "));
+    ck_assert_ptr_nonnull(
+        strstr(server.said, "tcp_proxy: cannot look up 127.0.0.1, nosuchservice: "));
     ck_assert_ptr_null(strstr(server.said, "No such file"));
 }
 END_TEST
@@ -337,7 +339,7 @@ Suite *test_suite(void)
         support_skip("serving", why);
         return suite;
     }
-    tcase_add_test(alone, a_host_that_is_nobody_is_told);
+    tcase_add_test(alone, a_service_that_is_none_is_told);
     tcase_add_checked_fixture(serving, start, stop_silent);
     tcase_set_timeout(serving, 60);
     tcase_add_test(serving, bytes_go_both_ways);

@@ -9,9 +9,12 @@
  *     of its own that call it. They are separate from kevy_workers. The loop gets a list of
  *     addresses in the order of RFC 6724, which you can pass to kevy_connector_start().
  *
+ *     A numeric address with a numeric port needs no thread, so it waits for no name.
+ *
  *     A look-up keeps kevy_reactor_run() running until it is reported. kevy_reactor_finish() waits
  *     for it, and cancels it only at its time limit. To cancel does not wait for the name server:
- *     the thread goes on alone, and its result is thrown away.
+ *     the thread goes on alone, and its result is thrown away. Another thread takes its place, up
+ *     to a limit (`spares`).
  *
  *     The reactors of a group may share one resolver.
  *
@@ -80,8 +83,11 @@
 
 #include <kevy/address.h>
 #include <kevy/reactor.h>
+#include <kevy/timer.h>
 
 #if KEVY_RING_SUPPORTED
+
+#include <stddef.h>
 
 KEVY_BEGIN_DECLS
 
@@ -98,6 +104,9 @@ struct kevy_resolver {
 struct kevy_resolver_options {
     uint32_t threads; /* look-ups that run at the same time [2] */
     uint32_t queue;   /* look-ups that may wait for a thread [1024] */
+    /* The most threads that are started in place of those that look-ups keep which were cancelled
+     * or have timed out [4 times `threads`]. */
+    uint32_t spares;
 };
 
 /*
@@ -124,9 +133,11 @@ KEVY_API void kevy_resolver_close(struct kevy_resolver *resolver);
  * `result` is 0, with the addresses in the look-up, or
  *
  *     -ECANCELED      kevy_lookup_cancel(), or the end of the resolver or of the reactor
+ *     -ETIMEDOUT      timeout_ns has passed
  *     -ENOENT         there is no such name (EAI_NONAME)
  *     -ENODATA        the name has no address (EAI_NODATA)
- *     -EADDRNOTAVAIL  the name has no address of the wanted family (EAI_ADDRFAMILY)
+ *     -EADDRNOTAVAIL  the name has no address of the wanted family (EAI_ADDRFAMILY), or the
+ *                     numeric address is of another one
  *     -EAGAIN         the name servers do not answer at the moment (EAI_AGAIN)
  *     -EREMOTEIO      the name servers report a failure (EAI_FAIL)
  *     -ESRCH          there is no such service (EAI_SERVICE)
@@ -144,10 +155,12 @@ typedef void (*kevy_lookup_done)(struct kevy_lookup *lookup, int result);
 struct kevy_lookup {
     struct kevy_x_object object; /* private */
     const struct kevy_address *addresses;
-    uint32_t count;                    /* of the addresses */
-    int code;                          /* EAI_*, or 0 after success or a cancel */
-    kevy_lookup_done done;             /* private */
-    struct kevy_x_lookup_query *query; /* private: the memory of the thread */
+    uint32_t count; /* of the addresses */
+    int code;       /* EAI_*, or 0 if getaddrinfo(3) has not failed */
+    int result;     /* private, and so is all that follows */
+    kevy_lookup_done done;
+    struct kevy_x_lookup_query *query; /* the memory of the thread */
+    struct kevy_timer limit;
 };
 
 /* Options of kevy_lookup_start(). */
@@ -156,6 +169,7 @@ struct kevy_lookup_options {
     const char *host;               /* a name or a numeric address; NULL: this host (loopback) */
     const char *service;            /* a name or a number of a port; NULL: port 0 */
     int family;                     /* only AF_INET or only AF_INET6 [both] */
+    uint64_t timeout_ns;            /* a time limit for the look-up [none] */
     kevy_lookup_done done;          /* required */
 };
 
@@ -164,15 +178,26 @@ struct kevy_lookup_options {
  * open (asserted). `options` and its strings are BORROWED. Returns 0 or an error; then no callback
  * comes:
  *
- *     -EINVAL  neither a host nor a service is given
- *     -EAGAIN  the queue of the resolver is full
- *     -ENOMEM  no memory
+ *     -EINVAL        neither a host nor a service is given; one of them is empty; the host is "*";
+ *                    or the service begins with a blank or a sign
+ *     -ERANGE        the number of the port is above 65,535
+ *     -ENAMETOOLONG  the host has more than 255 bytes
+ *     -EAGAIN        the queue of the resolver is full
+ *     -ENOMEM        no memory
  */
 KEVY_API int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
                                const struct kevy_lookup_options *options);
 
 /* Gives up: `done` comes with -ECANCELED, in the next turn. Idempotent. */
 KEVY_API void kevy_lookup_cancel(struct kevy_lookup *lookup);
+
+/*
+ * Writes a sentence for a human about the `result` of the look-up into `text`, which has room for
+ * `size` bytes, for example "no name server answers at the moment". Call it in `done`. Returns the
+ * length of the whole sentence, like snprintf(3).
+ */
+KEVY_API int kevy_lookup_explain(const struct kevy_lookup *lookup, int result, char *text,
+                                 size_t size);
 
 /* Frees the addresses. Do not call it while a connector uses them. Idempotent; a look-up that was
  * never started is accepted. */

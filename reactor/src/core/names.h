@@ -171,6 +171,7 @@
 #define wheel_file                 kevy_x_wheel_file
 #define wheel_init                 kevy_x_wheel_init
 #define wheel_unfile               kevy_x_wheel_unfile
+#define workers_create             kevy_x_workers_create
 #define work_kind                  kevy_x_work_kind
 
 #endif /* KEVY_REACTOR_NAMES_H */

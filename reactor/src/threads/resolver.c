@@ -9,8 +9,11 @@
  * copied into one block on the worker, so that the loop never walks an addrinfo list, nor frees
  * one.
  *
+ * Numbers are read here: they need no thread, and must not wait for one that asks for a name. The C
+ * library also takes what is none for a port, 65616 and -1 among them.
+ *
  * Invariants. look-up and query point at each other, or the query is abandoned. A look-up without a
- * query that is still live has been cancelled, and ends in its flush.
+ * query that is still live has its result, and ends in its flush.
  */
 #include "threads/threads_internal.h"
 
@@ -24,14 +27,18 @@
 #include <string.h>
 
 #include "core/object.h"
+#include "socket/socket.h"
 #include "threads/workers.h"
 
 #define THREADS_DEFAULT 2U
+/* Threads for each of these that may be kept by look-ups which were given up. */
+#define SPARES_DEFAULT 4U
+#define HOST_MAX       255U /* bytes: RFC 1035 */
 
 enum lookup_state {
     LOOKUP_IDLE = OBJECT_IDLE,
     LOOKUP_RUNNING,
-    LOOKUP_CANCELLED,
+    LOOKUP_ENDING, /* its result is there */
 };
 
 struct kevy_x_lookup_query {
@@ -46,36 +53,6 @@ struct kevy_x_lookup_query {
     char names[]; /* both, each with its end */
 };
 
-static const struct {
-    int code;
-    int error;
-} codes[] = {
-    {EAI_NONAME, -ENOENT},
-    {EAI_AGAIN, -EAGAIN},
-    {EAI_FAIL, -EREMOTEIO},
-    {EAI_SERVICE, -ESRCH},
-    {EAI_OVERFLOW, -ENAMETOOLONG},
-    {EAI_FAMILY, -EAFNOSUPPORT},
-    {EAI_MEMORY, -ENOMEM},
-/* These two are not in POSIX, nor in every C library. */
-#ifdef EAI_NODATA
-    {EAI_NODATA, -ENODATA},
-#endif
-#ifdef EAI_ADDRFAMILY
-    {EAI_ADDRFAMILY, -EADDRNOTAVAIL},
-#endif
-};
-
-int resolver_error(int code, int system_error)
-{
-    if (code == EAI_SYSTEM)
-        return system_error > 0 ? -system_error : -EIO;
-    for (size_t index = 0; index < sizeof codes / sizeof codes[0]; index++)
-        if (codes[index].code == code)
-            return codes[index].error;
-    return -EINVAL;
-}
-
 static size_t list_count(const struct addrinfo *list)
 {
     size_t count = 0;
@@ -85,25 +62,36 @@ static size_t list_count(const struct addrinfo *list)
     return count;
 }
 
-/* One block: the table, and behind it a sockaddr_storage for each entry. */
+/* One block: the table, and behind it a sockaddr_storage for each entry. NULL when there is no
+ * memory. */
+static struct kevy_address *addresses_make(size_t count)
+{
+    size_t table_size = (count * sizeof(struct kevy_address) + 15) & ~(size_t)15;
+    char *block = calloc(1, table_size + count * sizeof(struct sockaddr_storage));
+    struct kevy_address *table = (struct kevy_address *)(void *)block;
+
+    for (size_t index = 0; block != NULL && index < count; index++)
+        table[index].address = (const struct sockaddr *)(const void *)(block + table_size) +
+                               index * sizeof(struct sockaddr_storage) / sizeof(struct sockaddr);
+    return table;
+}
+
+static void address_set(struct kevy_address *entry, const void *address, socklen_t length)
+{
+    assert(length <= sizeof(struct sockaddr_storage));
+    /* Ours by now: the table is const for its readers alone. */
+    memcpy((void *)(uintptr_t)entry->address, address, length);
+    entry->length = length;
+}
+
 static int addresses_copy(struct kevy_x_lookup_query *query, const struct addrinfo *list)
 {
-    size_t count = list_count(list);
-    size_t table_size = (count * sizeof(struct kevy_address) + 15) & ~(size_t)15;
-    struct sockaddr_storage *storage;
-    char *block = malloc(table_size + count * sizeof *storage);
-
-    if (block == NULL)
+    query->count = (uint32_t)list_count(list);
+    query->addresses = addresses_make(query->count);
+    if (query->addresses == NULL)
         return -ENOMEM;
-    query->addresses = (struct kevy_address *)(void *)block;
-    query->count = (uint32_t)count;
-    storage = (struct sockaddr_storage *)(void *)(block + table_size);
-    for (size_t index = 0; index < count; index++, list = list->ai_next) {
-        assert(list->ai_addrlen <= sizeof *storage);
-        memcpy(&storage[index], list->ai_addr, list->ai_addrlen);
-        query->addresses[index].address = (const struct sockaddr *)&storage[index];
-        query->addresses[index].length = list->ai_addrlen;
-    }
+    for (uint32_t index = 0; index < query->count; index++, list = list->ai_next)
+        address_set(&query->addresses[index], list->ai_addr, list->ai_addrlen);
     return 0;
 }
 
@@ -140,6 +128,7 @@ static void query_drop(struct kevy_x_job *job)
 static void lookup_end(struct kevy_lookup *lookup, int result)
 {
     assert(lookup->query == NULL);
+    kevy_timer_stop(&lookup->limit);
     object_end(&lookup->object);
     lookup->done(lookup, result);
 }
@@ -185,20 +174,103 @@ static struct kevy_x_lookup_query *query_make(const struct kevy_lookup_options *
     return query;
 }
 
-int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
-                      const struct kevy_lookup_options *options)
+/* Reads a service that is a number, and refuses what is neither that nor a name. Returns 1 when it
+ * is a number, 0 for a name. */
+static int service_read(const char *service, uint16_t *port)
 {
-    struct kevy_x_lookup_query *query;
+    *port = 0;
+    if (service == NULL)
+        return 1;
+    /* As strtoul(3) begins, which the C library reads with. */
+    if (*service == '\0' || strchr(" \f\n\r\t\v+-", *service) != NULL)
+        return -EINVAL;
+    if (service[strspn(service, "0123456789")] != '\0')
+        return 0;
+    return address_port_parse(service, port) < 0 ? -ERANGE : 1;
+}
+
+/* "*" would be every address of this host. */
+static int host_check(const char *host)
+{
+    if (host == NULL)
+        return 0;
+    if (*host == '\0' || strcmp(host, "*") == 0)
+        return -EINVAL;
+    return strnlen(host, HOST_MAX + 1) > HOST_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* The addresses of a host that is a number, or of this one: as many as there are, 0 for a name. */
+static uint32_t host_read(struct kevy_reactor *reactor, const char *host, uint16_t port,
+                          struct socket_address *found)
+{
+    if (host != NULL)
+        return address_numeric(found, reactor->system, host, port) == 0;
+    address_loopback(&found[0], AF_INET6, port);
+    address_loopback(&found[1], AF_INET, port);
+    return 2;
+}
+
+/* Answers a look-up of numbers. Returns 0, or -ENOMEM. */
+static int lookup_answer(struct kevy_lookup *lookup, int family, const struct socket_address *found,
+                         uint32_t count)
+{
+    struct kevy_address *addresses = addresses_make(count);
+
+    if (addresses == NULL)
+        return -ENOMEM;
+    lookup->count = 0;
+    for (uint32_t index = 0; index < count; index++)
+        if (family == AF_UNSPEC || family == found[index].any.sa_family)
+            address_set(&addresses[lookup->count++], &found[index].storage, found[index].length);
+    lookup->addresses = addresses;
+    lookup->result = 0;
+    if (lookup->count == 0) {
+        kevy_lookup_release(lookup);
+        lookup->result = -EADDRNOTAVAIL;
+    }
+    return 0;
+}
+
+static void lookup_begin(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
+                         const struct kevy_lookup_options *options, enum lookup_state state)
+{
+    lookup->done = options->done;
+    lookup->code = 0;
+    object_start(&lookup->object, reactor, KIND_LOOKUP, (uint8_t)state, 0);
+}
+
+/* Nobody waits for the query any more. One that is on its way is not late. */
+static void lookup_give_up(struct kevy_lookup *lookup, int result)
+{
+    struct kevy_x_lookup_query *query = lookup->query;
+    enum job_fate fate;
+
+    assert(query->lookup == lookup);
+    fate = job_abandon(&query->job); /* after which a worker may have freed it */
+    if (fate == JOB_DELIVERING && result == -ETIMEDOUT)
+        return;
+    if (fate == JOB_DELIVERING)
+        query->lookup = NULL;
+    if (fate == JOB_TAKEN_BACK)
+        query_free(query);
+    lookup->query = NULL;
+    lookup->result = result;
+    object_state_set(&lookup->object, LOOKUP_ENDING);
+    object_pend(&lookup->object);
+}
+
+static void limit_passed(struct kevy_timer *timer)
+{
+    lookup_give_up(KEVY_CONTAINER_OF(timer, struct kevy_lookup, limit), -ETIMEDOUT);
+}
+
+/* Hands the look-up of a name to the workers. */
+static int query_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
+                       const struct kevy_lookup_options *options)
+{
+    struct kevy_x_lookup_query *query = query_make(options);
     int error;
 
-    assert(options->done != NULL && "a look-up needs a done callback");
-    assert(object_idle(&lookup->object) && lookup->query == NULL &&
-           "the look-up is running, or its memory was not zeroed");
-    assert(lookup->addresses == NULL && "kevy_lookup_release() comes first");
-    assert(options->resolver->workers != NULL && "kevy_resolver_open() comes first");
-    if (options->host == NULL && options->service == NULL)
-        return -EINVAL;
-    query = query_make(options);
     if (query == NULL)
         return -ENOMEM;
     query->lookup = lookup;
@@ -207,28 +279,54 @@ int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
         query_free(query);
         return error;
     }
-    lookup->done = options->done;
-    lookup->code = 0;
     lookup->query = query;
-    object_start(&lookup->object, reactor, KIND_LOOKUP, LOOKUP_RUNNING, 0);
+    lookup_begin(lookup, reactor, options, LOOKUP_RUNNING);
+    if (options->timeout_ns != 0 && options->timeout_ns != KEVY_FOREVER)
+        kevy_timer_start(&lookup->limit, reactor, options->timeout_ns, limit_passed);
     return 0;
+}
+
+int kevy_lookup_start(struct kevy_lookup *lookup, struct kevy_reactor *reactor,
+                      const struct kevy_lookup_options *options)
+{
+    struct socket_address found[2];
+    uint32_t count = 0;
+    uint16_t port;
+    int numeric, error;
+
+    assert(options->done != NULL && "a look-up needs a done callback");
+    assert(object_idle(&lookup->object) && lookup->query == NULL &&
+           "the look-up is running, or its memory was not zeroed");
+    assert(lookup->addresses == NULL && "kevy_lookup_release() comes first");
+    assert(options->resolver->workers != NULL && "kevy_resolver_open() comes first");
+    thread_check(reactor);
+    if (options->host == NULL && options->service == NULL)
+        return -EINVAL;
+    numeric = service_read(options->service, &port);
+    error = numeric < 0 ? numeric : host_check(options->host);
+    if (error < 0)
+        return error;
+    if (numeric)
+        count = host_read(reactor, options->host, port, found);
+    if (count == 0)
+        return query_start(lookup, reactor, options);
+    error = lookup_answer(lookup, options->family, found, count);
+    if (error == 0)
+        lookup_begin(lookup, reactor, options, LOOKUP_ENDING);
+    return error;
 }
 
 void kevy_lookup_cancel(struct kevy_lookup *lookup)
 {
-    struct kevy_x_lookup_query *query = lookup->query;
-
-    if (lookup->object.state != LOOKUP_RUNNING)
+    if (lookup->object.state == LOOKUP_IDLE)
         return;
     thread_check(lookup->object.reactor);
-    object_state_set(&lookup->object, LOOKUP_CANCELLED);
-    lookup->query = NULL;
-    /* The loop's own field: a worker that runs the query does not look at it. */
-    assert(query->lookup == lookup);
-    query->lookup = NULL;
-    if (job_abandon(&query->job) == JOB_TAKEN_BACK)
-        query_free(query);
-    object_pend(&lookup->object);
+    if (lookup->object.state == LOOKUP_RUNNING) {
+        lookup_give_up(lookup, -ECANCELED);
+        return;
+    }
+    kevy_lookup_release(lookup);
+    lookup->result = -ECANCELED;
 }
 
 void kevy_lookup_release(struct kevy_lookup *lookup)
@@ -247,8 +345,10 @@ static void lookup_abort(struct kevy_x_object *object)
 /* A reactor that finishes lets a look-up come to its end. */
 static void lookup_flush(struct kevy_x_object *object)
 {
-    if (object->state == LOOKUP_CANCELLED)
-        lookup_end(KEVY_CONTAINER_OF(object, struct kevy_lookup, object), -ECANCELED);
+    struct kevy_lookup *lookup = KEVY_CONTAINER_OF(object, struct kevy_lookup, object);
+
+    if (object->state == LOOKUP_ENDING)
+        lookup_end(lookup, lookup->result);
 }
 
 #if DEBUG_CHECKS
@@ -258,7 +358,8 @@ static void lookup_check(const struct kevy_x_object *object)
 
     assert((object->state == LOOKUP_RUNNING) == (lookup->query != NULL));
     assert(lookup->query == NULL || lookup->query->lookup == lookup);
-    assert(lookup->addresses == NULL && object->in_flight == 0);
+    assert(lookup->addresses == NULL || object->state == LOOKUP_ENDING);
+    assert(object->in_flight == 0);
 }
 #endif
 
@@ -271,22 +372,26 @@ const struct object_kind_operations lookup_kind = {
 #endif
     .next =
         {
-            [LOOKUP_IDLE] = STATE(LOOKUP_RUNNING),
-            [LOOKUP_RUNNING] = STATE(LOOKUP_CANCELLED) | STATE(LOOKUP_IDLE),
-            [LOOKUP_CANCELLED] = STATE(LOOKUP_IDLE),
+            [LOOKUP_IDLE] = STATE(LOOKUP_RUNNING) | STATE(LOOKUP_ENDING),
+            [LOOKUP_RUNNING] = STATE(LOOKUP_ENDING) | STATE(LOOKUP_IDLE),
+            [LOOKUP_ENDING] = STATE(LOOKUP_IDLE),
         },
 };
 
 int kevy_resolver_open(struct kevy_resolver *resolver, const struct kevy_resolver_options *options)
 {
     struct kevy_workers_options workers = {.threads = THREADS_DEFAULT};
+    uint32_t spares;
 
     assert(resolver->workers == NULL && "the resolver is open, or its memory was not zeroed");
     if (options != NULL && options->threads != 0)
         workers.threads = options->threads;
     if (options != NULL)
         workers.queue = options->queue;
-    return kevy_workers_create(&resolver->workers, &workers);
+    spares = options != NULL ? options->spares : 0;
+    if (spares == 0 && __builtin_mul_overflow(workers.threads, SPARES_DEFAULT, &spares))
+        return -ENOMEM;
+    return workers_create(&resolver->workers, &workers, spares);
 }
 
 void kevy_resolver_close(struct kevy_resolver *resolver)

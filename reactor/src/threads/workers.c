@@ -8,7 +8,8 @@
  *
  * Invariants. A job's state changes under the lock alone. The post happens under it as well, and a
  * delivery takes it before anything else: so the worker has left kevy_reactor_post() by the time
- * the loop sees the job, and a reactor that has delivered all its jobs may be destroyed.
+ * the loop sees the job, and a reactor that has delivered all its jobs may be destroyed. There are
+ * `replaced` threads more than were asked for: one for each abandoned job, `spares` at most.
  */
 #include "threads/workers.h"
 
@@ -34,6 +35,13 @@ enum job_state {
     JOB_STATE_DELIVERING,
 };
 
+struct worker {
+    struct kevy_workers *workers;
+    pthread_t thread;
+    bool started;
+    bool leaving; /* it does nothing more but return */
+};
+
 struct kevy_workers {
     pthread_mutex_t lock;
     pthread_cond_t filled; /* a job more in the queue, or ending */
@@ -41,11 +49,14 @@ struct kevy_workers {
     struct kevy_x_job *last;
     uint32_t queued;
     uint32_t queue_limit;
-    uint32_t out; /* jobs submitted and not yet delivered, taken back or dropped */
-    bool ending;  /* no job will come any more */
-    bool ended;   /* the threads are gone: the last job frees the pool */
-    uint32_t thread_count;
-    pthread_t threads[];
+    uint32_t out;       /* jobs submitted and not yet delivered, taken back or dropped */
+    bool ending;        /* no job will come any more */
+    bool ended;         /* the threads are gone: the last job frees the pool */
+    uint32_t abandoned; /* jobs that run for nobody */
+    uint32_t spares;    /* threads that may be more for them */
+    uint32_t replaced;  /* threads that are */
+    uint32_t capacity;
+    struct worker threads[];
 };
 
 /* The oldest job, or NULL when there will be none. With the lock held. */
@@ -120,8 +131,8 @@ void job_delivered(struct kevy_task *task, struct kevy_reactor *reactor)
     job->events->deliver(job);
 }
 
-/* With the lock held, but not while the job runs. */
-static void job_run(struct kevy_workers *workers, struct kevy_x_job *job)
+/* With the lock held, but not while the job runs. False when this thread has been replaced. */
+static bool job_run(struct kevy_workers *workers, struct kevy_x_job *job)
 {
     int result;
 
@@ -130,23 +141,62 @@ static void job_run(struct kevy_workers *workers, struct kevy_x_job *job)
     pthread_mutex_lock(&workers->lock);
     if (job->state != JOB_STATE_ABANDONED) {
         job_post(job, result);
-        return;
+        return true;
     }
-    assert(workers->out > 0);
+    assert(workers->out > 0 && workers->abandoned > 0);
     workers->out--;
+    workers->abandoned--;
     job->events->drop(job);
+    if (workers->replaced <= workers->abandoned)
+        return true;
+    workers->replaced--;
+    return false;
 }
 
 static void *worker_main(void *argument)
 {
-    struct kevy_workers *workers = argument;
+    struct worker *worker = argument;
+    struct kevy_workers *workers = worker->workers;
     struct kevy_x_job *job;
 
     pthread_mutex_lock(&workers->lock);
-    while ((job = job_take(workers)) != NULL)
-        job_run(workers, job);
+    while ((job = job_take(workers)) != NULL && job_run(workers, job))
+        ;
+    worker->leaving = true;
     pthread_mutex_unlock(&workers->lock);
     return NULL;
+}
+
+/* Waits for a thread, but not for one that has never been. Returns its place. */
+static struct worker *worker_join(struct worker *worker)
+{
+    if (worker->started)
+        pthread_join(worker->thread, NULL);
+    worker->started = false;
+    return worker;
+}
+
+/* A place without a thread. One that is leaving needs no lock any more, and is waited for. */
+static struct worker *worker_place(struct kevy_workers *workers)
+{
+    for (uint32_t index = 0; index < workers->capacity; index++)
+        if (!workers->threads[index].started || workers->threads[index].leaving)
+            return worker_join(&workers->threads[index]);
+    return NULL;
+}
+
+/* One thread more. With the lock held. */
+static int worker_start(struct kevy_workers *workers)
+{
+    struct worker *worker = worker_place(workers);
+    int error;
+
+    assert(worker != NULL);
+    worker->workers = workers;
+    worker->leaving = false;
+    error = thread_start(&worker->thread, worker_main, worker);
+    worker->started = error == 0;
+    return error;
 }
 
 int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
@@ -201,6 +251,10 @@ enum job_fate job_abandon(struct kevy_x_job *job)
     if (job->state == JOB_STATE_RUNNING) {
         job->state = JOB_STATE_ABANDONED;
         fate = JOB_ABANDONED;
+        workers->abandoned++;
+        /* Where no thread can be had, the others go on alone. */
+        if (workers->replaced < workers->spares && !workers->ending && worker_start(workers) == 0)
+            workers->replaced++;
     } else if (job->state == JOB_STATE_QUEUED) {
         job_remove(workers, job);
         job->state = JOB_STATE_IDLE;
@@ -215,31 +269,34 @@ static int threads_start(struct kevy_workers *workers, uint32_t count)
 {
     int error = 0;
 
-    while (workers->thread_count < count && error == 0) {
-        error = thread_start(&workers->threads[workers->thread_count], worker_main, workers);
-        workers->thread_count += error == 0;
-    }
+    pthread_mutex_lock(&workers->lock);
+    while (count-- > 0 && error == 0)
+        error = worker_start(workers);
+    pthread_mutex_unlock(&workers->lock);
     return error;
 }
 
-int kevy_workers_create(struct kevy_workers **workers_out,
-                        const struct kevy_workers_options *options)
+int workers_create(struct kevy_workers **workers_out, const struct kevy_workers_options *options,
+                   uint32_t spares)
 {
     static const struct kevy_workers_options none = {0};
     struct kevy_workers *workers;
-    uint32_t count;
+    uint32_t count, capacity;
     size_t size;
     int error;
 
     if (options == NULL)
         options = &none;
     count = options->threads != 0 ? options->threads : THREADS_DEFAULT;
-    if (__builtin_mul_overflow(count, sizeof workers->threads[0], &size) ||
+    if (__builtin_add_overflow(count, spares, &capacity) ||
+        __builtin_mul_overflow(capacity, sizeof workers->threads[0], &size) ||
         __builtin_add_overflow(size, sizeof *workers, &size))
         return -ENOMEM;
     workers = calloc(1, size);
     if (workers == NULL)
         return -ENOMEM;
+    workers->capacity = capacity;
+    workers->spares = spares;
     workers->queue_limit = options->queue != 0 ? options->queue : QUEUE_DEFAULT;
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->filled, NULL);
@@ -250,6 +307,11 @@ int kevy_workers_create(struct kevy_workers **workers_out,
     }
     *workers_out = workers;
     return 0;
+}
+
+int kevy_workers_create(struct kevy_workers **workers, const struct kevy_workers_options *options)
+{
+    return workers_create(workers, options, 0);
 }
 
 void kevy_workers_destroy(struct kevy_workers *workers)
@@ -268,10 +330,11 @@ void kevy_workers_destroy(struct kevy_workers *workers)
     }
     pthread_cond_broadcast(&workers->filled);
     pthread_mutex_unlock(&workers->lock);
-    for (uint32_t index = 0; index < workers->thread_count; index++) {
-        assert(!pthread_equal(workers->threads[index], pthread_self()) &&
+    for (uint32_t index = 0; index < workers->capacity; index++) {
+        assert(!(workers->threads[index].started &&
+                 pthread_equal(workers->threads[index].thread, pthread_self())) &&
                "a worker must not destroy its own pool");
-        pthread_join(workers->threads[index], NULL);
+        (void)worker_join(&workers->threads[index]);
     }
     pthread_mutex_lock(&workers->lock);
     assert(workers->first == NULL && workers->queued == 0);

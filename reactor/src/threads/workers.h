@@ -6,6 +6,9 @@
  *                        |  \--cancel-------------------------------^
  *                        |                             |
  *                        \--abandon--> idle            \--abandon--> abandoned --dropped--> idle
+ *
+ * An abandoned job keeps its thread until it returns, which may take long. A pool with spare
+ * threads starts one in its place, and whoever has run an abandoned job ends.
  */
 #ifndef KEVY_REACTOR_WORKERS_H
 #define KEVY_REACTOR_WORKERS_H
@@ -21,6 +24,11 @@ struct kevy_x_job_events {
     void (*deliver)(struct kevy_x_job *job); /* from the loop; job->result is set */
     void (*drop)(struct kevy_x_job *job); /* on a worker, in place of `deliver`, once abandoned */
 };
+
+/* As kevy_workers_create(), with up to `spares` more threads in the place of those that run
+ * abandoned jobs. */
+int workers_create(struct kevy_workers **workers, const struct kevy_workers_options *options,
+                   uint32_t spares);
 
 /* 0, or -EAGAIN when the queue is full. */
 int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,

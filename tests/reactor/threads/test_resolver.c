@@ -8,6 +8,7 @@
 #include "core/reactor.h"
 #include "threads/threads_internal.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -60,6 +61,8 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
             ;
         host = "127.0.0.1";
     }
+    if (strcmp(host, "name") == 0) /* numbers are not asked for here */
+        host = "127.0.0.1";
     return real(host, service, hints, list);
 }
 
@@ -267,14 +270,211 @@ START_TEST(a_running_lookup_is_cancelled_without_waiting)
     check(&searches[0], -ECANCELED);
     ck_assert_int_eq(searches[0].lookup.code, 0);
     ck_assert_uint_eq(stats_now().objects, 0);
-    /* The thread is still at it: what it finds goes nowhere, and it serves the next. */
-    start(&searches[1], "127.0.0.1");
-    turns(2);
-    ck_assert_uint_eq(reports, 1);
-    sem_post(&gate);
+    /* The thread is still at it, another serves the next, and what is found goes nowhere. */
+    start(&searches[1], "name");
     TURN_UNTIL(reports == 2);
     check(&searches[1], 0);
+    sem_post(&gate);
+    turns(3);
     check(&searches[0], -ECANCELED);
+}
+END_TEST
+
+static void resolver_reopen(uint32_t threads, uint32_t spares)
+{
+    const struct kevy_resolver_options sizes = {.threads = threads, .queue = 4, .spares = spares};
+
+    kevy_resolver_close(&resolver);
+    ck_assert_int_eq(kevy_resolver_open(&resolver, &sizes), 0);
+}
+
+static unsigned threads_count(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned count = 0;
+
+    while (readdir(tasks) != NULL)
+        count++;
+    closedir(tasks);
+    return count;
+}
+
+START_TEST(lookups_that_were_given_up_are_replaced_up_to_a_limit)
+{
+    unsigned before;
+
+    resolver_reopen(1, 2);
+    before = threads_count();
+    for (unsigned index = 0; index < 3; index++) {
+        occupy(&searches[index]);
+        cancel(&searches[index]);
+    }
+    ck_assert_uint_eq(threads_count(), before + 2);
+    start(&searches[3], "name");
+    TURN_UNTIL(reports == 3);
+    turns(3);
+    ck_assert_uint_eq(searches[3].reports, 0); /* all three threads are at it */
+    sem_post(&gate);
+    TURN_UNTIL(reports == 4);
+    check(&searches[3], 0);
+    sem_post(&gate);
+    sem_post(&gate);
+    while (threads_count() != before)
+        ;
+    /* And again, on places that were used before. */
+    for (unsigned index = 4; index < 7; index++) {
+        occupy(&searches[index]);
+        cancel(&searches[index]);
+    }
+    for (unsigned index = 0; index < 3; index++)
+        sem_post(&gate);
+    start(&searches[7], "name");
+    TURN_UNTIL(reports == 8);
+    check(&searches[7], 0);
+    while (threads_count() != before)
+        ;
+}
+END_TEST
+
+START_TEST(a_number_waits_for_no_name)
+{
+    static const char *const hosts[] = {"127.0.0.1", "::1", "fe80::1%lo", NULL};
+    struct sockaddr_in6 address;
+
+    occupy(&searches[0]);
+    for (unsigned index = 0; index < 4; index++)
+        start(&searches[1 + index], hosts[index]);
+    ck_assert_uint_eq(reports, 0);
+    turn_now();
+    ck_assert_uint_eq(reports, 4);
+    for (unsigned index = 1; index < 5; index++)
+        check(&searches[index], 0);
+    memcpy(&address, searches[3].lookup.addresses[0].address, sizeof address);
+    ck_assert_uint_gt(address.sin6_scope_id, 0);
+    ck_assert_uint_eq(ntohs(address.sin6_port), 80);
+    ck_assert_uint_eq(searches[4].lookup.count, 2); /* this host, in both families */
+    sem_post(&gate);
+    TURN_UNTIL(reports == 5);
+}
+END_TEST
+
+START_TEST(a_number_of_the_other_family_is_none)
+{
+    char text[200];
+
+    options.family = AF_INET6;
+    start(&searches[0], "127.0.0.1");
+    start(&searches[1], "::1");
+    start(&searches[2], NULL);
+    TURN_UNTIL(reports == 3);
+    check(&searches[0], -EADDRNOTAVAIL);
+    ck_assert_ptr_null(searches[0].lookup.addresses);
+    kevy_lookup_explain(&searches[0].lookup, -EADDRNOTAVAIL, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "another family"));
+    check(&searches[1], 0);
+    check(&searches[2], 0);
+    ck_assert_uint_eq(searches[2].lookup.count, 1);
+    ck_assert_int_eq(searches[2].lookup.addresses[0].address->sa_family, AF_INET6);
+}
+END_TEST
+
+START_TEST(a_number_that_is_cancelled_is_not_found)
+{
+    start(&searches[0], "127.0.0.1");
+    cancel(&searches[0]);
+    cancel(&searches[0]);
+    TURN_UNTIL(reports);
+    check(&searches[0], -ECANCELED);
+    ck_assert_ptr_null(searches[0].lookup.addresses);
+}
+END_TEST
+
+START_TEST(nonsense_is_refused_before_the_c_library_sees_it)
+{
+    static const struct {
+        const char *host;
+        const char *service;
+        int error;
+    } odds[] = {
+        {"127.0.0.1", "65616", -ERANGE},
+        {"127.0.0.1", "99999999999", -ERANGE},
+        {"name", "65536", -ERANGE},
+        {"127.0.0.1", "-1", -EINVAL},
+        {"127.0.0.1", "+80", -EINVAL},
+        {"127.0.0.1", " 80", -EINVAL},
+        {"127.0.0.1", "", -EINVAL},
+        {"*", "80", -EINVAL},
+        {"", "80", -EINVAL},
+        {NULL, "65616", -ERANGE},
+    };
+    static char long_host[257];
+
+    for (size_t index = 0; index < sizeof odds / sizeof *odds; index++) {
+        options.service = odds[index].service;
+        ck_assert_int_eq(try_start(&searches[0], odds[index].host), odds[index].error);
+    }
+    options.service = "80";
+    memset(long_host, 'a', 256);
+    ck_assert_int_eq(try_start(&searches[0], long_host), -ENAMETOOLONG);
+    turns(3);
+    ck_assert_uint_eq(reports, 0);
+    options.service = "65535";
+    start(&searches[0], "127.0.0.1");
+    TURN_UNTIL(reports);
+    check(&searches[0], 0);
+}
+END_TEST
+
+START_TEST(a_lookup_has_a_time_limit)
+{
+    char text[200];
+
+    options.timeout_ns = KEVY_MILLISECONDS(5);
+    occupy(&searches[0]);
+    start(&searches[1], "gate");
+    TURN_UNTIL(reports == 2);
+    check(&searches[0], -ETIMEDOUT);
+    check(&searches[1], -ETIMEDOUT);
+    kevy_lookup_explain(&searches[0].lookup, -ETIMEDOUT, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "time limit"));
+    ck_assert_uint_eq(stats_now().objects, 0);
+    sem_post(&gate);
+    sem_post(&gate);
+    options.timeout_ns = KEVY_SECONDS(1000);
+    start(&searches[2], "name");
+    TURN_UNTIL(reports == 3);
+    check(&searches[2], 0);
+    ck_assert(!kevy_reactor_run_once(reactor, 0)); /* the limit does not keep the loop */
+}
+END_TEST
+
+START_TEST(an_answer_that_is_there_is_not_late)
+{
+    options.timeout_ns = KEVY_MILLISECONDS(2);
+    start(&searches[0], "name");
+    while (__atomic_load_n(&reactor->posted, __ATOMIC_ACQUIRE) == NULL)
+        ;
+    clock_pass(KEVY_MILLISECONDS(5));
+    TURN_UNTIL(reports);
+    check(&searches[0], 0);
+}
+END_TEST
+
+START_TEST(a_failure_has_a_sentence)
+{
+    char text[200];
+
+    fake_code = EAI_AGAIN;
+    start(&searches[0], "fails");
+    TURN_UNTIL(reports);
+    kevy_lookup_explain(&searches[0].lookup, searches[0].result, text, sizeof text);
+    ck_assert_str_eq(text, gai_strerror(EAI_AGAIN));
+    fake_code = EAI_SYSTEM;
+    fake_errno = EMFILE;
+    start(&searches[1], "fails");
+    TURN_UNTIL(reports == 2);
+    kevy_lookup_explain(&searches[1].lookup, searches[1].result, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "descriptors"));
 }
 END_TEST
 
@@ -282,7 +482,7 @@ START_TEST(a_waiting_lookup_is_cancelled)
 {
     occupy(&searches[0]);
     for (unsigned index = 1; index <= 3; index++)
-        start(&searches[index], "127.0.0.1");
+        start(&searches[index], "name");
     cancel(&searches[2]);
     TURN_UNTIL(reports);
     check(&searches[2], -ECANCELED);
@@ -296,7 +496,7 @@ END_TEST
 
 START_TEST(a_lookup_on_its_way_home_is_cancelled)
 {
-    start(&searches[0], "127.0.0.1");
+    start(&searches[0], "name");
     while (__atomic_load_n(&reactor->posted, __ATOMIC_ACQUIRE) == NULL)
         ;
     cancel(&searches[0]);
@@ -310,12 +510,12 @@ START_TEST(a_full_queue_answers_eagain_and_nothing_comes)
 {
     occupy(&searches[0]);
     for (unsigned index = 1; index <= 4; index++)
-        start(&searches[index], "127.0.0.1");
-    ck_assert_int_eq(try_start(&searches[5], "127.0.0.1"), -EAGAIN);
+        start(&searches[index], "name");
+    ck_assert_int_eq(try_start(&searches[5], "name"), -EAGAIN);
     sem_post(&gate);
     TURN_UNTIL(reports == 5);
     ck_assert_uint_eq(searches[5].reports, 0);
-    start(&searches[5], "127.0.0.1");
+    start(&searches[5], "name");
     TURN_UNTIL(reports == 6);
 }
 END_TEST
@@ -335,7 +535,7 @@ START_TEST(closing_the_resolver_cancels_what_waits_and_waits_for_what_runs)
     pthread_t thread;
 
     occupy(&searches[0]);
-    start(&searches[1], "127.0.0.1");
+    start(&searches[1], "name");
     ck_assert_int_eq(pthread_create(&thread, NULL, gate_open, NULL), 0);
     QUIETLY(kevy_resolver_close(&resolver));
     QUIETLY(kevy_resolver_close(&resolver));
@@ -350,7 +550,7 @@ END_TEST
 START_TEST(destroying_the_reactor_does_not_wait_for_a_name_server)
 {
     occupy(&searches[0]);
-    start(&searches[1], "127.0.0.1");
+    start(&searches[1], "name");
     ck_assert_uint_eq(kevy_reactor_destroy(reactor), 2);
     reactor = NULL;
     check(&searches[0], -ECANCELED);
@@ -366,13 +566,13 @@ START_TEST(what_cannot_be_is_refused)
     options.service = NULL;
     ck_assert_int_eq(try_start(&searches[0], NULL), -EINVAL);
     options.service = "80";
-    start(&searches[0], "127.0.0.1");
+    start(&searches[0], "name");
     TURN_UNTIL(reports);
     QUIETLY(kevy_lookup_release(&searches[0].lookup));
     QUIETLY(kevy_lookup_release(&searches[0].lookup));
     ck_assert_ptr_null(searches[0].lookup.addresses);
     ck_assert_uint_eq(searches[0].lookup.count, 0);
-    start(&searches[0], "127.0.0.1");
+    start(&searches[0], "name");
     TURN_UNTIL(reports == 2);
 }
 END_TEST
@@ -381,13 +581,13 @@ static void once_more(struct search *search)
 {
     kevy_lookup_release(&search->lookup);
     if (search->reports < 3)
-        start(search, "127.0.0.1");
+        start(search, "name");
 }
 
 START_TEST(a_lookup_can_be_started_again_from_done)
 {
     searches[0].then = once_more;
-    start(&searches[0], "127.0.0.1");
+    start(&searches[0], "name");
     ck_assert_int_eq(kevy_reactor_run(reactor), 0);
     ck_assert_uint_eq(searches[0].reports, 3);
 }
@@ -399,7 +599,7 @@ START_TEST(cancels_race_with_answers_and_each_is_reported_once)
 
     for (unsigned round = 0; round < MANY; round++) {
         search->reports = 0;
-        start(search, "127.0.0.1");
+        start(search, "name");
         for (unsigned pause = 0; pause < round % 97; pause++)
             turn_now();
         cancel(search);
@@ -421,7 +621,7 @@ START_TEST(a_walk_finds_a_lookup_by_its_name)
 {
     unsigned visits = 0;
 
-    start(&searches[0], "127.0.0.1");
+    start(&searches[0], "name");
     kevy_reactor_for_each_object(reactor, visit, &visits);
     ck_assert_uint_eq(visits, 1);
     TURN_UNTIL(reports);
@@ -511,6 +711,14 @@ Suite *test_suite(void)
     tcase_add_test(lookups, the_loop_turns_while_a_name_server_is_silent);
     tcase_add_test(lookups, names_are_copied);
     tcase_add_test(lookups, a_running_lookup_is_cancelled_without_waiting);
+    tcase_add_test(lookups, lookups_that_were_given_up_are_replaced_up_to_a_limit);
+    tcase_add_test(lookups, a_number_waits_for_no_name);
+    tcase_add_test(lookups, a_number_of_the_other_family_is_none);
+    tcase_add_test(lookups, a_number_that_is_cancelled_is_not_found);
+    tcase_add_test(lookups, nonsense_is_refused_before_the_c_library_sees_it);
+    tcase_add_test(lookups, a_lookup_has_a_time_limit);
+    tcase_add_test(lookups, an_answer_that_is_there_is_not_late);
+    tcase_add_test(lookups, a_failure_has_a_sentence);
     tcase_add_test(lookups, a_waiting_lookup_is_cancelled);
     tcase_add_test(lookups, a_lookup_on_its_way_home_is_cancelled);
     tcase_add_test(lookups, a_full_queue_answers_eagain_and_nothing_comes);
