@@ -2,36 +2,91 @@
 /*
  * kevy/datagram.h - a datagram socket: UDP or Unix.
  *
- * Model. One multishot recvmsg into the reactor's pool, and a queue of copies on its way out. What
- * a turn sends leaves in one enter at its end, up to 64 datagrams of a socket at once.
+ * Model
  *
- * - Errors are told to `error` and counted, and never close the socket: a send that the kernel
- *   refused (that datagram is lost), and what came back for an earlier one (-ECONNREFUSED,
- *   -EHOSTUNREACH... on a connected socket).
- * - Above the high mark kevy_datagram_send() answers -EAGAIN, and `drain` follows once the queue
- *   is down to the low mark.
- * - Pausing loses nothing that had been received already. What arrives meanwhile waits in the
- *   socket's own buffer, which for UDP is bounded and then loses datagrams.
- * - A pool without free buffers loses nothing either: reading goes on when buffers are back.
+ *     The socket receives with one multishot request into the receive pool of its reactor, and
+ *     calls `read` for each datagram. It sends from a queue of copies. All datagrams that a turn
+ *     queues leave in one system call at its end, up to 64 of one socket at a time.
  *
- * A datagram lies in one receive buffer, behind its sender's address and control data: 48 bytes at
- * most on internet sockets, 128 on Unix ones, and `control_size`. What does not fit is cut off and
- * reported.
+ *     A datagram lies in one receive buffer, after the address of its sender and its control data.
+ *     These take up to 48 bytes on an internet socket, up to 128 bytes on a Unix socket, and
+ *     `control_size`. Bytes that do not fit into the buffer are lost; `whole_length` tells.
  *
- * Order. Datagrams are read as they arrived, and leave as they were sent. Only where a UDP socket's
- * buffer fills in the middle of a turn may a later one of the same 64 overtake an earlier one; with
- * `ordered`, and on Unix sockets always, each waits for the one before, at the price of a turn for
- * each. `close` comes exactly once, last, after kevy_datagram_close(), a drain or the end of the
- * reactor, and from then on nothing else.
+ * Errors
  *
- * Ownership. The struct is PINNED from a successful open to `close`, or where that callback is
- * missing to the end of the reactor.
+ *     Errors never close the socket. They are counted, and `error` is called for two kinds:
  *
- * Callbacks. In `close`, and nowhere else, the socket may be freed or opened again.
+ *     - The kernel refused a datagram to send, which is lost.
+ *     - The kernel reports an error of an earlier one, for example -ECONNREFUSED or -EHOSTUNREACH
+ *       on a connected socket.
  *
- * Threads: the reactor's. For a port served by several see `reuse_port`.
+ * Flow control
  *
- * Kernel: Linux 6.1.
+ *     - When the queue is at the high watermark or above, sends return -EAGAIN. `drain` follows
+ *       when the queue is down to the low watermark.
+ *     - Pausing loses no datagram that was received before. Later ones wait in the buffer of the
+ *       socket. For UDP this buffer loses datagrams when it is full.
+ *     - If the pool has no free buffers, the socket reads again when buffers are back.
+ *
+ * Order
+ *
+ *     Datagrams are read in the order in which they arrived, and leave in the order in which they
+ *     were sent, with one exception: if the buffer of a UDP socket becomes full in the middle of a
+ *     turn, a later one of the same 64 may overtake an earlier one. With `ordered`, and always on
+ *     Unix sockets, each waits for the one before, so that each takes a turn.
+ *
+ *     `close` is the last callback and comes once: after kevy_datagram_close(),
+ *     kevy_reactor_finish() or the end of the reactor. After kevy_datagram_close() it is the only
+ *     one.
+ *
+ * Ownership
+ *
+ *     The struct is PINNED from a successful open to `close`. Without a `close` callback it is
+ *     PINNED until kevy_reactor_destroy().
+ *
+ * Callbacks
+ *
+ *     In `close`, and in no other callback, the socket may be freed or opened again.
+ *
+ * Threads
+ *
+ *     The thread of the reactor. If several reactors serve one port, each has a socket with
+ *     `reuse_port`.
+ *
+ * Kernel
+ *
+ *     Linux 6.1.
+ *
+ * Example: send each datagram back
+ *
+ *     #include <kevy/kevy.h>
+ *     #include <stdlib.h>
+ *
+ *     static void socket_read(struct kevy_datagram *datagram, struct kevy_datagram_message
+ *     *message) {
+ *         kevy_datagram_send(datagram, message->buffer->data, message->buffer->length,
+ *         message->peer,
+ *                            message->peer_length);
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         struct kevy_datagram_options options = {
+ *             .address = "127.0.0.1",
+ *             .port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 7000),
+ *             .read = socket_read,
+ *         };
+ *         struct kevy_datagram datagram = {0};
+ *         struct kevy_reactor *reactor = NULL;
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         if (error == 0)
+ *             error = kevy_datagram_open(&datagram, reactor, &options);
+ *         if (error == 0)
+ *             error = kevy_reactor_run(reactor);
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_DATAGRAM_H
 #define KEVY_DATAGRAM_H
@@ -50,64 +105,72 @@ KEVY_BEGIN_DECLS
 struct kevy_datagram;
 struct kevy_x_datagram_entry;
 
-/* A datagram received. All that it points at is BORROWED until the read callback returns. */
+/* A received datagram. All that it points to is BORROWED until the `read` callback returns. */
 struct kevy_datagram_message {
-    struct kevy_buffer *buffer;  /* the payload, maybe empty; retain or forward it as a stream's */
-    const struct sockaddr *peer; /* who sent it; without a name on an unbound Unix socket */
-    socklen_t peer_length;       /* 0 where the sender has no name */
-    uint32_t whole_length;  /* as sent; above buffer->length the rest was cut off and is gone */
-    uint16_t segment_size;  /* `gro`: the payload is datagrams of this size; else 0 */
-    bool control_truncated; /* control data did not fit into `control_size`; `segment_size` may be
-                             * what is missing */
-    struct msghdr control;  /* for CMSG_FIRSTHDR() and CMSG_NXTHDR(), nothing else is set */
+    struct kevy_buffer *buffer;  /* the data, maybe empty; may be kept or forwarded */
+    const struct sockaddr *peer; /* the sender */
+    socklen_t peer_length;       /* 0 if the sender has no name (Unix) */
+    uint32_t whole_length;       /* as it was sent; above buffer->length the rest is lost */
+    uint16_t segment_size;       /* with `gro`: the data is datagrams of this size; otherwise 0 */
+    /* Control data did not fit into `control_size`. `segment_size` may be missing, too. */
+    bool control_truncated;
+    struct msghdr control; /* only for CMSG_FIRSTHDR() and CMSG_NXTHDR() */
 };
 
-/* Counts since the socket was opened. */
+/* Counters of a datagram socket since it was opened. */
 struct kevy_datagram_stats {
-    uint64_t received;  /* handed to `read` */
-    uint64_t truncated; /* of these, longer than a receive buffer */
-    uint64_t sent;      /* taken by the kernel */
-    uint64_t errors;    /* told to `error` */
-    uint64_t dropped;   /* received or to be sent, and let go of: refused, closed, out of memory */
+    uint64_t received;  /* datagrams that `read` got */
+    uint64_t truncated; /* of these, datagrams that were longer than a receive buffer */
+    uint64_t sent;      /* datagrams that the kernel took */
+    uint64_t errors;    /* calls of `error` */
+    uint64_t dropped;   /* datagrams lost, in both directions: refused, closed, or no memory */
 };
 
-/* Zero is the good default for each; the value in force is in brackets. */
+/* Options of kevy_datagram_open() and kevy_datagram_adopt(). A member that is zero means the
+ * default, which stands in brackets. */
 struct kevy_datagram_options {
-    /* The local end: `address` with `port`, or `socket_address`. An address is numeric, for
-     * example "127.0.0.1", "::1" or "fe80::1%eth0" [every address, IPv4 and IPv6]. With port 0 the
-     * kernel picks one. `socket_address` is BORROWED, and is for every other family, for example
-     * Unix; of its path listener.h says more. */
+    /*
+     * The local address: either `address` with `port`, or `socket_address`.
+     *
+     * `address` is numeric, for example "127.0.0.1", "::1" or "fe80::1%eth0" [all addresses, IPv4
+     * and IPv6]. With port 0 the kernel chooses one; see kevy_datagram_port().
+     *
+     * `socket_address` is for all other families, for example Unix. BORROWED. <kevy/listener.h>
+     * says more about the path of a Unix socket.
+     */
     const char *address;
     uint16_t port;
     const struct sockaddr *socket_address;
     socklen_t socket_address_length;
 
-    /* Connected mode: nothing is received from others, sends need no address, and errors come back.
-     * BORROWED. Without any local end given the kernel picks one. */
+    /* Connects the socket to `peer`: it receives only from this address, sends need no address, and
+     * errors are reported. BORROWED. If no local address is given, the kernel chooses one. */
     const struct sockaddr *peer;
     socklen_t peer_length;
 
-    bool reuse_port;    /* SO_REUSEPORT: several sockets share the port, one a reactor */
-    bool reuse_address; /* SO_REUSEADDR: several sockets of this host receive one multicast port */
-    bool ordered;       /* strict order on the way out; see above */
-    bool gro; /* UDP: the kernel may merge what one peer sent (5.0), up to 64 KiB; the reactor's
-               * buffer_size has to hold that: 65,608 bytes and control_size at least */
-    uint16_t control_size;   /* room for control data in each buffer, for CMSG_SPACE() of what was
-                            * asked for with setsockopt(2): IP_PKTINFO, IP_RECVTOS... [0] */
-    uint32_t low_watermark;  /* of the queue, in bytes [64 KiB] */
-    uint32_t high_watermark; /* ... low <= high <= 1 GiB, asserted [256 KiB] */
+    bool reuse_port;    /* SO_REUSEPORT: several sockets share the port, one for each reactor */
+    bool reuse_address; /* SO_REUSEADDR: several sockets of a host receive one multicast port */
+    bool ordered;       /* strict order of sends; see above */
+    /* UDP_GRO (5.0): the kernel may join datagrams of one sender, up to 64 KiB. The buffer_size of
+     * the reactor must be at least 65,608 and `control_size` more. */
+    bool gro;
+    /* Bytes for control data in each buffer [0]: the sum of CMSG_SPACE() for all that you switch on
+     * with setsockopt(2), for example IP_PKTINFO or IP_RECVTOS. */
+    uint16_t control_size;
+    uint32_t low_watermark;  /* of the queue, in bytes [64 KiB]; low <= high (asserted) */
+    uint32_t high_watermark; /* of the queue, in bytes [256 KiB]; at most 1 GiB (asserted) */
 
-    /* A datagram came. NULL: discarded. */
+    /* A datagram was received. Without this callback they are discarded. */
     void (*read)(struct kevy_datagram *datagram, struct kevy_datagram_message *message);
-    /* The kernel refused a send to `peer`, BORROWED, with an error of sendmsg(2); or it told one of
-     * the socket: then, and where the send named nobody, `peer` is NULL. */
+    /* The kernel refused a send to `peer` (BORROWED), with an error of sendmsg(2). If the send had
+     * no address, or the kernel reports an error of the socket, `peer` is NULL. May be NULL. */
     void (*error)(struct kevy_datagram *datagram, int error, const struct sockaddr *peer);
-    /* The queue is down to the low mark, after -EAGAIN. */
+    /* A send returned -EAGAIN before, and the queue is down to the low watermark. May be NULL. */
     void (*drain)(struct kevy_datagram *datagram);
-    /* kevy_reactor_finish() was called: come to an end. Without this callback the socket is closed.
-     */
+    /* kevy_reactor_finish() was called: bring the socket to its end. Without this callback it is
+     * closed. */
     void (*finish)(struct kevy_datagram *datagram);
-    /* Last callback. */
+    /* The last callback. May be NULL. */
     void (*close)(struct kevy_datagram *datagram);
 };
 
@@ -129,8 +192,8 @@ struct kevy_datagram {
     struct kevy_x_block *fill;       /* the block that the next entry goes into, if it fits */
     struct kevy_timer retry;         /* of receiving, after an error that is not the network's */
     struct kevy_completion writable; /* the poll of a socket whose buffer is full */
-    struct kevy_timer resend;        /* ... where a poll does not help */
-    uint32_t resend_ms;              /* how long it takes next time */
+    struct kevy_timer resend;        /* ... if a poll does not help */
+    uint32_t resend_ms;              /* its delay next time */
     uint32_t flying;                 /* entries that the kernel has */
     uint32_t queued;                 /* bytes */
     uint32_t low_watermark;
@@ -140,106 +203,126 @@ struct kevy_datagram {
 };
 
 /*
- * Opens *datagram, which is all zero or has ended (asserted), and starts receiving. `options` is
- * BORROWED. kevy_address_explain() makes a sentence of an error. Returns 0, or
+ * Opens *datagram, which is idle (asserted), and receives from the next turn on. `options` is
+ * BORROWED. kevy_address_explain() turns an error into a sentence. Returns 0 or an error; then no
+ * callback comes:
  *
- *     -EADDRNOTAVAIL  the address is not numeric, or is not of this machine
- *     -ENODEV         there is no interface of the name behind the '%'
+ *     -EADDRNOTAVAIL  the address is not numeric, or does not belong to this machine
+ *     -ENODEV         there is no interface of the name after the '%'
  *     -EINVAL         the buffer_size of the reactor is below 512, is not a multiple of 8, or is
- *                     too small for `gro` or `control_size`; or two addresses are given, or a port
- *                     beside a `socket_address`
+ *                     too small for `gro` or `control_size`; or two addresses are given; or a port
+ *                     is given with a `socket_address`
  *
- * or what socket(2), setsockopt(2), bind(2) and connect(2) fail with: -EADDRINUSE, -EACCES,
- * -EMFILE... No callback comes then.
+ * or an error of socket(2), setsockopt(2), bind(2) or connect(2), for example -EADDRINUSE, -EACCES
+ * or -EMFILE.
  */
 KEVY_API int kevy_datagram_open(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
                                 const struct kevy_datagram_options *options);
 
 /*
- * As kevy_datagram_open(), with a datagram socket that exists already. `fd` is OWNED by us when 0
- * is returned; descriptor 0 is as good as any other. `peer` and `gro` are set on it. Returns 0;
- * -EBADF or -ENOTSOCK; -EPROTOTYPE for a socket that is not SOCK_DGRAM; -EINVAL as above, and when
- * the options name a local end, `reuse_port` or `reuse_address`; or what connect(2) and
- * setsockopt(2) fail with.
+ * Like kevy_datagram_open(), with a datagram socket that exists already. On success `fd` is OWNED
+ * by *datagram; it may be 0. `peer` and `gro` are set on it. Returns 0 or an error; then no
+ * callback comes:
+ *
+ *     -EBADF       `fd` is not open
+ *     -ENOTSOCK    it is no socket
+ *     -EPROTOTYPE  it is no SOCK_DGRAM
+ *     -EINVAL      for the sizes of buffers, like kevy_datagram_open(); or the options have a local
+ *                  address, a port, `reuse_port` or `reuse_address`
+ *
+ * or an error of connect(2) or setsockopt(2).
  */
 KEVY_API int kevy_datagram_adopt(struct kevy_datagram *datagram, struct kevy_reactor *reactor,
                                  int fd, const struct kevy_datagram_options *options);
 
 /*
- * Queues a copy of one datagram to `peer` (BORROWED; NULL on a connected socket). `length` may be
- * 0: an empty datagram is one. Returns 0; -EAGAIN when the queue is at the high mark or above
- * (`drain` follows); -ENOBUFS when memory_limit is reached; -EMSGSIZE above 65,535 bytes, and with
- * a buffer_size below 2 KiB above fewer, at 512 about 10 KiB; -EINVAL for an address longer than a
- * sockaddr_storage; -EDESTADDRREQ without a peer; -EPIPE when the socket is not open.
+ * Queues a copy of one datagram to `peer`, which is BORROWED, or NULL on a connected socket.
+ * `length` may be 0: a datagram can be empty. Returns 0 or
+ *
+ *     -EAGAIN        the queue is at the high watermark or above; `drain` follows
+ *     -ENOBUFS       memory_limit is reached
+ *     -EMSGSIZE      `length` is above 65,535, or too large for the buffer_size of the reactor, if
+ *                    that is below 2 KiB: the limit at 512 is about 10 KiB
+ *     -EINVAL        the address is longer than a sockaddr_storage
+ *     -EDESTADDRREQ  no peer is given, and the socket is not connected
+ *     -EPIPE         the socket is not open
  */
 KEVY_API int kevy_datagram_send(struct kevy_datagram *datagram, const void *data, size_t length,
                                 const struct sockaddr *peer, socklen_t peer_length);
 
-/* All that a send may say; BORROWED, and so is what it points at. */
+/* A datagram to send, with all its options. BORROWED, and so is all that it points to. */
 struct kevy_datagram_packet {
     const void *data;
     size_t length;
     const struct sockaddr *peer; /* NULL on a connected socket */
     socklen_t peer_length;
-    /* UDP_SEGMENT (4.18): the kernel cuts `data` into datagrams of this size, the last maybe
-     * shorter, 64 of them at most. 0: it is one datagram. */
+    /* UDP_SEGMENT (4.18): the kernel cuts `data` into datagrams of this size, at most 64; the last
+     * one may be shorter. 0: one datagram. */
     uint16_t segment_size;
-    const void *control;   /* control messages to go with it: IP_PKTINFO, IP_TOS... or NULL */
-    size_t control_length; /* 256 at most */
+    const void *control;   /* control messages, for example IP_PKTINFO or IP_TOS; or NULL */
+    size_t control_length; /* bytes, at most 256 */
 };
 
-/* As kevy_datagram_send(), with segments and control data. Also -EINVAL: more than 256 bytes of
- * control data. */
+/* Like kevy_datagram_send(), with segments and control messages. Returns -EINVAL also for more than
+ * 256 bytes of control messages. */
 KEVY_API int kevy_datagram_send_packet(struct kevy_datagram *datagram,
                                        const struct kevy_datagram_packet *packet);
 
 /*
- * Joins or leaves the multicast group `group` (numeric) on the interface with that index, 0 for the
- * one the routes say. Returns 0; -EINVAL for an address that is not numeric, or is none of a group;
- * or what setsockopt(2) fails with for MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP of ip(7): -EADDRINUSE
- * (joined already), -EADDRNOTAVAIL (not joined), -ENODEV, -ENOBUFS (too many), -EOPNOTSUPP and
- * -ENOPROTOOPT (a socket of another family), -EBADF (closed).
+ * Joins or leaves the multicast group `group` (a numeric address) on the interface with this index;
+ * 0 means the interface that the routes choose. Returns 0 or
+ *
+ *     -EINVAL         the address is not numeric, or is not a multicast address
+ *     -EADDRINUSE     the group is joined already
+ *     -EADDRNOTAVAIL  the group is not joined
+ *     -ENODEV         there is no such interface
+ *     -ENOBUFS        too many groups
+ *     -EOPNOTSUPP, -ENOPROTOOPT  the socket has another family
+ *     -EBADF          the socket is closed
+ *
+ * or another error of setsockopt(2) for MCAST_JOIN_GROUP or MCAST_LEAVE_GROUP; see ip(7).
  */
 KEVY_API int kevy_datagram_join(struct kevy_datagram *datagram, const char *group,
                                 unsigned interface_index);
 KEVY_API int kevy_datagram_leave(struct kevy_datagram *datagram, const char *group,
                                  unsigned interface_index);
 
-/* Stops `read`, at once. Idempotent. */
+/* Stops `read` at once. Idempotent. */
 KEVY_API void kevy_datagram_pause(struct kevy_datagram *datagram);
 
-/* Lets it come again, from the next flush on. Idempotent. */
+/* Lets it come again, from the next turn on. Idempotent. */
 KEVY_API void kevy_datagram_resume(struct kevy_datagram *datagram);
 
 /*
- * Closes: no further callback but `close`. What is queued is sent as far as the socket takes it
- * without waiting; the rest is dropped. Idempotent.
+ * Closes the socket. Datagrams in the queue are sent if the socket takes them without waiting; the
+ * rest is dropped. Idempotent.
  */
 KEVY_API void kevy_datagram_close(struct kevy_datagram *datagram);
 
-/* The local port, host byte order; 0 for a Unix socket, or once it is closed. */
+/* Returns the local port, in host byte order; 0 for a Unix socket, and after the close. */
 KEVY_API uint16_t kevy_datagram_port(const struct kevy_datagram *datagram);
 
-/* Bytes queued and not yet taken by the kernel, with what the queue needs for each datagram. */
+/* Returns the bytes in the queue, together with the memory that the queue needs for each entry. */
 static inline size_t kevy_datagram_queued(const struct kevy_datagram *datagram)
 {
     return datagram->queued;
 }
 
-/* Writes the counters into *stats; in `close` they are final. */
+/* Copies the counters into *stats. In `close` they are final. */
 static inline void kevy_datagram_stats(const struct kevy_datagram *datagram,
                                        struct kevy_datagram_stats *stats)
 {
     *stats = datagram->stats;
 }
 
-/* The descriptor, BORROWED for socket options; -1 when there is none. Never close it. */
+/* Returns the descriptor, or -1 if there is none. BORROWED, for example for socket options. Never
+ * close it. */
 static inline int kevy_datagram_fd(const struct kevy_datagram *datagram)
 {
     return datagram->object.state != 0 ? datagram->fd : -1;
 }
 
-/* The reactor it was opened on. */
+/* Returns the reactor, or NULL if the socket was never opened. */
 static inline struct kevy_reactor *kevy_datagram_reactor(const struct kevy_datagram *datagram)
 {
     return datagram->object.reactor;

@@ -2,34 +2,107 @@
 /*
  * kevy/listener.h - accepts connections.
  *
- * Model. One multishot accept a listener. For each connection `accept` is asked for memory: an
- * initialised stream, or NULL to shed the connection (it is closed and counted). Socket options are
- * set once on the listening socket, and Linux lets every accepted one inherit them: no system call
- * a connection.
+ * Model
  *
- * Running out of descriptors or memory (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) stops accepting. It
- * starts again when this reactor has closed a descriptor, or after 100 ms. `state` tells. At
- * `connections_max` the listener stops too, and starts again when one of its connections closes;
- * waiting clients stay in the backlog.
+ *     A listener accepts connections with one multishot request. For each connection it calls
+ *     `accept`, which returns an initialised stream, or NULL to close the connection.
  *
- * Unix sockets. A path belongs to the user: open makes the file, with the rights that umask(2)
- * leaves, and nothing here removes it. One that is there already, live or left behind by a server
- * that is gone, makes open fail with -EADDRINUSE: unlink(2) it first, or after the last `close`,
- * when it is known to be nobody else's. An abstract name (a path that begins with a zero byte)
- * leaves nothing behind and is free again in `close`.
+ *     The options that accepted sockets shall have are set once, on the listening socket. Linux
+ *     copies them to each accepted socket, without a system call.
  *
- * Order. `accept`, and right after it `open` of the stream that it returned. `close` comes last,
- * and after kevy_listener_close() nothing else does.
+ * Limits
  *
- * Ownership. The struct is PINNED from a successful open to `close`, or where that callback is
- * missing to the end of the reactor. Streams outlive their listener.
+ *     - No descriptors or no memory (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM): the listener stops
+ *       accepting, and calls `stalled`. It goes on when this reactor closes a descriptor, and tries
+ *       again after 100 ms.
+ *     - `connections_max`: the listener stops accepting, and goes on when one of its connections
+ *       has closed.
  *
- * Callbacks. In `close`, and nowhere else, the listener may be freed or opened again. `accept` and
- * `state` may pause or close it.
+ *     Meanwhile the clients wait in the backlog of the kernel.
  *
- * Threads: the reactor's. For a port served by several see `reuse_port` and <kevy/group.h>.
+ * Unix sockets
  *
- * Kernel: Linux 6.1.
+ *     The file of a path belongs to you. Opening a listener makes the file, with the permissions
+ *     that umask(2) leaves, and the library never removes it. If the file exists already, opening
+ *     fails with -EADDRINUSE, also if its server is gone. Remove it with unlink(2) before you open
+ *     the listener, or after its `close`, if you know that no other server uses it.
+ *
+ *     An abstract name begins with a zero byte. It has no file, and is free again in `close`.
+ *
+ * Order
+ *
+ *     `accept`, and immediately after it `open` of the stream that it returned. `close` is the last
+ *     callback, and after kevy_listener_close() it is the only one.
+ *
+ * Ownership
+ *
+ *     The struct is PINNED from a successful open to `close`. Without a `close` callback it is
+ *     PINNED until kevy_reactor_destroy(). The streams do not need the listener any more, and may
+ *     live longer.
+ *
+ * Callbacks
+ *
+ *     In `close`, and in no other callback, the listener may be freed or opened again. `accept` and
+ *     `stalled` may pause or close it.
+ *
+ * Threads
+ *
+ *     The thread of the reactor. If several reactors serve one port, each has a listener with
+ *     `reuse_port`; see <kevy/group.h>.
+ *
+ * Kernel
+ *
+ *     Linux 6.1.
+ *
+ * Example: greet each client, at most 100 at a time
+ *
+ *     #include <kevy/kevy.h>
+ *     #include <stdlib.h>
+ *
+ *     static void client_open(struct kevy_stream *stream)
+ *     {
+ *         kevy_stream_send(stream, "hello\n", 6);
+ *         kevy_stream_close(stream);
+ *     }
+ *
+ *     static void client_close(struct kevy_stream *stream, int reason)
+ *     {
+ *         (void)reason;
+ *         free(stream);
+ *     }
+ *
+ *     static const struct kevy_stream_events client_events = {
+ *         .open = client_open,
+ *         .close = client_close,
+ *     };
+ *
+ *     static struct kevy_stream *client_accept(struct kevy_listener *listener)
+ *     {
+ *         struct kevy_stream *stream = calloc(1, sizeof *stream);
+ *
+ *         (void)listener;
+ *         return stream != NULL ? kevy_stream_init(stream, &client_events) : NULL;
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         struct kevy_listener_options options = {
+ *             .address = "127.0.0.1",
+ *             .port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 7000),
+ *             .connections_max = 100,
+ *             .accept = client_accept,
+ *         };
+ *         struct kevy_listener listener = {0};
+ *         struct kevy_reactor *reactor = NULL;
+ *         int error = kevy_reactor_create(&reactor, NULL);
+ *
+ *         if (error == 0)
+ *             error = kevy_listener_open(&listener, reactor, &options);
+ *         if (error == 0)
+ *             error = kevy_reactor_run(reactor);
+ *         kevy_reactor_destroy(reactor);
+ *         return error == 0 ? 0 : 1;
+ *     }
  */
 #ifndef KEVY_LISTENER_H
 #define KEVY_LISTENER_H
@@ -46,44 +119,49 @@ KEVY_BEGIN_DECLS
 struct kevy_listener;
 struct kevy_stream;
 
-/* Zero is the good default for each; the value in force is in brackets. */
+/* Options of kevy_listener_open() and kevy_listener_adopt(). A member that is zero means the
+ * default, which stands in brackets. */
 struct kevy_listener_options {
-    /* Where to listen: `address` with `port`, or `socket_address`. An address is numeric, for
-     * example "127.0.0.1", "::1" or "fe80::1%eth0" [every address, IPv4 and IPv6]. With port 0 the
-     * kernel picks one. `socket_address` is BORROWED, and is for every other family, for example
-     * Unix. */
+    /*
+     * The address to listen on: either `address` with `port`, or `socket_address`.
+     *
+     * `address` is numeric, for example "127.0.0.1", "::1" or "fe80::1%eth0" [all addresses, IPv4
+     * and IPv6]. With port 0 the kernel chooses one; see kevy_listener_port().
+     *
+     * `socket_address` is for all other families, for example Unix. BORROWED.
+     */
     const char *address;
     uint16_t port;
     const struct sockaddr *socket_address;
     socklen_t socket_address_length;
 
-    int backlog; /* connections waiting to be accepted [4096], clamped by the kernel: listen(2) */
-    uint32_t connections_max; /* accepted and not yet closed [no limit] */
-    bool reuse_port;          /* SO_REUSEPORT: several listeners share the port, one a reactor */
+    int backlog;              /* of listen(2) [4096]; the kernel has a limit of its own */
+    uint32_t connections_max; /* accepted and not yet closed, at a time [no limit] */
+    bool reuse_port;          /* SO_REUSEPORT: several listeners share the port */
 
-    /* What accepted sockets inherit, TCP only: tcp(7). Where not said otherwise 0 leaves the
-     * system's default. */
+    /* Options of the accepted sockets, only for TCP: see tcp(7). 0 leaves the default of the
+     * system. */
 
-    bool nagle; /* leaves Nagle's algorithm on [off: a turn sends at once what it has] */
-    /* SO_KEEPALIVE [off]: seconds of silence before the first probe, up to 32,767; three go out, a
-     * third of that apart. */
+    bool nagle; /* leaves Nagle's algorithm on [off: TCP_NODELAY is set] */
+    /* SO_KEEPALIVE and TCP_KEEPIDLE: seconds of silence before the first probe, at most 32,767.
+     * Three probes are sent, a third of that time apart. */
     uint32_t tcp_keepidle_s;
     /* TCP_USER_TIMEOUT: milliseconds that sent bytes may stay unacknowledged. */
     uint32_t tcp_user_timeout_ms;
-    /* TCP_NOTSENT_LOWAT: bytes that the kernel queues beyond what it sends. */
+    /* TCP_NOTSENT_LOWAT: bytes that the kernel queues beyond those that it sends. */
     uint32_t tcp_notsent_lowat;
-    /* TCP_DEFER_ACCEPT: accept once bytes came, or after so many seconds. */
+    /* TCP_DEFER_ACCEPT: accept when the first bytes are there, or after so many seconds. */
     uint32_t tcp_defer_accept_s;
-    /* TCP_FASTOPEN: connections at a time whose first bytes came with the SYN. */
+    /* TCP_FASTOPEN: the most connections at a time that had bytes in their SYN. */
     uint32_t tcp_fastopen;
 
-    /* Memory for a connection: an initialised stream that is not in use (asserted), or NULL to shed
-     * it. Required. */
+    /* A connection is there: return an initialised and idle stream for it (asserted), or NULL to
+     * close it. Required. */
     struct kevy_stream *(*accept)(struct kevy_listener *listener);
-    /* Accepting stopped for `error` (-EMFILE and its like, or another that accept(2) would only
-     * repeat), or goes on again (0). */
+    /* Accepting has stopped, because of `error`: a lack of descriptors or memory, or another error
+     * that accept(2) would repeat. Or it goes on, then `error` is 0. May be NULL. */
     void (*stalled)(struct kevy_listener *listener, int error);
-    /* Last callback. */
+    /* The last callback. May be NULL. */
     void (*close)(struct kevy_listener *listener);
 };
 
@@ -98,63 +176,61 @@ struct kevy_listener {
     uint32_t connections;
     uint32_t connections_max;
     int32_t fd;
-    int32_t error; /* why accepting stopped, 0 when it did not */
+    int32_t error; /* the reason why accepting stopped, or 0 */
 };
 
 /*
- * Opens *listener, which is all zero or has ended (asserted), and starts accepting. `options` is
- * BORROWED. kevy_address_explain() makes a sentence of an error. Returns 0, or
+ * Opens *listener, which is idle (asserted), and accepts connections from the next turn on.
+ * `options` is BORROWED. kevy_address_explain() turns an error into a sentence. Returns 0 or an
+ * error; then no callback comes:
  *
- *     -EADDRNOTAVAIL  the address is not numeric, or is not of this machine
- *     -ENODEV         there is no interface of the name behind the '%'
- *     -EINVAL         an option is out of range; or two addresses are given, or a port beside a
- *                     `socket_address`
+ *     -EADDRNOTAVAIL  the address is not numeric, or does not belong to this machine
+ *     -ENODEV         there is no interface of the name after the '%'
+ *     -EINVAL         an option is out of range, two addresses are given, or a port is given with
+ *                     a `socket_address`
  *
- * or what socket(2), setsockopt(2), bind(2) and listen(2) fail with: -EADDRINUSE, -EACCES,
- * -EAFNOSUPPORT, -EMFILE, -ENOENT (no folder for a path)... No callback comes then.
+ * or an error of socket(2), setsockopt(2), bind(2) or listen(2), for example -EADDRINUSE, -EACCES,
+ * -EMFILE, or -ENOENT (a path without its directory).
  */
 KEVY_API int kevy_listener_open(struct kevy_listener *listener, struct kevy_reactor *reactor,
                                 const struct kevy_listener_options *options);
 
 /*
- * As kevy_listener_open(), with a socket that listens already, for example one of systemd's, or of
- * the program that this one replaces. `fd` is OWNED by the listener when 0 is returned; descriptor
- * 0 is as good as any other. What accepted sockets inherit is set on it. Returns 0; -EBADF or
- * -ENOTSOCK; -EPROTOTYPE for a socket that is not SOCK_STREAM; or -EINVAL for a socket that does
- * not listen, and when the options say where to listen, a `backlog` or `reuse_port`.
+ * Like kevy_listener_open(), with a socket that already listens, for example one that systemd
+ * passes, or one of the program that this program replaces. On success `fd` is OWNED by the
+ * listener; it may be 0. The options of the accepted sockets are set on it. Returns 0 or an error;
+ * then no callback comes:
+ *
+ *     -EBADF       `fd` is not open
+ *     -ENOTSOCK    it is no socket
+ *     -EPROTOTYPE  it is no SOCK_STREAM
+ *     -EINVAL      it does not listen; or the options have an address, a port, a `backlog` or
+ *                  `reuse_port`
  */
 KEVY_API int kevy_listener_adopt(struct kevy_listener *listener, struct kevy_reactor *reactor,
                                  int fd, const struct kevy_listener_options *options);
 
-/* Stops accepting; waiting clients stay in the backlog. Those that the kernel had accepted by then
+/* Stops accepting; clients wait in the backlog. Connections that the kernel has already accepted
  * still come. Idempotent. */
 KEVY_API void kevy_listener_pause(struct kevy_listener *listener);
 
 /* Accepts again. Idempotent. */
 KEVY_API void kevy_listener_resume(struct kevy_listener *listener);
 
-/* Closes the listening socket. The kernel resets the clients that wait in the backlog; see
- * kevy_listener_finish(). Accepted streams live on. `close` follows from the loop. Idempotent. */
+/* Closes the listening socket. Clients in the backlog get a reset; accepted streams go on. `close`
+ * follows in a later turn. Idempotent. */
 KEVY_API void kevy_listener_close(struct kevy_listener *listener);
 
-/*
- * Like kevy_listener_close(), but the clients that wait in the backlog are accepted before, also if
- * the listener is paused: their connect(2) has succeeded. `accept` comes for each of them, as far
- * as `connections_max` and descriptors allow. The rest is reset. kevy_reactor_finish() calls this
- * for every listener. Idempotent.
- */
-KEVY_API void kevy_listener_finish(struct kevy_listener *listener);
-
-/* The port that it listens on, host byte order; 0 for a Unix socket, or once it is closed. */
+/* Returns the port, in host byte order. 0 for a Unix socket, and when the listener is closed. */
 KEVY_API uint16_t kevy_listener_port(const struct kevy_listener *listener);
 
-/* Connections accepted and not yet closed. */
+/* Returns the number of its connections that are not yet closed. */
 static inline uint32_t kevy_listener_connections(const struct kevy_listener *listener)
 {
     return listener->connections;
 }
 
-/* The reactor it was opened on. */
+/* Returns the reactor, or NULL if the listener was never opened. */
 static inline struct kevy_reactor *kevy_listener_reactor(const struct kevy_listener *listener)
 {
     return listener->object.reactor;

@@ -118,12 +118,14 @@ struct kevy_reactor;
 struct kevy_system;
 
 /* The struct of type `type` whose member `member` is at the address `pointer`. */
+/* clang-format off */
 #define KEVY_CONTAINER_OF(pointer, type, member) \
-    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+/* clang-format on */
 
 /* So many milliseconds or seconds, in nanoseconds. */
-#define KEVY_MILLISECONDS(n) ((uint64_t)(n)*1000000U)
-#define KEVY_SECONDS(n)      ((uint64_t)(n)*1000000000U)
+#define KEVY_MILLISECONDS(n) (1000000U * (uint64_t)(n))
+#define KEVY_SECONDS(n)      (1000000000U * (uint64_t)(n))
 
 /*
  * Private: for structs whose address goes into a request together with three bits of the library.
