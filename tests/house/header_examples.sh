@@ -1,56 +1,104 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# header_examples.sh INCLUDE... -- HEADER...: compiles the example in the opening comment of each
-# header: everything from the line "Example" to the end of the comment. Each must be a translation
-# unit of its own, without a warning, as C11. A header that is part of another one need not have an
-# example; its opening comment says "Part of <kevy/...>".
+# header_examples.sh RING_INCLUDE REACTOR_INCLUDE LIBRARIES HEADER...: compiles the example of each
+# public header: the code from the line "Example: ..." to the end of the opening comment. Each is a
+# translation unit of its own. One with int main(void) is a whole program that ends by itself: it
+# also runs, without input, and has to end with status 0. LIBRARIES are one word, in the order in
+# which they are linked; where that is empty nothing runs. A header of constants or parts, which
+# says "Part of <kevy/...>", needs no example.
 set -u
-includes=
-while [ "$1" != -- ]; do
-    includes="$includes -I $1"
-    shift
-done
-shift
+ring=$1
+reactor=$2
+libraries=$3
+shift 3
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM HUP
 passed=0
 failed=0
+skipped=0
 
-example_of() {
-    awk '/^ \*\/$/ { exit }
-        found { sub(/^ \* ?(    )?/, ""); print }
-        /^ \* Example/ { found = 1 }' "$1"
+example() {
+    awk '/^ \*\// { exit }
+        begun { sub(/^ \* ?(    )?/, ""); print }
+        /^ \* Example: / { begun = 1 }' "$1"
 }
 
-opening_of() {
-    awk '/^\/\*$/ { inside = 1 } inside { print } /^ \*\/$/ { exit }' "$1"
+opening() {
+    awk '/^\/\*/ && !/SPDX/ { inside = 1 }
+        inside { print }
+        inside && /\*\// { exit }' "$1"
 }
+
+note() {
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $2"
+    fi
+}
+
+# compile COMPILER SOURCE OPTION...
+compile() {
+    compiler=$1
+    source=$2
+    shift 2
+    # Functions of an example are static, and nobody need call them.
+    "$compiler" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror \
+        -I "$ring" -I "$reactor" "$source" "$@"
+}
+
+# run SOURCE NAME
+run() {
+    # shellcheck disable=SC2086 # several libraries
+    compile "${CC:-cc}" "$1" $libraries -pthread -o "$scratch/program" &&
+        "$scratch/program" </dev/null >"$scratch/output" 2>&1
+    note $? "$2: runs"
+}
+
+cat >"$scratch/ring_is_there.c" <<'END'
+#include <kevy/reactor.h>
+
+int main(void)
+{
+    struct kevy_reactor *reactor = NULL;
+    int error = kevy_reactor_create(&reactor, NULL);
+
+    kevy_reactor_destroy(reactor);
+    return error != 0;
+}
+END
+runs=0
+if [ -n "$libraries" ]; then
+    run "$scratch/ring_is_there.c" 'a reactor' >/dev/null
+    runs=$passed
+    passed=0
+    failed=0
+fi
 
 for header; do
-    name=$(basename "$header")
-    example_of "$header" >"$scratch/$name.c"
-    if ! [ -s "$scratch/$name.c" ]; then
-        if opening_of "$header" | grep -q 'Part of <kevy/'; then
-            continue
-        fi
-        echo "FAIL kevy/$name: no example"
-        failed=$((failed + 1))
+    name=kevy/$(basename "$header")
+    source=$scratch/$(basename "$header" .h).c
+    example "$header" >"$source"
+    if ! [ -s "$source" ]; then
+        opening "$header" | grep -q 'Part of <kevy/' || note 1 "$name: an example"
         continue
     fi
-    for compiler in gcc clang; do
-        command -v "$compiler" >/dev/null || continue
-        # Functions of an example are static, and nobody calls them here.
-        # shellcheck disable=SC2086 # the includes are several words
-        if "$compiler" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror \
-            -fsyntax-only $includes "$scratch/$name.c"; then
-            passed=$((passed + 1))
-        else
-            echo "FAIL kevy/$name with $compiler"
-            failed=$((failed + 1))
-        fi
+    for each in gcc clang; do
+        command -v "$each" >/dev/null || continue
+        compile "$each" "$source" -fsyntax-only
+        note $? "$name: compiles with $each"
     done
+    grep -q '^int main(void)' "$source" || continue
+    if [ "$runs" -eq 1 ]; then
+        run "$source" "$name"
+    else
+        skipped=$((skipped + 1))
+        echo "SKIP $name: no reactor can be created, or nothing is to run in this build"
+    fi
 done
 
-echo "RESULT header_examples: $passed passed, $failed failed, 0 skipped"
+echo "RESULT header_examples: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -220,7 +220,7 @@ static inline uint8_t *kevy_buffer_ring_take_piece(struct kevy_buffer_ring *buff
 
 /*
  * Returns the id of the next buffer in the ring. A bundle (6.10) names only its first buffer. It
- * goes on with those that were given after it, whatever their ids are.
+ * goes on with those that were given after it, with any ids.
  */
 static inline uint16_t kevy_buffer_ring_after(const struct kevy_buffer_ring *buffer_ring,
                                               uint16_t id)

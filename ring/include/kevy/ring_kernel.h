@@ -127,13 +127,13 @@ struct kevy_ring_kernel {
      * private pages (KEVY_RING_MAP_PRIVATE). `flags` are KEVY_RING_MAP_*.
      */
     int (*map)(void *state, int fd, uint64_t offset, size_t size, uint32_t flags, void **memory);
-    /* Takes back what map() returned, the whole of it. Must not fail. */
+    /* Takes back all that one map() returned. Must not fail. */
     void (*unmap)(void *state, void *memory, size_t size);
     /* Frees the state and closes `fd`, unless it is -1. Requests in flight are cancelled. */
     void (*close)(void *state, int fd);
     /*
      * The time in nanoseconds of the clock that limits the waits of this ring: CLOCK_MONOTONIC, or
-     * what KEVY_REGISTER_CLOCK has set.
+     * the one that KEVY_REGISTER_CLOCK has set.
      */
     uint64_t (*now_ns)(void *state, int32_t clock);
 };

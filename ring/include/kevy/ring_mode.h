@@ -62,7 +62,7 @@ KEVY_API size_t kevy_ring_memory_size(uint32_t entries, const struct kevy_ring_o
  * Returns 0 or an error. The ring goes on as it was, except after -ENOTRECOVERABLE.
  *
  *     -EINVAL           a size, an older kernel, or a ring without KEVY_SETUP_DEFER_TASKRUN
- *     -EOVERFLOW        what is queued does not fit into the new sizes
+ *     -EOVERFLOW        the queued entries do not fit into the new sizes
  *     -EEXIST           the CQ has overflowed: reap, flush, and call again
  *     -ENOMEM           no memory
  *     -ENOTRECOVERABLE  the kernel has made new queues, and they cannot be mapped. Only
@@ -107,8 +107,8 @@ KEVY_API void kevy_ring_params(const struct kevy_ring *ring, struct kevy_params 
 /*
  * Makes *ring a second user of a ring that somebody else has set up, for example another process.
  * That process passes on the descriptor (SCM_RIGHTS) and the params of kevy_ring_params(). The two
- * must agree who submits and who reaps at each time. *ring must be zeroed or deinitialised. `fd` is
- * OWNED on success. It runs on io_uring.
+ * must agree which of them submits and which reaps at each time. *ring must be zeroed or
+ * deinitialised. `fd` is OWNED on success. It runs on io_uring.
  *
  * Returns 0, an error of mmap(2), or -EINVAL: rings with KEVY_SETUP_SINGLE_ISSUER, and rings in a
  * caller's memory (KEVY_SETUP_NO_MMAP), cannot be adopted.

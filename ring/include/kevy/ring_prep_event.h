@@ -10,7 +10,7 @@
  *     the answer of the cancel does not tell whether the request is over: its own CQE does. The
  *     two CQEs come in any order.
  *
- * Example: connect, but for at most a second
+ * Example: connect within one second
  *
  *     #include <kevy/ring.h>
  *     #include <kevy/ring_prep.h>

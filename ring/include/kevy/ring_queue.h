@@ -2,8 +2,8 @@
 /*
  * kevy/ring_queue.h - the two queues of a ring: slots for requests, completions to read.
  *
- * Part of <kevy/ring.h>, which says who may call these functions and when. None of them enters the
- * kernel; each is a few instructions, inlined.
+ * Part of <kevy/ring.h>, which says when and from which thread to call these functions. None of
+ * them enters the kernel; each is a few instructions, inlined.
  *
  * Cursors
  *
@@ -156,7 +156,7 @@ static inline uint32_t kevy_ring_space(const struct kevy_ring *ring)
 
 /*
  * Private: makes a slot a NOP with `user_data`. It stores word by word, so that the compiler can
- * drop the words that the next prep writes again. Of a memset() it would drop nothing but the ends.
+ * drop the words that the next prep writes again. Of a memset() it would drop only the ends.
  */
 static inline void kevy_x_sqe_clear(struct kevy_sqe *sqe, uint64_t user_data)
 {

@@ -4,7 +4,7 @@
  *
  * Settings last until they are changed:
  *
- *     eventfd        who is told that completions have arrived
+ *     eventfd        the descriptor that tells of new completions
  *     personality    with whose rights requests run
  *     restrictions   which requests a ring may make
  *     workers        which threads do blocking work, and how many
@@ -26,7 +26,7 @@
  *     -EACCES  the ring is restricted
  *     -EEXIST  the ring belongs to another thread (KEVY_SETUP_SINGLE_ISSUER)
  *
- * Example: a ring that can do nothing but read and close
+ * Example: a ring that can only read and close
  *
  *     #include <kevy/ring.h>
  *     #include <kevy/ring_register.h>
@@ -93,7 +93,7 @@ KEVY_API int kevy_ring_eventfd_enable(struct kevy_ring *ring, bool enabled);
 KEVY_API int kevy_ring_personality_register(struct kevy_ring *ring);
 KEVY_API int kevy_ring_personality_unregister(struct kevy_ring *ring, uint16_t id);
 
-/* What a restricted ring may do. */
+/* All that a restricted ring may do. */
 struct kevy_ring_restrictions {
     const uint8_t *opcodes; /* BORROWED: enum kevy_op */
     uint32_t opcode_count;

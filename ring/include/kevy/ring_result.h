@@ -58,7 +58,7 @@ struct kevy_recvmsg {
     uint32_t name_length; /* in bytes, at most the room for it */
     uint32_t control_length;
     uint32_t payload_length; /* in bytes, at most the room for it */
-    uint32_t name_whole;     /* in bytes, what the address needs */
+    uint32_t name_whole;     /* in bytes, the size of the address */
     uint32_t payload_whole;  /* in bytes, as sent, if the request has MSG_TRUNC */
     uint32_t flags;          /* MSG_TRUNC, MSG_CTRUNC, and other MSG_* */
 };

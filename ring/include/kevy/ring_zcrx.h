@@ -75,7 +75,7 @@ struct kevy_zcrx_options {
      */
     uint32_t events;
     uint64_t event_user_data;
-    bool statistics; /* newer, 7.2: count what was copied, in kevy_zcrx.stats */
+    bool statistics; /* newer, 7.2: count the copied bytes, in kevy_zcrx.stats */
 };
 
 /* Read the fields, and do not write them: they are public only for the inline functions below. */
