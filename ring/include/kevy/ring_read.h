@@ -5,7 +5,7 @@
  * For programs that load data before they serve, and have nothing else to do meanwhile. The pieces
  * are read in parallel, as many at a time as the SQ has entries.
  *
- * Example
+ * Example: the headers of two files
  *
  *     #include <kevy/ring_read.h>
  *
