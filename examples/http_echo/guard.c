@@ -47,7 +47,7 @@ enum state {
     STATES,
 };
 
-#define ON(byte_class) [(byte_class)&CLASS]
+#define ON(byte_class) [CLASS & (byte_class)]
 /* "Tokens lead to `next`", and so on. */
 #define TOKENS(next)   ON(HEX) = (next), ON(TOK) = (next), ON(NUM) = (next)
 #define BLANKS(next)   ON(SP) = (next), ON(TAB) = (next)

@@ -49,11 +49,11 @@ struct request_limits {
 };
 
 /* What suits a public server: the initialiser of a struct request_limits. */
-#define REQUEST_LIMITS                                                            \
-    {                                                                             \
-        .body_bytes = UINT64_C(1) << 30, .head_bytes = 16384, .head_fields = 100, \
-        .target_bytes = 8192, .chunk_line_bytes = 1024, .trailer_bytes = 4096     \
-    }
+/* clang-format off */
+#define REQUEST_LIMITS                                                         \
+    {.body_bytes = UINT64_C(1) << 30, .head_bytes = 16384, .head_fields = 100, \
+     .target_bytes = 8192, .chunk_line_bytes = 1024, .trailer_bytes = 4096}
+/* clang-format on */
 
 enum request_step {
     REQUEST_AGAIN,     /* private */

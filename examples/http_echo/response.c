@@ -14,29 +14,27 @@
 const char response_continue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /* The line, and the name of the field that follows it. */
-#define STATUS(status, reason)                                   \
-    {                                                            \
-        status, sizeof("HTTP/1.1 ___ " reason "\r\nDate: ") - 1, \
-            "HTTP/1.1 " #status " " reason "\r\nDate: "          \
-    }
+#define STATUS(status, reason)                               \
+    status, sizeof("HTTP/1.1 ___ " reason "\r\nDate: ") - 1, \
+        "HTTP/1.1 " #status " " reason "\r\nDate: "
 
 static const struct {
     uint16_t status;
     uint16_t length;
     const char *line;
 } statuses[] = {
-    STATUS(200, "OK"),
-    STATUS(204, "No Content"),
-    STATUS(400, "Bad Request"),
-    STATUS(405, "Method Not Allowed"),
-    STATUS(408, "Request Timeout"),
-    STATUS(413, "Content Too Large"),
-    STATUS(414, "URI Too Long"),
-    STATUS(417, "Expectation Failed"),
-    STATUS(431, "Request Header Fields Too Large"),
-    STATUS(501, "Not Implemented"),
-    STATUS(503, "Service Unavailable"),
-    STATUS(505, "HTTP Version Not Supported"),
+    {STATUS(200, "OK")},
+    {STATUS(204, "No Content")},
+    {STATUS(400, "Bad Request")},
+    {STATUS(405, "Method Not Allowed")},
+    {STATUS(408, "Request Timeout")},
+    {STATUS(413, "Content Too Large")},
+    {STATUS(414, "URI Too Long")},
+    {STATUS(417, "Expectation Failed")},
+    {STATUS(431, "Request Header Fields Too Large")},
+    {STATUS(501, "Not Implemented")},
+    {STATUS(503, "Service Unavailable")},
+    {STATUS(505, "HTTP Version Not Supported")},
 };
 
 #define REFUSAL_ENTRY(name, status, sentence) [REFUSAL_##name] = {status, sentence "\n"},

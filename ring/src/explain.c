@@ -282,13 +282,16 @@ static const char *described_by_pointer(const char *text, const char *buffer)
     return text;
 }
 
+/* clang-format off */
+#define DESCRIBED_BY(result) _Generic((result), int: described_by_int, char *: described_by_pointer)
+/* clang-format on */
+
 static int other_explain(const struct sentence *s)
 {
     char buffer[128] = "";
-    const char *text = _Generic(strerror_r(0, buffer, sizeof buffer),
-                                int: described_by_int,
-                                char *: described_by_pointer)(
-        strerror_r(s->error, buffer, sizeof buffer), buffer);
+    size_t size = sizeof buffer;
+    const char *text =
+        DESCRIBED_BY(strerror_r(0, buffer, size))(strerror_r(s->error, buffer, size), buffer);
 
     return snprintf(s->text, s->size, "%s (errno %d)", text, s->error);
 }

@@ -36,14 +36,12 @@ struct decision {
     const char *body; /* of the answer where it tells something, or NULL */
 };
 
-#define DECISION(kind, refusal, section, reason, bytes)                          \
-    {                                                                            \
-        kind, REFUSAL_##refusal, section, reason, bytes, sizeof(bytes) - 1, NULL \
-    }
-#define ECHOES(kind, section, reason, bytes, body)                          \
-    {                                                                       \
-        kind, REFUSAL_NONE, section, reason, bytes, sizeof(bytes) - 1, body \
-    }
+/* clang-format off */
+#define DECISION(kind, refusal, section, reason, bytes) \
+    {kind, REFUSAL_##refusal, section, reason, bytes, sizeof(bytes) - 1, NULL}
+#define ECHOES(kind, section, reason, bytes, body) \
+    {kind, REFUSAL_NONE, section, reason, bytes, sizeof(bytes) - 1, body}
+/* clang-format on */
 
 #define LINED(line)    line "\r\nHost: a\r\n\r\n"
 #define FIELDS(fields) "GET / HTTP/1.1\r\n" fields "\r\n"

@@ -16,10 +16,9 @@ struct vector {
     size_t length;
 };
 
-#define RAW(status, bytes)               \
-    {                                    \
-        status, bytes, sizeof(bytes) - 1 \
-    }
+/* clang-format off */
+#define RAW(status, bytes) {status, bytes, sizeof(bytes) - 1}
+/* clang-format on */
 #define LINE(status, line)  RAW(status, line "\r\nHost: a\r\n\r\n")
 #define GET(status, fields) RAW(status, "GET / HTTP/1.1\r\n" fields "\r\n")
 #define POST(status, rest)  RAW(status, "POST / HTTP/1.1\r\nHost: a\r\n" rest)

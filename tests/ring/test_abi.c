@@ -139,7 +139,7 @@ struct entry {
     unsigned kernel; /* major * 100 + minor */
 };
 
-#define ENTRY(name, value, major, minor) {#name, (value), (major)*100 + (minor)},
+#define ENTRY(name, value, major, minor) {#name, (value), 100 * (major) + (minor)},
 
 static const struct entry ops[] = {ABI_OPS_OLD(ENTRY) ABI_OPS_618(ENTRY) ABI_OPS_NEW(ENTRY)};
 static const struct entry registers[] = {ABI_REGISTERS_OLD(ENTRY) ABI_REGISTERS_618(ENTRY)

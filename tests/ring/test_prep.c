@@ -12,10 +12,9 @@
 
 #include <string.h>
 
-#define COMMAND_16                                            \
-    {                                                         \
-        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 \
-    }
+/* clang-format off */
+#define COMMAND_16 {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+/* clang-format on */
 
 static unsigned char command_bytes[KEVY_COMMAND128_BYTES];
 
