@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # header_examples.sh RING_INCLUDE REACTOR_INCLUDE LIBRARIES HEADER...: compiles the example of each
-# public header: the code from the line "Example: ..." to the end of the opening comment. Each is a
-# translation unit of its own. One with int main(void) is a whole program that ends by itself: it
-# also runs, without input, and has to end with status 0. LIBRARIES are one word, in the order in
-# which they are linked; where that is empty nothing runs. A header of constants or parts, which
-# says "Part of <kevy/...>", needs no example.
+# public header: the code from the first line "Example: ..." to the next one, or to the end of the
+# opening comment. Each is a translation unit of its own; further examples may be parts. One with
+# int main(void) is a whole program that ends by itself: it also runs, without input, and has to end
+# with status 0. LIBRARIES are one word, in the order in which they are linked; where that is empty
+# nothing runs. A header of constants or parts, which says "Part of <kevy/...>", needs no example.
 set -u
 ring=$1
 reactor=$2
@@ -21,8 +21,8 @@ skipped=0
 
 example() {
     awk '/^ \*\// { exit }
-        begun { sub(/^ \* ?(    )?/, ""); print }
-        /^ \* Example: / { begun = 1 }' "$1"
+        /^ \* Example: / { begun++; next }
+        begun == 1 { sub(/^ \* ?(    )?/, ""); print }' "$1"
 }
 
 opening() {

@@ -109,8 +109,8 @@ struct kevy_child {
     int fd;     /* private, like all that follows */
     kevy_child_done done;
     struct kevy_completion completion;
-    struct kevy_timer again;  /* it has exited, by a poll's word, and cannot be reaped yet */
-    uint32_t again_ms;        /* how long that takes next time */
+    struct kevy_timer again;  /* until it can be reaped, after a poll has told its exit */
+    uint32_t again_ms;        /* its delay next time */
     uint64_t information[16]; /* a siginfo_t, which strict C does not know */
 };
 

@@ -60,8 +60,8 @@
  *     reactor       _create()                         _destroy()                   none
  *       its loop    _run(), _run_once()               _stop(), _finish()           none
  *     group         _start()                          _finish(), then _join()      none
- *     listener      _open(), _adopt()                 _close(), _finish() after    close
- *                                                     those who wait
+ *     listener      _open(), _adopt()                 _close(); _finish() accepts  close
+ *                                                     the backlog before
  *     stream        _init(), then accepted by a       _close() after its queue     close
  *                   listener, _connect(), _adopt(),   is sent, _abort() at once
  *                   or a connector

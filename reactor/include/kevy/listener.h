@@ -32,7 +32,8 @@
  * Order
  *
  *     `accept`, and immediately after it `open` of the stream that it returned. `close` is the last
- *     callback, and after kevy_listener_close() it is the only one.
+ *     callback, and after kevy_listener_close() it is the only one. After kevy_listener_finish()
+ *     `accept` may come for clients in the backlog before it.
  *
  * Ownership
  *
@@ -61,8 +62,10 @@
  *
  *     static void client_open(struct kevy_stream *stream)
  *     {
- *         kevy_stream_send(stream, "hello\n", 6);
- *         kevy_stream_close(stream);
+ *         if (kevy_stream_send(stream, "hello\n", 6) == 0)
+ *             kevy_stream_close(stream);
+ *         else
+ *             kevy_stream_abort(stream);
  *     }
  *
  *     static void client_close(struct kevy_stream *stream, int reason)
@@ -220,6 +223,14 @@ KEVY_API void kevy_listener_resume(struct kevy_listener *listener);
 /* Closes the listening socket. Clients in the backlog get a reset; accepted streams go on. `close`
  * follows in a later turn. Idempotent. */
 KEVY_API void kevy_listener_close(struct kevy_listener *listener);
+
+/*
+ * Like kevy_listener_close(), but accepts the clients in the backlog before, because their
+ * connect(2) has succeeded. It does so even if the listener is paused. `accept` comes for each of
+ * them, within the limits of `connections_max` and descriptors; the others get a reset.
+ * kevy_reactor_finish() calls this function for every listener. Idempotent.
+ */
+KEVY_API void kevy_listener_finish(struct kevy_listener *listener);
 
 /* Returns the port, in host byte order. 0 for a Unix socket, and when the listener is closed. */
 KEVY_API uint16_t kevy_listener_port(const struct kevy_listener *listener);

@@ -12,8 +12,8 @@
  *     2  wait       one system call submits the requests and waits for completions; the next
  *                   deadline limits the wait
  *     3  complete   completions become callbacks, up to `turn_completions` of them
- *     4  timers     timers and deadlines that are due fire, but not before the completions of all
- *                   that had happened by then: a pause of the loop ends no stream that is alive
+ *     4  timers     timers and deadlines that are due fire, after the completions of all that had
+ *                   happened until then: a pause of the process ends no stream that is alive
  *     5  tasks      deferred and posted tasks run
  *
  * Order

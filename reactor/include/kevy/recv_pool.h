@@ -130,22 +130,24 @@ KEVY_API void kevy_buffer_release(struct kevy_buffer *kept);
 
 /*
  * Makes a kept buffer of buffer_size bytes, LENT to the caller, for bytes that did not come from
- * the kernel: decrypted or decompressed ones, for example. Write them at kevy_buffer_bytes(), and
- * set `length` to their number, before anybody else gets the buffer. `source` is the stream that
- * they came from, or NULL: kevy_stream_forward() of this buffer holds it back, as the stream whose
- * read callback is running. Returns 0, or -ENOBUFS at memory_limit; *created is then untouched.
+ * the kernel, for example decrypted or decompressed ones. Write the bytes to kevy_buffer_bytes(),
+ * and set `length` to their number, before you pass the buffer on. `source` is the stream that they
+ * come from, or NULL: kevy_stream_forward() of this buffer holds that stream back, like the stream
+ * of a running `read` callback. Returns 0 or
+ *
+ *     -ENOBUFS  memory_limit is reached; *created is unchanged
  */
 KEVY_API int kevy_buffer_create(struct kevy_reactor *reactor, struct kevy_stream *source,
                                 struct kevy_buffer *created);
 
-/* The bytes of a created buffer, to be written. */
+/* Returns the place for the bytes of a created buffer. */
 static inline uint8_t *kevy_buffer_bytes(struct kevy_buffer *created)
 {
     return (uint8_t *)(uintptr_t)created->data;
 }
 
-/* The stream that kevy_stream_forward() of this buffer holds back, or NULL: in a read callback, the
- * one that received the bytes. */
+/* Returns the stream that kevy_stream_forward() of this buffer holds back, or NULL. In a `read`
+ * callback it is the one that received the bytes. */
 static inline struct kevy_stream *kevy_buffer_source(const struct kevy_buffer *buffer)
 {
     return buffer->source;

@@ -98,8 +98,8 @@ struct kevy_system {
     int (*socket)(void *context, int family, int type);
     int (*bind)(void *context, int fd, const struct sockaddr *address, socklen_t length);
     int (*listen)(void *context, int fd, int backlog);
-    /* accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK and without an address. Only for those who wait
-     * when a listener finishes; others are accepted with a request of the ring. */
+    /* accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK, without an address. Only for the backlog of a
+     * listener that finishes; other connections are accepted with a request of the ring. */
     int (*accept)(void *context, int fd);
     /* Only for datagram sockets; streams connect with a request of the ring. */
     int (*connect)(void *context, int fd, const struct sockaddr *address, socklen_t length);

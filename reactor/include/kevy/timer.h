@@ -16,9 +16,9 @@
  *     Timers fire in the order of their ticks. Within one tick there is no order. One turn fires
  *     4096 timers at most; the next turns fire the rest.
  *
- *     What has happened comes before what is late: a timer fires only after the completions of all
- *     that had happened when it was found due. So a pause of the process makes no limit pass whose
- *     event came during the pause.
+ *     Events come before time limits: when a timer is found due, the completions of all that had
+ *     happened until then are handled first. So if the process was stopped for some time, an event
+ *     that came meanwhile still counts as in time.
  *
  *     An armed timer keeps kevy_reactor_run() running, until kevy_reactor_finish() is called.
  *
@@ -112,8 +112,8 @@ struct kevy_timer {
  * means never. If the timer is armed already, it starts again; it must be on the same reactor
  * (asserted).
  *
- * The delay counts from the time of the call, which reads the clock: a callback that has worked for
- * a second does not make the timer early.
+ * The delay counts from the time of the call, which reads the clock. So a callback that has worked
+ * for one second before does not make the timer early.
  */
 KEVY_API void kevy_timer_start(struct kevy_timer *timer, struct kevy_reactor *reactor,
                                uint64_t delay_ns, kevy_timer_fire fire);
