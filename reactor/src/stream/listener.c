@@ -6,10 +6,10 @@
  * it: the user's pause, the connection limit, a shortage (`error`), the end. The flush compares
  * that with the accept in flight, and arms or cancels.
  *
- * Finishing. A connection in the kernel's queue has succeeded for its client, and closing the socket
- * would reset it. So the accept is cancelled and waited for, then plain system calls take the queue
- * until it is empty, and the very next one closes: what comes in between, some microseconds, is the
- * only loss.
+ * Finishing. A connection in the kernel's queue has succeeded for its client, and closing the
+ * socket would reset it. So the accept is cancelled and waited for, then plain system calls take
+ * the queue until it is empty, and the very next one closes: what comes in between, some
+ * microseconds, is the only loss.
  *
  * Invariants. A shortage never spins: arming again at -EMFILE fails at once, client or not, so it
  * waits for the library to close a descriptor, or for the retry timer. No connection handed over by
