@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * file_server: the files below a folder to GET and HEAD, one request a connection. Bodies are
- * spliced from the file into the socket.
+ * file_server: the files below a folder to GET and HEAD, one request a connection. Bodies go
+ * from the page cache to the socket.
  */
 #include "../serve.h"
 #include "client.h"
@@ -10,13 +10,13 @@
 #include <sys/resource.h>
 
 /*
- * A download takes four descriptors: its socket, its file, and the two ends of the pipe through
- * which the file is spliced. Beside the downloads there are the three standard ones, the ring, what
- * wakes it, the signals, the listener and the folder: less than 16. A server with a limit of 1,024
- * descriptors so has room for 252 clients. More of them wait in the backlog of the listener, where
- * they take none of the descriptors that the others need to be answered.
+ * A download takes two descriptors: its socket and its file. Beside the downloads there are the
+ * three standard ones, the ring, what wakes it, the signals, the listener and the folder: less than
+ * 16. A server with a limit of 1,024 descriptors so has room for 504 clients. More of them wait in
+ * the backlog of the listener, where they take none of the descriptors that the others need to be
+ * answered.
  */
-#define DESCRIPTORS_OF_A_CLIENT 4
+#define DESCRIPTORS_OF_A_CLIENT 2
 #define DESCRIPTORS_OF_THE_REST 16
 
 static int folder = -1;

@@ -235,11 +235,31 @@ static int64_t sim_lseek(void *context, int fd, int64_t offset, int whence)
     FAIL("lseek of descriptor %d", fd);
 }
 
-static int sim_pipe(void *context, int *fds)
+static int64_t sim_read_cached(void *context, int fd, const struct iovec *parts, int count,
+                               uint64_t offset)
 {
     (void)context;
-    (void)fds;
-    FAIL("a pipe");
+    (void)parts;
+    (void)count;
+    (void)offset;
+    FAIL("reading descriptor %d at an offset", fd);
+}
+
+static int sim_file_cached(void *context, int fd, uint64_t offset, uint64_t length)
+{
+    (void)context;
+    (void)offset;
+    (void)length;
+    FAIL("what is cached of descriptor %d", fd);
+}
+
+static int64_t sim_sendfile(void *context, int fd, int file, uint64_t offset, size_t length)
+{
+    (void)context;
+    (void)fd;
+    (void)offset;
+    (void)length;
+    FAIL("sending file %d", file);
 }
 
 static int sim_pidfd_open(void *context, pid_t pid)
@@ -274,7 +294,9 @@ const struct kevy_system sim_system = {
     .lseek = sim_lseek,
     .read = sim_read,
     .write = sim_write,
-    .pipe = sim_pipe,
+    .read_cached = sim_read_cached,
+    .file_cached = sim_file_cached,
+    .sendfile = sim_sendfile,
     .eventfd = sim_eventfd,
     .signalfd = sim_signalfd,
     .pidfd_open = sim_pidfd_open,

@@ -444,17 +444,18 @@ struct kevy_file_range {
     struct kevy_buffer entry;   /* private, like all that follows: its place in the queue */
     struct kevy_buffer *blocks; /* being read into */
     uint64_t moved;             /* bytes taken from the file */
-    int pipe[2];
-    uint32_t step; /* what the request in flight does */
+    uint32_t step;              /* what the request in flight does */
     bool begun;
-    bool copying; /* read and sent, not spliced */
+    bool copying; /* read and sent, not by sendfile(2) */
     bool full;    /* the socket has to be waited for */
 };
 
 /*
- * Queues a range of a file. A range of 64 KiB or more is spliced if the kernel can do it, which
- * needs a pipe for that time (two descriptors). Otherwise the file is read and sent. At most 64 KiB
- * are taken from the file at a time, and only these count as queued. Returns 0 or
+ * Queues a range of a file. What is in the page cache is sent from there, without a copy in user
+ * memory. The kernel must say that it is there: cachestat(2), from 6.5 on. Newer kernels say it only
+ * to the owner of the file and to a process that may write it. Otherwise the file is read and sent,
+ * at most 64 KiB at a time, and only these count as queued. A range of up to 16 KiB that is in the
+ * page cache is read by this call. The loop does not wait for a disk. Returns 0 or
  *
  *     -EAGAIN  as for kevy_stream_send(), and so is -EPIPE
  *     -EINVAL  the range ends after 2^63

@@ -87,6 +87,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 KEVY_BEGIN_DECLS
 
@@ -121,8 +122,15 @@ struct kevy_system {
     int64_t (*read)(void *context, int fd, void *data, size_t length);
     int64_t (*write)(void *context, int fd, const void *data, size_t length);
 
+    /* Files. read_cached() does not wait for a disk: preadv2(2) with RWF_NOWAIT. file_cached()
+     * returns 1 if all of these bytes are in the page cache, else 0: cachestat(2). sendfile() raises
+     * no SIGPIPE. */
+    int64_t (*read_cached)(void *context, int fd, const struct iovec *parts, int count,
+                           uint64_t offset);
+    int (*file_cached)(void *context, int fd, uint64_t offset, uint64_t length);
+    int64_t (*sendfile)(void *context, int fd, int file, uint64_t offset, size_t length);
+
     /* Descriptors that a reactor opens for itself; all are close-on-exec and non-blocking. */
-    int (*pipe)(void *context, int *fds); /* fds[0] is the end to read, fds[1] the one to write */
     int (*eventfd)(void *context, unsigned value);
     int (*signalfd)(void *context, int fd, const void *mask); /* `mask`: a sigset_t */
 

@@ -225,7 +225,7 @@ uint32_t stream_message_entries(const struct kevy_stream *stream);
 
 /* stream_range.c */
 bool stream_range_next(struct kevy_stream *stream);
-int stream_range_done(struct kevy_stream *stream, int result);
+void stream_range_done(struct kevy_stream *stream, int result);
 void stream_range_end(struct kevy_stream *stream, int result);
 void stream_range_dropped(struct kevy_stream *stream);
 
@@ -290,6 +290,14 @@ static inline bool deadline_before(uint32_t a, uint32_t b)
 static inline void stream_active(struct kevy_stream *stream)
 {
     stream->idle_at = deadline_at(stream->object.reactor->now_ns, stream->idle_ticks);
+}
+
+/* Something was sent: the kernel owes nothing until the next bytes. */
+static inline void stream_limits_sent(struct kevy_stream *stream)
+{
+    stream->send_at = 0;
+    if (stream_has(stream, STREAM_IDLE_LIMITED))
+        stream_active(stream);
 }
 
 /* The kernel owes us progress from now on. The node is filed at or before the limit, as a rule

@@ -257,14 +257,6 @@ static void send_failed(struct kevy_stream *stream, int error)
     (void)SYSTEM(stream->object.reactor, shutdown, stream->fd, SHUT_RDWR);
 }
 
-/* The deadlines after a send: something moved, and the kernel owes nothing until the next one. */
-static void limits_sent(struct kevy_stream *stream)
-{
-    stream->send_at = 0;
-    if (stream_has(stream, STREAM_IDLE_LIMITED))
-        stream_active(stream);
-}
-
 /*
  * What most sends are: a buffer of the pool, the only one of the queue, gone, and nobody waiting
  * for that. Does all that sent() would, or nothing.
@@ -282,7 +274,7 @@ static inline bool send_done_fast(struct kevy_reactor *reactor, struct kevy_stre
     if (entry->block != block || block->refs != 1)
         return false;
     if (state & STREAM_LIMITED)
-        limits_sent(stream);
+        stream_limits_sent(stream);
     stream->object.flags &= ~STREAM_SENDING;
     stream->queue_last = NULL;
     stream->queued = 0;
@@ -296,12 +288,8 @@ static void range_moved(struct kevy_stream *stream, int result)
     assert(stream_has(stream, STREAM_SENDING));
     stream->object.flags &= ~STREAM_SENDING;
     object_pend(&stream->object);
-    result = stream_range_done(stream, result);
-    if (result < 0) {
-        send_failed(stream, result);
-        return;
-    }
-    limits_sent(stream);
+    stream_range_done(stream, result);
+    stream_limits_sent(stream);
     if (stream->queue_last != NULL)
         stream_send_expected(stream);
     queue_lowered(stream);
@@ -334,7 +322,7 @@ static rare void sent(struct kevy_stream *stream, int result)
     /* Still marked as sending: a `done` that ends the stream must not drop the queue under us. */
     queue_consume(stream, (uint32_t)result);
     stream->object.flags &= ~STREAM_SENDING;
-    limits_sent(stream);
+    stream_limits_sent(stream);
     if (stream->queue_last != NULL)
         stream_send_expected(stream);
     queue_lowered(stream);

@@ -133,7 +133,7 @@ static inline void close_and_finish(void)
     ck_assert_int_eq(probe.reason, 0);
 }
 
-/* Splicing for 0, copying for 1. */
+/* From the page cache for 0, copying for 1. */
 static inline void way_set(int way)
 {
     if (way == 1)

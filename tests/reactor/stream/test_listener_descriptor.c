@@ -223,39 +223,6 @@ static void stream_connect_end(void)
     holes_close();
 }
 
-/* The pipe of a range of a file. */
-static struct kevy_file_range range;
-
-static void range_ended(struct kevy_file_range *from, struct kevy_stream *stream, int result,
-                        uint64_t sent)
-{
-    (void)stream;
-    (void)sent;
-    ck_assert_int_eq(result, 0);
-    close(from->fd);
-    ends++;
-}
-
-static void range_send(void)
-{
-    range = (struct kevy_file_range){.length = 8 << 20, .done = range_ended};
-    range.fd = memfd_create("range", MFD_CLOEXEC);
-    ck_assert_int_eq(ftruncate(range.fd, (off_t)range.length), 0);
-    probe_tcp(&other, &probe_events);
-    turn_now();
-    ck_assert_int_eq(kevy_stream_send_file(&other.stream, &range), 0);
-    TURN_UNTIL(range.full);
-}
-
-static void range_take(void)
-{
-    uint64_t sent;
-
-    QUIETLY(kevy_stream_shutdown(&other.stream));
-    ck_assert_int_eq(peer_drain(other.peer, &sent), 0);
-    ck_assert_uint_eq(sent, range.length);
-}
-
 /* A descriptor on its way out, behind bytes that the peer does not take. */
 static uint8_t bytes[1 << 20];
 static int duplicate;
@@ -318,7 +285,6 @@ static const struct {
     {child_watch, child_unwatch, child_reap},
     {connector_start, connector_cancel, holes_close},
     {stream_connect, other_abort, stream_connect_end},
-    {range_send, range_take, other_end},
     {rights_queue, other_abort, other_end},
     {rights_receive, other_abort, other_end},
 };

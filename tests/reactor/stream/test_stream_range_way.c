@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* The two ways that the bytes of a range can go: by splice through a pipe, or copied. */
+/* The ways that the bytes of a range can go: from the page cache, or copied. */
 
 #include "stream_range_test.h"
 
-#include <sys/resource.h>
+#include <sys/socket.h>
 
 START_TEST(a_file_that_cannot_be_read_is_told_and_the_stream_goes_on)
 {
@@ -14,7 +14,7 @@ START_TEST(a_file_that_cannot_be_read_is_told_and_the_stream_goes_on)
     open_tcp();
     range_send(0, closed, 0, 100);
     range_send(1, closed, 0, MEGABYTE);
-    range_send(2, folder, 0, MEGABYTE); /* splicing is refused first, then reading */
+    range_send(2, folder, 0, MEGABYTE);
     send_copy(0, 10);
     peer_expect_pattern(0, 10, SIZE_MAX);
     sending_check(&sendings[0], -EBADF, 0);
@@ -26,20 +26,101 @@ START_TEST(a_file_that_cannot_be_read_is_told_and_the_stream_goes_on)
 }
 END_TEST
 
-START_TEST(without_a_descriptor_for_the_pipe_it_is_copied)
+static int descriptors(void)
 {
-    struct rlimit limit, none;
+    int fd = dup(file);
 
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    return fd;
+}
+
+START_TEST(what_is_cached_needs_no_memory_and_no_descriptor)
+{
+    int lowest;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
     open_tcp();
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    none = limit;
-    none.rlim_cur = 0;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    lowest = descriptors();
     range_send(0, file, 0, BIG);
+    TURN_UNTIL(sendings[0].range.full);
+    ck_assert_int_eq(descriptors(), lowest);
+    ck_assert_uint_eq(kevy_stream_queued(&probe.stream), 0);
     peer_expect_pattern(0, BIG, SIZE_MAX);
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     sending_check(&sendings[0], 0, BIG);
     close_and_finish();
+}
+END_TEST
+
+/* One send for the head and the file: nothing else is queued when the flush comes. */
+START_TEST(a_short_range_leaves_together_with_what_is_before_it)
+{
+    static uint8_t found[4096];
+    uint64_t enters;
+
+    open_tcp();
+    turns(3);
+    enters = stats_now().submissions;
+    send_copy(0, 100);
+    range_send(0, file, 100, 2000);
+    turn_now();
+    ck_assert_uint_eq(stats_now().submissions - enters, 1);
+    ck_assert_int_eq(peer_read(probe.peer, found, sizeof found), 2100);
+    pattern_check(found, 2100, 1, 0);
+    sending_check(&sendings[0], 0, 2000);
+    close_and_finish();
+}
+END_TEST
+
+/* The head and parts of several files are queued: what each says it sent is what came. */
+START_TEST(short_ranges_that_are_dropped_count_what_was_sent)
+{
+    uint64_t arrived, sent = 0;
+
+    open_tcp();
+    send_copy(0, BIG);
+    for (unsigned index = 0; index < 3; index++)
+        range_send(index, file, index * 10000U, 10000);
+    turns(20);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    for (unsigned index = 0; index < 3; index++) {
+        ck_assert_uint_eq(sendings[index].done, 1);
+        ck_assert_int_eq(sendings[index].result, -ECANCELED);
+        sent += sendings[index].sent;
+    }
+    (void)peer_drain(probe.peer, &arrived);
+    ck_assert_uint_eq(sent, 0); /* the socket took less than what was before them */
+}
+END_TEST
+
+/* sendfile(2) knows no MSG_NOSIGNAL. */
+START_TEST(a_peer_that_is_gone_raises_no_signal)
+{
+    open_tcp();
+    range_send(0, file, 0, BIG);
+    TURN_UNTIL(sendings[0].range.full);
+    ck_assert_int_eq(shutdown(kevy_stream_fd(&probe.stream), SHUT_WR), 0);
+    TURN_UNTIL(probe.closed);
+    ck_assert_uint_eq(sendings[0].done, 1);
+    ck_assert_int_lt(sendings[0].result, 0);
+    probe_finish(&probe);
+}
+END_TEST
+
+START_TEST(what_is_not_cached_is_copied)
+{
+    int fd = memfd_create("holes", MFD_CLOEXEC);
+
+    ck_assert_int_eq(ftruncate(fd, MEGABYTE), 0);
+    open_tcp();
+    range_send(0, fd, 0, MEGABYTE);
+    TURN_UNTIL(sendings[0].range.copying);
+    TURN_UNTIL(peer_read(probe.peer, big, sizeof big) != 0 && sendings[0].done == 1);
+    sending_check(&sendings[0], 0, MEGABYTE);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    close(fd);
 }
 END_TEST
 
@@ -56,24 +137,7 @@ START_TEST(a_blocking_socket_is_copied_to)
 }
 END_TEST
 
-START_TEST(a_socket_that_refuses_splice_is_copied_to)
-{
-    open_tcp();
-    /* Splice takes no file that is open for appending, a socket included. */
-    ck_assert_int_eq(fcntl(kevy_stream_fd(&probe.stream), F_SETFL, O_NONBLOCK | O_APPEND), 0);
-    range_send(0, file, 0, BIG);
-    send_copy(0, 100);
-    TURN_UNTIL(sendings[0].range.copying);
-    turns(100);
-    ck_assert_uint_eq(sendings[0].done, 0);
-    peer_expect_pattern(0, BIG, 9000);
-    peer_expect_pattern(0, 100, SIZE_MAX);
-    sending_check(&sendings[0], 0, BIG);
-    close_and_finish();
-}
-END_TEST
-
-START_TEST(a_file_that_refuses_splice_is_copied)
+START_TEST(a_file_without_pages_is_copied)
 {
     static uint8_t expected[200000], found[200000];
     int fd = open("/proc/self/limits", O_RDONLY | O_CLOEXEC);
@@ -152,13 +216,14 @@ START_TEST(without_memory_the_range_ends)
 {
     reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
     open_tcp();
+    ck_assert_int_eq(fcntl(kevy_stream_fd(&probe.stream), F_SETFL, 0), 0);
     range_send(0, file, 0, 100);
     sending_check(&sendings[0], -ENOBUFS, 0);
     close_and_finish();
 }
 END_TEST
 
-/* The socket refuses splicing half-way, and then there is no memory to copy. */
+/* The file leaves the page cache half-way, and then there is no memory to copy. */
 START_TEST(a_range_that_ends_without_memory_frees_whom_its_queue_held_back)
 {
     static struct probe source;
@@ -205,10 +270,13 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(ways, setup, teardown);
     tcase_add_test(ways, a_file_that_cannot_be_read_is_told_and_the_stream_goes_on);
-    tcase_add_test(ways, without_a_descriptor_for_the_pipe_it_is_copied);
+    tcase_add_test(ways, what_is_cached_needs_no_memory_and_no_descriptor);
+    tcase_add_test(ways, a_short_range_leaves_together_with_what_is_before_it);
+    tcase_add_test(ways, short_ranges_that_are_dropped_count_what_was_sent);
+    tcase_add_test(ways, a_peer_that_is_gone_raises_no_signal);
+    tcase_add_test(ways, what_is_not_cached_is_copied);
     tcase_add_test(ways, a_blocking_socket_is_copied_to);
-    tcase_add_test(ways, a_socket_that_refuses_splice_is_copied_to);
-    tcase_add_test(ways, a_file_that_refuses_splice_is_copied);
+    tcase_add_test(ways, a_file_without_pages_is_copied);
     tcase_add_test(ways, unix_streams_take_ranges);
     tcase_add_test(ways, a_pipe_is_copied_to);
     tcase_add_test(ways, small_buffers_make_many_pieces);
