@@ -174,13 +174,13 @@ headers() {
     standard=$2
     shift 2
     mkdir -p "$work/headers"
-    for file in ring/include/kevy/*.h reactor/include/kevy/*.h; do
+    for file in ring/include/kevy/*.h reactor/include/kevy/*.h reactor/tls/include/kevy/*.h; do
         header=$(basename "$file" .h)
         printf '#include <kevy/%s.h>\n#include <kevy/%s.h>\nint not_empty;\n' "$header" "$header" \
             >"$work/headers/$header.$language"
     done
     "$@" -std="$standard" -Wall -Wextra -pedantic-errors -Werror -fsyntax-only \
-        -I ring/include -I reactor/include "$work"/headers/*."$language"
+        -I ring/include -I reactor/include -I reactor/tls/include "$work"/headers/*."$language"
 }
 
 # whole COMPILER SUITES OPTION...: all that there is, and the quick tests
