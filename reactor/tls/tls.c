@@ -127,18 +127,23 @@ static void peer_ended(struct kevy_tls *tls)
         kevy_tls_close(tls);
 }
 
-/* Gives the user one piece of plain bytes. False when OpenSSL has none. */
-static bool deliver_piece(struct kevy_tls *tls, struct kevy_buffer *plain)
+/* One piece of plain bytes. False when OpenSSL has none. */
+static bool read_piece(struct kevy_tls *tls, struct kevy_buffer *plain)
 {
     size_t length;
+    int result;
 
-    if (SSL_read_ex(tls->ssl, kevy_buffer_bytes(plain), plain->length, &length) != 1)
+    (void)tls_error_take();
+    tls_clear(tls, TLS_WROTE);
+    result = SSL_read_ex(tls->ssl, kevy_buffer_bytes(plain), plain->length, &length);
+    /* Answers of OpenSSL's own: a peer that does not read them is not read from. */
+    if (tls_has(tls, TLS_WROTE) && kevy_tls_queued(tls) > tls->high_watermark)
+        kevy_stream_hold(&tls->stream, &tls->stream);
+    if (result != 1)
         return false;
     assert(length > 0 && length <= plain->length);
     plain->length = (uint32_t)length;
     tls->messages = 0;
-    if (tls->events->read != NULL)
-        tls->events->read(tls, plain);
     return true;
 }
 
@@ -165,7 +170,6 @@ static void deliver(struct kevy_tls *tls)
 {
     bool more = true;
 
-    tls_clear(tls, TLS_WROTE);
     while (more && delivering(tls)) {
         struct kevy_buffer plain;
 
@@ -173,15 +177,13 @@ static void deliver(struct kevy_tls *tls)
             tls_fail(tls, -ENOBUFS);
             return;
         }
-        (void)tls_error_take();
-        more = deliver_piece(tls, &plain);
+        more = read_piece(tls, &plain);
+        if (more && tls->events->read != NULL)
+            tls->events->read(tls, &plain);
         kevy_buffer_release(&plain); /* empty when it was forwarded */
     }
     if (!more)
         deliver_stopped(tls);
-    /* Answers to the peer's own messages: if it does not read them it is not read from. */
-    if (tls_has(tls, TLS_WROTE) && kevy_tls_queued(tls) > tls->high_watermark)
-        kevy_stream_hold(&tls->stream, &tls->stream);
 }
 
 /* Lets OpenSSL take what was received. */

@@ -163,6 +163,27 @@ START_TEST(a_pause_within_a_record_keeps_the_rest)
 }
 END_TEST
 
+/* Nothing follows it that would bring OpenSSL back to what it holds. */
+START_TEST(a_pause_within_the_last_record_keeps_the_rest)
+{
+    static uint8_t bytes[12000];
+
+    sides_open(&server, &client);
+    server.on_read = pause_each;
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, sizeof bytes), 0));
+    while (server.count < sizeof bytes) {
+        uint64_t before = server.count;
+
+        TURN_UNTIL(server.count > before);
+        turns(10);
+        QUIETLY(kevy_tls_resume(&server.tls));
+    }
+    server.on_read = NULL;
+    side_abort(&client);
+    side_abort(&server);
+}
+END_TEST
+
 static void pause_early(struct side *side)
 {
     QUIETLY(kevy_tls_pause(&side->tls));
@@ -363,6 +384,7 @@ Suite *test_suite(void)
     suite_add_tcase(suite, life);
     tcase_add_test(flow, a_paused_connection_delivers_nothing_and_loses_nothing);
     tcase_add_test(flow, a_pause_within_a_record_keeps_the_rest);
+    tcase_add_test(flow, a_pause_within_the_last_record_keeps_the_rest);
     tcase_add_test(flow, a_pause_before_open_does_not_stop_the_handshake);
     tcase_add_test(flow, above_the_high_watermark_a_send_is_refused_and_drain_follows);
     tcase_add_test(flow, a_deadline_after_open_is_told);

@@ -453,6 +453,26 @@ START_TEST(a_client_that_trusts_others_resumes_nothing)
 }
 END_TEST
 
+/* The ticket comes when those who trusted the server are others already. */
+START_TEST(a_ticket_that_comes_after_a_reload_is_not_used)
+{
+    struct kevy_tls_options options = client_options();
+
+    connect_with(server_context, client_context, "localhost");
+    ck_assert_str_eq(client.log, "o");
+    options.authorities = other_authority.certificate;
+    options.authorities_length = strlen(other_authority.certificate);
+    ck_assert_int_eq(kevy_tls_context_reload(client_context, &options, NULL), 0);
+    TURN_UNTIL(server.log[0] == 'o');
+    side_send_text(&server, "hello");
+    side_expect(&client, "hello");
+    both_close();
+    connect_with(server_context, client_context, "localhost");
+    TURN_UNTIL(client.closed && server.closed);
+    ck_assert_int_eq(client.reason, -EKEYREJECTED);
+}
+END_TEST
+
 START_TEST(without_tickets_nothing_is_resumed)
 {
     struct kevy_tls_options options = server_options(&server_identity);
@@ -548,6 +568,7 @@ Suite *test_suite(void)
     tcase_add_test(sessions, a_reload_keeps_the_tickets);
     tcase_add_test(sessions, a_reload_with_other_authorities_ends_the_tickets);
     tcase_add_test(sessions, a_client_that_trusts_others_resumes_nothing);
+    tcase_add_test(sessions, a_ticket_that_comes_after_a_reload_is_not_used);
     tcase_add_test(sessions, without_tickets_nothing_is_resumed);
     tcase_add_test(sessions, servers_with_the_same_ticket_keys_accept_each_others_tickets);
     tcase_add_loop_test(sessions, a_ticket_does_not_open_what_asks_for_a_certificate, 0, 2);
