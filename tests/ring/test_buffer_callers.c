@@ -163,6 +163,15 @@ START_TEST(taking_what_was_never_added_is_caught)
 }
 END_TEST
 
+START_TEST(giving_what_was_added_is_caught)
+{
+    callers_open(2, 0);
+    kevy_buffer_ring_add(&pool, 1, mine[0], SIZE);
+    (void)kevy_buffer_ring_take_added(&pool, 1);
+    kevy_buffer_ring_give(&pool, 1);
+}
+END_TEST
+
 START_TEST(a_bundle_of_callers_buffers_is_the_callers_to_walk)
 {
     callers_open(2, 0);
@@ -221,6 +230,7 @@ Suite *test_suite(void)
     tcase_add_test_raise_signal(abuse, adding_what_the_kernel_has_is_caught, SIGABRT);
     tcase_add_test_raise_signal(abuse, adding_more_than_the_ring_holds_is_caught, SIGABRT);
     tcase_add_test_raise_signal(abuse, taking_what_was_never_added_is_caught, SIGABRT);
+    tcase_add_test_raise_signal(abuse, giving_what_was_added_is_caught, SIGABRT);
     tcase_add_test_raise_signal(abuse, a_bundle_of_callers_buffers_is_the_callers_to_walk, SIGABRT);
     tcase_add_test_raise_signal(abuse, the_id_of_a_cqe_that_names_no_buffer_is_caught, SIGABRT);
     return suite;

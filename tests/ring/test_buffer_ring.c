@@ -240,6 +240,30 @@ START_TEST(a_bundle_is_walked_in_ring_order)
 }
 END_TEST
 
+/* The kernel writes into the slot how much of the last buffer a limited bundle has used (6.10). */
+START_TEST(a_buffer_that_a_bundle_has_shortened_is_whole_again_when_given)
+{
+    struct kevy_sqe *sqe;
+    struct kevy_cqe cqe;
+    uint16_t id;
+
+    pool_open(1, 0);
+    text_send("0123456789abcdef");
+    sqe = kevy_ring_sqe(&ring, 2);
+    kevy_prep_recv_bundle(sqe, sockets[1], GROUP, 0);
+    sqe->len = 10;
+    cqe = cqe_wait(&ring);
+    ck_assert_int_eq(cqe.res, 10);
+    id = kevy_buffer_id(cqe.flags);
+    ck_assert_mem_eq(kevy_buffer_ring_take(&pool, id), "0123456789", 10);
+    kevy_buffer_ring_give(&pool, id);
+    kevy_buffer_ring_publish(&pool);
+    text_send("0123456789");
+    recv_arm(0);
+    text_take("abcdef0123456789");
+}
+END_TEST
+
 START_TEST(an_incremental_buffer_is_used_up_in_pieces)
 {
     struct kevy_cqe cqe;
@@ -331,6 +355,13 @@ START_TEST(the_16_bit_tail_wraps)
 }
 END_TEST
 
+/* Where the kernel tells its cursor (6.8). */
+static void available_check(int count)
+{
+    if (kevy_buffer_ring_head(&pool) >= 0)
+        ck_assert_int_eq(kevy_buffer_ring_available(&pool), count);
+}
+
 /*
  * 32,768 buffers are half of what a 16-bit tail can count: all of them in the kernel's hand, then
  * all in the caller's, and back, past the wrap.
@@ -358,9 +389,11 @@ START_TEST(the_largest_ring_of_buffers_is_emptied_and_filled)
         ck_assert_uint_eq(pool.lent_count, entries);
         zeros_read(1, fd);
         ck_assert_int_eq(cqe_wait(&ring).res, -ENOBUFS);
+        available_check(0);
         for (uint32_t id = 0; id < entries; id++)
             kevy_buffer_ring_give(&pool, (uint16_t)id);
         kevy_buffer_ring_publish(&pool);
+        available_check((int)entries);
     }
     close(fd);
 }
@@ -409,6 +442,8 @@ START_TEST(a_group_is_unique_on_its_ring)
     options.group = GROUP + 2;
     ck_assert_int_eq(kevy_buffer_ring_init(&other, &ring, &options), 0);
     kevy_buffer_ring_deinit(&twin); /* from the middle of the ring's list */
+    ck_assert_ptr_eq(ring.buffer_rings, &other);
+    ck_assert_ptr_eq(other.next, &pool);
     recv_arm(0);
     text_send("first");
     text_take("first");
@@ -574,10 +609,14 @@ static void kinds_add(Suite *suite)
         tcase_add_test(kinds, the_kernel_can_own_the_slots);
     else
         support_skip("the_kernel_can_own_the_slots", "needs Linux 6.4");
-    if (kernel_probe().features & KEVY_FEAT_RECVSEND_BUNDLE)
+    if (kernel_probe().features & KEVY_FEAT_RECVSEND_BUNDLE) {
         tcase_add_test(kinds, a_bundle_is_walked_in_ring_order);
-    else
+        tcase_add_test(kinds, a_buffer_that_a_bundle_has_shortened_is_whole_again_when_given);
+    } else {
         support_skip("a_bundle_is_walked_in_ring_order", "needs Linux 6.10");
+        support_skip("a_buffer_that_a_bundle_has_shortened_is_whole_again_when_given",
+                     "needs Linux 6.10");
+    }
     if (pool_granted(KEVY_BUFFER_RING_INCREMENTAL, 0))
         tcase_add_test(kinds, an_incremental_buffer_is_used_up_in_pieces);
     else

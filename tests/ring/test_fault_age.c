@@ -128,7 +128,7 @@ static int arm_answer(void *argument)
 
 START_TEST(events_and_counters_of_zero_copy_receive_would_be_had)
 {
-    struct kevy_zcrx_options options = {.entries = 64,
+    struct kevy_zcrx_options options = {.entries = 1024,
                                         .flags = KEVY_ZCRX_REG_NODEV,
                                         .events = 1U << KEVY_ZCRX_EVENT_COPY,
                                         .event_user_data = 77,

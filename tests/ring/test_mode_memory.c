@@ -59,6 +59,28 @@ START_TEST(lent_memory_can_be_used_again_at_once)
 }
 END_TEST
 
+static const uint32_t big_flags[] = {KEVY_SETUP_SQE128, KEVY_SETUP_CQE32,
+                                     KEVY_SETUP_SQE128 | KEVY_SETUP_CQE32};
+
+START_TEST(lent_memory_has_room_for_big_requests_and_completions)
+{
+    struct kevy_ring_options options = {.required_flags = big_flags[_i]};
+    size_t size = kevy_ring_memory_size(256, &options);
+    struct kevy_ring ring = {0};
+    uint8_t *memory = memory_make(size);
+
+    options.memory = memory;
+    options.memory_size = size;
+    ring_open(&ring, 256, &options);
+    ck_assert((const uint8_t *)ring.cqes + ((size_t)ring.cq_entries << ring.cqe_shift) <=
+              (uint8_t *)ring.sqes);
+    ck_assert((uint8_t *)ring.sqes + ((size_t)ring.sq_entries << ring.sqe_shift) <= memory + size);
+    nops_run(&ring, 1500);
+    kevy_ring_deinit(&ring);
+    ck_assert_int_eq(munmap(memory, size), 0);
+}
+END_TEST
+
 START_TEST(lent_memory_that_does_not_do_is_refused)
 {
     struct kevy_ring_options options = {.cq_entries = 0};
@@ -260,6 +282,11 @@ Suite *test_suite(void)
     tcase_add_test(memory, lent_memory_that_does_not_do_is_refused);
     ADD_IF(memory, the_queues_can_lie_in_the_callers_memory, lent, "Linux 6.10");
     ADD_IF(memory, lent_memory_can_be_used_again_at_once, lent, "Linux 6.10");
+    if (lent)
+        tcase_add_loop_test(memory, lent_memory_has_room_for_big_requests_and_completions, 0,
+                            sizeof big_flags / sizeof big_flags[0]);
+    else
+        support_skip("lent_memory_has_room_for_big_requests_and_completions", "Linux 6.10");
     ADD_IF(memory, huge_pages_hold_a_whole_ring, lent, "Linux 6.10");
     ADD_IF(memory, a_ring_may_be_an_index_and_no_descriptor,
            lent_granted(KEVY_SETUP_REGISTERED_FD_ONLY), "Linux 6.10");

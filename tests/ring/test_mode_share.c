@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <kevy/ring_mode.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,6 +77,26 @@ END_TEST
 START_TEST(one_thread_submits_to_sqpoll_while_another_waits_and_reaps)
 {
     split_run(KEVY_SETUP_SQPOLL);
+}
+END_TEST
+
+START_TEST(a_submit_to_split_queues_wakes_a_thread_that_sleeps)
+{
+    struct kevy_ring_options options = {
+        .split_queues = true, .required_flags = KEVY_SETUP_SQPOLL, .sq_thread_idle_ms = 1};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = KEVY_FOREVER};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, &options);
+    for (uint64_t i = 0; i < 3; i++) {
+        while ((__atomic_load_n(ring.sq_flags, __ATOMIC_ACQUIRE) & KEVY_SQ_NEED_WAKEUP) == 0)
+            sched_yield();
+        nop_queue(&ring, i, 0);
+        ck_assert_int_ge(kevy_ring_submit(&ring), 0);
+        ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+        ck_assert_uint_eq(cqe_take(&ring).user_data, i);
+    }
+    kevy_ring_deinit(&ring);
 }
 END_TEST
 
@@ -375,6 +396,8 @@ static void split_add(Suite *suite, const struct kevy_ring_probe *probe)
 
     ADD_IF(split, one_thread_submits_while_another_waits_and_reaps, limits, "Linux 5.11");
     ADD_IF(split, one_thread_submits_to_sqpoll_while_another_waits_and_reaps, limits && sqpoll,
+           "Linux 5.11");
+    ADD_IF(split, a_submit_to_split_queues_wakes_a_thread_that_sleeps, limits && sqpoll,
            "Linux 5.11");
     ADD_IF(split, a_wait_of_split_queues_submits_nothing, limits, "Linux 5.11");
     tcase_add_test(split, what_is_published_goes_with_the_next_enter_whoever_makes_it);

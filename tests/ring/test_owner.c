@@ -7,6 +7,7 @@
 #include <kevy/buffer_ring.h>
 #include <kevy/ring_explain.h>
 #include <kevy/ring_prep.h>
+#include <kevy/ring_zcrx.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -208,6 +209,32 @@ START_TEST(a_childs_deinit_takes_nothing_from_the_child_or_the_parent)
 }
 END_TEST
 
+/* Its memory is not in the child either; what lies there is the child's. */
+static bool child_deinits_zcrx(void *argument)
+{
+    struct kevy_zcrx *zcrx = argument;
+    size_t size = zcrx->memory_size;
+    const uint8_t *own = taken(zcrx->memory, size);
+
+    kevy_zcrx_deinit(zcrx);
+    for (size_t at = 0; at < size; at++)
+        if (own[at] != 'x')
+            return false;
+    return true;
+}
+
+START_TEST(a_childs_deinit_leaves_a_refill_queue_to_the_parent)
+{
+    size_t size = 8192;
+    struct kevy_zcrx zcrx = {.memory_size = size, .owner_process = (int32_t)getpid()};
+
+    zcrx.memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(zcrx.memory, MAP_FAILED);
+    ck_assert_int_eq(in_a_child(child_deinits_zcrx, &zcrx), 0);
+    kevy_zcrx_deinit(&zcrx);
+}
+END_TEST
+
 static bool child_submits(void *argument)
 {
     struct kevy_ring *ring = argument;
@@ -255,6 +282,7 @@ Suite *test_suite(void)
     else
         support_skip("a_childs_deinit_takes_nothing_from_the_child_or_the_parent",
                      "needs Linux 5.19");
+    tcase_add_test(children, a_childs_deinit_leaves_a_refill_queue_to_the_parent);
     tcase_add_test(children, a_ring_shared_on_fork_takes_requests_of_the_child);
     suite_add_tcase(suite, children);
     return suite;

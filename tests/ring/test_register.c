@@ -10,9 +10,11 @@
 #include <kevy/ring_zcrx.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -136,6 +138,59 @@ START_TEST(a_restricted_ring_does_only_what_is_listed)
 }
 END_TEST
 
+START_TEST(a_restricted_ring_requires_the_flags_that_are_listed)
+{
+    static const uint8_t opcodes[] = {KEVY_OP_NOP};
+    struct kevy_ring_restrictions restrictions = {.opcodes = opcodes,
+                                                  .opcode_count = 1,
+                                                  .sqe_flags_allowed = KEVY_SQE_ASYNC,
+                                                  .sqe_flags_required = KEVY_SQE_ASYNC};
+    struct kevy_ring_options options = {.required_flags = KEVY_SETUP_R_DISABLED};
+
+    kevy_ring_deinit(&ring);
+    ring_open(&ring, 8, &options);
+    ck_assert_int_eq(kevy_ring_restrict(&ring, &restrictions), 0);
+    ck_assert_int_eq(kevy_ring_enable(&ring), 0);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, -EACCES);
+    kevy_sqe_set_flags(kevy_ring_sqe(&ring, 2), KEVY_SQE_ASYNC);
+    cqe_expect(&ring, 2, 0);
+}
+END_TEST
+
+static bool enable_listed;
+
+/* Looks for the rule without which a kernel from 7.0 on would not let the ring be enabled. */
+static int list_noting(void *state, int fd, uint32_t opcode, void *argument, uint32_t count)
+{
+    const struct kevy_restriction *rules = argument;
+
+    if (opcode == KEVY_REGISTER_RESTRICTIONS)
+        for (uint32_t i = 0; i < count; i++)
+            if (rules[i].opcode == KEVY_RESTRICTION_REGISTER_OP &&
+                rules[i].register_op == KEVY_REGISTER_ENABLE_RINGS)
+                enable_listed = true;
+    return kevy_ring_kernel_io_uring()->register_op(state, fd, opcode, argument, count);
+}
+
+START_TEST(a_restricted_ring_may_always_be_enabled)
+{
+    static const uint8_t codes[] = {KEVY_REGISTER_PERSONALITY};
+    struct kevy_ring_restrictions restrictions = {.register_ops = codes, .register_op_count = 1};
+    static struct kevy_ring_kernel noting; /* used until the end of the fixture */
+    struct kevy_ring_options options = {.required_flags = KEVY_SETUP_R_DISABLED,
+                                        .custom_kernel = &noting};
+
+    noting = *kevy_ring_kernel_io_uring();
+    noting.register_op = list_noting;
+    kevy_ring_deinit(&ring);
+    ring_open(&ring, 8, &options);
+    ck_assert_int_eq(kevy_ring_restrict(&ring, &restrictions), 0);
+    ck_assert(enable_listed);
+    ck_assert_int_eq(kevy_ring_enable(&ring), 0);
+}
+END_TEST
+
 START_TEST(too_long_a_list_of_restrictions_is_refused)
 {
     static const uint8_t codes[KEVY_RING_RESTRICTIONS_MAX + 1];
@@ -238,6 +293,33 @@ START_TEST(cancelling_waits_until_it_is_done)
     cancel.timeout_ns = 1000;
     ck_assert_int_eq(kevy_ring_cancel_sync(&ring, &cancel), -ENOENT);
     close(fd);
+}
+END_TEST
+
+/*
+ * A worker that has begun cannot be stopped at once: here it opens a pipe that nobody writes to.
+ * The call waits until it has ended, and a time limit of none is none.
+ */
+START_TEST(cancelling_waits_for_a_worker_that_has_begun)
+{
+    struct kevy_ring_cancel cancel = {.user_data = 9, .timeout_ns = KEVY_FOREVER};
+    char folder[] = "/tmp/kevy-fifo-XXXXXX", path[sizeof folder + 2];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/f", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    for (int i = 0; i < 5; i++) {
+        struct kevy_sqe *sqe = kevy_ring_sqe(&ring, 9);
+
+        kevy_prep_openat(sqe, AT_FDCWD, path, O_RDONLY, 0);
+        kevy_sqe_set_flags(sqe, KEVY_SQE_ASYNC);
+        ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+        usleep(20000); /* enough for the worker to begin, mostly */
+        ck_assert_int_eq(kevy_ring_cancel_sync(&ring, &cancel), 0);
+        ck_assert_int_lt(cqe_wait(&ring).res, 0);
+    }
+    unlink(path);
+    rmdir(folder);
 }
 END_TEST
 
@@ -381,12 +463,15 @@ static const struct {
     {&an_old_kernel_cannot_switch_its_eventfd, 0, ""},
     {&requests_run_with_registered_rights, KEVY_UNREGISTER_PERSONALITY, "Linux 5.6"},
     {&a_restricted_ring_does_only_what_is_listed, KEVY_UNREGISTER_RING_FDS, "Linux 5.18"},
+    {&a_restricted_ring_requires_the_flags_that_are_listed, KEVY_UNREGISTER_RING_FDS, "Linux 5.18"},
+    {&a_restricted_ring_may_always_be_enabled, KEVY_UNREGISTER_RING_FDS, "Linux 5.18"},
     {&too_long_a_list_of_restrictions_is_refused, 0, ""},
     {&workers_can_be_confined_and_limited, KEVY_REGISTER_IOWQ_MAX_WORKERS, "Linux 5.15"},
     {&busy_polling_is_set_and_told, KEVY_UNREGISTER_NAPI, "Linux 6.9"},
     {&queues_to_busy_poll_can_be_named, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
     {&iopoll_rings_do_not_busy_poll_the_network, KEVY_UNREGISTER_NAPI, "Linux 6.9"},
     {&cancelling_waits_until_it_is_done, KEVY_REGISTER_SYNC_CANCEL, "Linux 6.0"},
+    {&cancelling_waits_for_a_worker_that_has_begun, KEVY_REGISTER_SYNC_CANCEL, "Linux 6.0"},
     {&cancelling_goes_by_descriptor_and_by_opcode, KEVY_REGISTER_PBUF_STATUS, "Linux 6.6"},
     {&a_message_needs_no_ring_of_its_own, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
     {&a_messages_flags_do_not_derail_the_reaping, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},

@@ -388,6 +388,65 @@ START_TEST(for_each_hands_out_everything_and_lets_reap_submit)
 }
 END_TEST
 
+struct overwriting {
+    struct kevy_ring *ring;
+    uint64_t next;
+};
+
+/* Gives the slot of the completion back, for one of another result. */
+static void reap_overwrite(const struct kevy_cqe *cqe, void *context)
+{
+    struct overwriting *overwriting = context;
+
+    ck_assert_uint_eq(cqe->user_data, overwriting->next);
+    if (cqe->user_data < 4) {
+        nop_queue(overwriting->ring, overwriting->next + 4, 0);
+        ck_assert_int_eq(kevy_ring_submit(overwriting->ring), 1);
+        ck_assert_uint_eq(overwriting->ring->cqes[cqe->user_data].user_data, cqe->user_data + 4);
+    }
+    ck_assert_uint_eq(cqe->user_data, overwriting->next++);
+}
+
+START_TEST(a_completion_that_is_reaped_is_not_overwritten_by_an_enter)
+{
+    struct kevy_ring_options options = {.plain = true, .cq_entries = 4};
+    struct kevy_ring ring = {0};
+    struct overwriting overwriting = {.ring = &ring};
+
+    ring_open(&ring, 4, &options);
+    for (uint64_t i = 0; i < 4; i++)
+        nop_queue(&ring, i, 0);
+    ck_assert_int_eq(kevy_ring_submit(&ring), 4);
+    ck_assert_uint_eq(kevy_ring_for_each(&ring, reap_overwrite, &overwriting), 8);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+/* Every slot of both queues, twice round. */
+START_TEST(the_largest_ring_takes_32768_requests_at_once)
+{
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, KEVY_MAX_ENTRIES, NULL);
+    ck_assert_uint_eq(ring.sq_entries, 32768);
+    ck_assert_uint_eq(ring.cq_entries, 65536);
+    for (uint64_t lap = 0; lap < 4; lap++) {
+        for (uint64_t i = 0; i < 32768; i++)
+            nop_queue(&ring, lap << 32 | i, 0);
+        ck_assert_ptr_null(kevy_ring_sqe(&ring, 0));
+        ck_assert_int_eq(kevy_ring_submit(&ring), 32768);
+        for (uint64_t i = 0; i < 32768; i++) {
+            const struct kevy_cqe *cqe = kevy_ring_next(&ring);
+
+            ck_assert_ptr_nonnull(cqe);
+            ck_assert_uint_eq(cqe->user_data, lap << 32 | i);
+        }
+        ck_assert_ptr_null(kevy_ring_next(&ring));
+    }
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 START_TEST(a_disabled_ring_waits_for_enable)
 {
     struct kevy_ring ring = {0};
@@ -561,6 +620,8 @@ Suite *test_suite(void)
     tcase_add_test(queues, h9_a_cqe_is_handed_out_once_released_or_not);
     tcase_add_test(queues, spans_and_single_calls_mix_and_wrap);
     tcase_add_test(queues, for_each_hands_out_everything_and_lets_reap_submit);
+    tcase_add_test(queues, a_completion_that_is_reaped_is_not_overwritten_by_an_enter);
+    tcase_add_test(queues, the_largest_ring_takes_32768_requests_at_once);
     suite_add_tcase(suite, queues);
 
     tcase_add_test(owner, a_disabled_ring_waits_for_enable);
