@@ -120,6 +120,21 @@ START_TEST(a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe)
 }
 END_TEST
 
+START_TEST(a_resize_gives_the_old_queues_back)
+{
+    struct kevy_ring_options options = {.required_flags = DEFER};
+    struct kevy_ring ring = {0};
+    int mappings;
+
+    ring_open(&ring, 4, &options);
+    mappings = fault_mappings();
+    ck_assert_int_eq(kevy_ring_resize(&ring, 16, 0, 0, NULL, 0), 0);
+    ck_assert_int_eq(fault_mappings(), mappings);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
 START_TEST(a_zero_copy_queue_without_memory_is_refused)
 {
     struct kevy_zcrx_options options = {.entries = 64};
@@ -358,10 +373,12 @@ Suite *test_suite(void)
     if (registered_wait_granted()) {
         tcase_add_test(torture, init_with_a_wait_region_fails_cleanly_at_every_call);
         tcase_add_test(torture, a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe);
+        tcase_add_test(torture, a_resize_gives_the_old_queues_back);
     } else {
         support_skip("init_with_a_wait_region_fails_cleanly_at_every_call", "needs Linux 6.13");
         support_skip("a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe",
                      "needs Linux 6.13");
+        support_skip("a_resize_gives_the_old_queues_back", "needs Linux 6.13");
     }
     tcase_add_test(torture, the_probe_fails_cleanly_at_every_call);
     tcase_add_test(torture, descriptor_zero_is_closed_too);

@@ -243,6 +243,58 @@ START_TEST(a_newer_kernel_would_be_asked_more)
 }
 END_TEST
 
+/* A kernel with two requests, both supported. */
+static int probe_answer(void *argument)
+{
+    struct kevy_probe *probe = argument;
+
+    probe->last_op = 1;
+    probe->ops_len = 2;
+    for (uint8_t op = 0; op < 2; op++)
+        probe->ops[op] = (struct kevy_probe_op){.op = op, .flags = KEVY_OP_SUPPORTED};
+    return 0;
+}
+
+START_TEST(the_last_request_that_a_kernel_names_is_known)
+{
+    struct kevy_ring_probe probe;
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, NULL);
+    fault_answer_set(KEVY_REGISTER_PROBE, probe_answer);
+    ck_assert_int_eq(kevy_ring_probe(&ring, &probe), 0);
+    ck_assert_uint_eq(probe.opcode_count, 2);
+    ck_assert(kevy_ring_probe_opcode(&probe, 0));
+    ck_assert(kevy_ring_probe_opcode(&probe, 1));
+    ck_assert(!kevy_ring_probe_opcode(&probe, 2));
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
+/* A time of 584 years would overflow the kernel's clock, and be over at once. */
+static int cancel_answer(void *argument)
+{
+    const struct kevy_sync_cancel_reg *cancel = argument;
+
+    ck_assert_int_eq(cancel->timeout.tv_sec, -1);
+    ck_assert_int_eq(cancel->timeout.tv_nsec, -1);
+    return 0;
+}
+
+START_TEST(a_cancel_without_a_limit_is_no_limit_of_584_years)
+{
+    const struct kevy_ring_cancel cancel = {.timeout_ns = KEVY_FOREVER};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, NULL);
+    fault_answer_set(KEVY_REGISTER_SYNC_CANCEL, cancel_answer);
+    ck_assert_int_eq(kevy_ring_cancel_sync(&ring, &cancel), 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
 /* The set-up flags of some kernels, and what each makes of the wishes of the reactor. */
 #define FLAGS_5_1  (KEVY_SETUP_IOPOLL | KEVY_SETUP_SQPOLL | KEVY_SETUP_SQ_AFF)
 #define FLAGS_5_10 (FLAGS_5_1 | KEVY_SETUP_CQSIZE | KEVY_SETUP_CLAMP | KEVY_SETUP_R_DISABLED)
@@ -391,6 +443,8 @@ Suite *test_suite(void)
     tcase_add_test(age, events_and_counters_of_zero_copy_receive_would_be_had);
     tcase_add_test(age, a_queue_that_was_exported_would_be_shared);
     tcase_add_test(age, a_newer_kernel_would_be_asked_more);
+    tcase_add_test(age, the_last_request_that_a_kernel_names_is_known);
+    tcase_add_test(age, a_cancel_without_a_limit_is_no_limit_of_584_years);
     tcase_add_loop_test(age, an_older_kernel_grants_what_it_knows, 0, kernels_older());
     tcase_add_test(age, an_older_kernel_refuses_what_is_required);
     tcase_add_test(age, a_ring_that_cannot_be_registered_works_all_the_same);

@@ -254,6 +254,7 @@ START_TEST(waits_can_run_on_another_clock)
 
     ring_open(&ring, 4, NULL);
     ck_assert_int_eq(kevy_ring_clock(&ring, CLOCK_BOOTTIME), 0);
+    ck_assert_int_eq(ring.clock, CLOCK_BOOTTIME);
     clock_gettime(CLOCK_BOOTTIME, &now);
     wait.timeout_ns =
         (uint64_t)now.tv_sec * 1000U * MILLISECOND_NS + (uint64_t)now.tv_nsec + MILLISECOND_NS;

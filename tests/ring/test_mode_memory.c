@@ -202,6 +202,24 @@ START_TEST(resize_cuts_sizes_that_are_too_large_where_asked)
 }
 END_TEST
 
+START_TEST(resize_needs_no_room_for_what_was_handed_out)
+{
+    struct kevy_ring_options options = {.required_flags = DEFER, .cq_entries = 16};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 8, &options);
+    for (uint64_t i = 0; i < 8; i++)
+        nop_queue(&ring, i, 0);
+    ck_assert_int_eq(kevy_ring_submit_and_wait(&ring, 8), 8);
+    for (uint64_t i = 0; i < 8; i++)
+        ck_assert_uint_eq(kevy_ring_next(&ring)->user_data, i);
+    ck_assert_int_eq(kevy_ring_resize(&ring, 4, 4, 0, NULL, 0), 0);
+    ck_assert_ptr_null(kevy_ring_next(&ring));
+    nops_run(&ring, 20);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 START_TEST(resize_refuses_what_would_lose_something)
 {
     struct kevy_ring_options options = {.required_flags = DEFER, .cq_entries = 16};
@@ -292,6 +310,7 @@ Suite *test_suite(void)
            lent_granted(KEVY_SETUP_REGISTERED_FD_ONLY), "Linux 6.10");
     ADD_IF(memory, resize_keeps_what_is_queued_and_what_is_done, resize, "Linux 6.13");
     ADD_IF(memory, resize_cuts_sizes_that_are_too_large_where_asked, resize, "Linux 6.13");
+    ADD_IF(memory, resize_needs_no_room_for_what_was_handed_out, resize, "Linux 6.13");
     ADD_IF(memory, resize_refuses_what_would_lose_something, resize, "Linux 6.13");
     ADD_IF(memory, resize_moves_a_ring_in_lent_memory, resize, "Linux 6.13");
     suite_add_tcase(suite, memory);

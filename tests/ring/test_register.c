@@ -10,11 +10,9 @@
 #include <kevy/ring_zcrx.h>
 #include <net/if.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -296,33 +294,6 @@ START_TEST(cancelling_waits_until_it_is_done)
 }
 END_TEST
 
-/*
- * A worker that has begun cannot be stopped at once: here it opens a pipe that nobody writes to.
- * The call waits until it has ended, and a time limit of none is none.
- */
-START_TEST(cancelling_waits_for_a_worker_that_has_begun)
-{
-    struct kevy_ring_cancel cancel = {.user_data = 9, .timeout_ns = KEVY_FOREVER};
-    char folder[] = "/tmp/kevy-fifo-XXXXXX", path[sizeof folder + 2];
-
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/f", folder);
-    ck_assert_int_eq(mkfifo(path, 0600), 0);
-    for (int i = 0; i < 5; i++) {
-        struct kevy_sqe *sqe = kevy_ring_sqe(&ring, 9);
-
-        kevy_prep_openat(sqe, AT_FDCWD, path, O_RDONLY, 0);
-        kevy_sqe_set_flags(sqe, KEVY_SQE_ASYNC);
-        ck_assert_int_eq(kevy_ring_submit(&ring), 1);
-        usleep(20000); /* enough for the worker to begin, mostly */
-        ck_assert_int_eq(kevy_ring_cancel_sync(&ring, &cancel), 0);
-        ck_assert_int_lt(cqe_wait(&ring).res, 0);
-    }
-    unlink(path);
-    rmdir(folder);
-}
-END_TEST
-
 START_TEST(cancelling_goes_by_descriptor_and_by_opcode)
 {
     uint64_t values[4];
@@ -471,7 +442,6 @@ static const struct {
     {&queues_to_busy_poll_can_be_named, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
     {&iopoll_rings_do_not_busy_poll_the_network, KEVY_UNREGISTER_NAPI, "Linux 6.9"},
     {&cancelling_waits_until_it_is_done, KEVY_REGISTER_SYNC_CANCEL, "Linux 6.0"},
-    {&cancelling_waits_for_a_worker_that_has_begun, KEVY_REGISTER_SYNC_CANCEL, "Linux 6.0"},
     {&cancelling_goes_by_descriptor_and_by_opcode, KEVY_REGISTER_PBUF_STATUS, "Linux 6.6"},
     {&a_message_needs_no_ring_of_its_own, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
     {&a_messages_flags_do_not_derail_the_reaping, KEVY_REGISTER_SEND_MSG_RING, "Linux 6.13"},
