@@ -174,12 +174,13 @@ static inline void run_handle(struct kevy_reactor *reactor, const struct kevy_cq
     const struct kevy_cqe *end = cqe + count;
 
     for (; cqe != end; cqe++) {
-        uint64_t user_data = cqe->user_data;
-        void *owner = (void *)(uintptr_t)(user_data & ~(uint64_t)OPERATION_MASK);
+        uint64_t operation = cqe->user_data & OPERATION_MASK;
+        /* Two instructions less than masking once more. */
+        void *owner = (void *)(uintptr_t)(cqe->user_data - operation);
 
         if (traced)
             trace(reactor, cqe);
-        handlers[user_data & OPERATION_MASK](reactor, owner, cqe->res, cqe->flags);
+        handlers[operation](reactor, owner, cqe->res, cqe->flags);
     }
 }
 

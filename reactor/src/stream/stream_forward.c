@@ -118,19 +118,23 @@ static rare int forward_slow(struct kevy_stream *stream, struct kevy_buffer *buf
 static inline bool forward_fast(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct kevy_reactor *reactor = buffer->reactor;
+    uint32_t length = buffer->length; /* read once: the compiler takes an SQE for any memory */
 
     if ((stream->object.flags & STREAM_FORWARD_MASK) != STREAM_FORWARD_PLAIN ||
         buffer->use != BUFFER_BORROWED || stream->queue_last != NULL)
         return false;
-    if (buffer->length >= stream->high_watermark || pool_low(reactor))
+    if (length >= stream->high_watermark || pool_low(reactor))
+        return false;
+    /* The SQ head has to be read: rare, and registers for it would be saved in each call. */
+    if (reactor->ring.sqe_next == reactor->ring.sqe_end)
         return false;
     if (!send_single(reactor, stream, buffer))
         return false;
     buffer->use = BUFFER_QUEUED;
     buffer->next = buffer;
     stream->queue_last = buffer;
-    stream->queued = buffer->length;
-    stream->accepted += buffer->length;
+    stream->queued = length;
+    stream->accepted += length;
     return true;
 }
 
