@@ -141,29 +141,6 @@ lost_names() {
     done
 }
 
-# promises.txt: promise | program | test, the program as in tests/meson.build, or a script.
-promises_without_test() {
-    awk -F ' *[|] *' -v table=tests/promises.txt '
-        FILENAME != table {
-            if (sub(/^START_TEST\(/, "") || sub(/^ *(check|at_most) /, "")) {
-                behind = sub(/^\047/, "") ? "\047.*" : "[ )].*"
-                sub(behind, "")
-                proved[FILENAME, $0] = 1
-            }
-            next
-        }
-        NF == 0 || /^#/ { next }
-        {
-            file = "tests/" $2
-            if (file !~ /\.sh$/) {
-                sub(/[^\/]*$/, "test_&", file)
-                file = file ".c"
-            }
-            if (NF != 3 || !((file, $3) in proved))
-                print table ":" FNR ": no such test"
-        }' tests/*/test_*.c tests/*/*/test_*.c tests/*/*.sh tests/promises.txt
-}
-
 # The small programs of the reactor are to be read at one sitting.
 long_examples() {
     for file in examples/*.c; do
@@ -201,7 +178,6 @@ first_server() {
     check 'test programs' unregistered
     check 'server in the README and in kevy.h' first_server
     check 'length of examples' long_examples
-    check 'a test for each promise' promises_without_test
     if have ctags; then
         check 'function length' long_functions $c_files
     else

@@ -135,6 +135,69 @@ START_TEST(a_resize_gives_the_old_queues_back)
 }
 END_TEST
 
+static int resize(struct kevy_ring *ring)
+{
+    return kevy_ring_resize(ring, 16, 0, 0, NULL, 0);
+}
+
+static int fd_register(struct kevy_ring *ring)
+{
+    fault_reset();
+    kevy_ring_fd_unregister(ring);
+    fault_next(FAULT_REGISTER, -EBUSY, 1);
+    return kevy_ring_fd_register(ring);
+}
+
+static int cancel_at_once(struct kevy_ring *ring)
+{
+    return kevy_ring_cancel_sync(ring, &(struct kevy_ring_cancel){.user_data = 1});
+}
+
+static int message(struct kevy_ring *ring)
+{
+    return kevy_ring_message(ring, 1, 0, 0);
+}
+
+static int zcrx_open(struct kevy_ring *ring)
+{
+    struct kevy_zcrx_options options = {.entries = 64};
+    struct kevy_zcrx zcrx = {0};
+
+    return kevy_zcrx_init(&zcrx, ring, &options);
+}
+
+static int zcrx_share(struct kevy_ring *ring)
+{
+    struct kevy_zcrx zcrx = {0};
+
+    return kevy_zcrx_import(&zcrx, ring, 0, NULL);
+}
+
+/* Errors that a test cannot bring about with the kernel itself, or not everywhere. */
+static const struct {
+    int (*call)(struct kevy_ring *ring);
+    int error;
+} passed_on[] = {
+    {resize, -EEXIST},    {fd_register, -EBUSY}, {cancel_at_once, -EALREADY}, {message, -EOVERFLOW},
+    {zcrx_open, -ENODEV}, {zcrx_open, -EBUSY},   {zcrx_open, -EOPNOTSUPP},    {zcrx_share, -EBADF},
+    {zcrx_share, -EPERM}, {zcrx_share, -ENOMEM},
+};
+
+START_TEST(an_error_of_a_register_call_is_returned_and_changes_nothing)
+{
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, &(struct kevy_ring_options){.required_flags = DEFER});
+    fault_next(FAULT_REGISTER, passed_on[_i].error, 2);
+    ck_assert_int_eq(passed_on[_i].call(&ring), passed_on[_i].error);
+    fault_reset();
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
 START_TEST(a_zero_copy_queue_without_memory_is_refused)
 {
     struct kevy_zcrx_options options = {.entries = 64};
@@ -285,6 +348,21 @@ START_TEST(completions_at_hand_outweigh_a_refused_wait)
 }
 END_TEST
 
+START_TEST(a_signal_ends_a_registered_wait)
+{
+    struct kevy_ring_options options = {.registered_wait = true};
+    struct kevy_ring ring = {0};
+
+    ring_open(&ring, 4, &options);
+    fault_next(FAULT_ENTER, -EINTR, 1);
+    ck_assert_int_eq(kevy_ring_wait_registered(&ring, 1, 0), -EINTR);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_deinit(&ring);
+    leak_check();
+}
+END_TEST
+
 START_TEST(a_batch_cut_short_is_not_mistaken_for_a_signal)
 {
     struct kevy_ring ring = {0};
@@ -374,7 +452,13 @@ Suite *test_suite(void)
         tcase_add_test(torture, init_with_a_wait_region_fails_cleanly_at_every_call);
         tcase_add_test(torture, a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe);
         tcase_add_test(torture, a_resize_gives_the_old_queues_back);
+        tcase_add_loop_test(torture, an_error_of_a_register_call_is_returned_and_changes_nothing, 0,
+                            sizeof passed_on / sizeof *passed_on);
+        tcase_add_test(enter, a_signal_ends_a_registered_wait);
     } else {
+        support_skip("an_error_of_a_register_call_is_returned_and_changes_nothing",
+                     "needs Linux 6.13");
+        support_skip("a_signal_ends_a_registered_wait", "needs Linux 6.13");
         support_skip("init_with_a_wait_region_fails_cleanly_at_every_call", "needs Linux 6.13");
         support_skip("a_failed_resize_leaves_the_ring_as_it_was_or_dead_but_safe",
                      "needs Linux 6.13");

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -593,6 +594,17 @@ START_TEST(the_hot_state_is_two_cache_lines)
 }
 END_TEST
 
+START_TEST(the_version_of_the_library_is_that_of_its_headers)
+{
+    char text[16];
+
+    ck_assert_int_eq(kevy_version(), KEVY_VERSION);
+    snprintf(text, sizeof text, "%d.%d.%d", KEVY_VERSION_MAJOR, KEVY_VERSION_MINOR,
+             KEVY_VERSION_PATCH);
+    ck_assert_str_eq(KEVY_VERSION_STRING, text);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("ring");
@@ -613,6 +625,7 @@ Suite *test_suite(void)
     suite_add_tcase(suite, life);
 
     tcase_add_test(queues, a_full_queue_answers_null_and_recovers);
+    tcase_add_test(life, the_version_of_the_library_is_that_of_its_headers);
     tcase_add_test(queues, a_slot_left_alone_is_a_nop_with_its_own_user_data);
     tcase_add_test(queues, cursors_wrap_round_the_queues);
     tcase_add_test(queues, submit_counts_what_was_taken);

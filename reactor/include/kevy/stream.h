@@ -452,10 +452,10 @@ struct kevy_file_range {
 
 /*
  * Queues a range of a file. What is in the page cache is sent from there, without a copy in user
- * memory. The kernel must say that it is there: cachestat(2), from 6.5 on. Newer kernels say it only
- * to the owner of the file and to a process that may write it. Otherwise the file is read and sent,
- * at most 64 KiB at a time, and only these count as queued. A range of up to 16 KiB that is in the
- * page cache is read by this call. The loop does not wait for a disk. Returns 0 or
+ * memory. The kernel must say that it is there: cachestat(2), from 6.5 on. Newer kernels say it
+ * only to the owner of the file and to a process that may write it. Otherwise the file is read and
+ * sent, at most 64 KiB at a time, and only these count as queued. A range of up to 16 KiB that is
+ * in the page cache is read by this call. The loop does not wait for a disk. Returns 0 or
  *
  *     -EAGAIN  as for kevy_stream_send(), and so is -EPIPE
  *     -EINVAL  the range ends after 2^63
@@ -475,9 +475,10 @@ KEVY_X_CHECKED KEVY_API int kevy_stream_send_file(struct kevy_stream *stream,
  *
  * The bytes are taken even if the queue is at its high watermark. In the first case the stream that
  * received them is then held back: it does not read until the queue of `stream` is down to the low
- * watermark. A kept buffer holds no stream back; see kevy_stream_hold(). Returns 0 or
+ * watermark, or `stream` is closed or has ended. A kept buffer holds no stream back; see
+ * kevy_stream_hold(). Returns 0 or
  *
- *     -EPIPE    as for kevy_stream_send()
+ *     -EPIPE    as for kevy_stream_send(); the bytes are not taken
  *     -ENOBUFS  memory_limit is reached, or 3 GiB are queued. Because bytes would be missing,
  *               `stream` ends with this reason.
  */
@@ -505,9 +506,13 @@ KEVY_API void kevy_stream_pause(struct kevy_stream *stream);
 KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
 
 /*
- * Holds `source` back: it does not read until the queue of `target` is down to its low watermark.
- * Both may be the same stream. It is for servers that answer with kevy_stream_send(): the server
- * stops reading from a client that does not read its answers.
+ * Holds `source` back: it does not read until the queue of `target` is down to its low watermark,
+ * or `target` is closed or has ended. Both may be the same stream.
+ *
+ * It is for servers that answer with kevy_stream_send(). Call it at the end of `read`, after the
+ * sends: the server then stops reading from a client that does not read its answers, and the next
+ * `read` comes when there is room for its answers. Together with KEVY_DEADLINE_SEND it limits the
+ * memory and the time that a slow client takes.
  *
  * It does nothing if the queue of `target` is at the low watermark or below, if `source` is held
  * back already, or if one of them is not open.

@@ -123,8 +123,8 @@ struct kevy_system {
     int64_t (*write)(void *context, int fd, const void *data, size_t length);
 
     /* Files. read_cached() does not wait for a disk: preadv2(2) with RWF_NOWAIT. file_cached()
-     * returns 1 if all of these bytes are in the page cache, else 0: cachestat(2). sendfile() raises
-     * no SIGPIPE. */
+     * returns 1 if all of these bytes are in the page cache, else 0: cachestat(2). sendfile()
+     * raises no SIGPIPE. */
     int64_t (*read_cached)(void *context, int fd, const struct iovec *parts, int count,
                            uint64_t offset);
     int (*file_cached)(void *context, int fd, uint64_t offset, uint64_t length);

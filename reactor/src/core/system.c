@@ -206,7 +206,8 @@ static int64_t host_read_cached(void *context, int fd, const struct iovec *parts
     return result < 0 ? -errno : result;
 }
 
-/* Takes the SIGPIPE of this thread back that sendfile(2), which knows no MSG_NOSIGNAL, has raised. */
+/* Takes back the SIGPIPE of this thread that sendfile(2), which knows no MSG_NOSIGNAL, has raised.
+ */
 static void sigpipe_take(const sigset_t *sigpipe)
 {
     static const struct timespec none;

@@ -5,9 +5,9 @@
  * Model. A range is an entry of the write queue that brings forth bytes once it is the first. There
  * are two ways. What is in the page cache goes from there to the socket, by sendfile(2) in the
  * flush: nothing is in user memory, nothing in flight, and when the socket is full, it is polled.
- * Everything else is copied: the file is read into blocks, which become ordinary entries in front of
- * the range, and when they are gone it is the first again. Either way it is one piece at a time, so
- * a peer that does not read holds back the file, and others have their turn.
+ * Everything else is copied: the file is read into blocks, which become ordinary entries in front
+ * of the range, and when they are gone it is the first again. Either way it is one piece at a time,
+ * so a peer that does not read holds back the file, and others have their turn.
  *
  *     first, nothing buffered --sendfile(2)--> sent; or the socket is full --poll--> first again
  *                             --read--> entries in front --the queue's own sends--> first again
@@ -149,8 +149,10 @@ static bool read_start(struct kevy_stream *stream, struct kevy_file_range *range
     return true;
 }
 
-/* Takes the blocks with the `length` bytes that were read, and cuts them to these. Returns the first;
- * *last, the last, has nothing behind it. */
+/*
+ * Takes the blocks with the `length` bytes that were read, and cuts them to these. Returns the
+ * first; *last, the last, has nothing behind it.
+ */
 static struct kevy_buffer *blocks_take(struct kevy_stream *stream, struct kevy_file_range *range,
                                        uint32_t length, struct kevy_buffer **last)
 {

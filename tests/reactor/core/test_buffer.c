@@ -189,6 +189,50 @@ START_TEST(a_limit_of_a_few_buffers_is_used_up)
 }
 END_TEST
 
+START_TEST(a_created_buffer_is_sent_and_holds_its_source_back)
+{
+    struct kevy_buffer created = {0};
+    uint32_t size = 4096;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_size = size, .buffer_count = 4});
+    probe_unix(&first, &probe_events);
+    probe_unix(&next, &probe_events);
+    kevy_stream_set_watermarks(&next.stream, 0, 1);
+    ck_assert_int_eq(kevy_buffer_create(reactor, &first.stream, &created), 0);
+    ck_assert_uint_eq(created.length, size);
+    ck_assert_ptr_eq(kevy_buffer_source(&created), &first.stream);
+    memcpy(kevy_buffer_bytes(&created), "plain", 5);
+    created.length = 5;
+    QUIETLY(ck_assert_int_eq(kevy_stream_forward(&next.stream, &created), 0));
+    ck_assert_uint_eq(created.length, 0);
+    peer_write_text(first.peer, "more");
+    peer_expect_text(next.peer, "plain");
+    TURN_UNTIL(first.count == 4);
+    probe_abort(&first);
+    probe_abort(&next);
+}
+END_TEST
+
+START_TEST(buffers_are_created_up_to_the_limit_of_memory)
+{
+    static struct kevy_buffer created[64];
+    struct kevy_reactor_options options = {
+        .buffer_size = 65536, .buffer_count = 1, .memory_limit = 1 << 20};
+    unsigned count = 0;
+    int error;
+
+    reactor_setup_with(&options);
+    while ((error = kevy_buffer_create(reactor, NULL, &created[count])) == 0)
+        ck_assert_uint_lt(++count, 64);
+    ck_assert_int_eq(error, -ENOBUFS);
+    ck_assert_ptr_null(created[count].data);
+    ck_assert_uint_gt(count, 3);
+    ck_assert_uint_le(stats_now().memory, options.memory_limit);
+    while (count > 0)
+        kevy_buffer_release(&created[--count]);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("buffer");
@@ -201,6 +245,8 @@ Suite *test_suite(void)
     tcase_add_test(buffer, the_end_of_a_stream_of_descriptors_leaves_the_buffer_clean);
     tcase_add_test(buffer, a_queue_that_is_not_to_be_counted_any_more_ends_the_stream);
     tcase_add_test(buffer, a_limit_of_a_few_buffers_is_used_up);
+    tcase_add_test(buffer, a_created_buffer_is_sent_and_holds_its_source_back);
+    tcase_add_test(buffer, buffers_are_created_up_to_the_limit_of_memory);
     suite_add_tcase(suite, buffer);
     return suite;
 }

@@ -89,6 +89,16 @@ START_TEST(too_many_operations_are_refused)
 }
 END_TEST
 
+START_TEST(a_kernel_that_the_library_does_not_have_is_refused)
+{
+    struct kevy_reactor_options options = {.kernel = KEVY_RING_KERNEL_SOFT};
+    struct kevy_reactor *created = NULL;
+
+    ck_assert_int_eq(kevy_reactor_create(&created, &options), -EOPNOTSUPP);
+    ck_assert_ptr_null(created);
+}
+END_TEST
+
 START_TEST(a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it)
 {
     struct probe probe;
@@ -117,6 +127,7 @@ Suite *test_suite(void)
     tcase_add_test(options, a_restricted_reactor_does_what_it_was_told_it_may);
     tcase_add_test(options, a_restricted_reactor_registers_nothing_more);
     tcase_add_test(options, too_many_operations_are_refused);
+    tcase_add_test(options, a_kernel_that_the_library_does_not_have_is_refused);
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
     suite_add_tcase(suite, options);
     return suite;

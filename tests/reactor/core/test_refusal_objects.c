@@ -210,6 +210,29 @@ START_TEST(a_file_says_that_nothing_is_taken_and_closes_when_it_can)
 }
 END_TEST
 
+START_TEST(an_operation_that_cannot_be_cancelled_now_can_be_cancelled_later)
+{
+    int pipes[2];
+
+    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+    ck_assert_int_eq(document_adopt(&document, pipes[0]), 0);
+    TURN_UNTIL(document.opens);
+    ck_assert_int_eq(document_read(&document), 0);
+    turns(1);
+    refuse(SLOTS + BACKLOG_ENTRIES);
+    ck_assert_int_eq(kevy_file_cancel(&document.operation), -EAGAIN);
+    fault_reset();
+    turns(3);
+    ck_assert_uint_eq(document.dones, 0);
+    ck_assert_int_eq(kevy_file_cancel(&document.operation), 0);
+    TURN_UNTIL(document.dones);
+    ck_assert_int_eq(document.result, -ECANCELED);
+    kevy_file_close(&document.file);
+    TURN_UNTIL(document.closes);
+    close(pipes[1]);
+}
+END_TEST
+
 START_TEST(an_abort_reaches_operations_that_the_kernel_has_not_seen)
 {
     int pipes[2];
@@ -264,6 +287,7 @@ Suite *test_suite(void)
                         0, 2);
     tcase_add_test(tests, a_full_socket_waits_through_refusals);
     tcase_add_test(tests, a_file_says_that_nothing_is_taken_and_closes_when_it_can);
+    tcase_add_test(tests, an_operation_that_cannot_be_cancelled_now_can_be_cancelled_later);
     tcase_add_test(tests, an_abort_reaches_operations_that_the_kernel_has_not_seen);
     tcase_add_test(tests, a_signal_watched_while_nothing_is_taken_is_heard_later);
     suite_add_tcase(suite, tests);

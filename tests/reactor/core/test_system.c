@@ -11,19 +11,18 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-/* Any errno that the calls below do not fail with by themselves. */
-enum {
-    MADE_UP = -EXFULL,
-};
+/* Errors of these calls, and one that none of them has. */
+static const int errors[] = {-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EACCES, -EXFULL};
 
 static struct kevy_system broken;
+static int failure = -EXFULL; /* one of them */
 
 static int fail_socket(void *context, int family, int type)
 {
     (void)context;
     (void)family;
     (void)type;
-    return MADE_UP;
+    return failure;
 }
 
 /* bind() and connect() */
@@ -33,7 +32,7 @@ static int fail_address(void *context, int fd, const struct sockaddr *address, s
     (void)fd;
     (void)address;
     (void)length;
-    return MADE_UP;
+    return failure;
 }
 
 /* listen(), fcntl() and eventfd() in different clothes */
@@ -42,7 +41,7 @@ static int fail_number(void *context, int fd, int number)
     (void)context;
     (void)fd;
     (void)number;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_setsockopt(void *context, int fd, int level, int name, const void *value,
@@ -54,7 +53,7 @@ static int fail_setsockopt(void *context, int fd, int level, int name, const voi
     (void)name;
     (void)value;
     (void)length;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_getsockopt(void *context, int fd, int level, int name, void *value,
@@ -66,7 +65,7 @@ static int fail_getsockopt(void *context, int fd, int level, int name, void *val
     (void)name;
     (void)value;
     (void)length;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_name(void *context, int fd, struct sockaddr *address, socklen_t *length)
@@ -75,14 +74,14 @@ static int fail_name(void *context, int fd, struct sockaddr *address, socklen_t 
     (void)fd;
     (void)address;
     (void)length;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_one(void *context, int fd)
 {
     (void)context;
     (void)fd;
-    return MADE_UP;
+    return failure;
 }
 
 static int64_t fail_lseek(void *context, int fd, int64_t offset, int whence)
@@ -91,7 +90,7 @@ static int64_t fail_lseek(void *context, int fd, int64_t offset, int whence)
     (void)fd;
     (void)offset;
     (void)whence;
-    return MADE_UP;
+    return failure;
 }
 
 static int64_t fail_read_cached(void *context, int fd, const struct iovec *parts, int count,
@@ -102,7 +101,7 @@ static int64_t fail_read_cached(void *context, int fd, const struct iovec *parts
     (void)parts;
     (void)count;
     (void)offset;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_file_cached(void *context, int fd, uint64_t offset, uint64_t length)
@@ -121,14 +120,14 @@ static int64_t fail_sendfile(void *context, int fd, int file_fd, uint64_t offset
     (void)file_fd;
     (void)offset;
     (void)length;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_eventfd(void *context, unsigned value)
 {
     (void)context;
     (void)value;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_signalfd(void *context, int fd, const void *mask)
@@ -136,14 +135,14 @@ static int fail_signalfd(void *context, int fd, const void *mask)
     (void)context;
     (void)fd;
     (void)mask;
-    return MADE_UP;
+    return failure;
 }
 
 static int fail_pidfd_open(void *context, pid_t pid)
 {
     (void)context;
     (void)pid;
-    return MADE_UP;
+    return failure;
 }
 
 /* What each breaks, and a call that needs it. */
@@ -308,9 +307,27 @@ START_TEST(what_a_call_fails_with_is_returned_and_leaves_nothing)
     int descriptors = support_fd_count();
 
     breaks[_i].break_it();
-    ck_assert_int_eq(breaks[_i].call(), MADE_UP);
-    ck_assert_int_eq(support_fd_count(), descriptors);
-    ck_assert_uint_eq(stats_now().objects, 0);
+    for (size_t index = 0; index < sizeof errors / sizeof *errors; index++) {
+        failure = errors[index];
+        ck_assert_int_eq(breaks[_i].call(), failure);
+        ck_assert_int_eq(support_fd_count(), descriptors);
+        ck_assert_uint_eq(stats_now().objects, 0);
+    }
+}
+END_TEST
+
+START_TEST(a_group_that_cannot_be_joined_leaves_the_socket_open)
+{
+    struct kevy_datagram_options options = {.address = "127.0.0.1"};
+
+    ck_assert_int_eq(kevy_datagram_open(&datagram, reactor, &options), 0);
+    break_setsockopt();
+    failure = -ENOBUFS;
+    ck_assert_int_eq(kevy_datagram_join(&datagram, "239.255.7.7", 0), -ENOBUFS);
+    ck_assert_int_eq(kevy_datagram_leave(&datagram, "239.255.7.7", 0), -ENOBUFS);
+    ck_assert_uint_eq(stats_now().objects, 1);
+    kevy_datagram_close(&datagram);
+    TURN_UNTIL(stats_now().objects == 0);
 }
 END_TEST
 
@@ -319,7 +336,7 @@ START_TEST(an_adopted_descriptor_is_asked_by_the_table)
     struct kevy_listener_options options = {.accept = accept_nobody};
 
     broken.getsockopt = fail_getsockopt;
-    ck_assert_int_eq(kevy_listener_adopt(&listener, reactor, STDERR_FILENO, &options), MADE_UP);
+    ck_assert_int_eq(kevy_listener_adopt(&listener, reactor, STDERR_FILENO, &options), -EXFULL);
 }
 END_TEST
 
@@ -332,7 +349,7 @@ START_TEST(names_are_asked_by_the_table)
     broken.getpeername = fail_name;
     broken.getsockname = fail_name;
     ck_assert_int_eq(kevy_stream_peer_address(&probe.stream, (struct sockaddr *)&address, &length),
-                     MADE_UP);
+                     -EXFULL);
     ck_assert_int_eq(listener_open(), 0);
     ck_assert_uint_eq(kevy_listener_port(&listener), 0);
     kevy_listener_close(&listener);
@@ -364,7 +381,7 @@ START_TEST(what_cannot_be_sent_from_the_page_cache_is_copied)
     probe_tcp(&probe, &probe_events);
     turn_now();
     broken.lseek = fail_lseek;
-    ck_assert_int_eq(kevy_stream_send_file(&probe.stream, &range), MADE_UP);
+    ck_assert_int_eq(kevy_stream_send_file(&probe.stream, &range), -EXFULL);
     broken.lseek = kevy_system_host()->lseek;
     if (_i == 0)
         broken.read_cached = fail_read_cached;
@@ -404,6 +421,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tests, setup, reactor_teardown);
     tcase_add_loop_test(tests, what_a_call_fails_with_is_returned_and_leaves_nothing, 0,
                         (int)(sizeof breaks / sizeof *breaks));
+    tcase_add_test(tests, a_group_that_cannot_be_joined_leaves_the_socket_open);
     tcase_add_test(tests, an_adopted_descriptor_is_asked_by_the_table);
     tcase_add_test(tests, names_are_asked_by_the_table);
     tcase_add_loop_test(tests, what_cannot_be_sent_from_the_page_cache_is_copied, 0, 3);

@@ -100,14 +100,26 @@ START_TEST(a_positive_result_of_setup_is_success)
 }
 END_TEST
 
+static void *no_memory(void *context, size_t size)
+{
+    (void)context;
+    (void)size;
+    return NULL;
+}
+
 START_TEST(reactors_that_cannot_be_created_are_reported)
 {
+    static const struct kevy_allocator poor = {.allocate = no_memory};
     struct kevy_group_options options = options_of(setup_nothing);
     struct kevy_reactor_options wrong = {.buffer_count = 3};
+    struct kevy_reactor_options starved = {.allocator = &poor};
     struct kevy_group *group = NULL;
 
     options.reactor = &wrong;
     ck_assert_int_eq(kevy_group_start(&group, &options), -EINVAL);
+    options.reactor = &starved;
+    ck_assert_int_eq(kevy_group_start(&group, &options), -ENOMEM);
+    ck_assert_ptr_null(group);
     ck_assert_uint_eq(setups, 0);
     ck_assert_uint_eq(teardowns, 0);
 }
