@@ -22,9 +22,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 
+#include "threads/cpus.h"
 #include "threads/thread.h"
 
 struct member {
@@ -47,25 +47,9 @@ struct kevy_group {
     uint32_t reported; /* members that have been set up, or failed to be */
     bool go;           /* start has decided: run, or give up */
     bool failed;
-    cpu_set_t cpus;
+    struct cpus cpus;
     struct member members[];
 };
-
-static void cpu_pin(const struct kevy_group *group, uint32_t index)
-{
-    uint32_t wanted = index % (uint32_t)CPU_COUNT(&group->cpus);
-    cpu_set_t one;
-
-    assert(index < group->options.count);
-    CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &group->cpus) || wanted-- != 0)
-            continue;
-        CPU_SET(cpu, &one);
-        (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-        return;
-    }
-}
 
 static int member_setup(struct member *member)
 {
@@ -73,7 +57,7 @@ static int member_setup(struct member *member)
     int error;
 
     if (options->pin)
-        cpu_pin(member->group, member->index);
+        cpus_pin(&member->group->cpus, member->index);
     error = kevy_reactor_create(&member->reactor, options->reactor);
     if (error < 0)
         return error;
@@ -153,32 +137,24 @@ static int members_start(struct kevy_group *group, struct kevy_group **out)
     return error;
 }
 
-static uint32_t cpus_allowed(cpu_set_t *cpus)
-{
-    if (sched_getaffinity(0, sizeof *cpus, cpus) < 0) {
-        CPU_ZERO(cpus);
-        CPU_SET(0, cpus);
-    }
-    return (uint32_t)CPU_COUNT(cpus);
-}
-
 int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_options *options)
 {
     struct kevy_group *group;
-    cpu_set_t cpus;
-    uint32_t count = cpus_allowed(&cpus);
+    struct cpus cpus;
+    uint32_t count;
     size_t size;
     int error;
 
     assert(options->setup != NULL && "a group needs a setup callback");
-    if (options->count != 0)
-        count = options->count;
+    error = cpus_open(&cpus);
+    if (error < 0)
+        return error;
+    count = options->count != 0 ? options->count : cpus_quota(&cpus);
     if (__builtin_mul_overflow(count, sizeof group->members[0], &size) ||
-        __builtin_add_overflow(size, sizeof *group, &size))
+        __builtin_add_overflow(size, sizeof *group, &size) || (group = calloc(1, size)) == NULL) {
+        cpus_close(&cpus);
         return -ENOMEM;
-    group = calloc(1, size);
-    if (group == NULL)
-        return -ENOMEM;
+    }
     group->options = *options;
     group->options.count = count;
     group->cpus = cpus;
@@ -232,6 +208,25 @@ void kevy_group_finish(struct kevy_group *group, uint64_t timeout_ns)
     pthread_mutex_unlock(&group->lock);
 }
 
+uint32_t kevy_group_count(const struct kevy_group *group)
+{
+    return group->options.count;
+}
+
+int kevy_group_post(struct kevy_group *group, uint32_t index, struct kevy_task *task)
+{
+    int error = -ESRCH;
+
+    assert(index < group->options.count && "the group has no such member");
+    pthread_mutex_lock(&group->lock);
+    if (group->members[index].reactor != NULL) {
+        kevy_reactor_post(group->members[index].reactor, task);
+        error = 0;
+    }
+    pthread_mutex_unlock(&group->lock);
+    return error;
+}
+
 int kevy_group_join(struct kevy_group *group)
 {
     int result = 0;
@@ -253,6 +248,7 @@ int kevy_group_join(struct kevy_group *group)
     }
     pthread_cond_destroy(&group->changed);
     pthread_mutex_destroy(&group->lock);
+    cpus_close(&group->cpus);
     free(group);
     return result;
 }

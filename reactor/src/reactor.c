@@ -355,6 +355,17 @@ uint64_t kevy_reactor_now(const struct kevy_reactor *reactor)
     return reactor->now_ns;
 }
 
+void *kevy_reactor_context(const struct kevy_reactor *reactor)
+{
+    return reactor->options.context;
+}
+
+void kevy_reactor_set_context(struct kevy_reactor *reactor, void *context)
+{
+    thread_check(reactor);
+    reactor->options.context = context;
+}
+
 void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_reactor_visit visit,
                                   void *context)
 {

@@ -129,6 +129,12 @@ KEVY_API int kevy_child_watch(struct kevy_child *child, struct kevy_reactor *rea
  * Idempotent. */
 KEVY_API void kevy_child_unwatch(struct kevy_child *child);
 
+/* The reactor it was last watched on, or NULL if it was never watched. */
+static inline struct kevy_reactor *kevy_child_reactor(const struct kevy_child *child)
+{
+    return child->object.reactor;
+}
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

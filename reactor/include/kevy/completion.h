@@ -171,6 +171,12 @@ static inline bool kevy_completion_active(const struct kevy_completion *completi
     return completion->in_flight != 0;
 }
 
+/* The reactor of kevy_completion_init(), or NULL without it. */
+static inline struct kevy_reactor *kevy_completion_reactor(const struct kevy_completion *completion)
+{
+    return completion->reactor;
+}
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -169,6 +169,7 @@ struct kevy_connector {
     int32_t winner; /* its descriptor, or -1 */
     int32_t result;
     uint64_t attempt_delay_ns;
+    int (*prepare)(struct kevy_connector *connector, uint32_t index, int fd);
     void (*attempt)(struct kevy_connector *connector, uint32_t index, int error);
     void (*done)(struct kevy_connector *connector, int result);
     struct kevy_timer delay;
@@ -186,9 +187,12 @@ struct kevy_connector_options {
     uint32_t count;                       /* of the addresses, at least 1 */
     uint64_t attempt_delay_ns;            /* [250 ms]; RFC 8305 wants at least 10 ms */
     uint64_t timeout_ns;                  /* for all attempts together [30 s], or KEVY_FOREVER */
+    /* Called with the socket of each attempt before it connects, for example to set options or to
+     * bind it; `fd` is BORROWED. A negative errno fails this attempt. May be NULL. */
+    int (*prepare)(struct kevy_connector *connector, uint32_t index, int fd);
     /* An attempt failed: `index` is its place in the list, and `error` an error of socket(2) or
-     * connect(2), or -ETIMEDOUT if it was given up. It is not called for attempts that lost the
-     * race, or were cancelled when it ended. May be NULL. */
+     * connect(2), what `prepare` returned, or -ETIMEDOUT if it was given up. It is not called for
+     * attempts that lost the race, or were cancelled when it ended. May be NULL. */
     void (*attempt)(struct kevy_connector *connector, uint32_t index, int error);
     /*
      * The last callback. `result` is
@@ -214,6 +218,12 @@ KEVY_API int kevy_connector_start(struct kevy_connector *connector, struct kevy_
 
 /* Gives up: `done` comes with -ECANCELED. Idempotent; at any time before `done`. */
 KEVY_API void kevy_connector_cancel(struct kevy_connector *connector);
+
+/* The reactor it was last started on, or NULL if it was never started. */
+static inline struct kevy_reactor *kevy_connector_reactor(const struct kevy_connector *connector)
+{
+    return connector->object.reactor;
+}
 
 KEVY_END_DECLS
 

@@ -264,7 +264,7 @@ struct kevy_datagram_packet {
 };
 
 /* Like kevy_datagram_send(), with segments and control messages. Returns -EINVAL also for more than
- * 256 bytes of control messages. */
+ * 256 bytes of control messages, or more than 64 segments. */
 KEVY_API int kevy_datagram_send_packet(struct kevy_datagram *datagram,
                                        const struct kevy_datagram_packet *packet);
 
@@ -307,6 +307,14 @@ static inline size_t kevy_datagram_queued(const struct kevy_datagram *datagram)
 {
     return datagram->queued;
 }
+
+/*
+ * The local address. *length is the room at `address` in bytes; on success it becomes the size of
+ * the address, which is larger than the room if it was cut. Returns 0, or -EBADF when the socket is
+ * not open.
+ */
+KEVY_API int kevy_datagram_address(const struct kevy_datagram *datagram, struct sockaddr *address,
+                                   socklen_t *length);
 
 /* Copies the counters into *stats. In `close` they are final. */
 static inline void kevy_datagram_stats(const struct kevy_datagram *datagram,

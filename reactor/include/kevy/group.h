@@ -127,12 +127,15 @@
 KEVY_BEGIN_DECLS
 
 struct kevy_group;
+struct kevy_task;
 
 /* Options of kevy_group_start(). A member that is zero means the default, which stands in
  * brackets. */
 struct kevy_group_options {
-    uint32_t count; /* of reactors [one for each CPU that the calling thread may use] */
-    bool pin;       /* pins thread i to CPU i of these, and begins again after the last one */
+    /* Number of reactors [one for each CPU that the calling thread may use, but no more than the
+     * quota of its cgroup (cpu.max) allows, rounded up]. */
+    uint32_t count;
+    bool pin; /* pins thread i to CPU i of these, and begins again after the last one */
     const struct kevy_reactor_options *reactor; /* for each of them; BORROWED; may be NULL */
     void *context;                              /* passed to the two callbacks */
     /* Called on each thread before its loop begins; `index` is the number of the thread, from 0 on.
@@ -159,6 +162,16 @@ KEVY_API int kevy_group_start(struct kevy_group **group, const struct kevy_group
  * earliest limit counts. It may be called from any thread, but not from a signal handler.
  */
 KEVY_API void kevy_group_finish(struct kevy_group *group, uint64_t timeout_ns);
+
+/* The number of reactors. From any thread. */
+KEVY_API uint32_t kevy_group_count(const struct kevy_group *group);
+
+/*
+ * Posts a task to reactor `index`, which is below the count (asserted), like kevy_reactor_post().
+ * To reach all of them, post a task of its own to each. It may be called from any thread until
+ * kevy_group_join(), but not from a signal handler. Returns 0, or -ESRCH if this loop has ended.
+ */
+KEVY_API int kevy_group_post(struct kevy_group *group, uint32_t index, struct kevy_task *task);
 
 /*
  * Waits until every loop has ended, and destroys the reactors and the group. Returns the number of

@@ -179,7 +179,8 @@ struct kevy_listener {
     uint32_t connections;
     uint32_t connections_max;
     int32_t fd;
-    int32_t error; /* the reason why accepting stopped, or 0 */
+    int32_t error;    /* the reason why accepting stopped, or 0 */
+    int32_t incoming; /* in `accept`: the descriptor of the connection plus 1, else 0 */
 };
 
 /*
@@ -234,6 +235,35 @@ KEVY_API void kevy_listener_finish(struct kevy_listener *listener);
 
 /* Returns the port, in host byte order. 0 for a Unix socket, and when the listener is closed. */
 KEVY_API uint16_t kevy_listener_port(const struct kevy_listener *listener);
+
+/*
+ * The address that it listens on. *length is the room at `address` in bytes; on success it becomes
+ * the size of the address, which is larger than the room if it was cut. Returns 0, or -EBADF when
+ * the listener is not open.
+ */
+KEVY_API int kevy_listener_address(const struct kevy_listener *listener, struct sockaddr *address,
+                                   socklen_t *length);
+
+/*
+ * In `accept`: the address of the client, before there is memory for it; *length as above. Returns
+ * 0; -ENOTCONN if the client has gone already; or -EBADF outside of `accept`.
+ */
+KEVY_API int kevy_listener_peer_address(const struct kevy_listener *listener,
+                                        struct sockaddr *address, socklen_t *length);
+
+/* In `accept`: the descriptor of the connection, BORROWED until the callback returns, for example
+ * to ask for SO_PEERCRED. -1 outside of `accept`. */
+static inline int kevy_listener_incoming_fd(const struct kevy_listener *listener)
+{
+    return listener->incoming - 1;
+}
+
+/* The listening descriptor, or -1 if there is none. BORROWED, for example to hand a copy of it to
+ * the program that replaces this one. Never close it. */
+static inline int kevy_listener_fd(const struct kevy_listener *listener)
+{
+    return listener->object.state != 0 ? listener->fd : -1;
+}
 
 /* Returns the number of its connections that are not yet closed. */
 static inline uint32_t kevy_listener_connections(const struct kevy_listener *listener)

@@ -200,7 +200,7 @@ struct kevy_reactor_options {
     void (*before_wait)(struct kevy_reactor *reactor, void *context);
     void (*after_wait)(struct kevy_reactor *reactor, void *context);
     void (*trace)(struct kevy_reactor *reactor, const struct kevy_trace *trace, void *context);
-    void *context;
+    void *context; /* also for you: kevy_reactor_context() */
     /* Hardening: the ring accepts only the requests that the objects of the library make, so that
      * an attack on the loop cannot open files with it. To use other requests, for example in
      * completions, list their opcodes (KEVY_OP_*) in `operations`: at most 64, BORROWED. Opcodes
@@ -389,6 +389,14 @@ KEVY_API uint64_t kevy_reactor_next_timeout(struct kevy_reactor *reactor);
  * before the time at which a fired timer was due.
  */
 KEVY_API uint64_t kevy_reactor_now(const struct kevy_reactor *reactor);
+
+/*
+ * The `context` of the options, for example the server that the reactor runs. It can be changed at
+ * any time, for example in the `setup` of a group, whose members share their options. The hooks get
+ * the new one.
+ */
+KEVY_API void *kevy_reactor_context(const struct kevy_reactor *reactor);
+KEVY_API void kevy_reactor_set_context(struct kevy_reactor *reactor, void *context);
 
 /*
  * Calls `visit` for every live object, before this function returns. `kind` is "stream",

@@ -203,6 +203,12 @@ KEVY_API int kevy_lookup_explain(const struct kevy_lookup *lookup, int result, c
  * never started is accepted. */
 KEVY_API void kevy_lookup_release(struct kevy_lookup *lookup);
 
+/* The reactor it was last started on, or NULL if it was never started. */
+static inline struct kevy_reactor *kevy_lookup_reactor(const struct kevy_lookup *lookup)
+{
+    return lookup->object.reactor;
+}
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -117,6 +117,12 @@ KEVY_API int kevy_signal_watch(struct kevy_signal *watch, struct kevy_reactor *r
  */
 KEVY_API void kevy_signal_unwatch(struct kevy_signal *watch);
 
+/* The reactor it was last watched on, or NULL if it was never watched. */
+static inline struct kevy_reactor *kevy_signal_reactor(const struct kevy_signal *watch)
+{
+    return watch->reactor;
+}
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -226,6 +226,9 @@ struct kevy_stream_events {
     /* kevy_reactor_finish() was called: bring the stream to its end. Without this callback the
      * stream is closed. */
     void (*finish)(struct kevy_stream *stream);
+    /* kevy_stream_detach() is done: `fd` is OWNED by the callback, and `close` follows, with reason
+     * 0. */
+    void (*detach)(struct kevy_stream *stream, int fd);
     /*
      * The last callback, required. `reason` is 0 if the stream was closed, by kevy_stream_close()
      * or as described above. Then the kernel has taken all bytes that were queued before, unless
@@ -341,6 +344,19 @@ KEVY_API int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *
 KEVY_API int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
                                  const struct sockaddr *address, socklen_t address_length,
                                  uint64_t timeout_ns);
+
+/*
+ * Like kevy_stream_connect(), with a socket of your own (SOCK_STREAM), for example one that is
+ * bound to an address or has options set. Make it close-on-exec. On success the stream OWNS `fd`.
+ * TCP_NODELAY is left as it is. Also returns
+ *
+ *     -EBADF       `fd` is negative or not open
+ *     -ENOTSOCK    it is no socket
+ *     -EPROTOTYPE  it is not a SOCK_STREAM one
+ */
+KEVY_API int kevy_stream_connect_fd(struct kevy_stream *stream, struct kevy_reactor *reactor,
+                                    int fd, const struct sockaddr *address,
+                                    socklen_t address_length, uint64_t timeout_ns);
 
 /* ---- Sending ---- */
 
@@ -497,6 +513,17 @@ KEVY_API int kevy_stream_forward_slice(struct kevy_stream *stream, struct kevy_b
  */
 KEVY_API void kevy_stream_set_watermarks(struct kevy_stream *stream, uint32_t low, uint32_t high);
 
+/* The watermarks, in bytes. */
+static inline uint32_t kevy_stream_low_watermark(const struct kevy_stream *stream)
+{
+    return stream->low_watermark;
+}
+
+static inline uint32_t kevy_stream_high_watermark(const struct kevy_stream *stream)
+{
+    return stream->high_watermark;
+}
+
 /* ---- Reading ---- */
 
 /* Stops `read`, `descriptor` and `end` at once. Idempotent. */
@@ -550,6 +577,22 @@ KEVY_API void kevy_stream_close(struct kevy_stream *stream);
  */
 KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
 
+/*
+ * Ends the stream without closing its descriptor, for example to hand it to another reactor or
+ * library:
+ *
+ *     1. The queue is sent. Further sends fail with -EPIPE.
+ *     2. Reading ends. Bytes that were received by then are delivered by `read`, also if the stream
+ *        is paused or held back. What comes later stays in the socket.
+ *     3. `detach` comes with the descriptor, and `close` with reason 0.
+ *
+ * If the stream ends before, for example by an error, a deadline or kevy_stream_abort(), only
+ * `close` comes, with that reason. kevy_stream_close() has no effect meanwhile. The callback `end`
+ * does not come: the new owner reads the end itself. Requires the callback `detach` (asserted).
+ * Idempotent. Returns 0, or -EPIPE if the stream is not open.
+ */
+KEVY_API int kevy_stream_detach(struct kevy_stream *stream);
+
 /* ---- Deadlines ---- */
 
 /*
@@ -574,6 +617,10 @@ KEVY_API void kevy_stream_set_deadline(struct kevy_stream *stream, enum kevy_dea
  */
 KEVY_API int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *address,
                                       socklen_t *length);
+
+/* The same for our own address: the one that the peer is connected to. */
+KEVY_API int kevy_stream_local_address(const struct kevy_stream *stream, struct sockaddr *address,
+                                       socklen_t *length);
 
 /* The process at the other end of a Unix socket, as the kernel saw it when they were connected
  * (SO_PEERCRED of unix(7)). */

@@ -143,6 +143,12 @@ static inline bool kevy_timer_armed(const struct kevy_timer *timer)
     return timer->node.next != NULL;
 }
 
+/* The reactor it was last started on, or NULL if it was never started. */
+static inline struct kevy_reactor *kevy_timer_reactor(const struct kevy_timer *timer)
+{
+    return timer->reactor;
+}
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -170,6 +170,12 @@ KEVY_API int kevy_work_submit(struct kevy_work *work, struct kevy_workers *worke
  */
 KEVY_API int kevy_work_cancel(struct kevy_work *work);
 
+/* The reactor it was last submitted on, or NULL if it was never submitted. */
+static inline struct kevy_reactor *kevy_work_reactor(const struct kevy_work *work)
+{
+    return work->object.reactor;
+}
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

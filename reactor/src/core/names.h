@@ -21,6 +21,10 @@
 #define completion_cancel_or_pend  kevy_x_completion_cancel_or_pend
 #define completion_done            kevy_x_completion_done
 #define connector_kind             kevy_x_connector_kind
+#define cpus_close                 kevy_x_cpus_close
+#define cpus_open                  kevy_x_cpus_open
+#define cpus_pin                   kevy_x_cpus_pin
+#define cpus_quota                 kevy_x_cpus_quota
 #define datagram_entry_make        kevy_x_datagram_entry_make
 #define datagram_entry_release     kevy_x_datagram_entry_release
 #define datagram_feed              kevy_x_datagram_feed
@@ -111,6 +115,8 @@
 #define stream_deadlines_closing   kevy_x_stream_deadlines_closing
 #define stream_deadlines_lingering kevy_x_stream_deadlines_lingering
 #define stream_deadlines_off       kevy_x_stream_deadlines_off
+#define stream_detach_step         kevy_x_stream_detach_step
+#define stream_detached            kevy_x_stream_detached
 #define stream_ended_silently      kevy_x_stream_ended_silently
 #define stream_feed                kevy_x_stream_feed
 #define stream_kind                kevy_x_stream_kind

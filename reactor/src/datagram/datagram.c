@@ -144,8 +144,10 @@ static void flush_closing(struct kevy_datagram *datagram)
         return;
     assert(datagram->flying == 0 && datagram->queued == 0 && datagram->fill == NULL);
     assert(!kevy_timer_armed(&datagram->retry) && !kevy_timer_armed(&datagram->resend));
-    if (descriptor_close(&datagram->object, datagram->fd))
-        object_state_set(&datagram->object, DATAGRAM_CLOSED);
+    if (!descriptor_close(&datagram->object, datagram->fd))
+        return;
+    datagram->fd = -1; /* the number may be another's from here on */
+    object_state_set(&datagram->object, DATAGRAM_CLOSED);
 }
 
 static void datagram_flush(struct kevy_x_object *object)
@@ -238,10 +240,17 @@ const struct object_kind_operations datagram_kind = {
 
 uint16_t kevy_datagram_port(const struct kevy_datagram *datagram)
 {
-    /* Once it is being closed its number may be another's. */
-    if (datagram->object.state == DATAGRAM_IDLE || datagram->object.state == DATAGRAM_CLOSED)
-        return 0;
-    return socket_port(datagram->object.reactor, datagram->fd);
+    int fd = kevy_datagram_fd(datagram);
+
+    return fd < 0 ? 0 : socket_port(datagram->object.reactor, fd);
+}
+
+int kevy_datagram_address(const struct kevy_datagram *datagram, struct sockaddr *address,
+                          socklen_t *length)
+{
+    int fd = kevy_datagram_fd(datagram);
+
+    return fd < 0 ? -EBADF : SYSTEM(datagram->object.reactor, getsockname, fd, address, length);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

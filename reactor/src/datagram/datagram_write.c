@@ -31,6 +31,7 @@
 #define BATCH_MAX     64U
 #define LENGTH_MAX    65535U
 #define CONTROL_MAX   256U
+#define SEGMENTS_MAX  64U /* of every kernel; from 6.11 on it is 128 */
 #define RESEND_MS     1U
 #define RESEND_MAX_MS 256U
 
@@ -45,6 +46,8 @@ static int packet_check(const struct kevy_datagram *datagram,
         return -EMSGSIZE;
     if (packet->control_length > CONTROL_MAX ||
         packet->peer_length > sizeof(struct sockaddr_storage))
+        return -EINVAL;
+    if (packet->segment_size != 0 && packet->length > (size_t)packet->segment_size * SEGMENTS_MAX)
         return -EINVAL;
     if (packet->peer == NULL && !datagram_has(datagram, DATAGRAM_CONNECTED))
         return -EDESTADDRREQ;

@@ -225,13 +225,28 @@ static struct kevy_x_connector_attempt *attempt_place(struct kevy_connector *con
     return NULL;
 }
 
-/* Connects `attempt` to address `index`. Returns 0, -EAGAIN when there is no slot at the moment, or
- * what the address failed with at once. */
+/* A socket for address `index` as the user wants it, or a negative errno. */
+static int attempt_socket(struct kevy_connector *connector, uint32_t index)
+{
+    struct kevy_reactor *reactor = connector->object.reactor;
+    int fd = socket_connecting(reactor, connector->addresses[index].address->sa_family);
+    int error = 0;
+
+    if (fd >= 0 && connector->prepare != NULL)
+        error = connector->prepare(connector, index, fd);
+    if (error == 0 && connector->object.state == CONNECTOR_RACING)
+        return fd;
+    descriptor_close_now(reactor, fd);
+    return error < 0 ? error : -ECANCELED;
+}
+
+/* Connects `attempt` to address `index`. Returns 0, 1 when there is no slot at the moment, or what
+ * the address failed with at once. */
 static int attempt_begin(struct kevy_connector *connector, struct kevy_x_connector_attempt *attempt,
                          uint32_t index)
 {
     struct kevy_reactor *reactor = connector->object.reactor;
-    int fd = socket_connecting(reactor, connector->addresses[index].address->sa_family);
+    int fd = attempt_socket(connector, index);
 
     if (fd < 0)
         return fd;
@@ -243,7 +258,7 @@ static int attempt_begin(struct kevy_connector *connector, struct kevy_x_connect
     if (!attempt_request(attempt)) {
         attempt->fd = -1;
         descriptor_close_now(reactor, fd);
-        return -EAGAIN;
+        return 1;
     }
     attempt->number = connector->begun++;
     attempt->flags = 0;
@@ -270,7 +285,9 @@ static bool attempt_next(struct kevy_connector *connector)
     if (attempt == NULL)
         return false; /* its failure will want the next attempt */
     error = attempt_begin(connector, attempt, index);
-    if (error == -EAGAIN) { /* the kernel takes nothing: in the next flush then */
+    if (connector->object.state != CONNECTOR_RACING)
+        return false; /* cancelled in `prepare` */
+    if (error > 0) {  /* the kernel takes nothing: in the next flush then */
         attempt_want(connector);
         return false;
     }
@@ -345,6 +362,7 @@ int kevy_connector_start(struct kevy_connector *connector, struct kevy_reactor *
     connector->winner = -1;
     connector->attempt_delay_ns =
         options->attempt_delay_ns != 0 ? options->attempt_delay_ns : ATTEMPT_DELAY_DEFAULT;
+    connector->prepare = options->prepare;
     connector->attempt = options->attempt;
     connector->done = options->done;
     for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++)

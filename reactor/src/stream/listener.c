@@ -228,6 +228,7 @@ static void flush_finishing(struct kevy_listener *listener)
     while (count++ < TAKEN_MAX && (fd = queue_next(listener)) >= 0)
         connection_open(listener, fd);
     descriptor_close_now(reactor, listener->fd);
+    listener->fd = -1;
     object_state_set(&listener->object, LISTENER_CLOSED);
     listener_closed(&listener->object);
 }
@@ -236,8 +237,10 @@ static void flush_closing(struct kevy_listener *listener)
 {
     shortage_forget(listener);
     accept_adjust(listener);
-    if (listener->object.in_flight == 0 && descriptor_close(&listener->object, listener->fd))
-        object_state_set(&listener->object, LISTENER_CLOSED);
+    if (listener->object.in_flight != 0 || !descriptor_close(&listener->object, listener->fd))
+        return;
+    listener->fd = -1; /* the number may be another's from here on */
+    object_state_set(&listener->object, LISTENER_CLOSED);
 }
 
 static void listener_flush(struct kevy_x_object *object)
@@ -273,8 +276,10 @@ static void connection_open(struct kevy_listener *listener, int fd)
 
     assert(fd >= 0);
     reactor->stats.accepts++;
+    listener->incoming = fd + 1;
     if (listener->object.state <= LISTENER_FINISHING)
         stream = listener->accept(listener);
+    listener->incoming = 0;
     if (stream == NULL) {
         reactor->stats.accepts_shed++;
         descriptor_close_now(reactor, fd);
@@ -301,6 +306,22 @@ void listener_accept_done(struct kevy_reactor *reactor, void *owner, int result,
         connection_open(listener, result);
     else if (!is_passing(result) && listener->object.state == LISTENER_OPEN && listener->error == 0)
         shortage_begin(listener, result);
+}
+
+int kevy_listener_address(const struct kevy_listener *listener, struct sockaddr *address,
+                          socklen_t *length)
+{
+    int fd = kevy_listener_fd(listener);
+
+    return fd < 0 ? -EBADF : SYSTEM(listener->object.reactor, getsockname, fd, address, length);
+}
+
+int kevy_listener_peer_address(const struct kevy_listener *listener, struct sockaddr *address,
+                               socklen_t *length)
+{
+    if (listener->incoming == 0)
+        return -EBADF;
+    return SYSTEM(listener->object.reactor, getpeername, listener->incoming - 1, address, length);
 }
 
 void kevy_listener_pause(struct kevy_listener *listener)
@@ -403,10 +424,9 @@ const struct object_kind_operations listener_kind = {
 
 uint16_t kevy_listener_port(const struct kevy_listener *listener)
 {
-    /* Once it is being closed its number may be another's. */
-    if (listener->object.state == LISTENER_IDLE || listener->object.state == LISTENER_CLOSED)
-        return 0;
-    return socket_port(listener->object.reactor, listener->fd);
+    int fd = kevy_listener_fd(listener);
+
+    return fd < 0 ? 0 : socket_port(listener->object.reactor, fd);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -36,7 +36,7 @@ static void tell(struct kevy_stream *stream)
         stream->object.flags &= ~OBJECT_FINISH;
         if (stream->events->finish != NULL)
             stream->events->finish(stream);
-        else
+        else if (!stream_has(stream, STREAM_DETACHING))
             stream_closing_mark(stream);
     }
 }
@@ -51,6 +51,8 @@ static bool step_open(struct kevy_stream *stream)
         return true;
     stream_recv_adjust(stream);
     stream_write_continue(stream);
+    if (unlikely(stream_has(stream, STREAM_DETACHING)) && stream->object.state == STREAM_OPEN)
+        return stream_detach_step(stream);
     return stream->object.state != STREAM_OPEN;
 }
 
@@ -152,12 +154,18 @@ static bool step_cancelling(struct kevy_stream *stream)
     }
     stream_queue_drop(stream, stream->reason != 0 ? stream->reason : -ECANCELED);
     assert(stream->object.state == STREAM_CANCELLING); /* no callback brings it back */
+    if (stream_has(stream, STREAM_DETACHING) && stream->reason == 0) {
+        stream_detached(stream);
+        stream_state_set(stream, STREAM_CLOSED);
+        return true;
+    }
     if (!descriptor_close(&stream->object, stream->fd))
         return false;
     /* In time: the kernel does not see the request before the next enter. */
     if (stream_noted(stream, NOTE_RESET))
         (void)SYSTEM(stream->object.reactor, setsockopt, stream->fd, SOL_SOCKET, SO_LINGER, &reset,
                      sizeof reset);
+    stream->fd = -1; /* the number may be another's from here on */
     stream_state_set(stream, STREAM_CLOSED);
     return false;
 }

@@ -18,7 +18,8 @@ void kevy_stream_pause(struct kevy_stream *stream)
 {
     if (stream->object.state != STREAM_IDLE)
         thread_check(stream->object.reactor);
-    stream->object.flags |= STREAM_PAUSED;
+    if (!stream_has(stream, STREAM_DETACHING))
+        stream->object.flags |= STREAM_PAUSED;
 }
 
 void kevy_stream_resume(struct kevy_stream *stream)
@@ -37,7 +38,8 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     thread_check(source->object.reactor);
     assert(source->object.reactor == target->object.reactor &&
            "a stream holds back one of its own reactor");
-    if (stream_has(source, STREAM_HELD) || target->queued <= target->low_watermark)
+    if (stream_has(source, STREAM_HELD | STREAM_DETACHING) ||
+        target->queued <= target->low_watermark)
         return;
     /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
     if (stream_has(source, READER_STARVED)) {

@@ -21,6 +21,7 @@
  *     stream_rights.c      descriptors that travel with the bytes
  *     stream_zero_copy.c   sends that the kernel makes from the user's memory
  *     stream_deadline.c    the three time limits
+ *     stream_detach.c      a descriptor that is given back
  *     stream_peer.c        who is at the other end
  *     stream_check.c       what holds for a stream at any time
  */
@@ -68,6 +69,7 @@ enum stream_state {
 #define STREAM_TAKES_RIGHTS (1U << 15) /* it receives descriptors with its bytes */
 #define STREAM_NOT_SOCKET   (1U << 16) /* a pipe, a terminal... */
 #define STREAM_ASKS_END     (1U << 17) /* the end may be there, and nothing said of it */
+#define STREAM_DETACHING    (1U << 18) /* its descriptor will be the user's */
 
 /* The buffer_size from which a block also holds more than bytes: a control message, an address. */
 #define LARGE_BUFFER 256U
@@ -117,7 +119,7 @@ enum stream_state {
 /* ... and for the flush, where all that is left to do is to send. */
 #define STREAM_FLUSH_MASK                                                                     \
     (STREAM_IS_OPEN | STREAM_TELL_OPEN | OBJECT_FINISH | READER_STASHES | STREAM_READ_ENDED | \
-     STREAM_RECV_ARMED)
+     STREAM_RECV_ARMED | STREAM_DETACHING)
 #define STREAM_FLUSH_PLAIN (STREAM_IS_OPEN | STREAM_RECV_ARMED)
 
 static inline struct kevy_stream *stream_of(struct kevy_x_object *object)
@@ -203,6 +205,10 @@ void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uin
 /* stream_silent_end.c */
 void stream_asks_end(struct kevy_stream *stream);
 bool stream_ended_silently(struct kevy_stream *stream);
+
+/* stream_detach.c */
+bool stream_detach_step(struct kevy_stream *stream);
+void stream_detached(struct kevy_stream *stream);
 
 /* stream_hold.c */
 void stream_unhold(struct kevy_stream *stream);

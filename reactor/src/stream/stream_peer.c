@@ -10,10 +10,9 @@
 
 #include "socket/socket.h"
 
-/* Once it is being closed its number may be another's. */
 static bool has_descriptor(const struct kevy_stream *stream)
 {
-    return stream->object.state != STREAM_IDLE && stream->object.state != STREAM_CLOSED;
+    return kevy_stream_fd(stream) >= 0;
 }
 
 int kevy_stream_credentials(const struct kevy_stream *stream, struct kevy_credentials *peer)
@@ -41,6 +40,14 @@ int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *
     if (!has_descriptor(stream))
         return -ENOTCONN;
     return SYSTEM(stream->object.reactor, getpeername, stream->fd, address, length);
+}
+
+int kevy_stream_local_address(const struct kevy_stream *stream, struct sockaddr *address,
+                              socklen_t *length)
+{
+    if (!has_descriptor(stream))
+        return -ENOTCONN;
+    return SYSTEM(stream->object.reactor, getsockname, stream->fd, address, length);
 }
 
 void kevy_stream_stats(const struct kevy_stream *stream, struct kevy_stream_stats *traffic)

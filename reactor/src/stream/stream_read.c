@@ -134,7 +134,8 @@ void stream_read_continue(struct kevy_stream *stream)
     stash_deliver(stream);
     if (!stream_has(stream, READER_STASHES) && stream->object.state == STREAM_OPEN &&
         stream_has(stream, STREAM_READ_ENDED) && !stream_has(stream, STREAM_PAUSED) &&
-        !stream_noted(stream, NOTE_END_TOLD))
+        !stream_noted(stream, NOTE_END_TOLD) &&
+        !(stream_has(stream, STREAM_DETACHING) && stream->reason == 0))
         end_tell(stream);
 }
 
@@ -204,11 +205,12 @@ static void turn_await(struct kevy_stream *stream)
 /* Arms or cancels the recv, as the state of the stream wants it. */
 void stream_recv_adjust(struct kevy_stream *stream)
 {
-    bool wanted = stream->object.state != STREAM_OPEN || deliverable(stream);
+    bool detaching = stream_has(stream, STREAM_DETACHING);
+    bool wanted = stream->object.state != STREAM_OPEN || (deliverable(stream) && !detaching);
 
     assert(stream->object.state >= STREAM_OPEN && stream->object.state <= STREAM_LINGERING);
     if (stream_has(stream, STREAM_RECV_ARMED)) {
-        if (!wanted && stream_has(stream, READER_STASHES))
+        if (!wanted && (detaching || stream_has(stream, READER_STASHES)))
             recv_cancel(stream);
         return;
     }

@@ -15,6 +15,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/address.h>
 #include <kevy/ring_prep.h>
 
 #include <fcntl.h>
@@ -177,30 +178,25 @@ static struct again *again_of(const struct kevy_stream *stream)
     return (struct again *)(void *)stream->again->data;
 }
 
-int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
-                        const struct sockaddr *address, socklen_t address_length,
-                        uint64_t timeout_ns)
+static bool length_valid(socklen_t length)
+{
+    return length >= sizeof(sa_family_t) && length <= sizeof(struct sockaddr_storage);
+}
+
+/* `fd` is still the caller's where this fails. */
+static int connect_start(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd,
+                         const struct kevy_address *to, uint64_t timeout_ns)
 {
     struct kevy_x_block *again = NULL;
-    int fd;
 
-    assert(startable(stream));
-    if (address_length < sizeof(sa_family_t) || address_length > sizeof(struct sockaddr_storage))
-        return -EINVAL;
-    fd = socket_connecting(reactor, address->sa_family);
-    if (fd < 0)
-        return fd;
-    if (address->sa_family == AF_UNIX && reactor->options.buffer_size >= LARGE_BUFFER) {
-        again = again_make(reactor, address, address_length);
-        if (again == NULL) {
-            descriptor_close_now(reactor, fd);
+    if (to->address->sa_family == AF_UNIX && reactor->options.buffer_size >= LARGE_BUFFER) {
+        again = again_make(reactor, to->address, to->length);
+        if (again == NULL)
             return -ENOBUFS;
-        }
     }
-    if (!connect_request(reactor, stream, fd, address, address_length)) {
+    if (!connect_request(reactor, stream, fd, to->address, to->length)) {
         if (again != NULL)
             block_release(reactor, again);
-        descriptor_close_now(reactor, fd);
         return -EAGAIN;
     }
     stream_start(stream, reactor, fd, STREAM_CONNECTING);
@@ -208,7 +204,7 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
         stream->again = again;
         stream->notes |= NOTE_KEEPS_ADDRESS;
     }
-    if (address->sa_family == AF_UNIX)
+    if (to->address->sa_family == AF_UNIX)
         stream_asks_end(stream);
     object_request_begun(&stream->object);
     if (timeout_ns != KEVY_FOREVER) {
@@ -216,6 +212,42 @@ int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor
         stream_deadline_file(stream);
     }
     return 0;
+}
+
+int kevy_stream_connect(struct kevy_stream *stream, struct kevy_reactor *reactor,
+                        const struct sockaddr *address, socklen_t address_length,
+                        uint64_t timeout_ns)
+{
+    const struct kevy_address to = {.address = address, .length = address_length};
+    int fd, error;
+
+    assert(startable(stream));
+    if (!length_valid(address_length))
+        return -EINVAL;
+    fd = socket_connecting(reactor, address->sa_family);
+    if (fd < 0)
+        return fd;
+    error = connect_start(stream, reactor, fd, &to, timeout_ns);
+    if (error < 0)
+        descriptor_close_now(reactor, fd);
+    return error;
+}
+
+int kevy_stream_connect_fd(struct kevy_stream *stream, struct kevy_reactor *reactor, int fd,
+                           const struct sockaddr *address, socklen_t address_length,
+                           uint64_t timeout_ns)
+{
+    const struct kevy_address to = {.address = address, .length = address_length};
+    int error;
+
+    assert(startable(stream));
+    thread_check(reactor);
+    if (!length_valid(address_length))
+        return -EINVAL;
+    error = socket_type_check(reactor, fd, SOCK_STREAM);
+    if (error < 0)
+        return error;
+    return connect_start(stream, reactor, fd, &to, timeout_ns);
 }
 
 /* Until the next try. `send_at` is not needed for its own end yet. */

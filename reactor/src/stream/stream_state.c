@@ -41,7 +41,7 @@ void kevy_stream_close(struct kevy_stream *stream)
 {
     if (stream->object.state == STREAM_CONNECTING)
         stream_terminate(stream, 0);
-    if (stream->object.state != STREAM_OPEN)
+    if (stream->object.state != STREAM_OPEN || stream_has(stream, STREAM_DETACHING))
         return;
     stream_closing_mark(stream);
     object_pend(&stream->object);

@@ -256,8 +256,10 @@ static void flush_closing(struct kevy_file *file)
 
     if (busy && (file->object.flags & FILE_CANCEL))
         flights_cancel(file);
-    else if (!busy && descriptor_close(&file->object, file->fd))
-        object_state_set(&file->object, FILE_CLOSED);
+    if (busy || !descriptor_close(&file->object, file->fd))
+        return;
+    file->fd = -1; /* the number may be another's from here on */
+    object_state_set(&file->object, FILE_CLOSED);
 }
 
 static void flush_open(struct kevy_file *file)

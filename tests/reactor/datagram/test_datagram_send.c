@@ -117,6 +117,14 @@ START_TEST(sends_that_cannot_be_are_refused_at_once)
     ck_assert_int_eq(kevy_datagram_send_packet(
                          &post.datagram, &(struct kevy_datagram_packet){.control_length = 257}),
                      -EINVAL);
+    ck_assert_int_eq(
+        kevy_datagram_send_packet(&post.datagram,
+                                  &(struct kevy_datagram_packet){.data = data,
+                                                                 .length = 64 * 100 + 1,
+                                                                 .peer = (struct sockaddr *)&peer,
+                                                                 .peer_length = sizeof peer,
+                                                                 .segment_size = 100}),
+        -EINVAL);
     QUIETLY(kevy_datagram_close(&post.datagram));
     ck_assert_int_eq(send_to(&post, "x", 1, &peer), -EPIPE);
     post_end(&post);

@@ -36,6 +36,75 @@ START_TEST(the_stream_opens_after_done)
 }
 END_TEST
 
+static unsigned prepared;
+static int prepare_result;
+static bool prepare_cancels;
+
+/* Each socket is bound to an address of its own. */
+static int prepare_bind(struct kevy_connector *connector, uint32_t index, int fd)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+
+    ck_assert_uint_eq(quiet_depth, 0);
+    ck_assert_uint_eq(index, prepared);
+    prepared++;
+    if (prepare_cancels)
+        QUIETLY(kevy_connector_cancel(connector));
+    own.sin_addr.s_addr = htonl(0x7F000009);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof own), 0);
+    return prepare_result;
+}
+
+START_TEST(a_socket_is_prepared_before_it_connects)
+{
+    struct place *place = add_listening();
+    struct sockaddr_in seen;
+    socklen_t length = sizeof seen;
+
+    options.prepare = prepare_bind;
+    start();
+    check_end(0);
+    check_connected_to(place);
+    ck_assert_uint_eq(prepared, 1);
+    ck_assert_int_eq(kevy_stream_local_address(&probe.stream, (struct sockaddr *)&seen, &length),
+                     0);
+    ck_assert_uint_eq(ntohl(seen.sin_addr.s_addr), 0x7F000009);
+}
+END_TEST
+
+START_TEST(an_attempt_that_cannot_be_prepared_has_failed)
+{
+    int descriptors;
+
+    add_refusing();
+    add_refusing();
+    descriptors = support_fd_count();
+    options.prepare = prepare_bind;
+    prepare_result = -EAGAIN;
+    start();
+    check_end(-EAGAIN);
+    ck_assert_uint_eq(prepared, 2);
+    ck_assert_uint_eq(failure_count, 2);
+    check_failure(0, 0, -EAGAIN);
+    ck_assert_int_eq(support_fd_count(), descriptors);
+}
+END_TEST
+
+START_TEST(a_cancel_while_a_socket_is_prepared_is_the_end)
+{
+    int descriptors;
+
+    add_refusing();
+    descriptors = support_fd_count();
+    options.prepare = prepare_bind;
+    prepare_cancels = true;
+    start();
+    check_end(-ECANCELED);
+    ck_assert_uint_eq(failure_count, 0);
+    ck_assert_int_eq(support_fd_count(), descriptors);
+}
+END_TEST
+
 START_TEST(a_failure_starts_the_next_attempt_at_once)
 {
     struct place *place;
@@ -181,6 +250,9 @@ Suite *test_suite(void)
     tcase_set_timeout(race, 20);
     tcase_add_test(race, the_stream_opens_after_done);
     tcase_add_test(race, the_stream_may_be_written_to_from_done_on);
+    tcase_add_test(race, a_socket_is_prepared_before_it_connects);
+    tcase_add_test(race, an_attempt_that_cannot_be_prepared_has_failed);
+    tcase_add_test(race, a_cancel_while_a_socket_is_prepared_is_the_end);
     tcase_add_test(race, a_failure_starts_the_next_attempt_at_once);
     tcase_add_test(race, every_failure_is_reported_and_the_last_is_the_result);
     tcase_add_test(race, after_a_failure_the_stream_is_as_it_was);

@@ -63,6 +63,49 @@ static struct kevy_group_options options_of(int (*setup)(struct kevy_reactor *, 
                                        .reactor = &small};
 }
 
+struct note {
+    struct kevy_task task;
+    struct kevy_reactor *ran_on;
+};
+
+static struct kevy_reactor *members[MEMBERS];
+
+static int setup_kept(struct kevy_reactor *owner, uint32_t index, void *context)
+{
+    (void)context;
+    members[index] = owner;
+    kevy_reactor_ref(owner); /* it stays until it is told to end */
+    return 0;
+}
+
+static void note_run(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    KEVY_CONTAINER_OF(task, struct note, task)->ran_on = owner;
+    kevy_reactor_unref(owner);
+}
+
+START_TEST(each_member_is_posted_to)
+{
+    struct kevy_group_options options = options_of(setup_kept);
+    struct note notes[MEMBERS] = {0};
+    struct kevy_group *group = NULL;
+
+    ck_assert_int_eq(kevy_group_start(&group, &options), 0);
+    ck_assert_uint_eq(kevy_group_count(group), MEMBERS);
+    for (uint32_t index = 0; index < MEMBERS; index++) {
+        notes[index].task.run = note_run;
+        ck_assert_int_eq(kevy_group_post(group, index, &notes[index].task), 0);
+    }
+    while (__atomic_load_n(&teardowns, __ATOMIC_RELAXED) != MEMBERS)
+        ;
+    while (kevy_group_post(group, 0, &notes[0].task) != -ESRCH)
+        ; /* its loop has ended; what is posted until it is gone does not run */
+    ck_assert_int_eq(kevy_group_join(group), 0);
+    for (uint32_t index = 0; index < MEMBERS; index++)
+        ck_assert_ptr_eq(notes[index].ran_on, members[index]);
+}
+END_TEST
+
 START_TEST(members_with_nothing_to_do_end_by_themselves)
 {
     struct kevy_group_options options = options_of(setup_nothing);
@@ -463,6 +506,7 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(group, fds_note, fds_check);
     tcase_set_timeout(group, 20);
+    tcase_add_test(group, each_member_is_posted_to);
     tcase_add_test(group, members_with_nothing_to_do_end_by_themselves);
     tcase_add_test(group, a_failed_setup_undoes_the_start);
     tcase_add_test(group, a_positive_result_of_setup_is_success);
