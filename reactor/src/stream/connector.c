@@ -397,7 +397,8 @@ static void connector_check(const struct kevy_x_object *object)
     for (uint32_t place = 0; place < KEVY_CONNECTOR_ATTEMPTS; place++) {
         const struct kevy_x_connector_attempt *attempt = &connector->attempts[place];
 
-        assert((attempt->fd >= 0) == kevy_completion_active(&attempt->completion));
+        assert((attempt->fd >= 0 && (attempt->flags & ATTEMPT_WAITS) == 0) ==
+               kevy_completion_active(&attempt->completion));
         assert(attempt->fd < 0 || attempt->number < connector->begun);
         racing += attempt->fd >= 0;
     }

@@ -101,7 +101,7 @@ START_TEST(what_was_queued_is_sent_before)
 }
 END_TEST
 
-/* Bytes of a paused stream that have left the socket are told; nothing is lost between the owners. */
+/* Bytes of a paused stream that have left the socket are told: nothing is lost on the way. */
 START_TEST(what_was_received_is_told_before_also_of_a_paused_stream)
 {
     char rest[16] = {0};
