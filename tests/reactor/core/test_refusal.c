@@ -226,6 +226,33 @@ START_TEST(a_request_in_the_backlog_can_be_cancelled)
 }
 END_TEST
 
+static void cancel_run(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    (void)task;
+    ck_assert_uint_gt(owner->backlog_count, 0);
+    faults_off();
+    QUIETLY(ck_assert_int_eq(kevy_completion_cancel(&many[19]), 0));
+}
+
+/* The kernel takes requests again, and what it would find first must not be the cancel. */
+START_TEST(a_cancel_does_not_overtake_its_request_in_the_backlog)
+{
+    struct kevy_timespec hour = {.tv_sec = 3600};
+    struct kevy_task task = {.run = cancel_run};
+
+    fault_next(FAULT_ENTER, -EBUSY, EVER);
+    for (unsigned index = 0; index < 20; index++) {
+        kevy_completion_init(&many[index], reactor, done_cancelled);
+        kevy_prep_timeout(kevy_completion_sqe(&many[index]), &hour, 0, 0);
+    }
+    kevy_reactor_defer(reactor, &task);
+    TURN_UNTIL(done_count == 1);
+    for (unsigned index = 0; index < 19; index++)
+        QUIETLY(ck_assert_int_eq(kevy_completion_cancel(&many[index]), 0));
+    TURN_UNTIL(done_count == 20);
+}
+END_TEST
+
 /* A queue of one slot, which the cancels take before every flush. */
 START_TEST(destroy_ends_what_is_in_the_backlog)
 {
@@ -504,6 +531,7 @@ START_TEST(the_longer_the_kernel_refuses_the_less_often_it_is_asked)
     fault_next(FAULT_ENTER, -EAGAIN, EVER);
     turns(6);
     ck_assert_uint_eq(nap_count, 6);
+    ck_assert_uint_gt(naps_ns[0], 0);
     for (unsigned index = 1; index < 5; index++)
         ck_assert_uint_eq(naps_ns[index], 2 * naps_ns[index - 1]);
     ck_assert_uint_eq(naps_ns[5], naps_ns[4]);
@@ -534,6 +562,7 @@ Suite *test_suite(void)
     tcase_add_test(refused,
                    slots_come_from_a_backlog_while_the_kernel_takes_nothing_and_keep_their_order);
     tcase_add_test(refused, a_request_in_the_backlog_can_be_cancelled);
+    tcase_add_test(refused, a_cancel_does_not_overtake_its_request_in_the_backlog);
     tcase_add_test(refused, destroy_ends_what_is_in_the_backlog);
     tcase_add_test(refused, what_the_kernel_has_refused_it_is_not_asked_again_in_the_same_flush);
     tcase_add_test(refused,

@@ -164,6 +164,41 @@ START_TEST(a_task_that_posts_itself_runs_once_a_turn)
 }
 END_TEST
 
+static unsigned late_ran;
+
+static void late_run(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    (void)task;
+    (void)owner;
+    late_ran++;
+    ck_assert_uint_eq(total, POSTS); /* those that were left over came first */
+}
+
+static void defer_two_run(struct kevy_task *task, struct kevy_reactor *owner)
+{
+    few[1].task.run = few[2].task.run = late_run;
+    kevy_reactor_defer(owner, &few[1].task);
+    kevy_reactor_defer(owner, &few[2].task);
+    (void)task;
+}
+
+/* More tasks than a turn runs, the first of which defers two: none of them is lost. */
+START_TEST(tasks_that_are_left_over_run_before_those_that_were_deferred_meanwhile)
+{
+    loop_thread = pthread_self();
+    posted = calloc(POSTS, sizeof *posted);
+    few[0].task.run = defer_two_run;
+    kevy_reactor_post(reactor, &few[0].task);
+    for (unsigned index = 0; index < POSTS; index++) {
+        posted[index] = (struct numbered){.task = {.run = numbered_run}, .number = index};
+        kevy_reactor_post(reactor, &posted[index].task);
+    }
+    TURN_UNTIL(late_ran == 2);
+    ck_assert_uint_eq(total, POSTS);
+    free(posted);
+}
+END_TEST
+
 START_TEST(a_turn_runs_a_bounded_number_of_tasks_and_keeps_their_order)
 {
     enum {
@@ -435,6 +470,7 @@ Suite *test_suite(void)
     tcase_add_test(tasks, posts_of_the_own_thread_run_next_turn_in_order);
     tcase_add_test(tasks, deferred_tasks_run_next_turn_in_order);
     tcase_add_test(tasks, a_task_that_defers_itself_runs_once_a_turn);
+    tcase_add_test(tasks, tasks_that_are_left_over_run_before_those_that_were_deferred_meanwhile);
     tcase_add_test(tasks, a_turn_runs_a_bounded_number_of_tasks_and_keeps_their_order);
     tcase_add_test(tasks, a_task_that_posts_itself_runs_once_a_turn);
     tcase_add_test(tasks, a_task_may_be_freed_in_its_callback);

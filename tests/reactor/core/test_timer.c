@@ -322,6 +322,44 @@ START_TEST(a_million_timers_all_fire_and_none_early)
 END_TEST
 
 /* Expiring is bounded a turn; the rest comes in the next ones, without a sleep between. */
+START_TEST(a_one_shot_of_a_timer_that_was_periodic_fires_once)
+{
+    kevy_timer_start_periodic(&alarms[0].timer, reactor, MS(1), alarm_fire);
+    TURN_UNTIL(alarms[0].fired >= 2);
+    alarms[0].fired = 0;
+    QUIETLY(start(&alarms[0], MS(1)));
+    TURN_UNTIL(alarms[0].fired);
+    ck_assert(!kevy_timer_armed(&alarms[0].timer));
+    clock_pass(clock_ns() + MS(5));
+    turns(5);
+    ck_assert_uint_eq(alarms[0].fired, 1);
+}
+END_TEST
+
+/* A flood of timers does not put off the deadlines of streams. */
+START_TEST(deadlines_pass_while_more_timers_are_due_than_a_turn_fires)
+{
+    enum {
+        COUNT = 20000,
+    };
+    struct alarm *many = calloc(COUNT, sizeof *many);
+    static struct probe probe;
+
+    probe_tcp(&probe, &probe_events);
+    turn_now();
+    QUIETLY(kevy_stream_set_deadline(&probe.stream, KEVY_DEADLINE_TOTAL, MS(1)));
+    for (unsigned index = 0; index < COUNT; index++)
+        QUIETLY(start(&many[index], MS(1)));
+    clock_pass(clock_ns() + MS(60));
+    TURN_UNTIL(probe.timeouts == 1);
+    ck_assert_uint_lt(stats_now().timers_fired, COUNT);
+    TURN_UNTIL(stats_now().timers_fired >= COUNT);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    free(many);
+}
+END_TEST
+
 START_TEST(a_burst_of_due_timers_is_spread_over_turns)
 {
     enum {
@@ -423,6 +461,8 @@ Suite *test_suite(void)
     tcase_add_test(timers, an_endless_delay_never_fires_and_can_be_stopped);
     tcase_add_test(timers, many_timers_all_fire_once_and_none_early);
     tcase_add_test(timers, a_million_timers_all_fire_and_none_early);
+    tcase_add_test(timers, a_one_shot_of_a_timer_that_was_periodic_fires_once);
+    tcase_add_test(timers, deadlines_pass_while_more_timers_are_due_than_a_turn_fires);
     tcase_add_test(timers, a_burst_of_due_timers_is_spread_over_turns);
     tcase_add_test(timers, starting_and_stopping_cost_no_system_call);
     tcase_add_test(timers, a_timer_left_armed_at_destroy_can_be_used_again);

@@ -353,6 +353,34 @@ START_TEST(a_write_to_a_vanished_peer_raises_no_sigpipe)
 }
 END_TEST
 
+static struct probe target;
+
+static void slice_in_vain(struct probe *from, struct kevy_buffer *buffer)
+{
+    (void)from;
+    QUIETLY(ck_assert_int_eq(kevy_stream_forward_slice(&target.stream, buffer, 0, 1), -ENOBUFS));
+}
+
+/* Nothing was queued, and yet something is missing: the peer must not take the rest for all. */
+START_TEST(bytes_lost_for_want_of_memory_end_with_rst_not_fin)
+{
+    uint64_t count;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.memory_limit = 1});
+    probe_tcp(&probe, &probe_events);
+    probe_tcp(&target, &probe_events);
+    probe.on_read = slice_in_vain;
+    turn_now();
+    peer_write_text(probe.peer, "lost");
+    TURN_UNTIL(target.closed);
+    ck_assert_int_eq(target.reason, -ENOBUFS);
+    ck_assert_int_eq(peer_drain(target.peer, &count), -ECONNRESET);
+    probe_finish(&target);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
 /* A peer that sees a clean end takes what it has for the whole. */
 START_TEST(a_stream_cut_short_by_a_deadline_ends_with_rst_not_fin)
 {
@@ -438,6 +466,7 @@ Suite *test_suite(void)
     tcase_add_test(close, what_the_peer_sent_before_it_reset_our_writes_is_still_read);
     tcase_add_test(close, a_write_to_a_vanished_peer_raises_no_sigpipe);
     tcase_add_test(close, a_stream_cut_short_by_a_deadline_ends_with_rst_not_fin);
+    tcase_add_test(close, bytes_lost_for_want_of_memory_end_with_rst_not_fin);
     tcase_add_test(close, closing_waits_for_no_more_than_the_write_deadline);
     tcase_add_test(close, a_thousand_connections_end_without_a_trace);
     suite_add_tcase(suite, close);

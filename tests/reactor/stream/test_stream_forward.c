@@ -250,6 +250,69 @@ START_TEST(slices_of_a_buffer_may_be_queued_in_any_order)
 }
 END_TEST
 
+static struct kevy_buffer kept;
+
+static void keep_last(struct probe *from, struct kevy_buffer *buffer)
+{
+    (void)from;
+    kevy_buffer_release(&kept);
+    QUIETLY(ck_assert_int_eq(kevy_buffer_retain(buffer, &kept), 0));
+}
+
+/* Of a pool of two every second buffer that is kept becomes a copy, in a block that others may be
+ * appended to. */
+START_TEST(bytes_sent_behind_a_slice_of_a_kept_copy_follow_the_slice)
+{
+    struct kevy_buffer first;
+
+    reactor_setup_with(&(struct kevy_reactor_options){.buffer_count = 2, .buffer_size = 64});
+    probe_unix(&probe, &probe_events);
+    probe_unix(&other, &probe_events);
+    probe.on_read = keep_last;
+    peer_write_text(probe.peer, "first");
+    TURN_UNTIL(probe.count == 5);
+    first = kept;
+    memset(&kept, 0, sizeof kept);
+    peer_write_text(probe.peer, "abcdefghij");
+    TURN_UNTIL(probe.count == 15);
+    ck_assert_uint_eq(stats_now().copies, 1);
+    QUIETLY(ck_assert_int_eq(kevy_stream_forward_slice(&other.stream, &kept, 0, 4), 0));
+    kevy_buffer_release(&kept);
+    QUIETLY(ck_assert_int_eq(kevy_stream_send(&other.stream, "0123", 4), 0));
+    peer_expect_text(other.peer, "abcd0123");
+    kevy_buffer_release(&first);
+    probe_abort(&probe);
+    probe_abort(&other);
+}
+END_TEST
+
+static void slice_all(struct probe *from, struct kevy_buffer *buffer)
+{
+    (void)from;
+    QUIETLY(
+        ck_assert_int_eq(kevy_stream_forward_slice(&other.stream, buffer, 0, buffer->length), 0));
+}
+
+START_TEST(slices_hold_their_source_back_above_the_high_mark)
+{
+    uint64_t sent = 0, last = 1;
+
+    source_fill();
+    probe_tcp(&probe, &probe_events);
+    probe_small(&other, &probe_events);
+    probe.on_read = slice_all;
+    while (sent != last) {
+        last = sent;
+        peer_flood(probe.peer, &sent, FLOOD);
+        turns(30);
+    }
+    ck_assert_uint_lt(probe.count, FLOOD);
+    ck_assert_uint_le(kevy_stream_queued(&other.stream), 65536 + 4096);
+    probe_abort(&probe);
+    probe_abort(&other);
+}
+END_TEST
+
 static void share_to_all(struct probe *from, struct kevy_buffer *buffer)
 {
     struct probe *targets[] = {from, &other, &third};
@@ -370,6 +433,8 @@ Suite *test_suite(void)
     tcase_add_test(forward, hold_keeps_a_client_that_does_not_read_from_being_read);
     tcase_add_test(forward, hold_is_a_no_op_below_the_low_mark);
     tcase_add_test(forward, slices_of_a_buffer_may_be_queued_in_any_order);
+    tcase_add_test(forward, bytes_sent_behind_a_slice_of_a_kept_copy_follow_the_slice);
+    tcase_add_test(forward, slices_hold_their_source_back_above_the_high_mark);
     tcase_add_test(forward, one_received_buffer_goes_to_many_streams);
     tcase_add_test(forward, forwarding_to_a_closed_stream_is_refused_and_leaks_nothing);
     tcase_add_test(forward, an_abort_with_forwarded_buffers_queued_gives_them_back);

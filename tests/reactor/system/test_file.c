@@ -329,6 +329,15 @@ START_TEST(a_path_may_start_from_a_directory)
 }
 END_TEST
 
+START_TEST(an_opened_file_is_closed_on_exec)
+{
+    document_create(&document);
+    TURN_UNTIL(document.opens);
+    ck_assert_int_eq(fcntl(kevy_file_fd(&document.file), F_GETFD), FD_CLOEXEC);
+    document_end(&document);
+}
+END_TEST
+
 START_TEST(an_adopted_descriptor_is_a_file)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -571,6 +580,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, an_operation_may_be_started_again_from_its_callback);
     tcase_add_test(tests, a_file_that_is_not_there_closes_with_the_reason);
     tcase_add_test(tests, a_path_may_start_from_a_directory);
+    tcase_add_test(tests, an_opened_file_is_closed_on_exec);
     tcase_add_test(tests, an_adopted_descriptor_is_a_file);
     tcase_add_test(tests, descriptor_0_is_a_file_and_a_directory_like_any_other);
     tcase_add_test(tests, a_restricted_reactor_opens_files_only_when_told_so);
