@@ -51,6 +51,18 @@
  *     The thread of the reactor. If several reactors serve one port, each has a listener with
  *     `reuse_port`; see <kevy/group.h>.
  *
+ *     Do not let several reactors accept from copies of one socket. All connections would go to one
+ *     of them (measured on Linux 6.18), because the kernel wakes the first that waits, and an
+ *     accept that stays armed stays the first. If it must be one socket, set `shared` for each.
+ *
+ * Replacing a running server
+ *
+ *     Hand every listening socket to the new process, with kevy_stream_send_descriptor() or across
+ *     execve(2); it calls kevy_listener_adopt(). When it serves, call kevy_listener_finish() in the
+ *     old one. No client is refused, because the queue of the socket outlives the old process. With
+ *     `reuse_port` each socket has a queue of its own, so hand all of them over: closing one resets
+ *     the clients in its queue. examples/handover.c does it.
+ *
  * Kernel
  *
  *     Linux 6.1.
@@ -141,6 +153,9 @@ struct kevy_listener_options {
     int backlog;              /* of listen(2) [4096]; the kernel has a limit of its own */
     uint32_t connections_max; /* accepted and not yet closed, at a time [no limit] */
     bool reuse_port;          /* SO_REUSEPORT: several listeners share the port */
+    /* Other reactors, or other processes, accept from the same socket: share with them. Each
+     * connection then costs a request of its own. */
+    bool shared;
 
     /* Options of the accepted sockets, only for TCP: see tcp(7). 0 leaves the default of the
      * system. */

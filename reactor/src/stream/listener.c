@@ -43,6 +43,7 @@
 #define LISTENER_PAUSED       (1U << 2)
 #define LISTENER_UNIX         (1U << 3) /* its connections are Unix sockets */
 #define LISTENER_TELL_RESUMED (1U << 4) /* a shortage is over */
+#define LISTENER_SHARED       (1U << 5) /* other reactors accept from its socket */
 
 static struct kevy_listener *listener_of(struct kevy_x_object *object)
 {
@@ -74,6 +75,8 @@ static void listener_start(struct kevy_listener *listener, struct kevy_reactor *
                            const struct kevy_listener_options *options)
 {
     uint32_t flags = socket_family(reactor, fd) == AF_UNIX ? LISTENER_UNIX : 0;
+
+    flags |= options->shared ? LISTENER_SHARED : 0;
 
     memset(listener, 0, sizeof *listener);
     listener->accept = options->accept;
@@ -119,8 +122,13 @@ static void accept_arm(struct kevy_listener *listener)
         object_pend(&listener->object);
         return;
     }
-    if (listener->connections_max != 0 &&
-        listener->connections_max - listener->connections < ONE_BY_ONE)
+    /*
+     * Of those who wait for a connection the kernel wakes the first alone, and a multishot accept
+     * stays the first for all connections. One that is asked again goes behind the others.
+     */
+    if (has(listener, LISTENER_SHARED) ||
+        (listener->connections_max != 0 &&
+         listener->connections_max - listener->connections < ONE_BY_ONE))
         kevy_prep_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     else
         kevy_prep_accept_multishot(sqe, listener->fd, SOCK_CLOEXEC | SOCK_NONBLOCK);

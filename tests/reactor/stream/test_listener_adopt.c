@@ -93,6 +93,48 @@ START_TEST(an_adopted_descriptor_that_does_not_listen_is_refused)
 }
 END_TEST
 
+static unsigned served[2];
+
+static struct kevy_stream *accept_counted(struct kevy_listener *from)
+{
+    served[kevy_listener_reactor(from) != reactor]++;
+    return NULL;
+}
+
+/* Clients one after the other, for two reactors that accept from one socket. */
+static void two_serve(void)
+{
+    struct kevy_listener_options options = {.accept = accept_counted, .shared = true};
+    struct kevy_listener listeners[2] = {0};
+    struct kevy_reactor *second;
+    struct sockaddr_in address;
+    int fd = plain_listen(&address);
+
+    ck_assert_int_eq(kevy_reactor_create(&second, NULL), 0);
+    ck_assert_int_eq(kevy_listener_adopt(&listeners[0], reactor, fd, &options), 0);
+    ck_assert_int_eq(kevy_listener_adopt(&listeners[1], second, dup(fd), &options), 0);
+    for (unsigned count = 0; count < 200; count++) {
+        int client;
+
+        turn_now();
+        ck_assert_int_ge(kevy_reactor_run_once(second, 0), 0);
+        client = plain_connect(ntohs(address.sin_port));
+        TURN_UNTIL((kevy_reactor_run_once(second, 0), served[0] + served[1] == count + 1));
+        close(client);
+    }
+    kevy_listener_close(&listeners[0]);
+    TURN_UNTIL(stats_now().objects == 0);
+    ck_assert_uint_eq(kevy_reactor_destroy(second), 1);
+}
+
+START_TEST(reactors_that_share_a_socket_share_its_connections)
+{
+    two_serve();
+    ck_assert_uint_ge(served[0], 50);
+    ck_assert_uint_ge(served[1], 50);
+}
+END_TEST
+
 static int option_of(int fd, int level, int name)
 {
     int value = -1;
@@ -134,6 +176,7 @@ Suite *test_suite(void)
     tcase_add_test(adopted, a_socket_that_listens_already_is_not_told_where);
     tcase_add_test(adopted, a_listening_socket_of_packets_is_refused);
     tcase_add_test(adopted, an_adopted_descriptor_that_does_not_listen_is_refused);
+    tcase_add_test(adopted, reactors_that_share_a_socket_share_its_connections);
     tcase_add_test(adopted, connections_of_an_adopted_socket_get_the_options);
     suite_add_tcase(suite, adopted);
     return suite;
