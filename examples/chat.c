@@ -62,7 +62,7 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
 int main(int argc, char **argv)
 {
     static const struct usage usage = {"chat", USAGE_WHERE,
-                                       "All other clients hear what one client says.\n"};
+                                       "Sends the bytes of each client to all other clients.\n"};
     static const struct service chat = {.usage = &usage, .accept = client_accept};
     return serve(&chat, argc, argv);
 }

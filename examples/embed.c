@@ -78,10 +78,11 @@ static int serve(struct kevy_reactor *reactor)
 
 int main(int argc, char **argv)
 {
-    static const struct usage usage = {"embed", USAGE_WHERE,
-                                       "Sends back what it receives. A line on standard input "
-                                       "prints the number of\nconnections so far; its end stops "
-                                       "the server.\n"};
+    static const struct usage usage = {
+        "embed", USAGE_WHERE,
+        "Sends all bytes back to the client. A line on standard input "
+        "prints the number of\nconnections so far; its end stops "
+        "the server.\n"};
     struct kevy_listener listener = {0};
     struct kevy_reactor *reactor = NULL;
     struct where where;

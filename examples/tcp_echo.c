@@ -47,7 +47,7 @@ static void stop(struct kevy_signal *watch)
 int main(int argc, char **argv)
 {
     static const struct usage usage = {"tcp_echo", USAGE_WHERE,
-                                       "Sends back what it receives, until SIGTERM.\n"};
+                                       "Sends all bytes back to the client. SIGTERM ends it.\n"};
     struct server server = {0};
     struct where where;
     int error, status = usage_check(&usage, argc, argv, &where);

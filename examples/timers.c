@@ -84,7 +84,7 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
 }
 
 static const struct usage usage = {"timers", USAGE_WHERE " MS",
-                                   "Sends \"tick\" every MS milliseconds.\n"};
+                                   "Sends \"tick\" to each client every MS milliseconds.\n"};
 
 static int begin(struct kevy_listener_options *options, char **arguments)
 {

@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 {
     static const struct usage usage = {
         "tls_echo", USAGE_WHERE " CERTIFICATE KEY",
-        "Sends back what it receives, over TLS, until SIGTERM. CERTIFICATE (with the intermediate\n"
+        "Sends all bytes back to the client, over TLS. CERTIFICATE (with the intermediate\n"
         "certificates) and KEY are files in PEM form. SIGHUP reads them again.\n"};
     static const struct service service = {
         .usage = &usage, .accept = client_accept, .begin = begin, .end = end};

@@ -35,8 +35,8 @@ static void stop(struct kevy_signal *watch)
 
 int main(int argc, char **argv)
 {
-    static const struct usage usage = {"udp_echo", USAGE_WHERE,
-                                       "Sends each datagram back to its sender, until SIGTERM.\n"};
+    static const struct usage usage = {
+        "udp_echo", USAGE_WHERE, "Sends each datagram back to its sender. SIGTERM ends it.\n"};
     struct kevy_reactor_options sizes = {.buffer_size = BUFFER_SIZE, .buffer_count = 256};
     struct server server = {0};
     struct where where;

@@ -51,8 +51,8 @@ static inline bool where_read(const struct usage *usage, const char *text, struc
         inet_pton(brackets ? AF_INET6 : AF_INET, where->text, address) == 1)
         return true;
     fprintf(stderr,
-            "%s: a port, or a numeric address with a port, is 7000, 127.0.0.1:7000 or "
-            "[::1]:7000, not '%s'\n",
+            "%s: needs a port or a numeric address with a port, for example 7000, "
+            "127.0.0.1:7000 or [::1]:7000, not '%s'\n",
             usage->program, text);
     return false;
 }
@@ -91,8 +91,8 @@ static inline bool usage_number(const struct usage *usage, const char *name, con
     *number = strtoul(text, &rest, 10);
     if (*text >= '0' && *text <= '9' && !*rest && *number >= least && *number <= most)
         return true;
-    fprintf(stderr, "%s: %s is a number from %lu to %lu, not '%s'\n", usage->program, name, least,
-            most, text);
+    fprintf(stderr, "%s: %s must be a number from %lu to %lu, not '%s'\n", usage->program, name,
+            least, most, text);
     return false;
 }
 

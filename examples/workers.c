@@ -95,7 +95,7 @@ static struct kevy_stream *client_accept(struct kevy_listener *listener)
     return client ? kevy_stream_init(&client->stream, &client_events) : NULL;
 }
 
-static const struct usage usage = {"workers", USAGE_WHERE " THREADS", "Counts primes.\n"};
+static const struct usage usage = {"workers", USAGE_WHERE " THREADS", "Counts prime numbers.\n"};
 
 static int begin(struct kevy_listener_options *options, char **arguments)
 {

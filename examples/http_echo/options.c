@@ -173,31 +173,31 @@ static const struct option table[] = {
      "port to serve on; 0 lets the system choose"},
     {"threads", "N", &number, FIELD(threads), "1", 1, 256, "threads, each with its own reactor"},
     {"max-body", "SIZE", &size, FIELD(max_body), "1G", 0, UINT64_MAX >> 1,
-     "largest body that is accepted"},
+     "largest body of a request"},
     {"max-header", "SIZE", &size, FIELD(max_header), "16K", 64, MIB,
-     "largest request line with header that is accepted"},
+     "largest request line and header together"},
     {"max-connections", "N", &number, FIELD(max_connections), "0", 0, UINT32_MAX,
-     "connections at once on a thread; 0: the limit of descriptors"},
+     "connections of a thread at a time; 0: the limit of descriptors"},
     {"max-requests", "N", &number, FIELD(max_requests), "1000000", 1, UINT32_MAX,
-     "requests on one connection"},
+     "requests of one connection"},
     {"memory-limit", "SIZE", &size, FIELD(memory_limit), "64M", MIB, 1024 * GIB,
      "memory for copies and queues of a thread"},
     {"watermark", "SIZE", &size, FIELD(watermark), "64K", 4 * KIB, 512 * MIB,
-     "bytes queued for a client at which reading from it stops"},
+     "queued bytes at which the server stops reading from a client"},
     {"idle-timeout", "SECONDS", &seconds, FIELD(idle_ns), "60", 0, DAY,
-     "nothing received and nothing sent"},
+     "time without a byte in either direction"},
     {"header-timeout", "SECONDS", &seconds, FIELD(header_ns), "10", 0, DAY,
-     "from the first byte of a request to the end of its header"},
+     "time for a request line and its header"},
     {"body-timeout", "SECONDS", &seconds, FIELD(body_ns), "30", 0, DAY,
-     "for each further KiB of a body"},
+     "time for each KiB of a body"},
     {"write-timeout", "SECONDS", &seconds, FIELD(write_ns), "30", 0, DAY,
-     "answers are waiting, and the client reads none of them"},
+     "time in which a client reads no byte of its answers"},
     {"drain-timeout", "SECONDS", &seconds, FIELD(drain_ns), "30", 0, DAY,
-     "for running requests to end after SIGTERM or Ctrl-C"},
+     "time for running requests after SIGTERM or Ctrl-C"},
     {"tls-certificate", "FILE", &file, FIELD(tls_certificate), "none", 0, 0,
-     "serve https, with the certificates of this file (PEM)"},
+     "certificate for https, with its intermediate ones (PEM)"},
     {"tls-key", "FILE", &file, FIELD(tls_key), "none", 0, 0,
-     "their private key; SIGHUP reads both again"},
+     "private key of the certificate; SIGHUP reads both again"},
 };
 
 #define COUNT (sizeof table / sizeof *table)
@@ -282,9 +282,11 @@ void options_print(void)
 {
     puts(
         "usage: http_echo [OPTION]...\n"
-        "An HTTP/1.1 server that answers with what it was sent. SIGTERM or Ctrl-C lets running\n"
-        "requests end; a second one stops at once.\n\n"
-        "A SIZE is in bytes, or has K, M or G behind it. An option may be written --name=value.\n");
+        "An HTTP/1.1 server that sends the body of a request back to the client. After SIGTERM or\n"
+        "Ctrl-C it finishes the running requests; a second signal stops it at once.\n\n"
+        "SIZE is a number of bytes, or of KiB, MiB or GiB with K, M or G behind it, for example "
+        "64K.\n"
+        "--name=value is the same as --name value. The default is in brackets.\n");
     for (size_t i = 0; i < COUNT; i++) {
         int width = printf("  --%s %s", table[i].name, table[i].unit);
         printf("%*s%s [%s]\n", 28 - width, "", table[i].purpose, table[i].fallback);

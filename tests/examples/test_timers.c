@@ -108,7 +108,8 @@ START_TEST(what_is_no_period_is_told)
 {
     program_spawn(&server, "timers", (const char *const[]){"0", periods[_i], NULL});
     ck_assert_int_eq(program_wait(&server), 2);
-    ck_assert_ptr_nonnull(strstr(server.said, "timers: MS is a number from 1 to 86400000, not '"));
+    ck_assert_ptr_nonnull(
+        strstr(server.said, "timers: MS must be a number from 1 to 86400000, not '"));
 }
 END_TEST
 

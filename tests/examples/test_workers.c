@@ -123,7 +123,7 @@ START_TEST(what_is_no_count_of_threads_is_told)
     program_spawn(&server, "workers", (const char *const[]){"0", counts[_i], NULL});
     ck_assert_int_eq(program_wait(&server), 2);
     ck_assert_ptr_nonnull(
-        strstr(server.said, "workers: THREADS is a number from 1 to 1024, not '"));
+        strstr(server.said, "workers: THREADS must be a number from 1 to 1024, not '"));
 }
 END_TEST
 
