@@ -309,9 +309,10 @@ static inline size_t kevy_datagram_queued(const struct kevy_datagram *datagram)
 }
 
 /*
- * The local address. *length is the room at `address` in bytes; on success it becomes the size of
- * the address, which is larger than the room if it was cut. Returns 0, or -EBADF when the socket is
- * not open.
+ * Writes the local address. *length is the room at `address` in bytes; on success it becomes the
+ * size of the address, which is larger than the room if it was cut. Returns 0 or
+ *
+ *     -EBADF  the socket is not open
  */
 KEVY_API int kevy_datagram_address(const struct kevy_datagram *datagram, struct sockaddr *address,
                                    socklen_t *length);

@@ -169,7 +169,9 @@ KEVY_API uint32_t kevy_group_count(const struct kevy_group *group);
 /*
  * Posts a task to reactor `index`, which is below the count (asserted), like kevy_reactor_post().
  * To reach all of them, post a task of its own to each. It may be called from any thread until
- * kevy_group_join(), but not from a signal handler. Returns 0, or -ESRCH if this loop has ended.
+ * kevy_group_join(), but not from a signal handler. Returns 0 or
+ *
+ *     -ESRCH  this loop has ended
  */
 KEVY_API int kevy_group_post(struct kevy_group *group, uint32_t index, struct kevy_task *task);
 

@@ -252,16 +252,20 @@ KEVY_API void kevy_listener_finish(struct kevy_listener *listener);
 KEVY_API uint16_t kevy_listener_port(const struct kevy_listener *listener);
 
 /*
- * The address that it listens on. *length is the room at `address` in bytes; on success it becomes
- * the size of the address, which is larger than the room if it was cut. Returns 0, or -EBADF when
- * the listener is not open.
+ * Writes the address that it listens on. *length is the room at `address` in bytes; on success it
+ * becomes the size of the address, which is larger than the room if it was cut. Returns 0 or
+ *
+ *     -EBADF  the listener is not open
  */
 KEVY_API int kevy_listener_address(const struct kevy_listener *listener, struct sockaddr *address,
                                    socklen_t *length);
 
 /*
- * In `accept`: the address of the client, before there is memory for it; *length as above. Returns
- * 0; -ENOTCONN if the client has gone already; or -EBADF outside of `accept`.
+ * In `accept`: writes the address of the client, before there is memory for it; *length as above.
+ * Returns 0 or
+ *
+ *     -ENOTCONN  the client has gone already
+ *     -EBADF     this is not a callback of `accept`
  */
 KEVY_API int kevy_listener_peer_address(const struct kevy_listener *listener,
                                         struct sockaddr *address, socklen_t *length);

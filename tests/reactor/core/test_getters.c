@@ -77,6 +77,21 @@ START_TEST(who_connects_is_known_before_memory_is_given)
 }
 END_TEST
 
+START_TEST(a_client_that_has_gone_already_has_no_address)
+{
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    int client;
+
+    listen_here();
+    client = plain_connect(kevy_listener_port(&listener));
+    ck_assert_int_eq(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(client);
+    TURN_UNTIL(accepts == 1);
+    ck_assert_int_eq(seen_result, -ENOTCONN);
+    listener_end();
+}
+END_TEST
+
 START_TEST(a_datagram_socket_tells_its_address_while_it_is_open)
 {
     struct kevy_datagram_options options = {.address = "::1"};
@@ -211,6 +226,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tests, 20);
     tcase_add_test(tests, a_listener_tells_its_descriptor_and_its_address_while_it_is_open);
     tcase_add_test(tests, who_connects_is_known_before_memory_is_given);
+    tcase_add_test(tests, a_client_that_has_gone_already_has_no_address);
     tcase_add_test(tests, a_datagram_socket_tells_its_address_while_it_is_open);
     tcase_add_test(tests, a_stream_names_no_descriptor_that_is_closed);
     tcase_add_test(tests, every_object_tells_its_reactor);
