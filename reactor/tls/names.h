@@ -32,5 +32,6 @@
 #define tls_sessions_clear           kevy_x_tls_sessions_clear
 #define tls_setup_create             kevy_x_tls_setup_create
 #define tls_setup_release            kevy_x_tls_setup_release
+#define tls_setup_trust              kevy_x_tls_setup_trust
 
 #endif /* KEVY_TLS_NAMES_H */

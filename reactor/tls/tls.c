@@ -254,7 +254,7 @@ static int begin(struct kevy_tls *tls)
     tls->failure = (struct kevy_tls_failure){0};
     tls->write_error = 0;
     tls->messages = 0;
-    tls->setup = tls_context_enter(tls->context);
+    tls->setup = tls_context_enter(tls->context, tls_has(tls, TLS_CLIENT));
     tls->ssl = SSL_new(tls->setup->ctx);
     if (tls->ssl == NULL || !tls_loop_enter(tls) || !tls_bio_attach(tls) || !tls_hello_begin(tls))
         return -ENOMEM;

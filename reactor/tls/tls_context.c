@@ -146,10 +146,17 @@ struct kevy_x_tls_setup *tls_context_setup(struct kevy_tls_context *context)
     return setup;
 }
 
-struct kevy_x_tls_setup *tls_context_enter(struct kevy_tls_context *context)
+struct kevy_x_tls_setup *tls_context_enter(struct kevy_tls_context *context, bool client)
 {
+    struct kevy_x_tls_setup *setup = tls_context_setup(context);
+
     tls_context_keep(context);
-    return tls_context_setup(context);
+    if (client) {
+        pthread_mutex_lock(&context->lock);
+        tls_setup_trust(setup);
+        pthread_mutex_unlock(&context->lock);
+    }
+    return setup;
 }
 
 bool tls_context_verifies_nothing(struct kevy_tls_context *context)

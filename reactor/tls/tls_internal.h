@@ -60,13 +60,16 @@ enum tls_state {
 
 /*
  * What a context is between two reloads: the SSL_CTX, and what OpenSSL does not keep in it. Does
- * not change; freed with the last connection that uses it.
+ * not change, but for the authorities of the system, which the first client brings in: they are
+ * about 140 certificates, and a server that verifies nobody need not read them. Freed with the last
+ * connection that uses it.
  */
 struct kevy_x_tls_setup {
     SSL_CTX *ctx;
     uint32_t refs; /* atomic */
     enum kevy_tls_client_certificates clients;
     bool verify_nothing;
+    bool authorities_due; /* those of the system, which nobody needed yet */
     uint32_t handshakes_per_turn;
     uint32_t handshakes_waiting;
     uint64_t handshake_timeout_ns;
@@ -193,10 +196,10 @@ bool tls_bio_attach(struct kevy_tls *tls);
 void tls_context_keep(struct kevy_tls_context *context);
 void tls_context_release(struct kevy_tls_context *context);
 
-/* The setup of the moment, with a reference; and a reference to the context with
- * tls_context_enter(). */
+/* The setup of the moment, with a reference; tls_context_enter() takes one to the context, too, and
+ * prepares the setup for a client. */
 struct kevy_x_tls_setup *tls_context_setup(struct kevy_tls_context *context);
-struct kevy_x_tls_setup *tls_context_enter(struct kevy_tls_context *context);
+struct kevy_x_tls_setup *tls_context_enter(struct kevy_tls_context *context, bool client);
 
 bool tls_context_verifies_nothing(struct kevy_tls_context *context);
 
@@ -204,6 +207,9 @@ bool tls_context_verifies_nothing(struct kevy_tls_context *context);
 int tls_setup_create(struct kevy_x_tls_setup **setup, const struct kevy_tls_options *options,
                      struct kevy_tls_failure *failure);
 void tls_setup_release(struct kevy_x_tls_setup *setup);
+
+/* Reads the authorities of the system, if they are due. Under the lock of the context. */
+void tls_setup_trust(struct kevy_x_tls_setup *setup);
 
 /* tls_pem.c */
 int tls_pem_load(SSL_CTX *ctx, const struct kevy_tls_options *options,

@@ -150,8 +150,6 @@ int tls_pem_load(SSL_CTX *ctx, const struct kevy_tls_options *options,
         error = key_load(ctx, &key, failure);
     if (error == 0 && pem_given(&authorities))
         error = certificates_load(ctx, &authorities, use_authority, failure);
-    else if (error == 0 && SSL_CTX_set_default_verify_paths(ctx) != 1)
-        error = -ENOMEM;
     if (error == 0)
         failure->file = NULL;
     return error;

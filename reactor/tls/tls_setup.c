@@ -48,7 +48,9 @@ static int set_versions(struct kevy_x_tls_setup *setup, const struct kevy_tls_op
 
     SSL_CTX_set_options(setup->ctx, refusals);
     SSL_CTX_set_security_level(setup->ctx, SECURITY_LEVEL);
-    SSL_CTX_set_mode(setup->ctx, SSL_MODE_RELEASE_BUFFERS);
+    /* The chain is what the user gave. OpenSSL would look in each handshake whether the authorities
+     * make it longer, and read files for that. */
+    SSL_CTX_set_mode(setup->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     if (SSL_CTX_set_min_proto_version(setup->ctx, least) != 1 ||
         SSL_CTX_set_max_proto_version(setup->ctx, TLS1_3_VERSION) != 1)
         return refused(failure);
@@ -70,7 +72,14 @@ static int set_ciphers(struct kevy_x_tls_setup *setup, const struct kevy_tls_opt
 static int set_certificates(struct kevy_x_tls_setup *setup, const struct kevy_tls_options *options,
                             struct kevy_tls_failure *failure)
 {
-    return tls_pem_load(setup->ctx, options, failure);
+    int error = tls_pem_load(setup->ctx, options, failure);
+
+    if (error < 0 || options->authorities_file != NULL || options->authorities != NULL)
+        return error;
+    setup->authorities_due = true;
+    if (options->clients != KEVY_TLS_CLIENTS_ANONYMOUS)
+        tls_setup_trust(setup);
+    return 0;
 }
 
 static int set_protocols(struct kevy_x_tls_setup *setup, const struct kevy_tls_options *options,
@@ -196,6 +205,15 @@ int tls_setup_create(struct kevy_x_tls_setup **setup, const struct kevy_tls_opti
     tls_session_install(made->ctx);
     *setup = made;
     return 0;
+}
+
+void tls_setup_trust(struct kevy_x_tls_setup *setup)
+{
+    if (!setup->authorities_due)
+        return;
+    setup->authorities_due = false;
+    if (SSL_CTX_set_default_verify_paths(setup->ctx) != 1)
+        (void)tls_error_take(); /* without memory nobody is trusted */
 }
 
 void tls_setup_release(struct kevy_x_tls_setup *setup)

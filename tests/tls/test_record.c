@@ -212,6 +212,15 @@ START_TEST(a_stranger_is_turned_away)
 }
 END_TEST
 
+/* The authority is known to the server, but it was not given as a part of the chain. */
+START_TEST(a_server_shows_what_it_was_given)
+{
+    served(versions[_i]);
+    ck_assert_int_eq(sk_X509_num(SSL_get_peer_cert_chain(hand.ssl)), 1);
+    peer_leaves();
+}
+END_TEST
+
 START_TEST(an_older_version_is_refused)
 {
     int one, other, result;
@@ -337,6 +346,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(versions_case, both_versions_work, 0, 2);
     tcase_add_loop_test(versions_case, close_notify_goes_before_the_end, 0, 2);
     tcase_add_loop_test(versions_case, a_client_of_ours_works_with_both_versions, 0, 2);
+    tcase_add_loop_test(versions_case, a_server_shows_what_it_was_given, 0, 2);
     tcase_add_test(versions_case, an_older_version_is_refused);
     tcase_add_loop_test(versions_case, a_weak_cipher_is_refused, 0, 4);
     suite_add_tcase(suite, versions_case);

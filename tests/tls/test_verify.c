@@ -90,6 +90,29 @@ START_TEST(a_client_accepts_the_certificate)
 }
 END_TEST
 
+/* Where OpenSSL looks for those of the system. */
+START_TEST(without_authorities_those_of_the_system_are_trusted)
+{
+    struct kevy_tls_options ours = server_options(_i == 0 ? &server_identity : &untrusted_identity);
+    struct kevy_tls_options theirs = {0};
+    char path[] = "/tmp/kevy-tls-XXXXXX";
+    int fd = mkstemp(path);
+
+    ck_assert_int_gt(write(fd, authority.certificate, strlen(authority.certificate)), 0);
+    close(fd);
+    setenv("SSL_CERT_FILE", path, 1);
+    connect_with(&ours, &theirs, "localhost");
+    unlink(path);
+    if (_i == 0) {
+        ck_assert_str_eq(client.log, "o");
+        both_close();
+    } else {
+        TURN_UNTIL(client.closed && server.closed);
+        ck_assert_int_eq(client.reason, -EKEYREJECTED);
+    }
+}
+END_TEST
+
 START_TEST(a_client_of_tests_verifies_nothing)
 {
     struct kevy_tls_options ours = server_options(&untrusted_identity);
@@ -158,6 +181,7 @@ Suite *test_suite(void)
 
     tcase_add_loop_test(servers, a_client_refuses_the_certificate, 0, COUNT_OF(refused));
     tcase_add_loop_test(servers, a_client_accepts_the_certificate, 0, COUNT_OF(accepted));
+    tcase_add_loop_test(servers, without_authorities_those_of_the_system_are_trusted, 0, 2);
     tcase_add_test(servers, a_client_of_tests_verifies_nothing);
     support_add_abort(servers, a_client_without_a_name_is_a_mistake, 0, 1);
     suite_add_tcase(suite, servers);

@@ -4,6 +4,7 @@
 import getpass
 import math
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -70,12 +71,19 @@ class Bench:
             if not path.exists():
                 path.write_bytes(os.urandom(size))
         (self.folder / 'files/constant').write_text('GET / HTTP/1.1\r\nHost: 127.0.0.1:12345\r\n')
+        if not (self.folder / 'scratch/key').exists():
+            process.succeed(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                             'ec_paramgen_curve:P-256', '-nodes', '-days', '365', '-subj',
+                             '/CN=localhost', '-keyout', self.folder / 'scratch/key', '-out',
+                             self.folder / 'scratch/certificate'])
         for name, text in REQUESTS.items():
             (self.folder / 'requests' / name).write_text(text, newline='')
 
     def names(self, **more):
         user = getpass.getuser()
-        return {'files': self.folder / 'files', 'requests': self.folder / 'requests',
+        return {'certificate': self.folder / 'scratch/certificate',
+                'key': self.folder / 'scratch/key',
+                'files': self.folder / 'files', 'requests': self.folder / 'requests',
                 'scratch': self.folder / 'scratch', 'seconds': self.seconds, 'user': user,
                 'nginx_user': 'user %s;' % user if os.getuid() == 0 else '', **more}
 
@@ -120,8 +128,10 @@ class Bench:
         kind, *words = shlex.split(fill(command, self.names()))
         seconds = self.seconds if seconds is None else seconds
         warm_up = self.warm_up if warm_up is None else warm_up
-        if kind == 'wrk':
-            return self._wrk(words, server, seconds, warm_up)
+        if kind in ('wrk', 'wrks'):
+            return self._wrk(words, server, seconds, warm_up, kind == 'wrks')
+        if kind == 's_time':
+            return self._s_time(words, server, seconds)
         if count is not None:
             words += ['-n', count]
         if '-n' not in words:
@@ -129,10 +139,24 @@ class Bench:
         pids = ','.join(str(pid) for pid in server.pids)
         return process.run([self.build.program('load')] + words + ['-p', pids, server.port])
 
-    def _wrk(self, words, server, seconds, warm_up):
+    def _s_time(self, words, server, seconds):
+        """One client that connects, asks and is answered, again and again."""
+        command = ['openssl', 's_time', '-connect', '127.0.0.1:%d' % server.port, '-www', '/',
+                   '-time', max(1, math.ceil(seconds)), *words]
+        before = process.cpu_ns(server.pids)
+        output = process.succeed(command)
+        spent = process.cpu_ns(server.pids) - before
+        # The last line but one: "1234 connections in 2 real seconds, 161 bytes read per ..."
+        found = re.findall(r'^(\d+) connections in (\d+) real seconds', output, re.MULTILINE)
+        if not found or int(found[-1][0]) == 0:
+            raise Failure('s_time counts nothing: ' + output)
+        return {'messages': int(found[-1][0]), 'seconds': float(max(1, math.ceil(seconds))),
+                'server_ns': spent}
+
+    def _wrk(self, words, server, seconds, warm_up, tls):
         """Its own clock starts with the first connection; the server's time is read around it."""
         split = words.index('--') if '--' in words else len(words)
-        url = 'http://127.0.0.1:%d/' % server.port
+        url = '%s://127.0.0.1:%d/' % ('https' if tls else 'http', server.port)
 
         def command(duration):
             return ['wrk', '-t1', '-d%ds' % max(1, math.ceil(duration)), '-s', WRK_SCRIPT,

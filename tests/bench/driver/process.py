@@ -126,14 +126,19 @@ class Process:
             raise Failure('%s does not end' % self.command[0]) from None
 
 
-def run(command, cpu=LOAD_CPU, limit=600):
-    """Runs a program to its end, and returns what it printed as name=value, as numbers."""
+def succeed(command, cpu=LOAD_CPU, limit=600):
+    """Runs a program to its end, and returns what it printed."""
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=limit, check=False,
                           preexec_fn=placed(cpu) if cpu is not None else None)
     if done.returncode != 0:
         raise Failure((done.stderr or done.stdout).strip()[-500:])
-    return values(done.stdout)
+    return done.stdout
+
+
+def run(command, cpu=LOAD_CPU, limit=600):
+    """The same of a program that prints name=value, as numbers."""
+    return values(succeed(command, cpu, limit))
 
 
 def values(text):

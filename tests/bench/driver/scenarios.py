@@ -5,6 +5,8 @@ The command of a case is one of
 
     load MODE OPTIONS    our load (load/main.c has the options), with -t, -w and -p added
     wrk OPTIONS -- WORDS wrk with one thread (http/wrk.lua has the words)
+    wrks OPTIONS -- WORDS the same by https
+    s_time OPTIONS       openssl s_time, a connection after the other by https
     alone ARGUMENTS      the server is a program that measures itself
 
 In a command @half@ is half of the rate that the slowest of the servers reached in a short closed
@@ -138,6 +140,17 @@ SCENARIOS = [
              [Case('1 KiB, 64 connections', 'wrk -c 64 -- path=/echo post=1024'),
               Case('64 KiB, 64 connections', 'wrk -c 64 -- path=/echo post=65536')],
              told=('rate', 'p99')),
+    Scenario('https', 'HTTPS', REQUEST, servers.HTTPS,
+             [Case('GET, 64 connections', 'wrks -c 64'),
+              Case('GET, 512 connections', 'wrks -c 512'),
+              Case('1 MiB that comes back, 16 connections',
+                   'wrks -c 16 -- path=/echo post=1048576')],
+             told=('rate', 'p99')),
+    Scenario('handshakes', 'TLS handshakes, a request each', CONNECTION, servers.HTTPS,
+             [Case('TLS 1.3, one at a time', 's_time -new -tls1_3'),
+              Case('TLS 1.2, one at a time', 's_time -new -tls1_2'),
+              Case('TLS 1.2, resumed', 's_time -reuse -tls1_2'),
+              Case('64 at a time', 'wrks -c 64 -- close')]),
     Scenario('files', 'Static files, a connection for each', REQUEST, servers.FILES,
              [Case('1 KiB, 64 at a time', 'wrk -c 64 -- close path=/1k'),
               Case('1 MiB, 64 at a time', 'wrk -c 64 -- close path=/1m', calls=True)],

@@ -65,11 +65,19 @@ PROXY = ours('tcp_proxy', 'tcp_proxy @port@ 127.0.0.1 @backend@', backend=EPOLL)
            (('splice', 'option splice-auto'),), EPOLL, counted=False),
 ]
 
-NGINX = conf('nginx', 'nginx -c @conf@', 'nginx.conf')
+NGINX = conf('nginx', 'nginx -c @conf@', 'nginx.conf', ssl='', ssl_files='')
 HTTP_OURS = ours('http_echo', 'http_echo --port @port@')
 HTTP_UV = Server('libuv + llhttp', 'http_uv @port@')
 HTTP = HTTP_OURS + [HTTP_UV, NGINX, conf('h2o', 'h2o -c @conf@', 'h2o.conf')]
 POST = HTTP_OURS + [HTTP_UV, NGINX]
+
+# With the same certificate, and so the same cipher; nginx keeps tickets, as we do, and no cache.
+HTTPS = ours('http_echo',
+             'http_echo --port @port@ --tls-certificate @certificate@ --tls-key @key@') + [
+    conf('nginx', 'nginx -c @conf@', 'nginx.conf', ssl='ssl',
+         ssl_files='ssl_certificate @certificate@; ssl_certificate_key @key@;'
+                   ' ssl_protocols TLSv1.2 TLSv1.3;'),
+]
 
 FILES = ours('file_server', 'file_server @port@ @files@') + [
     NGINX,

@@ -145,7 +145,8 @@ struct kevy_tls_options {
     size_t key_length;
 
     /* Authorities that are trusted, certificates in PEM form: a file, or memory [those of the
-     * system]. */
+     * system, which OpenSSL finds; they are read when the first client starts, and that takes tens
+     * of milliseconds]. */
     const char *authorities_file;
     const void *authorities;
     size_t authorities_length;
