@@ -446,6 +446,54 @@ START_TEST(floods_that_starve_each_other_all_make_progress)
 }
 END_TEST
 
+static unsigned datagrams;
+
+static void datagram_count(struct kevy_datagram *datagram, struct kevy_datagram_message *message)
+{
+    (void)datagram;
+    (void)message;
+    datagrams++;
+}
+
+/* Both kinds wait in one queue for the one buffer. */
+START_TEST(datagrams_make_progress_among_streams_that_starve_each_other)
+{
+    enum {
+        FLOODS = 3,
+    };
+    struct kevy_datagram_options options = {.address = "127.0.0.1", .read = datagram_count};
+    struct kevy_datagram socket_under_test = {0};
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    int sender;
+
+    pool(1, 512);
+    sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (unsigned index = 0; index < FLOODS; index++)
+        probe_tcp(&probes[index], &probe_events);
+    ck_assert_int_eq(kevy_datagram_open(&socket_under_test, reactor, &options), 0);
+    ck_assert_int_eq(
+        kevy_datagram_address(&socket_under_test, (struct sockaddr *)&address, &length), 0);
+    for (unsigned round = 0; round < 6; round++) {
+        unsigned before = datagrams;
+        uint64_t bytes = probes[0].count;
+
+        for (unsigned count = 0; count < 200; count++) {
+            (void)sendto(sender, "x", 1, 0, (struct sockaddr *)&address, length);
+            for (unsigned index = 0; index < FLOODS; index++)
+                (void)send(probes[index].peer, data, 100000, MSG_NOSIGNAL | MSG_DONTWAIT);
+            turn_now();
+        }
+        ck_assert_msg(datagrams > before, "the datagram socket starves");
+        ck_assert_msg(probes[0].count > bytes, "a stream starves");
+    }
+    close(sender);
+    kevy_datagram_close(&socket_under_test);
+    abort_all(FLOODS);
+    TURN_UNTIL(stats_now().objects == 0);
+}
+END_TEST
+
 START_TEST(the_oldest_starved_is_served_first)
 {
     pool(1, 64);
@@ -582,6 +630,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(pools, a_stream_that_waits_for_a_buffer_is_not_late, 0, 2);
     tcase_add_test(pools, retaining_at_memory_limit_is_refused_and_the_stream_lives_on);
     tcase_add_loop_test(pools, floods_that_starve_each_other_all_make_progress, 0, 6);
+    tcase_add_test(pools, datagrams_make_progress_among_streams_that_starve_each_other);
     tcase_add_test(pools, the_oldest_starved_is_served_first);
     tcase_add_loop_test(
         pools, footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_a_few_turns, 0,
