@@ -96,6 +96,35 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000U * MILLISECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+static uint32_t clock_reads;
+
+static uint64_t clock_read(void *state, int32_t clock)
+{
+    clock_reads++;
+    return kevy_ring_kernel_io_uring()->now_ns(state, clock);
+}
+
+START_TEST(a_wait_without_the_clock_reads_none)
+{
+    struct kevy_ring_kernel counting = *kevy_ring_kernel_io_uring();
+    struct kevy_ring_options options = {.custom_kernel = &counting};
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 60000U * UINT64_C(1000000)};
+    struct kevy_ring ring = {0};
+
+    counting.now_ns = clock_read;
+    ring_open(&ring, 4, &options);
+    nop_queue(&ring, 1, 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+    ck_assert_uint_eq(clock_reads, 1);
+    cqe_take(&ring);
+    wait.flags = KEVY_RING_WAIT_NO_CLOCK;
+    nop_queue(&ring, 2, 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+    ck_assert_uint_eq(clock_reads, 1);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 START_TEST(an_instant_can_be_waited_for)
 {
     struct kevy_ring ring = {0};
@@ -343,6 +372,7 @@ static void waits_add(Suite *suite, const struct kevy_ring_probe *probe)
         tcase_add_test(wait, a_wait_without_an_end_reports_time_and_count);
         tcase_add_test(wait, a_submission_does_not_hide_the_time_out);
         tcase_add_test(wait, a_wait_without_the_clock_tells_the_time_out_where_the_kernel_does);
+        tcase_add_test(wait, a_wait_without_the_clock_reads_none);
         tcase_add_test(wait, a_very_long_time_is_not_over_at_once);
         tcase_add_test(wait, a_signal_mask_is_in_force_while_waiting);
         tcase_add_loop_test(wait, each_wait_has_the_limit_it_was_given, 0, 2);
