@@ -74,8 +74,7 @@ void kevy_ring_fd_unregister(struct kevy_ring *ring)
 
 int kevy_ring_fd_close(struct kevy_ring *ring)
 {
-    if ((ring->enter_flags & KEVY_ENTER_REGISTERED_RING) == 0 || ring->fd < 0 ||
-        ring->registered_by != thread_id())
+    if (ring->fd < 0 || ring->registered_by != thread_id())
         return -EINVAL;
     if ((ring->features & KEVY_FEAT_REG_REG_RING) == 0)
         return -EOPNOTSUPP;

@@ -209,6 +209,9 @@ START_TEST(buffers_can_be_shared_between_rings)
     ck_assert_int_eq(kevy_ring_buffers_clone(&ring, &source, NULL), 0);
     ck_assert_int_eq(kevy_ring_buffers_clone(&ring, &source, NULL), -EBUSY);
     buffer_read(1, memory[1], 5);
+    second.replace = false;
+    ck_assert_int_eq(kevy_ring_buffers_clone(&ring, &source, &second), -EBUSY);
+    second.replace = true;
     ck_assert_int_eq(kevy_ring_buffers_clone(&ring, &source, &second), 0);
     kevy_ring_deinit(&source);
     buffer_read(0, memory[0], 5);

@@ -226,6 +226,43 @@ START_TEST(a_read_that_was_interrupted_is_read_again)
 }
 END_TEST
 
+/* As if the kernel had read half, and somebody else the other half: the position is behind both. */
+static int enter_shortening(void *state, int fd, uint32_t to_submit, uint32_t minimum,
+                            uint32_t flags, const void *argument, size_t argument_size)
+{
+    int result = kevy_ring_kernel_io_uring()->enter(state, fd, to_submit, minimum, flags, argument,
+                                                    argument_size);
+    struct kevy_cqe *cqe;
+
+    if (interruptions > 0 && kevy_ring_ready(&ring) != 0) {
+        cqe = (struct kevy_cqe *)(uintptr_t)&ring.cqes[ring.cqe_head & ring.cq_mask];
+        cqe->res /= 2;
+        interruptions--;
+    }
+    return result;
+}
+
+START_TEST(a_short_read_at_the_files_position_goes_on_there)
+{
+    static struct kevy_ring_kernel shortening; /* used until the end of the fixture */
+    struct kevy_ring_options options = {.custom_kernel = &shortening};
+    char memory[100];
+    struct kevy_file_read read = {
+        .memory = memory, .length = 100, .fd = file, .offset = KEVY_OFFSET_CURRENT};
+
+    shortening = *kevy_ring_kernel_io_uring();
+    shortening.enter = enter_shortening;
+    interruptions = 1;
+    ring_open(&ring, 2, &options);
+    ck_assert_int_eq(lseek(file, 0, SEEK_SET), 0);
+    ck_assert_int_eq(kevy_ring_read_files(&ring, &read, 1), 1);
+    for (uint64_t i = 0; i < 50; i++)
+        ck_assert_uint_eq((unsigned char)memory[i], byte_at(i));
+    for (uint64_t i = 50; i < 100; i++)
+        ck_assert_uint_eq((unsigned char)memory[i], byte_at(i + 50));
+}
+END_TEST
+
 static void *elsewhere_read(void *argument)
 {
     char memory[10];
@@ -273,6 +310,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_piece_ends_with_its_file_and_an_error_is_its_own);
     tcase_add_test(tcase, short_reads_go_on_and_signals_end_nothing);
     tcase_add_test(tcase, a_read_that_was_interrupted_is_read_again);
+    tcase_add_test(tcase, a_short_read_at_the_files_position_goes_on_there);
     tcase_add_test(tcase, want_of_memory_for_requests_passes_or_is_told);
     if (setup_grants(KEVY_SETUP_SINGLE_ISSUER))
         tcase_add_test(tcase, a_foreign_thread_is_told);

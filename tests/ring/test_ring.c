@@ -423,7 +423,7 @@ START_TEST(a_completion_that_is_reaped_is_not_overwritten_by_an_enter)
 }
 END_TEST
 
-/* Every slot of both queues, twice round. */
+/* Every slot of both queues, and past the end of both. */
 START_TEST(the_largest_ring_takes_32768_requests_at_once)
 {
     struct kevy_ring ring = {0};
@@ -431,7 +431,7 @@ START_TEST(the_largest_ring_takes_32768_requests_at_once)
     ring_open(&ring, KEVY_MAX_ENTRIES, NULL);
     ck_assert_uint_eq(ring.sq_entries, 32768);
     ck_assert_uint_eq(ring.cq_entries, 65536);
-    for (uint64_t lap = 0; lap < 4; lap++) {
+    for (uint64_t lap = 0; lap < 3; lap++) {
         for (uint64_t i = 0; i < 32768; i++)
             nop_queue(&ring, lap << 32 | i, 0);
         ck_assert_ptr_null(kevy_ring_sqe(&ring, 0));

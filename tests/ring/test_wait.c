@@ -147,6 +147,21 @@ START_TEST(an_instant_can_be_waited_for)
 END_TEST
 
 /* The kernel would add 580 years to its clock and come out in the past. */
+START_TEST(completions_that_are_there_outweigh_the_end_of_the_limit)
+{
+    struct kevy_ring ring = {0};
+    struct kevy_ring_wait wait = {.minimum = 2, .timeout_ns = MILLISECOND_NS};
+
+    ring_open(&ring, 4, NULL);
+    nop_queue(&ring, 1, 0);
+    ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), 1);
+    cqe_take(&ring);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -ETIME);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 START_TEST(a_very_long_time_is_not_over_at_once)
 {
     struct kevy_ring ring = {0};
@@ -373,6 +388,7 @@ static void waits_add(Suite *suite, const struct kevy_ring_probe *probe)
         tcase_add_test(wait, a_submission_does_not_hide_the_time_out);
         tcase_add_test(wait, a_wait_without_the_clock_tells_the_time_out_where_the_kernel_does);
         tcase_add_test(wait, a_wait_without_the_clock_reads_none);
+        tcase_add_test(wait, completions_that_are_there_outweigh_the_end_of_the_limit);
         tcase_add_test(wait, a_very_long_time_is_not_over_at_once);
         tcase_add_test(wait, a_signal_mask_is_in_force_while_waiting);
         tcase_add_loop_test(wait, each_wait_has_the_limit_it_was_given, 0, 2);
