@@ -63,10 +63,8 @@ static int serve(struct kevy_reactor *reactor)
         {.fd = 0, .events = POLLIN},
         {.fd = kevy_reactor_fd(reactor), .events = POLLIN},
     };
-    int more = polled[1].fd;
+    int more;
 
-    if (more < 0)
-        return more;
     while ((more = kevy_reactor_run_once(reactor, 0)) > 0) {
         int timeout_ms = poll_timeout(kevy_reactor_next_timeout(reactor));
 
