@@ -212,7 +212,7 @@ CK_DEFAULT_TIMEOUT=$test_seconds CK_TIMEOUT_MULTIPLIER=10${3:+ KEVY_PROGRAMS=$3}
     shift 4
     timeout -k 10 "$boot_seconds" "$@" -accel tcg,thread=multi -m 1024 -smp "$smp" \
         -nodefaults -no-user-config -display none -no-reboot \
-        -kernel "$file" -initrd "$initramfs" -append "$words" </dev/null 2>&1 | tr -d '\r'
+        -kernel "$file" -initrd "$initramfs" -append "$words" </dev/null 2>&1 | sed -u 's|\r$||'
 }
 
 # What a guest said: what the programs that failed printed, and as the last line "passed failed
