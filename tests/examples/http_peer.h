@@ -239,8 +239,12 @@ static inline void peer_reset(struct peer *peer)
 static inline int peer_byte(struct peer *peer)
 {
     if (peer->at == peer->end) {
-        ssize_t count = recv(peer->fd, peer->in, sizeof peer->in, 0);
+        ssize_t count;
 
+        /* With a time limit recv(2) is not restarted by itself: signal(7). */
+        do
+            count = recv(peer->fd, peer->in, sizeof peer->in, 0);
+        while (count < 0 && errno == EINTR);
         if (count < 0)
             ck_abort_msg("recv: %s", strerror(errno));
         if (count == 0)
