@@ -63,8 +63,8 @@
  *     listener      _open(), _adopt()                 _close(); _finish() accepts  close
  *                                                     the backlog before
  *     stream        _init(), then accepted by a       _close() after its queue     close
- *                   listener, _connect(), _adopt(),   is sent, _abort() at once
- *                   or a connector
+ *                   listener, _connect(), _adopt(),   is sent, _abort() at once,
+ *                   or a connector                    _detach() keeps it open
  *     connector     _start()                          by itself, _cancel()         done
  *     datagram      _open(), _adopt()                 _close()                     close
  *     file          _open(), _open_at(), _adopt()     _close()                     close
