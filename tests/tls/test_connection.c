@@ -45,7 +45,8 @@ START_TEST(nothing_can_be_sent_before_open)
     ck_assert_int_eq(kevy_tls_send(&client.tls, "x", 1), -EPIPE);
     ck_assert_int_eq(kevy_tls_shutdown(&client.tls), -EPIPE);
     ck_assert_int_eq(kevy_tls_info(&client.tls, &info), -ENOTCONN);
-    side_abort(&client);
+    QUIETLY(kevy_tls_abort(&client.tls));
+    TURN_UNTIL(client.closed);
     side_abort(&server);
     ck_assert_str_eq(client.log, "c");
     ck_assert_int_eq(client.reason, -ECANCELED);
@@ -229,6 +230,73 @@ START_TEST(above_the_high_watermark_a_send_is_refused_and_drain_follows)
 }
 END_TEST
 
+START_TEST(watermarks_say_when_a_send_is_refused)
+{
+    static uint8_t bytes[2000];
+
+    sides_open(&server, &client);
+    QUIETLY(kevy_tls_set_watermarks(&client.tls, 100, 1000));
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, sizeof bytes), 0));
+    ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, 1), -EAGAIN);
+    TURN_UNTIL(client.drains > 0);
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, 1), 0));
+    side_abort(&client);
+    side_abort(&server);
+}
+END_TEST
+
+static void forward_slices(struct side *side, struct kevy_buffer *buffer)
+{
+    ck_assert_uint_eq(buffer->length, 10);
+    QUIETLY(ck_assert_int_eq(kevy_tls_forward_slice(&side->tls, buffer, 5, 5), 0));
+    QUIETLY(ck_assert_int_eq(kevy_tls_forward_slice(&side->tls, buffer, 2, 0), 0));
+    QUIETLY(ck_assert_int_eq(kevy_tls_forward_slice(&side->tls, buffer, 0, 5), 0));
+}
+
+START_TEST(slices_of_a_buffer_are_forwarded)
+{
+    sides_open(&server, &client);
+    server.on_read = forward_slices;
+    side_send_text(&client, "firstafter");
+    side_expect(&client, "afterfirst");
+    server.on_read = NULL;
+    side_abort(&client);
+    side_abort(&server);
+}
+END_TEST
+
+static void hold_self(struct side *side, struct kevy_buffer *buffer)
+{
+    static uint8_t bytes[200000];
+
+    (void)buffer;
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&side->tls, bytes, sizeof bytes), 0));
+    QUIETLY(kevy_tls_hold(&side->tls, &side->tls.stream));
+}
+
+/* A server that answers more than it was asked: it reads on when its answers have been read. */
+START_TEST(a_connection_that_holds_itself_reads_on_when_its_queue_is_short)
+{
+    uint64_t before;
+
+    sides_open(&server, &client);
+    server.on_read = hold_self;
+    QUIETLY(kevy_tls_pause(&client.tls));
+    do {
+        before = server.count;
+        side_send_text(&client, "question");
+        for (unsigned count = 0; count < 100; count++)
+            turn_now();
+        ck_assert_int_ge(kevy_reactor_run_once(reactor, KEVY_MILLISECONDS(10)), 0);
+    } while (server.count != before);
+    QUIETLY(kevy_tls_resume(&client.tls));
+    TURN_UNTIL(server.count > before);
+    server.on_read = NULL;
+    side_abort(&client);
+    side_abort(&server);
+}
+END_TEST
+
 START_TEST(a_deadline_after_open_is_told)
 {
     sides_open(&server, &client);
@@ -387,6 +455,9 @@ Suite *test_suite(void)
     tcase_add_test(flow, a_pause_within_the_last_record_keeps_the_rest);
     tcase_add_test(flow, a_pause_before_open_does_not_stop_the_handshake);
     tcase_add_test(flow, above_the_high_watermark_a_send_is_refused_and_drain_follows);
+    tcase_add_test(flow, watermarks_say_when_a_send_is_refused);
+    tcase_add_test(flow, slices_of_a_buffer_are_forwarded);
+    tcase_add_test(flow, a_connection_that_holds_itself_reads_on_when_its_queue_is_short);
     tcase_add_test(flow, a_deadline_after_open_is_told);
     tcase_add_test(flow, plain_bytes_are_forwarded_to_a_plain_stream);
     tcase_add_test(flow, plain_bytes_can_be_kept);

@@ -61,7 +61,7 @@
  *     A connection belongs to the thread of its reactor. Every function of a context may be called
  *     from any thread.
  *
- * What is not there: TLS 1.0 and 1.1, renegotiation, compression, early data. They are unsafe.
+ * Left out because they are unsafe: TLS 1.0 and 1.1, renegotiation, compression, early data.
  *
  * Example: an echo server
  *
@@ -131,7 +131,7 @@ struct kevy_tls_failure {
 
 /*
  * Options of a context. A member that is zero means the default, which stands in brackets. All
- * pointers are BORROWED: the context copies what it needs.
+ * pointers are BORROWED: the context makes copies.
  */
 struct kevy_tls_options {
     /* The certificate, with the intermediate certificates behind it, and its private key, in PEM
@@ -201,7 +201,7 @@ struct kevy_tls_options {
  *     -EBADMSG      the file or memory is not in PEM form, has a password, or is damaged
  *     -EKEYREJECTED the key does not belong to the certificate, or one of them is too weak
  *     -ENOMEM       no memory
- *     -ENOENT, -EACCES and other errors of open(2)
+ *     -ENOENT       no such file; and other errors of open(2)
  */
 KEVY_API int kevy_tls_context_create(struct kevy_tls_context **context,
                                      const struct kevy_tls_options *options,
@@ -209,7 +209,7 @@ KEVY_API int kevy_tls_context_create(struct kevy_tls_context **context,
 
 /*
  * Replaces everything in a context, for example when a certificate was renewed. Connections that
- * have begun keep what they began with; the next ones get the new options. Tickets stay valid,
+ * have begun keep the old ones; the next ones get the new options. Tickets stay valid,
  * unless the authorities or `clients` have changed.
  *
  * Returns as kevy_tls_context_create(). On an error the context is as before.
@@ -324,7 +324,7 @@ KEVY_X_CHECKED KEVY_API int kevy_tls_send(struct kevy_tls *tls, const void *data
 /*
  * The same for received bytes, of any stream or connection of the same reactor, above the high
  * watermark too: the stream whose read callback is running then reads no more until the queue is
- * down to the low watermark. *buffer stays what it was: release it if you kept it. The slice must
+ * down to the low watermark. *buffer does not change: release it if you kept it. The slice must
  * lie within the buffer (asserted). Returns 0, -EPIPE or -ENOBUFS.
  *
  * In the other direction kevy_stream_forward() takes the buffer of `read` without a copy.
@@ -344,7 +344,7 @@ KEVY_API void kevy_tls_resume(struct kevy_tls *tls);
 
 /*
  * Ends the writing side: close_notify and FIN after the queue. Reading goes on. Idempotent. A peer
- * that speaks TLS 1.2 may drop what it still had to send: RFC 5246 says so. Returns 0, or -EPIPE
+ * that speaks TLS 1.2 may drop bytes that it still had to send: RFC 5246 says so. Returns 0, or -EPIPE
  * when the connection is not open (yet, or any more).
  */
 KEVY_API int kevy_tls_shutdown(struct kevy_tls *tls);
@@ -364,7 +364,7 @@ KEVY_API void kevy_tls_set_deadline(struct kevy_tls *tls, enum kevy_deadline dea
  * more for each 16 KiB or part of it. May be called as soon as the connection is initialised. */
 KEVY_API void kevy_tls_set_watermarks(struct kevy_tls *tls, uint32_t low, uint32_t high);
 
-/* What the two sides agreed on. The texts are BORROWED until `close`; they are constants of
+/* The result of the handshake. The texts are BORROWED until `close`; they are constants of
  * OpenSSL, or its memory for this connection. */
 struct kevy_tls_info {
     const char *version;      /* "TLSv1.3" or "TLSv1.2" */
@@ -399,7 +399,7 @@ static inline const struct kevy_tls_failure *kevy_tls_failure(const struct kevy_
     return &tls->failure;
 }
 
-/* OpenSSL's own object, BORROWED, to ask for what is not here, for example the certificate of the
+/* OpenSSL's own object, BORROWED, for example to ask for the certificate of the
  * peer; NULL when the connection is not started or closed. Never read, write or free it. */
 static inline struct ssl_st *kevy_tls_ssl(const struct kevy_tls *tls)
 {
