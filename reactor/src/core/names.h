@@ -31,6 +31,7 @@
 #define datagram_fill_release      kevy_x_datagram_fill_release
 #define datagram_kind              kevy_x_datagram_kind
 #define datagram_layout_find       kevy_x_datagram_layout_find
+#define datagram_network_error     kevy_x_datagram_network_error
 #define datagram_read_continue     kevy_x_datagram_read_continue
 #define datagram_read_end          kevy_x_datagram_read_end
 #define datagram_read_open         kevy_x_datagram_read_open
@@ -83,6 +84,7 @@
 #define reader_turn_await          kevy_x_reader_turn_await
 #define reader_turn_end            kevy_x_reader_turn_end
 #define readers_take_turns         kevy_x_readers_take_turns
+#define pressure_relieve           kevy_x_pressure_relieve
 #define reader_starve              kevy_x_reader_starve
 #define reader_starve_end          kevy_x_reader_starve_end
 #define readers_can_feed           kevy_x_readers_can_feed
@@ -119,6 +121,8 @@
 #define stream_detached            kevy_x_stream_detached
 #define stream_ended_silently      kevy_x_stream_ended_silently
 #define stream_feed                kevy_x_stream_feed
+#define stream_evict               kevy_x_stream_evict
+#define stream_hold_mark           kevy_x_stream_hold_mark
 #define stream_kind                kevy_x_stream_kind
 #define stream_message             kevy_x_stream_message
 #define stream_message_entries     kevy_x_stream_message_entries
@@ -131,6 +135,8 @@
 #define stream_read_continue       kevy_x_stream_read_continue
 #define stream_recv_adjust         kevy_x_stream_recv_adjust
 #define stream_recv_done           kevy_x_stream_recv_done
+#define stream_release_mark        kevy_x_stream_release_mark
+#define stream_restrain            kevy_x_stream_restrain
 #define stream_release_held        kevy_x_stream_release_held
 #define stream_rights_attach       kevy_x_stream_rights_attach
 #define stream_rights_drop         kevy_x_stream_rights_drop
@@ -144,6 +150,7 @@
 #define stream_terminate           kevy_x_stream_terminate
 #define stream_ticks               kevy_x_stream_ticks
 #define stream_unhold              kevy_x_stream_unhold
+#define stream_weigh               kevy_x_stream_weigh
 #define stream_write_allowed       kevy_x_stream_write_allowed
 #define stream_write_continue      kevy_x_stream_write_continue
 #define stream_write_finished      kevy_x_stream_write_finished

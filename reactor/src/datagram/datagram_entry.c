@@ -178,6 +178,7 @@ struct kevy_x_datagram_entry *datagram_entry_make(struct kevy_datagram *datagram
     entry->datagram = datagram;
     entry->block = datagram->fill;
     entry->more = NULL;
+    entry->error = 0;
     entry->charge = layout->end;
     message_fill(entry, layout, packet);
     if (layout->parts > 1 &&

@@ -23,6 +23,7 @@ struct kevy_x_datagram_entry {
     struct kevy_x_block *block; /* that it lies in, with a reference */
     struct kevy_x_block *more;  /* the rest of the payload, linked by next_free */
     struct msghdr message;
+    int32_t error; /* that its first attempt found on the socket, 0 for none */
     uint32_t charge;
     struct iovec parts[];
 };

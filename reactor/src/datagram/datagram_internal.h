@@ -71,6 +71,9 @@ int datagram_read_open(struct kevy_datagram *datagram, struct kevy_reactor *reac
 void datagram_read_continue(struct kevy_datagram *datagram);
 uint32_t datagram_feed(struct kevy_x_object *object);
 
+/* True for what the network says of datagrams that were sent before. */
+bool datagram_network_error(int error);
+
 /* Gives back what was received and is not delivered, and waits for nothing more but the recvmsg. */
 void datagram_read_end(struct kevy_datagram *datagram);
 

@@ -210,7 +210,7 @@ static void retry_fire(struct kevy_timer *timer)
 }
 
 /* What ICMP brings, and what an interface says that goes down: the next datagram may well come. */
-static bool is_network_error(int error)
+bool datagram_network_error(int error)
 {
     static const int errors[] = {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE,
                                  ENOPROTOOPT,  EOPNOTSUPP,   EHOSTDOWN,   ENETDOWN,
@@ -238,7 +238,7 @@ static void receive_ended(struct kevy_datagram *datagram, int result)
         PROBE(starved, datagram->fd);
         return;
     }
-    if (!is_network_error(result))
+    if (!datagram_network_error(result))
         kevy_timer_start(&datagram->retry, datagram->object.reactor, RETRY_NS, retry_fire);
     datagram_error_tell(datagram, result, NULL);
 }

@@ -14,6 +14,11 @@
  * each enter. `queued` is the sum of the entries' charges, which count memory, so that empty
  * datagrams cannot fill it.
  *
+ * What ICMP says of a datagram is an error of the socket, which the kernel reports to whatever call
+ * comes next, and then forgets: on a connected socket, and on any with IP_RECVERR. So a send that
+ * fails with one is tried a second time, which is the truth about that datagram; the first answer
+ * is told without a peer where the second is another.
+ *
  * A Unix socket that is not connected is always writable to a poll, whatever the state of its
  * receiver; a poll that was followed by no success is therefore followed by a timer, which doubles
  * its delay each time: a receiver that is stuck for long costs a few turns a second, and one that
@@ -158,6 +163,12 @@ static void entry_done(struct kevy_completion *completion, int result, uint32_t 
     }
     datagram->object.flags &= ~(DATAGRAM_POLLED | DATAGRAM_POLL_USELESS);
     datagram->resend_ms = RESEND_MS;
+    if (entry->error == 0 && datagram_network_error(result)) {
+        entry->error = result;
+        return;
+    }
+    if (entry->error != 0 && entry->error != result)
+        datagram_error_tell(datagram, entry->error, NULL);
     entry_finish(datagram, entry, result < 0 ? result : 0);
     queue_lowered(datagram);
 }

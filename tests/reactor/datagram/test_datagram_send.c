@@ -230,6 +230,32 @@ START_TEST(an_error_of_a_send_is_told_with_its_peer_and_the_socket_goes_on)
 }
 END_TEST
 
+/* The kernel tells the error of the first datagram to the call that sends the second. */
+START_TEST(what_icmp_says_of_one_datagram_is_not_charged_to_the_next)
+{
+    static const int on = 1;
+    struct sockaddr_in nobody = {.sin_family = AF_INET}, good = {.sin_family = AF_INET};
+    int gone = plain_socket(&nobody), fd = plain_socket(&good);
+    char text[8];
+
+    close(gone);
+    post_open(&post);
+    ck_assert_int_eq(
+        setsockopt(kevy_datagram_fd(&post.datagram), IPPROTO_IP, IP_RECVERR, &on, sizeof on), 0);
+    turns(3);
+    for (unsigned round = 0; round < 10; round++) {
+        ck_assert_int_eq(send_to(&post, "lost", 4, &nobody), 0);
+        ck_assert_int_eq(send_to(&post, "kept", 4, &good), 0);
+        ck_assert_int_eq(plain_receive(fd, text, sizeof text), 4);
+        ck_assert_mem_eq(text, "kept", 4);
+    }
+    TURN_UNTIL(post.errors > 0);
+    ck_assert_int_eq(post.error, -ECONNREFUSED);
+    post_end(&post);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_long_packet_is_cut_into_segments_by_the_kernel)
 {
     static uint8_t data[5000], got[2000];
@@ -422,6 +448,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, an_error_of_a_send_is_told_with_its_peer_and_the_socket_goes_on);
     tcase_add_test(tests, a_long_packet_is_cut_into_segments_by_the_kernel);
     tcase_add_test(tests, control_data_goes_both_ways);
+    tcase_add_test(tests, what_icmp_says_of_one_datagram_is_not_charged_to_the_next);
     tcase_add_test(tests, a_receiver_that_is_stuck_costs_few_turns);
     tcase_add_test(tests, a_full_unix_receiver_delays_the_queue_and_keeps_its_order);
     tcase_add_loop_test(tests, closing_sends_what_the_socket_takes_at_once_and_drops_the_rest, 0,
