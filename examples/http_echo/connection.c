@@ -11,6 +11,8 @@
 #include "answer.h"
 #include "secure.h"
 #include "server.h"
+
+#include <errno.h>
 #include "transport.h"
 
 /* More than the answers to all requests that fit into one received buffer. */
@@ -296,8 +298,10 @@ static void plain_finish(struct kevy_stream *stream)
 
 static void plain_close(struct kevy_stream *stream, int reason)
 {
-    (void)reason;
-    connection_closed(connection_of(stream));
+    struct connection *connection = connection_of(stream);
+
+    connection->server->counters.overflows += reason == -ENOMEM;
+    connection_closed(connection);
 }
 
 static const struct kevy_stream_events plain_events = {

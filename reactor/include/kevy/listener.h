@@ -150,9 +150,11 @@ struct kevy_listener_options {
     const struct sockaddr *socket_address;
     socklen_t socket_address_length;
 
-    int backlog;              /* of listen(2) [4096]; the kernel has a limit of its own */
-    uint32_t connections_max; /* accepted and not yet closed, at a time [no limit] */
-    bool reuse_port;          /* SO_REUSEPORT: several listeners share the port */
+    int backlog; /* of listen(2) [4096]; the kernel has a limit of its own */
+    /* Connections that are accepted and not yet closed, at a time [no limit]. Leave descriptors for
+     * the work: a server that opens a file for each request takes half of RLIMIT_NOFILE. */
+    uint32_t connections_max;
+    bool reuse_port; /* SO_REUSEPORT: several listeners share the port */
     /* Other reactors, or other processes, accept from the same socket: share with them. Each
      * connection then costs a request of its own. */
     bool shared;

@@ -58,6 +58,21 @@
  *     It may create its own. As long as the child lives, its copies of the descriptors keep the
  *     ring of the parent open, so it should call execve(2) or exit soon.
  *
+ * Memory
+ *
+ *     Received bytes are in `buffer_count` buffers. Copies and queue entries take up to
+ *     `memory_limit` bytes, which all streams of the reactor share:
+ *
+ *     - While more than half of it is left, each stream may hold up to its high watermark.
+ *     - After that the watermark shrinks with what is left, for kevy_stream_forward() and
+ *       kevy_stream_hold(). So all streams that feed a queue are held back, and none is ended.
+ *     - The last sixteenth is for small answers. If more than that is needed, the stream ends that
+ *       holds most and has sent nothing for longest; its reason is -ENOMEM (stats.evictions).
+ *
+ *     For N clients that do not read what they get, 2 * N * high watermark is enough for the full
+ *     watermark. With less each holds less: 64 MiB and a watermark of 64 KiB give 40 KiB for each
+ *     of 1,000 clients, and 5 KiB for each of 10,000. At least 2 * N * buffer_size is needed.
+ *
  * Errors
  *
  *     Functions return a negative errno, and list all that they may return. "The errors of
@@ -234,6 +249,7 @@ struct kevy_reactor_stats {
     uint64_t zero_copy_fallbacks;
     uint64_t memory;            /* bytes of memory_limit in use now */
     uint64_t memory_peak;       /* the highest value of `memory` */
+    uint64_t evictions;         /* streams ended with -ENOMEM, to make room for others */
     uint64_t memory_failures;   /* allocations refused by the limit or by the system */
     uint64_t buffers_lent;      /* receive buffers kept, held back or queued now */
     uint64_t buffers_lent_peak; /* the highest value of `buffers_lent` after step 3 of a turn */

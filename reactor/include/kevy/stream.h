@@ -223,6 +223,14 @@ struct kevy_stream_events {
     /* A deadline has passed. It is off until it is set again. Without this callback the stream is
      * aborted, with -ETIMEDOUT. */
     void (*timeout)(struct kevy_stream *stream, enum kevy_deadline deadline);
+    /*
+     * The peer is gone while the stream is paused or held back, so that neither `end` nor `close`
+     * can tell. `error` is 0 if the peer has sent its last byte; it may still read. It is
+     * -ECONNRESET if the peer has reset the connection, or has closed its end of a Unix socket or a
+     * pipe. The bytes that it sent before come after kevy_stream_resume(). This callback comes
+     * once. Without it nobody is told, and the kernel is not asked.
+     */
+    void (*gone)(struct kevy_stream *stream, int error);
     /* kevy_reactor_finish() was called: bring the stream to its end. Without this callback the
      * stream is closed. */
     void (*finish)(struct kevy_stream *stream);
@@ -237,6 +245,8 @@ struct kevy_stream_events {
      *     -ECANCELED  after kevy_stream_abort(), at the end of the reactor, or at the limit of
      *                 kevy_reactor_finish()
      *     -ETIMEDOUT  a deadline, or the time limit of kevy_stream_connect()
+     *     -ENOMEM     memory_limit: memory was short, and of all streams this one held much and had
+     *                 sent nothing for long; see "Memory" in <kevy/reactor.h>
      *     -ENOBUFS    memory_limit: received bytes had to be copied to be held back or forwarded
      *     -EAGAIN     what is no socket needs a worker thread of the kernel, which can make none
      *                 (RLIMIT_NPROC, pids.max)

@@ -102,7 +102,8 @@ struct kevy_system {
     /* accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK, without an address. Only for the backlog of a
      * listener that finishes; other connections are accepted with a request of the ring. */
     int (*accept)(void *context, int fd);
-    /* Only for datagram sockets; streams connect with a request of the ring. */
+    /* For datagram sockets, and with AF_UNSPEC for a stream that is reset; streams connect with a
+     * request of the ring. */
     int (*connect)(void *context, int fd, const struct sockaddr *address, socklen_t length);
     int (*shutdown)(void *context, int fd, int how);
     int (*setsockopt)(void *context, int fd, int level, int name, const void *value,

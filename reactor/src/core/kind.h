@@ -41,6 +41,12 @@ enum object_kind {
 /* For object_kind_operations.next. */
 #define STATE(state) (1U << (state))
 
+/* What an object costs the others when memory is short. */
+struct weight {
+    uint64_t bytes;
+    uint32_t stalled_s;
+};
+
 /* What the core asks of one kind. Each function gets a live object of the kind. */
 struct object_kind_operations {
     const char *name; /* for kevy_reactor_for_each_object() */
@@ -53,6 +59,13 @@ struct object_kind_operations {
     /* Buffers are back, for which it waited: arms its request. Returns how many buffers that may
      * take in one go, 0 when it wants none. NULL: it receives nothing. */
     uint32_t (*feed)(struct kevy_x_object *object);
+    /* How many bytes of the reactor's memory its end would free, and for how many seconds it has
+     * freed none by itself. NULL: it holds none to speak of. */
+    struct weight (*weigh)(const struct kevy_x_object *object);
+    /* Memory is tight: ends a request that may bring much at once. May be NULL. */
+    void (*restrain)(struct kevy_x_object *object);
+    /* Marks the object to end for want of memory, with -ENOMEM. Calls nobody back. */
+    void (*evict)(struct kevy_x_object *object);
     /* Others are told that the reactor finishes only when these have ended. */
     bool finishes_first;
 #if DEBUG_CHECKS

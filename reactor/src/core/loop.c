@@ -25,6 +25,7 @@
 #include "core/clock.h"
 #include "core/completion.h"
 #include "core/object.h"
+#include "core/pressure.h"
 #include "core/reader.h"
 #include "core/submission.h"
 #include "core/task.h"
@@ -43,6 +44,8 @@ static void flush(struct kevy_reactor *reactor)
         own_polls_arm(reactor);
     if (unlikely(reactor->finish_waits))
         objects_finish_rest(reactor);
+    if (unlikely(reactor->memory.pressed))
+        pressure_relieve(reactor);
     if (unlikely(reactor->backlog_count != 0))
         submission_backlog_move(reactor);
     reactor->feeding = reactor->starved.count != 0;

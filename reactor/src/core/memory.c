@@ -107,6 +107,7 @@ static uint8_t *slab_add(struct memory *memory, size_t size)
     if (size != 0)
         allocated = allocator->allocate(allocator->context, total);
     if (allocated == NULL) {
+        memory->pressed = true;
         memory->failures++;
         return NULL;
     }

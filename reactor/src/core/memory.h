@@ -9,6 +9,11 @@
  * allocated; further ones, and heap blocks, come from free lists that grow in slabs up to a limit
  * and never shrink, so that a server that has seen its peak allocates no more.
  *
+ * Pressure. What is left decides how much one queue may hold: at less than half of the limit marks
+ * shrink and every recv brings one buffer, and at less than a sixteenth, the reserve, bulk takes
+ * nothing more, so that small answers find room. `pressed` has the next flush see to it, by
+ * pressure.c.
+ *
  * Invariants. A buffer of the pool in the kernel's hand has one reference, that of whoever gets it
  * next; its own kevy_buffer then names its first byte. A heap block that is free has none. A
  * kevy_buffer in a queue holds one reference to its block, or its write is PINNED. Bytes of a heap
@@ -65,7 +70,11 @@ struct memory {
     size_t blocks_made;
     size_t block_size; /* bytes that a heap block holds */
     size_t limit;
-    size_t used; /* bytes of all slabs */
+    size_t used;        /* bytes of all slabs */
+    size_t blocks_idle; /* in the free list */
+    bool pressed;       /* memory is tight, and the flush has to look */
+    bool needed;        /* the reserve was touched by who holds little, or cannot do without */
+    bool restrained;    /* since it is tight, no recv brings more than one buffer */
     size_t peak;
     uint64_t failures;
 };
@@ -124,6 +133,38 @@ static inline void buffer_give(struct memory *memory, struct kevy_buffer *buffer
     memory->buffers_free = buffer;
 }
 
+/* Bytes that copies may still take. */
+static inline size_t memory_left(const struct memory *memory)
+{
+    return memory->limit - memory->used + memory->blocks_idle * memory->block_size;
+}
+
+/* One recv brings one buffer, and who is held back is asked for nothing more. */
+static inline bool memory_tight(const struct memory *memory)
+{
+    return memory_left(memory) < memory->limit / 2;
+}
+
+/* The reserve: what small answers and heads find when all else is taken. */
+static inline size_t memory_reserve(const struct memory *memory)
+{
+    return memory->limit / 16;
+}
+
+static inline bool memory_scarce(const struct memory *memory)
+{
+    return memory_left(memory) < memory_reserve(memory);
+}
+
+/* Bytes that must not be lost, or a small answer, have taken from the reserve, or found none. */
+static inline void memory_need(struct memory *memory)
+{
+    if (!memory_scarce(memory))
+        return;
+    memory->needed = true;
+    memory->pressed = true;
+}
+
 /* A heap block with one reference, or NULL. */
 static inline struct kevy_x_block *block_take(struct memory *memory)
 {
@@ -135,7 +176,10 @@ static inline struct kevy_x_block *block_take(struct memory *memory)
         block = memory->blocks_free;
     }
     assert(block->refs == 0 && block->capacity == memory->block_size);
+    assert(memory->blocks_idle > 0);
     memory->blocks_free = block->next_free;
+    memory->blocks_idle--;
+    memory->pressed |= memory_tight(memory);
     block->refs = 1;
     block->used = 0;
     return block;
@@ -147,6 +191,9 @@ static inline void block_give(struct memory *memory, struct kevy_x_block *block)
     block->refs = 0;
     block->next_free = memory->blocks_free;
     memory->blocks_free = block;
+    memory->blocks_idle++;
+    if (__builtin_expect(memory->restrained, 0) && !memory_tight(memory))
+        memory->restrained = false;
 }
 
 #endif /* KEVY_REACTOR_MEMORY_H */

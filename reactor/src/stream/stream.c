@@ -144,10 +144,19 @@ static void flights_cancel(struct kevy_stream *stream)
         stream->notes |= NOTE_SEND_CANCELLED;
 }
 
+/*
+ * Ends the connection as SO_LINGER of 0 and a close would, and leaves no option behind: another
+ * process may have the socket too, whose own close would reset what it has sent.
+ */
+static void connection_reset(const struct kevy_stream *stream)
+{
+    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    (void)SYSTEM(stream->object.reactor, connect, stream->fd, &nobody, sizeof nobody);
+}
+
 static bool step_cancelling(struct kevy_stream *stream)
 {
-    static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-
     if (stream->object.in_flight != 0) {
         flights_cancel(stream);
         return false;
@@ -163,8 +172,7 @@ static bool step_cancelling(struct kevy_stream *stream)
         return false;
     /* In time: the kernel does not see the request before the next enter. */
     if (stream_noted(stream, NOTE_RESET))
-        (void)SYSTEM(stream->object.reactor, setsockopt, stream->fd, SOL_SOCKET, SO_LINGER, &reset,
-                     sizeof reset);
+        connection_reset(stream);
     stream->fd = -1; /* the number may be another's from here on */
     stream_state_set(stream, STREAM_CLOSED);
     return false;
@@ -237,6 +245,9 @@ const struct object_kind_operations stream_kind = {
     .abort = stream_abort,
     .closed = stream_closed,
     .feed = stream_feed,
+    .weigh = stream_weigh,
+    .evict = stream_evict,
+    .restrain = stream_restrain,
 #if DEBUG_CHECKS
     .check = stream_check,
 #endif

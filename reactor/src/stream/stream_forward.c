@@ -54,7 +54,15 @@ static bool copy_queue(struct kevy_stream *stream, const uint8_t *data, uint32_t
     if (stream_copy_append(stream, data, length))
         return true;
     block = block_copy(stream->object.reactor, data, length);
+    memory_need(&stream->object.reactor->memory);
     return block != NULL && entry_queue(stream, block, block->data, length);
+}
+
+/* Memory is scarcer than buffers are: the bytes stay where they are. */
+static bool pool_instead(const struct kevy_reactor *reactor)
+{
+    return memory_scarce(&reactor->memory) &&
+           reactor->pool.lent_count < reactor->pool.entries / 8 * 7;
 }
 
 /*
@@ -68,7 +76,7 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
     bool queued = queue_room(stream, length);
 
     assert(from->reactor == reactor && "a buffer goes to a stream of its own reactor");
-    if (queued && from->block->capacity == 0 && pool_low(reactor)) {
+    if (queued && from->block->capacity == 0 && pool_low(reactor) && !pool_instead(reactor)) {
         queued = copy_queue(stream, data, length);
         reactor->stats.copies += queued;
     } else if (queued) {
@@ -79,7 +87,7 @@ static int queue_bytes(struct kevy_stream *stream, const struct kevy_buffer *fro
         stream_terminate(stream, -ENOBUFS);
         return -ENOBUFS;
     }
-    if (stream->queued > stream->high_watermark)
+    if (stream->queued > stream_hold_mark(stream))
         source_hold(stream, from->source);
     return 0;
 }
@@ -100,7 +108,7 @@ static rare int forward_slow(struct kevy_stream *stream, struct kevy_buffer *buf
         /* The block's own entry, and the reference of the read callback, move to the queue. */
         buffer->use = BUFFER_QUEUED;
         queue_append(stream, buffer, buffer, buffer->length);
-        if (stream->queued > stream->high_watermark)
+        if (stream->queued > stream_hold_mark(stream))
             source_hold(stream, source);
         return 0;
     } else {

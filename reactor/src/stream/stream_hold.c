@@ -39,7 +39,7 @@ void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target)
     assert(source->object.reactor == target->object.reactor &&
            "a stream holds back one of its own reactor");
     if (stream_has(source, STREAM_HELD | STREAM_DETACHING) ||
-        target->queued <= target->low_watermark)
+        target->queued <= stream_release_mark(target))
         return;
     /* Held or starved: the starved queue is left, and data is waited for before a buffer later. */
     if (stream_has(source, READER_STARVED)) {

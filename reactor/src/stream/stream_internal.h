@@ -23,6 +23,7 @@
  *     stream_deadline.c    the three time limits
  *     stream_detach.c      a descriptor that is given back
  *     stream_peer.c        who is at the other end
+ *     stream_pressure.c    what memory that runs short makes of it
  *     stream_check.c       what holds for a stream at any time
  */
 #ifndef KEVY_REACTOR_STREAM_INTERNAL_H
@@ -91,6 +92,14 @@ enum stream_state {
 #define NOTE_KEEPS_ADDRESS   (1U << 11) /* `again` is set, in the place of `listener` */
 
 /* Runs that the stream has had in its turn: a count in the upper bits of the notes. */
+/* When the queue went down or began to grow, in units of 2^30 ns, modulo 1024. */
+#define NOTE_MOVED_UNIT (1U << 12)
+#define NOTE_MOVED_MASK 0x3FFU
+#define NOTE_MOVED      (NOTE_MOVED_MASK * NOTE_MOVED_UNIT)
+
+#define NOTE_POLLS     (1U << 22) /* the recv in flight is a poll for the end, see `gone` */
+#define NOTE_GONE_TOLD (1U << 23)
+
 #define NOTE_RUNS_SHIFT 24
 #define NOTE_RUNS       (0xFFU << NOTE_RUNS_SHIFT)
 
@@ -158,6 +167,16 @@ static inline void stream_mark_check(struct kevy_stream *stream)
         stream->object.flags |= STREAM_TELL_DRAIN;
 }
 
+static inline uint32_t moved_stamp(const struct kevy_reactor *reactor)
+{
+    return (uint32_t)(reactor->now_ns >> 30) * NOTE_MOVED_UNIT & NOTE_MOVED;
+}
+
+static inline void stream_moved(struct kevy_stream *stream)
+{
+    stream->notes = (stream->notes & ~NOTE_MOVED) | moved_stamp(stream->object.reactor);
+}
+
 /* The first entry of the write queue, NULL for none. */
 static inline struct kevy_buffer *queue_first(const struct kevy_stream *stream)
 {
@@ -199,6 +218,7 @@ void stream_connect_over(struct kevy_stream *stream);
 void stream_read_continue(struct kevy_stream *stream);
 void stream_recv_adjust(struct kevy_stream *stream);
 void stream_stash_drop(struct kevy_stream *stream);
+void stream_restrain(struct kevy_x_object *object);
 uint32_t stream_feed(struct kevy_x_object *object);
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 
@@ -213,6 +233,16 @@ void stream_detached(struct kevy_stream *stream);
 /* stream_hold.c */
 void stream_unhold(struct kevy_stream *stream);
 void stream_release_held(struct kevy_stream *stream);
+
+/* stream_pressure.c */
+
+/* Queued bytes above which the stream that fed them is held back. */
+uint32_t stream_hold_mark(const struct kevy_stream *stream);
+
+/* Queued bytes at or below which nobody is. */
+uint32_t stream_release_mark(const struct kevy_stream *stream);
+struct weight stream_weigh(const struct kevy_x_object *object);
+void stream_evict(struct kevy_x_object *object);
 
 /* stream_write.c */
 bool stream_copy_append(struct kevy_stream *stream, const void *data, size_t length);

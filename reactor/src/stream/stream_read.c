@@ -68,6 +68,7 @@ static void stash(struct kevy_stream *stream, struct kevy_buffer *buffer)
         return;
     }
     copy = buffer_copy(buffer->reactor, buffer);
+    memory_need(&buffer->reactor->memory);
     buffer_drop(buffer);
     if (copy != NULL)
         stash_append(&stream->reader, copy);
@@ -150,7 +151,7 @@ static void recv_prepare(const struct kevy_stream *stream, struct kevy_sqe *sqe,
         kevy_prep_read_multishot(sqe, stream->fd, POOL_GROUP, KEVY_OFFSET_CURRENT);
     } else if (stream_has(stream, STREAM_TAKES_RIGHTS)) {
         stream_rights_recv(sqe, stream->fd, recv_flags);
-    } else if (reactor->run_bytes == 0 && reactor->feeding) {
+    } else if ((reactor->run_bytes == 0 && reactor->feeding) || memory_tight(&reactor->memory)) {
         kevy_prep_recv_select(sqe, stream->fd, POOL_GROUP, 0, 0);
         sqe->ioprio |= recv_flags;
     } else {
@@ -202,6 +203,69 @@ static void turn_await(struct kevy_stream *stream)
     reader_turn_await(&stream->reader, again);
 }
 
+/* Its next recv brings one buffer, see recv_prepare(). */
+void stream_restrain(struct kevy_x_object *object)
+{
+    struct kevy_stream *stream = stream_of(object);
+
+    if (object->state == STREAM_OPEN && stream_has(stream, STREAM_RECV_ARMED) &&
+        !stream_noted(stream, NOTE_POLLS) &&
+        !stream_has(stream, STREAM_NOT_SOCKET | STREAM_TAKES_RIGHTS))
+        recv_cancel(stream);
+}
+
+/* While a stream is paused or held, and its recv has ended, a poll for the peer's end stands in its
+ * place, for those who want to know. */
+static void end_poll(struct kevy_stream *stream)
+{
+    struct kevy_sqe *sqe;
+
+    if (stream->events->gone == NULL || stream->object.state != STREAM_OPEN ||
+        stream_noted(stream, NOTE_GONE_TOLD) ||
+        stream_has(stream, STREAM_READ_ENDED | READER_STARVED | READER_IN_TURN))
+        return;
+    sqe = submission_sqe(stream->object.reactor, stream, OPERATION_RECV);
+    if (sqe == NULL) {
+        object_pend(&stream->object);
+        return;
+    }
+    kevy_prep_poll(sqe, stream->fd, POLLRDHUP);
+    stream->notes |= NOTE_POLLS;
+    stream->object.flags |= STREAM_RECV_ARMED;
+    object_request_begun(&stream->object);
+}
+
+static void gone_tell(struct kevy_stream *stream, int error)
+{
+    if (stream->events->gone == NULL || stream->object.state != STREAM_OPEN ||
+        stream_noted(stream, NOTE_GONE_TOLD | NOTE_END_TOLD) || deliverable(stream))
+        return;
+    stream->notes |= NOTE_GONE_TOLD;
+    stream->events->gone(stream, error);
+}
+
+/* The poll has ended: with what it saw, or because the stream reads on. */
+static void end_polled(struct kevy_stream *stream, int events)
+{
+    stream->object.flags &= ~STREAM_RECV_ARMED;
+    stream->notes &= ~(NOTE_POLLS | NOTE_RECV_CANCELLED);
+    object_request_ended(&stream->object);
+    object_pend(&stream->object);
+    /* The error itself is left in the socket, for the recv that comes to it. */
+    if (events > 0)
+        gone_tell(stream, events & (POLLERR | POLLHUP) ? -ECONNRESET : 0);
+}
+
+/* True when what is armed has to end: a poll before a recv, and a recv that brings what nobody may
+ * take. */
+static bool recv_in_the_way(const struct kevy_stream *stream, bool wanted)
+{
+    if (unlikely(stream_noted(stream, NOTE_POLLS)))
+        return wanted;
+    return !wanted &&
+           (stream_has(stream, READER_STASHES) || memory_tight(&stream->object.reactor->memory));
+}
+
 /* Arms or cancels the recv, as the state of the stream wants it. */
 void stream_recv_adjust(struct kevy_stream *stream)
 {
@@ -210,10 +274,12 @@ void stream_recv_adjust(struct kevy_stream *stream)
 
     assert(stream->object.state >= STREAM_OPEN && stream->object.state <= STREAM_LINGERING);
     if (stream_has(stream, STREAM_RECV_ARMED)) {
-        if (!wanted && (detaching || stream_has(stream, READER_STASHES)))
+        if (recv_in_the_way(stream, wanted) || (!wanted && detaching))
             recv_cancel(stream);
         return;
     }
+    if (!wanted && !detaching)
+        end_poll(stream);
     if (!wanted || stream_has(stream, STREAM_READ_ENDED | READER_STARVED | READER_IN_TURN))
         return;
     if (unlikely(stream_noted(stream, NOTE_RUN_ENDED)))
@@ -282,6 +348,7 @@ static void read_ended(struct kevy_stream *stream, int reason)
     stream->object.flags |= STREAM_READ_ENDED;
     if (stream->reason == 0)
         stream->reason = (int16_t)reason;
+    gone_tell(stream, reason);
 }
 
 /* The multishot is over: by the peer, by us, or by the kernel, which may do so at any time. */
@@ -351,6 +418,10 @@ static void bundle_received(struct kevy_reactor *reactor, struct kevy_stream *st
 static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *stream, int result,
                            uint32_t flags)
 {
+    if (unlikely(stream_noted(stream, NOTE_POLLS))) {
+        end_polled(stream, result);
+        return;
+    }
     /* The buffer follows the flag, whatever the result: errors and the end carry none. */
     if ((flags & KEVY_CQE_F_BUFFER) && result > (int)reactor->pool.buffer_size) {
         bundle_received(reactor, stream, (uint32_t)result, flags);

@@ -111,7 +111,8 @@ static void queue_lowered(struct kevy_stream *stream)
 {
     if (likely(stream->queued > stream->low_watermark))
         return;
-    if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)))
+    if (unlikely(stream_has(stream, STREAM_HOLDS_OTHERS)) &&
+        stream->queued <= stream_release_mark(stream))
         stream_release_held(stream);
     if (unlikely(stream_has(stream, STREAM_TELL_DRAIN)) && stream->object.state == STREAM_OPEN) {
         stream->object.flags &= ~STREAM_TELL_DRAIN;
@@ -289,6 +290,7 @@ static void range_moved(struct kevy_stream *stream, int result)
     stream->object.flags &= ~STREAM_SENDING;
     object_pend(&stream->object);
     stream_range_done(stream, result);
+    stream_moved(stream);
     stream_limits_sent(stream);
     if (stream->queue_last != NULL)
         stream_send_expected(stream);
@@ -322,6 +324,7 @@ static rare void sent(struct kevy_stream *stream, int result)
     /* Still marked as sending: a `done` that ends the stream must not drop the queue under us. */
     queue_consume(stream, (uint32_t)result);
     stream->object.flags &= ~STREAM_SENDING;
+    stream_moved(stream);
     stream_limits_sent(stream);
     if (stream->queue_last != NULL)
         stream_send_expected(stream);

@@ -84,7 +84,10 @@ static inline void queue_append(struct kevy_stream *stream, struct kevy_buffer *
             likely(!stream_has(stream, STREAM_NOT_SOCKET)) &&
             likely(send_single(reactor, stream, first)))
             return;
+        stream_moved(stream);
     } else {
+        if (before->next == before)
+            stream_moved(stream); /* what is in flight alone holds nothing up */
         last->next = before->next;
         before->next = first;
         if (stream_has(stream, STREAM_SENDING) && !send_changeable(stream))

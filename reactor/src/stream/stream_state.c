@@ -24,7 +24,7 @@ void stream_terminate(struct kevy_stream *stream, int reason)
     stream->reason = (int16_t)reason;
     /* What is cut short must not look complete: the peer gets a reset instead of an end. */
     if (reason != 0 && (stream->queue_last != NULL || stream->notices != 0 ||
-                        reason == -ETIMEDOUT || reason == -ENOBUFS))
+                        reason == -ETIMEDOUT || reason == -ENOBUFS || reason == -ENOMEM))
         stream->notes |= NOTE_RESET;
     object_pend(&stream->object);
 }

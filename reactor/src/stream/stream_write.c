@@ -124,6 +124,8 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
         return 0;
     /* All or nothing: the copies are made before any of them is queued. */
     first = chain_copy(reactor, data, length, &last);
+    if (unlikely(reactor->memory.pressed) && stream->queued < memory_reserve(&reactor->memory) / 4)
+        memory_need(&reactor->memory);
     if (first == NULL)
         return -ENOBUFS;
     queue_append(stream, first, last, (uint32_t)length);

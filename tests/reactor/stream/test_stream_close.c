@@ -442,6 +442,28 @@ START_TEST(a_thousand_connections_end_without_a_trace)
 }
 END_TEST
 
+/* A descriptor that another process has, too: its close must not reset what it has sent. */
+START_TEST(an_abort_resets_and_leaves_no_option_on_a_socket_that_is_shared)
+{
+    struct linger linger = {.l_onoff = 1};
+    socklen_t size = sizeof linger;
+    struct probe shared;
+    uint64_t count;
+    int fd;
+
+    probe_tcp(&shared, &probe_events);
+    fd = dup(kevy_stream_fd(&shared.stream));
+    turns(3);
+    QUIETLY(kevy_stream_abort(&shared.stream));
+    TURN_UNTIL(shared.closed);
+    ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size), 0);
+    ck_assert_int_eq(linger.l_onoff, 0);
+    ck_assert_int_eq(peer_drain(shared.peer, &count), -ECONNRESET);
+    probe_peer_close(&shared);
+    close(fd);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("stream_close");
@@ -469,6 +491,7 @@ Suite *test_suite(void)
     tcase_add_test(close, bytes_lost_for_want_of_memory_end_with_rst_not_fin);
     tcase_add_test(close, closing_waits_for_no_more_than_the_write_deadline);
     tcase_add_test(close, a_thousand_connections_end_without_a_trace);
+    tcase_add_test(close, an_abort_resets_and_leaves_no_option_on_a_socket_that_is_shared);
     suite_add_tcase(suite, close);
     return suite;
 }
