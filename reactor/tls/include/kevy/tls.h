@@ -344,7 +344,7 @@ KEVY_API void kevy_tls_resume(struct kevy_tls *tls);
 
 /*
  * Ends the writing side: close_notify and FIN after the queue. Reading goes on. Idempotent. A peer
- * that speaks TLS 1.2 may drop bytes that it still had to send: RFC 5246 says so. Returns 0, or -EPIPE
+ * that speaks TLS 1.2 may drop the bytes that it still had to send (RFC 5246). Returns 0, or -EPIPE
  * when the connection is not open (yet, or any more).
  */
 KEVY_API int kevy_tls_shutdown(struct kevy_tls *tls);
@@ -399,8 +399,8 @@ static inline const struct kevy_tls_failure *kevy_tls_failure(const struct kevy_
     return &tls->failure;
 }
 
-/* OpenSSL's own object, BORROWED, for example to ask for the certificate of the
- * peer; NULL when the connection is not started or closed. Never read, write or free it. */
+/* OpenSSL's own object, BORROWED, for example to ask for the certificate of the peer; NULL when the
+ * connection is not started or closed. Never read, write or free it. */
 static inline struct ssl_st *kevy_tls_ssl(const struct kevy_tls *tls)
 {
     return tls->ssl;
