@@ -191,7 +191,7 @@ struct kevy_connector_options {
      * bind it; `fd` is BORROWED. A negative errno fails this attempt. May be NULL. */
     int (*prepare)(struct kevy_connector *connector, uint32_t index, int fd);
     /* An attempt failed: `index` is its place in the list, and `error` an error of socket(2) or
-     * connect(2), what `prepare` returned, or -ETIMEDOUT if it was given up. It is not called for
+     * connect(2), the result of `prepare`, or -ETIMEDOUT if it was given up. It is not called for
      * attempts that lost the race, or were cancelled when it ended. May be NULL. */
     void (*attempt)(struct kevy_connector *connector, uint32_t index, int error);
     /*

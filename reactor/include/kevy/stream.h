@@ -19,13 +19,14 @@
  *     any of these -- kevy_stream_abort(), an error, a deadline without `timeout` --> ending
  *     connecting -- kevy_stream_close() --> ending
  *
+ *     open -- kevy_stream_detach() --> detaching -- the queue is sent: `detach`, `close` --> idle
  *     ending -- nothing is in flight, the descriptor is closed: `close` --> idle
  *
  * Order of the callbacks
  *
  *     `open`, then any number of `read`, then at most one `end`, then `close`. `descriptor`,
- *     `drain`, `timeout` and `finish` come between `open` and `close`. `close` is always the last
- *     one. If a stream ends before it is open, `close` is the only one.
+ *     `drain`, `timeout`, `finish` and `detach` come between `open` and `close`. `close` is always
+ *     the last one. If a stream ends before it is open, `close` is the only one.
  *
  *     In the states closing, lingering and ending only two more callbacks come before `close`: the
  *     reports of sends that were queued (`done` and `released`). Each send reports before `close`.
@@ -477,11 +478,11 @@ struct kevy_file_range {
 };
 
 /*
- * Queues a range of a file. What is in the page cache is sent from there, without a copy in user
- * memory. The kernel must say that it is there: cachestat(2), from 6.5 on. Newer kernels say it
- * only to the owner of the file and to a process that may write it. Otherwise the file is read and
- * sent, at most 64 KiB at a time, and only these count as queued. A range of up to 16 KiB that is
- * in the page cache is read by this call. The loop does not wait for a disk. Returns 0 or
+ * Queues a range of a file. Bytes that are in the page cache are sent from there, without a copy in
+ * user memory. The kernel must tell that they are there: cachestat(2), from 6.5 on. Newer kernels
+ * tell it only to the owner of the file and to a process that may write it. Otherwise the file is
+ * read and sent, at most 64 KiB at a time, and only these count as queued. A range of up to 16 KiB
+ * that is in the page cache is read by this call. The loop does not wait for a disk. Returns 0 or
  *
  *     -EAGAIN  as for kevy_stream_send(), and so is -EPIPE
  *     -EINVAL  the range ends after 2^63
@@ -592,14 +593,16 @@ KEVY_API void kevy_stream_abort(struct kevy_stream *stream);
  * library:
  *
  *     1. The queue is sent. Further sends fail with -EPIPE.
- *     2. Reading ends. Bytes that were received by then are delivered by `read`, also if the stream
- *        is paused or held back. What comes later stays in the socket.
+ *     2. Reading ends. Bytes that were received before are delivered by `read`, also if the stream
+ *        is paused or held back. Later bytes stay in the socket.
  *     3. `detach` comes with the descriptor, and `close` with reason 0.
  *
  * If the stream ends before, for example by an error, a deadline or kevy_stream_abort(), only
  * `close` comes, with that reason. kevy_stream_close() has no effect meanwhile. The callback `end`
  * does not come: the new owner reads the end itself. Requires the callback `detach` (asserted).
- * Idempotent. Returns 0, or -EPIPE if the stream is not open.
+ * Idempotent. Returns 0 or
+ *
+ *     -EPIPE  the stream is not open
  */
 KEVY_API int kevy_stream_detach(struct kevy_stream *stream);
 
