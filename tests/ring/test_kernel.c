@@ -8,6 +8,7 @@
 #include "fault_kernel.h"
 
 #include <kevy/buffer_ring.h>
+#include <kevy/ring_explain.h>
 #include <kevy/ring_prep.h>
 #include <kevy/ring_register.h>
 #include <stdlib.h>
@@ -266,12 +267,15 @@ START_TEST(no_queue_is_halved_away)
 }
 END_TEST
 
-START_TEST(the_soft_kernel_is_refused_by_a_build_without_it)
+START_TEST(soft_takes_the_soft_kernel)
 {
     struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_SOFT};
     struct kevy_ring ring = {0};
 
-    ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EOPNOTSUPP);
+    ring_open(&ring, 4, &options);
+    ck_assert_str_eq(kevy_ring_kernel_name(&ring), "soft");
+    ck_assert_ptr_eq(ring.kernel, kevy_ring_kernel_soft());
+    ck_assert_int_eq(ring.kernel_error, 0);
     kevy_ring_deinit(&ring);
 }
 END_TEST
@@ -299,10 +303,44 @@ END_TEST
 
 static const int refusals[] = {EPERM, EACCES, ENOSYS, EINVAL, ENOMEM};
 
-/* Without a soft kernel there is nothing to fall back on, and the refusal itself is the answer. */
-START_TEST(automatic_answers_the_refusal_where_there_is_no_soft_kernel)
+START_TEST(automatic_takes_the_soft_kernel_where_io_uring_is_refused)
+{
+    struct kevy_ring_options options = {
+        .kernel = KEVY_RING_KERNEL_AUTOMATIC,
+        .required_flags = KEVY_SETUP_SINGLE_ISSUER | KEVY_SETUP_DEFER_TASKRUN,
+        .shrink_rounds = 2,
+    };
+    struct kevy_ring ring = {0};
+    char text[KEVY_RING_EXPLAIN_SIZE];
+
+    cage_forbid_setup(refusals[_i]);
+    ring_open(&ring, 4, &options);
+    ck_assert_str_eq(kevy_ring_kernel_name(&ring), "soft");
+    ck_assert_int_eq(ring.kernel_error, -refusals[_i]);
+    ck_assert_uint_eq(ring.sq_entries, 4);
+    nop_queue(&ring, 1, 0);
+    cqe_expect(&ring, 1, 0);
+    kevy_ring_explain_kernel(&ring, text, sizeof text);
+    ck_assert_msg(strstr(text, "\"soft\", because io_uring failed: ") != NULL, "%s", text);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
+/* No fault of the system's: the soft kernel would do no better. */
+START_TEST(automatic_answers_what_no_kernel_can_help)
 {
     struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_AUTOMATIC};
+    struct kevy_ring ring = {0};
+
+    ck_assert_int_eq(kevy_ring_init(&ring, 0, &options), -EINVAL);
+    cage_forbid_setup(EMFILE);
+    ck_assert_int_eq(kevy_ring_init(&ring, 4, &options), -EMFILE);
+}
+END_TEST
+
+START_TEST(io_uring_takes_nothing_else)
+{
+    struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_IO_URING};
     struct kevy_ring ring = {0};
 
     cage_forbid_setup(refusals[_i]);
@@ -334,11 +372,12 @@ Suite *test_suite(void)
     tcase_add_test(choice, no_queue_is_halved_away);
     tcase_add_test(choice, an_unknown_choice_is_refused);
     tcase_add_test(choice, automatic_takes_io_uring_where_it_may);
-    if (kevy_ring_kernel_soft() == NULL) {
-        tcase_add_test(choice, the_soft_kernel_is_refused_by_a_build_without_it);
-        tcase_add_loop_test(choice, automatic_answers_the_refusal_where_there_is_no_soft_kernel, 0,
-                            sizeof refusals / sizeof refusals[0]);
-    }
+    tcase_add_test(choice, soft_takes_the_soft_kernel);
+    tcase_add_loop_test(choice, automatic_takes_the_soft_kernel_where_io_uring_is_refused, 0,
+                        sizeof refusals / sizeof refusals[0]);
+    tcase_add_test(choice, automatic_answers_what_no_kernel_can_help);
+    tcase_add_loop_test(choice, io_uring_takes_nothing_else, 0,
+                        sizeof refusals / sizeof refusals[0]);
     suite_add_tcase(suite, choice);
     return suite;
 }

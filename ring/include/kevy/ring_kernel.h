@@ -79,7 +79,7 @@ enum kevy_ring_kernel_choice {
     KEVY_RING_KERNEL_DEFAULT,   /* _IO_URING for a ring, _AUTOMATIC for a reactor */
     KEVY_RING_KERNEL_IO_URING,  /* io_uring, or an error */
     KEVY_RING_KERNEL_AUTOMATIC, /* io_uring; if the system refuses it, the soft kernel */
-    KEVY_RING_KERNEL_SOFT       /* the soft kernel; -EOPNOTSUPP if the library has none */
+    KEVY_RING_KERNEL_SOFT       /* the soft kernel */
 };
 
 /* For `offset` of map(): not an area of the ring but fresh, private pages that hold zeros. */
@@ -141,7 +141,7 @@ struct kevy_ring_kernel {
 /* Linux's own io_uring as such a table, for kernels that pass calls on to it. From any thread. */
 KEVY_API const struct kevy_ring_kernel *kevy_ring_kernel_io_uring(void);
 
-/* The soft kernel, or NULL if the library was built without one. From any thread. */
+/* The soft kernel. From any thread. */
 KEVY_API const struct kevy_ring_kernel *kevy_ring_kernel_soft(void);
 
 KEVY_END_DECLS

@@ -124,16 +124,17 @@ END_TEST
 
 static const int forbidden[] = {EPERM, ENOSYS};
 
-/* 26: there is no other way to wait; whoever starts a server is told what to change. */
+/* 26: whoever wants io_uring and nothing else is told what to change. */
 START_TEST(footgun_26_a_container_that_forbids_io_uring_is_a_clear_error)
 {
+    struct kevy_reactor_options options = {.kernel = KEVY_RING_KERNEL_IO_URING};
     struct kevy_reactor *refused = reactor;
     int descriptors = support_fd_count();
     char text[600];
     int error;
 
     cage_forbid_setup(forbidden[_i]);
-    error = kevy_reactor_create(&refused, NULL);
+    error = kevy_reactor_create(&refused, &options);
     ck_assert_int_eq(error, -forbidden[_i]);
     ck_assert_ptr_eq(refused, reactor);
     ck_assert_int_eq(support_fd_count(), descriptors);
