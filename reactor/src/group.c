@@ -4,8 +4,10 @@
  *
  * Model. A thread creates its reactor itself, because a ring belongs to the thread that made it.
  * Start waits at a barrier of sorts, a count of threads that have been set up, and takes back
- * everything when one failed. Finishing is a task posted to each reactor; a call that comes while
- * that is on its way shortens the time limit it brings.
+ * everything when one failed. Before that the members agree on a kernel: when one of them has had
+ * to fall back to the soft kernel, because a limit left no memory for its ring for example, all do.
+ * Finishing is a task posted to each reactor; a call that comes while that is on its way shortens
+ * the time limit it brings.
  *
  * Invariants. `reactor` of a member is set by its thread before it reports, and read by others only
  * after that and before join. A thread's reactor lives until the group is joined or its start
@@ -24,6 +26,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "core/reactor.h"
 #include "threads/cpus.h"
 #include "threads/thread.h"
 
@@ -44,12 +47,60 @@ struct kevy_group {
     struct kevy_group_options options;
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    uint32_t started;  /* threads, once all are; 0 before */
+    uint32_t created;  /* members that have a reactor, or have failed to make one */
+    int kernel_error;  /* not 0: why all run on the soft kernel */
     uint32_t reported; /* members that have been set up, or failed to be */
     bool go;           /* start has decided: run, or give up */
     bool failed;
     struct cpus cpus;
     struct member members[];
 };
+
+/* Waits until each member has made its first reactor; `kernel_error` is what this one fell back
+ * for. Returns why all have to, or 0. */
+static int members_agree(struct kevy_group *group, int kernel_error)
+{
+    int agreed;
+
+    pthread_mutex_lock(&group->lock);
+    group->created++;
+    if (group->kernel_error == 0)
+        group->kernel_error = kernel_error;
+    pthread_cond_broadcast(&group->changed);
+    while (group->started == 0 || group->created < group->started)
+        pthread_cond_wait(&group->changed, &group->lock);
+    agreed = group->kernel_error;
+    pthread_mutex_unlock(&group->lock);
+    return agreed;
+}
+
+static int reactor_replace(struct member *member, int kernel_error)
+{
+    struct kevy_reactor_options options = {0};
+    int error;
+
+    if (member->group->options.reactor != NULL)
+        options = *member->group->options.reactor;
+    options.kernel = KEVY_RING_KERNEL_SOFT;
+    (void)kevy_reactor_destroy(member->reactor);
+    member->reactor = NULL;
+    error = kevy_reactor_create(&member->reactor, &options);
+    if (error == 0)
+        member->reactor->stats.kernel_error = kernel_error;
+    return error;
+}
+
+static int reactor_create(struct member *member)
+{
+    int error = kevy_reactor_create(&member->reactor, member->group->options.reactor);
+    int own = error == 0 ? member->reactor->stats.kernel_error : 0;
+    int agreed = members_agree(member->group, own);
+
+    if (error < 0 || agreed == own || own != 0)
+        return error;
+    return reactor_replace(member, agreed);
+}
 
 static int member_setup(struct member *member)
 {
@@ -58,7 +109,7 @@ static int member_setup(struct member *member)
 
     if (options->pin)
         cpus_pin(&member->group->cpus, member->index);
-    error = kevy_reactor_create(&member->reactor, options->reactor);
+    error = reactor_create(member);
     if (error < 0)
         return error;
     return options->setup(member->reactor, member->index, options->context);
@@ -123,6 +174,8 @@ static int members_start(struct kevy_group *group, struct kevy_group **out)
         started += error == 0;
     }
     pthread_mutex_lock(&group->lock);
+    group->started = started;
+    pthread_cond_broadcast(&group->changed);
     while (group->reported < started)
         pthread_cond_wait(&group->changed, &group->lock);
     group->failed |= error < 0;

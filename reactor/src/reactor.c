@@ -183,6 +183,8 @@ int kevy_reactor_create(struct kevy_reactor **reactor_out,
         parts_close(reactor);
         return error;
     }
+    reactor->stats.kernel = kevy_ring_kernel_name(&reactor->ring);
+    reactor->stats.kernel_error = reactor->ring.kernel_error;
     *reactor_out = reactor;
     return 0;
 }

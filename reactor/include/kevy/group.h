@@ -39,7 +39,8 @@
  *
  * Kernel
  *
- *     Linux 6.1.
+ *     All members run on the same kernel. With KEVY_RING_KERNEL_AUTOMATIC all of them run on the
+ *     soft kernel if io_uring is refused to one of them.
  *
  * Example: an echo server with a reactor for each CPU, until SIGINT or SIGTERM
  *

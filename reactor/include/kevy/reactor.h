@@ -82,9 +82,13 @@
  *
  * Kernel
  *
- *     Linux 6.1, for multishot receive and DEFER_TASKRUN. The library uses newer features if the
- *     kernel has them, and needs none of them. A number in brackets, like (6.2), is the release of
- *     Linux that a feature needs.
+ *     io_uring of Linux 6.1, for multishot receive and DEFER_TASKRUN. The library uses newer
+ *     features if the kernel has them, and needs none of them. A number in brackets, like (6.2), is
+ *     the release of Linux that a feature needs.
+ *
+ *     If the system refuses io_uring, or has an older one, the reactor runs on the soft kernel,
+ *     from Linux 4.18: <kevy/ring_kernel.h>. Then stats.kernel is "soft", and stats.kernel_error
+ *     says why. The option `kernel` can ask for one of them.
  *
  * Example: print a line three times, every 10 ms
  *
@@ -256,6 +260,10 @@ struct kevy_reactor_stats {
     uint64_t turn_longest_ns;   /* the longest turn, without its wait; needs measure_turns */
     uint32_t objects;           /* live objects now */
     uint32_t operations;        /* requests in flight now, for objects and completions */
+    const char *kernel;         /* the name of the kernel: "io_uring", "soft", or of your own */
+    /* If the reactor, or another one of its group, asked for io_uring and fell back to the soft
+     * kernel: the error of io_uring. Otherwise 0. kevy_ring_explain() has a sentence for it. */
+    int32_t kernel_error;
 };
 
 /*
@@ -271,14 +279,17 @@ struct kevy_reactor_stats {
  * Returns 0 or an error. On an error *reactor is unchanged, and kevy_ring_explain() turns the error
  * into a sentence for a human:
  *
- *     -EINVAL      a size out of range, more than 64 operations, or Linux before 6.1
- *     -EPERM       io_uring is switched off by a sysctl or by the seccomp profile of a container
- *     -EACCES      a seccomp filter or a security module
- *     -ENOSYS      the kernel has no io_uring
+ *     -EINVAL      a size out of range, or more than 64 operations
  *     -EMFILE      this process has too many descriptors
  *     -ENFILE      the system has too many open files
  *     -ENOMEM      no memory, or RLIMIT_MEMLOCK is too low even for the smallest queues
- *     -EOPNOTSUPP  `kernel` is KEVY_RING_KERNEL_SOFT, and the library has no soft kernel
+ *
+ * With KEVY_RING_KERNEL_IO_URING also:
+ *
+ *     -EINVAL      Linux before 6.1
+ *     -EPERM       io_uring is switched off by a sysctl or by the seccomp profile of a container
+ *     -EACCES      a seccomp filter or a security module
+ *     -ENOSYS      the kernel has no io_uring
  */
 KEVY_API int kevy_reactor_create(struct kevy_reactor **reactor,
                                  const struct kevy_reactor_options *options);
