@@ -116,13 +116,14 @@ int main(int argc, char **argv)
 {
     static const struct usage usage = {"ring_cat", "[FILE]...",
                                        "Copies files, or standard input, to standard output.\n"};
+    static const struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_AUTOMATIC};
     struct kevy_ring ring = {0};
     int error, status = usage_check(&usage, argc, argv, NULL);
 
     if (status >= 0)
         return status;
     status = 0;
-    error = kevy_ring_init(&ring, REQUESTS, NULL);
+    error = kevy_ring_init(&ring, REQUESTS, &options);
     if (error < 0)
         return kevy_report("ring_cat", error);
     if (argc < 2)

@@ -138,6 +138,7 @@ static int files_open(struct copy *copy, const char *from, const char *to)
 int main(int argc, char **argv)
 {
     static const struct usage usage = {"ring_cp", "SOURCE TARGET", "Copies a file.\n"};
+    static const struct kevy_ring_options options = {.kernel = KEVY_RING_KERNEL_AUTOMATIC};
     struct copy copy = {.percent = -1};
     struct iovec vectors[BLOCKS];
     int status = usage_check(&usage, argc, argv, NULL);
@@ -147,7 +148,7 @@ int main(int argc, char **argv)
         return 1;
     for (int i = 0; i < BLOCKS; i++)
         vectors[i] = (struct iovec){buffers[i], BLOCK_SIZE};
-    int error = kevy_ring_init(&copy.ring, 2 * BLOCKS, NULL);
+    int error = kevy_ring_init(&copy.ring, 2 * BLOCKS, &options);
     error = error ? error : kevy_ring_buffers_register(&copy.ring, vectors, BLOCKS);
     error = error ? error : copy_run(&copy);
     kevy_ring_deinit(&copy.ring);

@@ -146,6 +146,8 @@ START_TEST(resets_are_passed_on)
     peer_reset(&client);
     expect_gone(&behind);
     pair_dial();
+    peer_say(&behind, "here"); /* before the proxy knows of its connection a reset is an error */
+    expect_text(&client, "here");
     peer_reset(&behind);
     expect_gone(&client);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fault_kernel.h"
+#include "kernel_choice.h"
 #include "support.h"
 
 /* The kernel below every ring that ring_make() and ring_open() set up, if not NULL. */
@@ -121,6 +122,13 @@ static inline struct kevy_ring_probe kernel_probe(void)
     memset(&probe, 0, sizeof probe);
     (void)kevy_ring_probe(NULL, &probe);
     return probe;
+}
+
+/* True for the release of Linux that brought `opcode`, one of the zero-copy sends and receives; and
+ * for the soft kernel, which has what else these releases brought. */
+static inline bool kernel_has_release_of(const struct kevy_ring_probe *probe, uint8_t opcode)
+{
+    return kernel_is_soft() || kevy_ring_probe_opcode(probe, opcode);
 }
 
 /* True when the kernel grants set-up with exactly these flags. */

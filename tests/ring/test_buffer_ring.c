@@ -641,7 +641,7 @@ Suite *test_suite(void)
     struct kevy_ring_probe probe = kernel_probe();
 
     /* 6.0 has multishot recv, with which most of these fetch their buffers, and SEND_ZC. */
-    if (!kevy_ring_probe_opcode(&probe, KEVY_OP_SEND_ZC)) {
+    if (!kernel_has_release_of(&probe, KEVY_OP_SEND_ZC)) {
         support_skip("buffer_ring", "needs Linux 6.0");
         return suite;
     }

@@ -225,7 +225,7 @@ Suite *test_suite(void)
     TCase *files = tcase_create("files");
     TCase *buffers = tcase_create("buffers");
     struct kevy_ring_probe probe = kernel_probe();
-    bool sparse = kevy_ring_probe_opcode(&probe, KEVY_OP_SEND_ZC);
+    bool sparse = kernel_has_release_of(&probe, KEVY_OP_SEND_ZC);
     bool clone = (probe.features & KEVY_FEAT_RW_ATTR) != 0;
 
     tcase_add_checked_fixture(files, set_up, tear_down);

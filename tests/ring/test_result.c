@@ -316,7 +316,7 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(result, set_up, tear_down);
     tcase_add_test(result, a_message_that_cannot_be_one_is_refused);
-    if (kevy_ring_probe_opcode(&probe, KEVY_OP_SENDMSG_ZC)) {
+    if (kernel_has_release_of(&probe, KEVY_OP_SENDMSG_ZC)) {
         tcase_add_test(result, a_datagram_comes_with_its_senders_address);
         tcase_add_test(result, what_did_not_fit_is_told);
         tcase_add_test(result, control_messages_can_be_walked);

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel_choice.h"
+
 static const struct kevy_ring_kernel *below;
 
 static struct {
@@ -220,6 +222,6 @@ const struct kevy_ring_kernel *fault_kernel(void)
     };
 
     if (below == NULL)
-        below = kevy_ring_kernel_io_uring();
+        below = kernel_is_soft() ? kevy_ring_kernel_soft() : kevy_ring_kernel_io_uring();
     return &table;
 }
