@@ -87,7 +87,7 @@ static int reactor_replace(struct member *member, int kernel_error)
     member->reactor = NULL;
     error = kevy_reactor_create(&member->reactor, &options);
     if (error == 0)
-        member->reactor->stats.kernel_error = kernel_error;
+        member->reactor->stats.kernel_error = member->reactor->ring.kernel_error = kernel_error;
     return error;
 }
 

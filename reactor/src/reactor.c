@@ -13,6 +13,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_explain.h>
 #include <kevy/ring_prep.h>
 #include <kevy/ring_register.h>
 
@@ -393,6 +394,11 @@ void kevy_reactor_stats(const struct kevy_reactor *reactor, struct kevy_reactor_
     stats->memory_peak = reactor->memory.peak;
     stats->memory_failures = reactor->memory.failures;
     stats->buffers_lent = reactor->pool.lent_count;
+}
+
+int kevy_reactor_explain_kernel(const struct kevy_reactor *reactor, char *text, size_t size)
+{
+    return kevy_ring_explain_kernel(&reactor->ring, text, size);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

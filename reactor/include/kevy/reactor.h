@@ -438,6 +438,14 @@ KEVY_API void kevy_reactor_for_each_object(struct kevy_reactor *reactor, kevy_re
 KEVY_API void kevy_reactor_stats(const struct kevy_reactor *reactor,
                                  struct kevy_reactor_stats *stats);
 
+/*
+ * Says on which kernel the reactor runs and why, in a sentence, as kevy_ring_explain_kernel() does:
+ * <kevy/ring_explain.h>. Writes it into the `size` bytes at `text`, BORROWED; for example
+ * KEVY_RING_EXPLAIN_SIZE are enough. Returns the length of the whole sentence.
+ */
+KEVY_API int kevy_reactor_explain_kernel(const struct kevy_reactor *reactor, char *text,
+                                         size_t size);
+
 KEVY_END_DECLS
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -4,6 +4,7 @@
 
 #include "reactor_test.h"
 
+#include <kevy/ring_explain.h>
 #include <kevy/ring_register.h>
 
 #include <fcntl.h>
@@ -89,13 +90,20 @@ START_TEST(too_many_operations_are_refused)
 }
 END_TEST
 
-START_TEST(a_kernel_that_the_library_does_not_have_is_refused)
+START_TEST(the_kernel_is_chosen_and_told)
 {
     struct kevy_reactor_options options = {.kernel = KEVY_RING_KERNEL_SOFT};
     struct kevy_reactor *created = NULL;
+    struct kevy_reactor_stats stats;
+    char text[KEVY_RING_EXPLAIN_SIZE];
 
-    ck_assert_int_eq(kevy_reactor_create(&created, &options), -EOPNOTSUPP);
-    ck_assert_ptr_null(created);
+    ck_assert_int_eq(kevy_reactor_create(&created, &options), 0);
+    kevy_reactor_stats(created, &stats);
+    ck_assert_str_eq(stats.kernel, "soft");
+    ck_assert_int_eq(stats.kernel_error, 0);
+    ck_assert_int_gt(kevy_reactor_explain_kernel(created, text, sizeof text), 0);
+    ck_assert_msg(strstr(text, "\"soft\", as the program asked") != NULL, "%s", text);
+    ck_assert_uint_eq(kevy_reactor_destroy(created), 0);
 }
 END_TEST
 
@@ -127,7 +135,7 @@ Suite *test_suite(void)
     tcase_add_test(options, a_restricted_reactor_does_what_it_was_told_it_may);
     tcase_add_test(options, a_restricted_reactor_registers_nothing_more);
     tcase_add_test(options, too_many_operations_are_refused);
-    tcase_add_test(options, a_kernel_that_the_library_does_not_have_is_refused);
+    tcase_add_test(options, the_kernel_is_chosen_and_told);
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
     suite_add_tcase(suite, options);
     return suite;
