@@ -5,6 +5,7 @@
  * prints how many connections were accepted; the end of standard input stops the server.
  */
 #include "report_address.h"
+#include "serving.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -95,7 +96,7 @@ int main(int argc, char **argv)
         return kevy_report("embed", error);
     error = kevy_listener_open(&listener, reactor, &options);
     if (!error) {
-        dprintf(1, "embed: serving port %u\n", kevy_listener_port(&listener));
+        say_serving("embed", kevy_listener_port(&listener), reactor);
         error = serve(reactor);
     }
     status = report_start("embed", where.address, where.port, error);

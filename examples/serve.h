@@ -6,6 +6,7 @@
  * Ctrl-C that let clients finish, and errors on stderr. */
 
 #include "report_address.h"
+#include "serving.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -64,8 +65,7 @@ static inline int serve_run(struct serving *serving, char **arguments)
         error = kevy_listener_open(&serving->listener, serving->reactor, &serving->options);
     if (error)
         return error;
-    dprintf(1, "%s: serving port %u\n", service->usage->program,
-            kevy_listener_port(&serving->listener));
+    say_serving(service->usage->program, kevy_listener_port(&serving->listener), serving->reactor);
     return kevy_reactor_run(serving->reactor);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* tcp_echo: sends back what it receives, until SIGTERM. */
 #include "report_address.h"
+#include "serving.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -62,7 +63,7 @@ int main(int argc, char **argv)
     if (!error)
         error = kevy_listener_open(&server.listener, server.reactor, &options);
     if (!error) {
-        dprintf(1, "tcp_echo: serving port %u\n", kevy_listener_port(&server.listener));
+        say_serving("tcp_echo", kevy_listener_port(&server.listener), server.reactor);
         error = kevy_reactor_run(server.reactor);
     }
     status = report_start("tcp_echo", where.address, where.port, error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* udp_echo: sends each datagram back to its sender, until SIGTERM. */
 #include "report_address.h"
+#include "serving.h"
 #include "usage.h"
 
 #include <kevy/kevy.h>
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
     if (!error)
         error = kevy_datagram_open(&server.socket, server.reactor, &options);
     if (!error) {
-        dprintf(1, "udp_echo: serving port %u\n", kevy_datagram_port(&server.socket));
+        say_serving("udp_echo", kevy_datagram_port(&server.socket), server.reactor);
         error = kevy_reactor_run(server.reactor);
     }
     status = report_start("udp_echo", where.address, where.port, error);

@@ -32,10 +32,11 @@ struct program {
     struct options options;
     struct kevy_reactor_options reactor_options;
     struct server_options server_options;
-    struct server *servers; /* one a thread */
-    uint32_t left;          /* objects that the reactors had to abort */
-    bool served;            /* the listeners were open */
-    atomic_uint ended;      /* threads of the group */
+    struct server *servers;              /* one a thread */
+    uint32_t left;                       /* objects that the reactors had to abort */
+    char kernel[KEVY_RING_EXPLAIN_SIZE]; /* a sentence about the kernel below */
+    bool served;                         /* the listeners were open */
+    atomic_uint ended;                   /* threads of the group */
 };
 
 static void raise_descriptor_limit(void)
@@ -53,6 +54,7 @@ static void fill_options(struct program *program)
     const struct options *options = &program->options;
 
     program->reactor_options.memory_limit = options->memory_limit;
+    program->reactor_options.kernel = options->kernel;
 
     program->server_options = (struct server_options){
         .address = strcmp(options->address, "::") == 0 ? NULL : options->address,
@@ -75,8 +77,8 @@ static void say_serving(struct program *program, unsigned port)
 {
     bool v6 = strchr(program->options.address, ':') != NULL;
 
-    printf("http_echo: serving http%s://%s%s%s:%u/\n", program->server_options.tls ? "s" : "",
-           v6 ? "[" : "", program->options.address, v6 ? "]" : "", port);
+    printf("http_echo: serving http%s://%s%s%s:%u/; %s\n", program->server_options.tls ? "s" : "",
+           v6 ? "[" : "", program->options.address, v6 ? "]" : "", port, program->kernel);
     fflush(stdout);
     program->served = true;
 }
@@ -190,6 +192,7 @@ static int serve_single(struct program *program)
     if (!error)
         error = server_open(&program->servers[0], single.reactor, &program->server_options);
     if (!error) {
+        kevy_reactor_explain_kernel(single.reactor, program->kernel, sizeof program->kernel);
         say_serving(program, kevy_listener_port(&program->servers[0].listener));
         error = kevy_reactor_run(single.reactor);
     }
@@ -202,6 +205,8 @@ static int group_setup(struct kevy_reactor *reactor, uint32_t index, void *conte
 {
     struct program *program = context;
 
+    if (index == 0) /* all members have the same */
+        kevy_reactor_explain_kernel(reactor, program->kernel, sizeof program->kernel);
     return server_open(&program->servers[index], reactor, &program->server_options);
 }
 

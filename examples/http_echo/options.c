@@ -158,10 +158,35 @@ static void explain_file(const struct option *option)
     fputs("the name of a file", stderr);
 }
 
+static bool store_kernel(const struct option *option, void *field, const char *text)
+{
+    static const struct {
+        const char *name;
+        enum kevy_ring_kernel_choice choice;
+    } kernels[] = {
+        {"automatic", KEVY_RING_KERNEL_AUTOMATIC},
+        {"io_uring", KEVY_RING_KERNEL_IO_URING},
+        {"soft", KEVY_RING_KERNEL_SOFT},
+    };
+
+    (void)option;
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        if (strcmp(kernels[i].name, text) == 0)
+            return *(enum kevy_ring_kernel_choice *)field = kernels[i].choice, true;
+    return false;
+}
+
+static void explain_kernel(const struct option *option)
+{
+    (void)option;
+    fputs("automatic, io_uring or soft", stderr);
+}
+
 static const struct kind number = {store_number, explain_number};
 static const struct kind size = {store_size, explain_size};
 static const struct kind seconds = {store_seconds, explain_seconds};
 static const struct kind address = {store_address, explain_address};
+static const struct kind kernel = {store_kernel, explain_kernel};
 static const struct kind file = {store_file, explain_file};
 
 #define FIELD(field) offsetof(struct options, field)
@@ -192,6 +217,8 @@ static const struct option table[] = {
      "time for each KiB of a body"},
     {"write-timeout", "SECONDS", &seconds, FIELD(write_ns), "30", 0, DAY,
      "time in which a client reads no byte of its answers"},
+    {"kernel", "NAME", &kernel, FIELD(kernel), "automatic", 0, 0,
+     "kernel below the server: automatic, io_uring or soft"},
     {"drain-timeout", "SECONDS", &seconds, FIELD(drain_ns), "30", 0, DAY,
      "time for running requests after SIGTERM or Ctrl-C"},
     {"tls-certificate", "FILE", &file, FIELD(tls_certificate), "none", 0, 0,

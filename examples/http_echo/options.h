@@ -8,6 +8,8 @@
 #ifndef HTTP_ECHO_OPTIONS_H
 #define HTTP_ECHO_OPTIONS_H
 
+#include <kevy/ring_kernel.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,6 +28,7 @@ struct options {
     uint64_t body_ns;
     uint64_t write_ns;
     uint64_t drain_ns;
+    enum kevy_ring_kernel_choice kernel;
     const char *tls_certificate; /* NULL: not encrypted; both or none */
     const char *tls_key;
     bool help; /* one of these two was asked for: the rest does not matter */

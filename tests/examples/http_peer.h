@@ -109,11 +109,12 @@ static inline int program_wait(struct program *program)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Starts the program and waits for its line on stdout: the port stands after the last `before`. */
+/* Starts the program and waits for its line on stdout: the port stands after the last `before`, in
+ * front of the semicolon behind which it tells its kernel. */
 static inline void program_start(struct program *program, const char *name,
                                  const char *const *arguments, const char *before)
 {
-    char line[256];
+    char line[1024];
     size_t length = 0;
     const char *port = NULL;
 
@@ -122,6 +123,7 @@ static inline void program_start(struct program *program, const char *name,
         if (line[length++] == '\n')
             break;
     line[length] = 0;
+    line[strcspn(line, ";")] = 0;
     for (const char *at = strstr(line, before); at; at = strstr(port, before))
         port = at + strlen(before);
     if (!port) {
