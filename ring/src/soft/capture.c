@@ -100,9 +100,9 @@ int capture_message(struct soft *soft, struct request *request, const struct msg
     struct captured_message *copy;
     bool named = message->msg_name != NULL && message->msg_namelen <= sizeof copy->name;
 
-    if (message->msg_iovlen > VECTORS_MAX)
+    if ((size_t)message->msg_iovlen > VECTORS_MAX)
         return -EMSGSIZE;
-    copy = capture_take(soft, sizeof *copy + message->msg_iovlen * sizeof(struct iovec));
+    copy = capture_take(soft, sizeof *copy + (size_t)message->msg_iovlen * sizeof(struct iovec));
     if (copy == NULL)
         return -ENOMEM;
     memset(&copy->message, 0, sizeof copy->message); /* some C libraries have padding there */

@@ -18,8 +18,10 @@
 
 /* Of poll events: the ones that a poll reports, asked for or not. */
 #define EVENTS_UNMASKED (EPOLLERR | EPOLLHUP | EPOLLNVAL | EPOLLRDHUP)
-#define EPOLLNVAL       POLLNVAL
-#define EVENTS_OF_POLL  0xffffU
+#ifndef EPOLLNVAL /* not in every C library */
+#define EPOLLNVAL POLLNVAL
+#endif
+#define EVENTS_OF_POLL 0xffffU
 
 #define UPDATE_FLAGS (KEVY_POLL_UPDATE_EVENTS | KEVY_POLL_UPDATE_USER_DATA)
 
