@@ -99,6 +99,8 @@ static const struct {
     {"another_process_adopts_a_ring_without_an_index_array", SHARED},
     {"a_ring_shared_on_fork_takes_requests_of_the_child", SHARED},
 
+    {"reactors_that_share_a_socket_share_its_connections",
+     "both loops are told of a connection, and the one that looks first accepts it"},
     {"footgun_24_too_much_to_pin_is_an_error_to_handle", "no memory is pinned"},
     {"footgun_10_close_does_not_end_what_is_in_flight",
      "a request holds no file open that the program closes beside the ring"},
