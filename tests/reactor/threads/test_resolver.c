@@ -299,12 +299,25 @@ static unsigned threads_count(void)
     return count;
 }
 
+/* A thread that has been joined is in /proc for a moment longer. */
+static unsigned threads_settled(void)
+{
+    unsigned before, count = threads_count();
+
+    do {
+        before = count;
+        usleep(50000);
+        count = threads_count();
+    } while (count != before);
+    return count;
+}
+
 START_TEST(lookups_that_were_given_up_are_replaced_up_to_a_limit)
 {
     unsigned before;
 
     resolver_reopen(1, 2);
-    before = threads_count();
+    before = threads_settled();
     for (unsigned index = 0; index < 3; index++) {
         occupy(&searches[index]);
         cancel(&searches[index]);
