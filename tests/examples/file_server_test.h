@@ -8,6 +8,7 @@
  */
 
 #include "http_peer.h"
+#include "scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #define BIG         (5U << 20)
 #define HUGE_LENGTH (UINT64_C(5) << 30) /* of a file without a byte on disk */
 
-static char base[] = "/tmp/kevy_files_XXXXXX"; /* has the folder, and a file beside it */
+static scratch_path base; /* has the folder, and a file beside it */
 static char folder[64];
 static struct peer peer;
 static char bytes[BIG];
@@ -68,7 +69,7 @@ static inline void files_make(void)
 {
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 2654435761U >> 24);
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    ck_assert(scratch_folder(base));
     snprintf(folder, sizeof folder, "%s/files", base);
     name_make(mkdir, "files", 0755);
     name_make(mkdir, "files/below", 0755);

@@ -6,6 +6,7 @@
 #include "answer.h"
 #include "beneath.h"
 #include "request.h"
+#include "scratch.h"
 #include "support.h"
 
 #include <errno.h>
@@ -205,12 +206,12 @@ START_TEST(heads_are_written)
 }
 END_TEST
 
-static char folder[] = "/tmp/kevy_beneath_XXXXXX";
+static scratch_path folder;
 static int folder_fd;
 
 static void folder_make(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(scratch_folder(folder));
     folder_fd = open(folder, O_PATH | O_DIRECTORY);
     ck_assert_int_ge(folder_fd, 0);
     ck_assert_int_eq(mkdirat(folder_fd, "a", 0755), 0);

@@ -2,6 +2,7 @@
 
 /* ring_cat and ring_cp, the examples on ring/ alone: what comes out is what went in. */
 
+#include "scratch.h"
 #include "support.h"
 
 #include <stdio.h>
@@ -9,11 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/kevy-ring-copy-XXXXXX";
+static scratch_path folder;
 
 static void folder_make(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(scratch_folder(folder));
     ck_assert_int_eq(chdir(folder), 0);
 }
 

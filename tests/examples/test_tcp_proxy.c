@@ -3,6 +3,7 @@
 /* tcp_proxy: bytes, ends and resets from a client to a server by name, and back. */
 
 #include "http_peer.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -257,12 +258,12 @@ START_TEST(a_service_that_is_none_is_told)
 END_TEST
 
 /* A proxy whose name servers are a file: see moving_name.c. */
-static char name[] = "/tmp/kevy_name_XXXXXX";
+static scratch_path name;
 static int name_file;
 
 static void start_moving(void)
 {
-    name_file = mkstemp(name);
+    name_file = scratch_file(name);
     ck_assert_int_ge(name_file, 0);
     program_start(&server, "../tests/moving_tcp_proxy", (const char *const[]){"0", name, "0", NULL},
                   "port ");

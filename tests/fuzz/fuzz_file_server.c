@@ -5,13 +5,14 @@
  */
 #include "client.h"
 #include "drive.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 static const char secret[] = "what lies outside";
 static int folder;
-static char place[] = "/tmp/kevy_fuzz_XXXXXX";
+static scratch_path place;
 
 static void path_of(char path[128], const char *name)
 {
@@ -57,7 +58,7 @@ static void place_make(void)
 {
     char path[128];
 
-    MUST(mkdtemp(place) != NULL);
+    MUST(scratch_folder(place));
     atexit(place_remove);
     for (unsigned i = 1; i < 3; i++) {
         path_of(path, folders[i]);

@@ -86,7 +86,7 @@ kernel_package() {
 
 # extract PACKAGE PATTERN: the one file that matches
 extract() {
-    folder=$(mktemp -d "$cache/unpack.XXXXXX")
+    folder=$(mktemp -d -p "$cache")
     trap 'rm -rf "$folder"' EXIT
     (cd "$folder" && apt-get download -qq "$1:$machine" && dpkg-deb --fsys-tarfile ./*.deb |
         tar -x --wildcards "$2")

@@ -3,6 +3,7 @@
 /* The sentence for each errno, on machines that these facts describe. */
 
 #include "ring_test.h"
+#include "scratch.h"
 
 #include <kevy/ring_explain.h>
 #include <pthread.h>
@@ -244,12 +245,10 @@ START_TEST(errno_is_left_alone)
 END_TEST
 
 /* A file with the given content; its name comes back in `path`. */
-static void file_make(char path[32], const char *content)
+static void file_make(scratch_path path, const char *content)
 {
-    int fd;
+    int fd = scratch_file(path);
 
-    strcpy(path, "/tmp/kevy-explain-XXXXXX");
-    fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
     close(fd);
@@ -257,7 +256,7 @@ static void file_make(char path[32], const char *content)
 
 static void facts_from(const char *disabled, const char *status)
 {
-    char disabled_path[32], status_path[32];
+    scratch_path disabled_path, status_path;
 
     file_make(disabled_path, disabled);
     file_make(status_path, status);

@@ -3,6 +3,7 @@
 /* Of <kevy/ring_prep_file.h>: pipes, splices and opens, run on this kernel. */
 
 #include "ops_file.h"
+#include "scratch.h"
 
 #include <linux/openat2.h>
 
@@ -93,13 +94,12 @@ END_TEST
 
 /* Open */
 
-static char directory[64];
+static scratch_path directory;
 static int directory_fd;
 
 static void directory_setup(void)
 {
-    strcpy(directory, "/tmp/kevy-ops-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    ck_assert(scratch_folder(directory));
     directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert_int_ge(directory_fd, 0);
 }

@@ -3,6 +3,7 @@
 /* The preps of <kevy/ring_prep_path.h>, run on this kernel, in a directory of their own. */
 
 #include "ops.h"
+#include "scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,13 +19,12 @@
 #include <linux/fs.h>
 #endif
 
-static char directory[64];
+static scratch_path directory;
 static int directory_fd;
 
 static void directory_setup(void)
 {
-    strcpy(directory, "/tmp/kevy-ops-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    ck_assert(scratch_folder(directory));
     directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert_int_ge(directory_fd, 0);
 }
@@ -201,8 +201,8 @@ END_TEST
 /* A property of the file system that holds the temporary directory; asked outside any test. */
 static int has_user_attributes(void)
 {
-    char name[] = "/tmp/kevy-ops-XXXXXX";
-    int fd = mkstemp(name);
+    scratch_path name;
+    int fd = scratch_file(name);
     int result = fd >= 0 && fsetxattr(fd, "user.kevy", "x", 1, 0) == 0;
 
     close(fd);

@@ -3,6 +3,7 @@
 /* Many pieces of files at once. */
 
 #include "ring_test.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <kevy/ring_prep.h>
@@ -25,9 +26,9 @@ static unsigned char byte_at(size_t offset)
 
 static void file_make(void)
 {
-    char name[] = "/tmp/kevy-read-XXXXXX";
+    scratch_path name;
 
-    file = mkstemp(name);
+    file = scratch_file(name);
     ck_assert_int_ge(file, 0);
     unlink(name);
     for (size_t i = 0; i < PIECES; i++) {

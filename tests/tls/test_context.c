@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Contexts: options, errors, reload, names, protocols, sessions. */
+#include "scratch.h"
 #include "tls_test.h"
 
 #include <stdio.h>
@@ -148,9 +149,9 @@ START_TEST(an_option_that_cannot_be_is_refused_with_a_sentence)
 }
 END_TEST
 
-static void file_write(char path[], const char *text)
+static void file_write(scratch_path path, const char *text)
 {
-    int fd = mkstemp(path);
+    int fd = scratch_file(path);
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -159,8 +160,7 @@ static void file_write(char path[], const char *text)
 
 START_TEST(certificates_come_from_files)
 {
-    char certificate[] = "/tmp/kevy-tls-XXXXXX", key[] = "/tmp/kevy-tls-XXXXXX";
-    char authorities[] = "/tmp/kevy-tls-XXXXXX";
+    scratch_path certificate, key, authorities;
 
     file_write(certificate, server_identity.certificate);
     file_write(key, server_identity.key);

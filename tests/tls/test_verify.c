@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Who is accepted: certificates of servers, and of clients. */
+#include "scratch.h"
 #include "tls_test.h"
 
 #include <openssl/x509_vfy.h>
@@ -95,8 +96,8 @@ START_TEST(without_authorities_those_of_the_system_are_trusted)
 {
     struct kevy_tls_options ours = server_options(_i == 0 ? &server_identity : &untrusted_identity);
     struct kevy_tls_options theirs = {0};
-    char path[] = "/tmp/kevy-tls-XXXXXX";
-    int fd = mkstemp(path);
+    scratch_path path;
+    int fd = scratch_file(path);
 
     ck_assert_int_gt(write(fd, authority.certificate, strlen(authority.certificate)), 0);
     close(fd);

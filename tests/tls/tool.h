@@ -8,6 +8,7 @@
  */
 
 #include "identity.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -33,7 +34,7 @@ struct tool {
 };
 
 /* The folder with what files_write() wrote. */
-static char files[] = "/tmp/kevy-tls-XXXXXX";
+static scratch_path files;
 
 static inline void file_write(const char *name, const char *text)
 {
@@ -50,8 +51,7 @@ static inline void file_write(const char *name, const char *text)
 /* server.pem, server.key, named.pem, named.key, authority.pem. */
 static inline void files_write(void)
 {
-    strcpy(files + strlen(files) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(files));
+    ck_assert(scratch_folder(files));
     file_write("server.pem", server_identity.certificate);
     file_write("server.key", server_identity.key);
     file_write("named.pem", named_identity.certificate);

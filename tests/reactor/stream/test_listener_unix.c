@@ -3,6 +3,7 @@
 /* Listening on Unix sockets: by a path, whose file is the user's, or by an abstract name. */
 
 #include "listener_test.h"
+#include "scratch.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 
-static char folder[64];
+static scratch_path folder;
 static struct sockaddr_un where;
 static socklen_t where_length;
 
@@ -20,8 +21,7 @@ static void setup(void)
 {
     int length;
 
-    snprintf(folder, sizeof folder, "/tmp/kevy-listener-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(scratch_folder(folder));
     where.sun_family = AF_UNIX;
     length = snprintf(where.sun_path, sizeof where.sun_path, "%s/socket", folder);
     where_length = (socklen_t)(PATH_OFFSET + (size_t)length + 1);

@@ -3,6 +3,7 @@
 /* Streams that are no sockets: pipes, terminals, devices. */
 
 #include "reactor_test.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -123,11 +124,12 @@ END_TEST
  * its descriptor blocks. */
 static void open_named_pipe(bool reads, int flags)
 {
-    char folder[] = "/tmp/kevy-pipe-XXXXXX", path[64];
+    scratch_path folder;
+    char path[64];
     int mode = reads ? O_RDONLY : O_WRONLY;
     int keeper;
 
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(scratch_folder(folder));
     snprintf(path, sizeof path, "%s/pipe", folder);
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     keeper = open(path, O_RDWR | O_CLOEXEC); /* with which no open waits */

@@ -3,6 +3,7 @@
 /* Files: operations that report once, results that are the kernel's, and a close that waits. */
 
 #include "reactor_test.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +27,8 @@ struct work {
 
 static struct document document, second;
 static struct work work, later;
-static char folder[64], path[96];
+static scratch_path folder;
+static char path[96];
 
 static struct document *document_of(struct kevy_file *file)
 {
@@ -144,10 +146,7 @@ static int read_some(void *data, uint32_t length, uint64_t offset)
 
 static void setup(void)
 {
-    const char *temporary = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/kevy-file-XXXXXX", temporary ? temporary : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(scratch_folder(folder));
     snprintf(path, sizeof path, "%s/document", folder);
     reactor_setup();
 }

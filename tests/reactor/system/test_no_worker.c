@@ -6,6 +6,7 @@
  */
 
 #include "reactor_test.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -44,10 +45,10 @@ static bool no_more_threads(void)
 
 static void setup(void)
 {
-    char path[] = "no_worker.XXXXXX";
+    scratch_path path;
 
     pattern_fill(data, BYTES, 1, 0);
-    file_fd = mkstemp(path);
+    file_fd = scratch_file(path);
     ck_assert_int_ge(file_fd, 0);
     unlink(path);
     ck_assert_int_eq(write(file_fd, data, BYTES), BYTES);
@@ -161,10 +162,11 @@ END_TEST
 /* Of a named pipe that blocks a worker finds the end. */
 START_TEST(the_end_of_a_named_pipe_is_told_and_does_not_spin)
 {
-    char path[] = "/tmp/no_worker.XXXXXX", fifo[64];
+    scratch_path path;
+    char fifo[64];
     int fd, writer;
 
-    ck_assert_ptr_nonnull(mkdtemp(path));
+    ck_assert(scratch_folder(path));
     snprintf(fifo, sizeof fifo, "%s/fifo", path);
     ck_assert_int_eq(mkfifo(fifo, 0600), 0);
     fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
