@@ -78,8 +78,7 @@ setup() {
     build=$work/$1
     shift
     rm -rf "$build"
-    # The OpenSSL that a cross build would find is this machine's.
-    meson setup "$build" "$root" --wrap-mode nodownload -Dwerror=true -Dtls=disabled "$@"
+    meson setup "$build" "$root" --wrap-mode nodownload -Dwerror=true "$@"
 }
 
 # The libraries and the examples, with every static assertion.
@@ -165,7 +164,7 @@ consumer() {
         cp tests/consumer/subprojects/*.wrap "$work/consumer/subprojects" &&
         ln -sfn "$root" "$work/consumer/subprojects/kevy-uring" &&
         meson setup "$work/consumer-$2" "$work/consumer" --wrap-mode nodownload -Dwerror=true \
-            -Dkevy-uring:tls=disabled -Dc_args="-DEXPECTED=$1" --cross-file "$here/$2.ini" &&
+            -Dc_args="-DEXPECTED=$1" --cross-file "$here/$2.ini" &&
         ninja -C "$work/consumer-$2"
 }
 
