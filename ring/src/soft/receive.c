@@ -29,8 +29,6 @@ int recv_prepare(struct soft *soft, struct request *request)
         return -EINVAL;
     if (sqe->optlen != 0 && !multishot)
         return -EINVAL; /* only a multishot has a total */
-    if ((sqe->ioprio & KEVY_RECVSEND_BUNDLE) != 0 && !selects)
-        return -EINVAL;
     request->limit = sqe->optlen != 0 ? sqe->optlen : UINT32_MAX;
     return 0;
 }
