@@ -76,9 +76,9 @@ bool turn(void)
     return clock_ns() - before_ns < LOST_WAKE_NS;
 }
 
-bool turn_waiting(unsigned count)
+bool turn_waiting(unsigned idle)
 {
-    if (count % 4 == 3)
+    if (idle % 4 == 3)
         return turn();
     turn_now();
     return true;
@@ -352,6 +352,7 @@ void peer_expect(int peer, const void *data, size_t length)
 {
     static uint8_t read_data[65536];
     size_t have = 0;
+    unsigned idle = 0;
     bool woken = true;
 
     ck_assert_uint_le(length, sizeof read_data);
@@ -361,10 +362,12 @@ void peer_expect(int peer, const void *data, size_t length)
         ck_assert_uint_lt(count, TURNS_MAX);
         ck_assert_msg(result > 0 || (result == -EAGAIN && woken),
                       "peer reads %d after %zu of %zu bytes", result, have, length);
-        if (result > 0)
+        if (result > 0) {
             have += (size_t)result;
-        else
-            woken = turn_waiting(count);
+            idle = 0;
+        } else {
+            woken = turn_waiting(idle++);
+        }
     }
     ck_assert_mem_eq(read_data, data, length);
 }
@@ -377,6 +380,7 @@ void peer_expect_text(int peer, const char *text)
 int peer_drain(int peer, uint64_t *count)
 {
     static uint8_t data[65536];
+    unsigned idle = 0;
     bool woken = true;
 
     *count = 0;
@@ -387,10 +391,12 @@ int peer_drain(int peer, uint64_t *count)
             return result;
         /* Once more after a sleep of the loop's: the rest may be under way in the kernel. */
         ck_assert_msg(result > 0 || woken, "the peer sees no end");
-        if (result > 0)
+        if (result > 0) {
             *count += (uint64_t)result;
-        else
-            woken = turn_waiting(attempts);
+            idle = 0;
+        } else {
+            woken = turn_waiting(idle++);
+        }
     }
     ck_abort_msg("the peer sees no end in %u turns", TURNS_MAX);
     return 0;

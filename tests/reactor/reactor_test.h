@@ -53,9 +53,12 @@ void turn_now(void);
 
 void turns(unsigned count);
 
-/* The turn number `count` of a wait: mostly without sleep, because what a turn brings about before
- * its wait would otherwise be seen only after it. False when it slept and nothing woke it. */
-bool turn_waiting(unsigned count);
+/*
+ * A turn of a wait, after `idle` turns in a row that brought nothing. The first three do not sleep:
+ * what a turn sends before its wait would be seen only after it, and nothing may wake the loop in
+ * the meantime. False when it slept and nothing woke it.
+ */
+bool turn_waiting(unsigned idle);
 
 #define TURN_UNTIL(condition)                                                       \
     do {                                                                            \

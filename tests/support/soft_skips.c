@@ -101,8 +101,6 @@ static const struct {
 
     {"reactors_that_share_a_socket_share_its_connections",
      "both loops are told of a connection, and the one that looks first accepts it"},
-    {"ranges_arrive_whole_though_any_enter_is_refused",
-     "it takes minutes: small pieces to a blocking socket, once for each enter"},
     {"footgun_24_too_much_to_pin_is_an_error_to_handle", "no memory is pinned"},
     {"footgun_10_close_does_not_end_what_is_in_flight",
      "a request holds no file open that the program closes beside the ring"},

@@ -319,14 +319,15 @@ void hand_expect(struct hand *hand, const char *text)
     char bytes[256] = "";
     size_t length = 0, part;
 
-    for (unsigned count = 0; length < strlen(text); count++) {
+    for (unsigned count = 0, idle = 0; length < strlen(text); count++) {
         ck_assert_uint_lt(count, TURNS_MAX);
         if (SSL_read_ex(hand->ssl, bytes + length, sizeof bytes - 1 - length, &part) == 1) {
             length += part;
+            idle = 0;
             continue;
         }
         ck_assert(wants_more(hand->ssl, 0));
-        turn_waiting(count);
+        turn_waiting(idle++);
     }
     ck_assert_str_eq(bytes, text);
 }

@@ -96,15 +96,16 @@ static inline void peer_expect_pattern(uint64_t position, size_t length, size_t 
     static uint8_t data[65536];
     size_t have = 0;
 
-    for (unsigned count = 0; have < length; count++) {
+    for (unsigned count = 0, idle = 0; have < length; count++) {
         size_t room = length - have < step ? length - have : step;
         int result = peer_read(probe.peer, data, room < sizeof data ? room : sizeof data);
 
         ck_assert_uint_lt(count, TURNS_MAX);
         if (result == -EAGAIN) {
-            ck_assert(turn_waiting(count));
+            ck_assert(turn_waiting(idle++));
             continue;
         }
+        idle = 0;
         ck_assert_int_gt(result, 0);
         pattern_check(data, (size_t)result, 1, position + have);
         have += (size_t)result;

@@ -32,16 +32,18 @@ static void receive_all(void)
     int result = -EAGAIN;
 
     received_count = 0;
-    for (unsigned count = 0; result != 0; count++) {
+    for (unsigned count = 0, idle = 0; result != 0; count++) {
         size_t room = sizeof received - received_count;
 
         ck_assert_uint_lt(count, TURNS_MAX);
         result = peer_read(probe.peer, received + received_count, room);
         ck_assert(result >= 0 || result == -EAGAIN);
-        if (result > 0)
+        if (result > 0) {
             received_count += (size_t)result;
-        else if (result < 0)
-            ck_assert(turn_waiting(count));
+            idle = 0;
+        } else if (result < 0) {
+            ck_assert(turn_waiting(idle++));
+        }
     }
 }
 

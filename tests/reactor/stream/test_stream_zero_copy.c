@@ -105,14 +105,15 @@ static void peer_expect_pattern(size_t length)
     static uint8_t data[65536];
     size_t have = 0;
 
-    for (unsigned count = 0; have < length; count++) {
+    for (unsigned count = 0, idle = 0; have < length; count++) {
         int result = peer_read(probe.peer, data, sizeof data);
 
         ck_assert_uint_lt(count, TURNS_MAX);
         if (result == -EAGAIN) {
-            (void)turn_waiting(count);
+            (void)turn_waiting(idle++);
             continue;
         }
+        idle = 0;
         ck_assert_int_gt(result, 0);
         pattern_check(data, (size_t)result, 1, have);
         have += (size_t)result;
