@@ -5,6 +5,7 @@
 #include "fault_kernel.h"
 
 #include <errno.h>
+#include <kevy/ring_prep.h>
 #include <string.h>
 
 #include "kernel_choice.h"
@@ -25,6 +26,8 @@ static struct {
     uint32_t answer_opcode;
     struct fault_kernel kernel;
     uint32_t opcodes;
+    const struct kevy_ring *rewritten; /* NULL for none */
+    fault_rewrite rewrite;
 } fault = {.kernel = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 
 void fault_reset(void)
@@ -64,6 +67,29 @@ void fault_answer_set(uint32_t opcode, fault_answer answer)
 {
     fault.answer_opcode = opcode;
     fault.answer = answer;
+}
+
+void fault_rewrite_set(const struct kevy_ring *ring, fault_rewrite rewrite)
+{
+    fault.rewritten = rewrite != NULL ? ring : NULL;
+    fault.rewrite = rewrite;
+}
+
+bool fault_results_offered(void)
+{
+    const struct kevy_ring_options options = {.custom_kernel = fault_kernel()};
+    const struct kevy_cqe *cqe = NULL;
+    struct kevy_ring ring = {0};
+    bool offered;
+
+    if (kevy_ring_init(&ring, 1, &options) < 0)
+        return false;
+    kevy_prep_nop_result(kevy_ring_sqe(&ring, 1), -EINTR);
+    if (kevy_ring_submit_and_wait(&ring, 1) == 1)
+        cqe = kevy_ring_next(&ring);
+    offered = cqe != NULL && cqe->res == -EINTR;
+    kevy_ring_deinit(&ring);
+    return offered;
 }
 
 void fault_kernel_set(const struct fault_kernel *kernel)
@@ -115,6 +141,18 @@ static int setup(void *context, uint32_t entries, struct kevy_params *params, vo
     return result;
 }
 
+static void requests_rewrite(uint32_t count)
+{
+    uint32_t number = fault.rewritten->sqe_tail - count;
+
+    for (; count-- > 0; number++) {
+        struct kevy_sqe *sqe = kevy_ring_sqe_at(fault.rewritten, number);
+
+        if (sqe != NULL)
+            fault.rewrite(sqe);
+    }
+}
+
 static int enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
                  const void *argument, size_t argument_size)
 {
@@ -122,6 +160,8 @@ static int enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint
 
     if (result < 0)
         return result;
+    if (fault.rewritten != NULL)
+        requests_rewrite(to_submit);
     if (fault.submit_short && to_submit > fault.submit_count) {
         fault.submit_short = false;
         return below->enter(state, fd, fault.submit_count, 0, flags & ~KEVY_ENTER_EXT_ARG, NULL, 0);

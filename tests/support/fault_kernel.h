@@ -11,6 +11,7 @@
  * The state is the process's: libcheck's fork mode gives each test its own.
  */
 
+#include <kevy/ring.h>
 #include <kevy/ring_kernel.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +48,14 @@ void fault_submit_short(uint32_t count);
 /* Has register calls with `opcode` answered by `answer`, as by a newer kernel. */
 typedef int (*fault_answer)(void *argument);
 void fault_answer_set(uint32_t opcode, fault_answer answer);
+
+/* Shows each request of `ring` to `rewrite` before the kernel sees it, so that it can be made
+ * another one; NULL for none. */
+typedef void (*fault_rewrite)(struct kevy_sqe *sqe);
+void fault_rewrite_set(const struct kevy_ring *ring, fault_rewrite rewrite);
+
+/* True where a NOP can answer any result (6.10). */
+bool fault_results_offered(void);
 
 void fault_kernel_set(const struct fault_kernel *kernel);
 

@@ -96,6 +96,7 @@
 #define socket_address_find        kevy_x_socket_address_find
 #define socket_bound               kevy_x_socket_bound
 #define socket_bound_at            kevy_x_socket_bound_at
+#define socket_connected           kevy_x_socket_connected
 #define socket_connecting          kevy_x_socket_connecting
 #define socket_family              kevy_x_socket_family
 #define socket_option              kevy_x_socket_option

@@ -155,7 +155,9 @@ static void entry_done(struct kevy_completion *completion, int result, uint32_t 
     assert(datagram->flying > 0);
     if (--datagram->flying == 0)
         object_pend(&datagram->object);
-    if (result == -EAGAIN || result == -EINTR) {
+    if (result == -EINTR)
+        return; /* it goes with the next batch */
+    if (result == -EAGAIN) {
         datagram->object.flags |= DATAGRAM_CONGESTED;
         if (datagram_has(datagram, DATAGRAM_POLLED))
             datagram->object.flags |= DATAGRAM_POLL_USELESS;

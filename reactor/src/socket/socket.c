@@ -95,6 +95,13 @@ int socket_connecting(struct kevy_reactor *reactor, sa_family_t family)
     return fd;
 }
 
+int socket_connected(struct kevy_reactor *reactor, int fd, int polled)
+{
+    int error = polled < 0 ? polled : socket_option(reactor, fd, SO_ERROR);
+
+    return error > 0 ? -error : error;
+}
+
 int socket_type_check(struct kevy_reactor *reactor, int fd, int type)
 {
     int found = socket_option(reactor, fd, SO_TYPE);

@@ -84,6 +84,9 @@ int socket_option_set(struct kevy_reactor *reactor, int fd, int level, int name,
 /* getsockopt(2) of an int at SOL_SOCKET, which is 0 or more, or a negative errno. */
 int socket_option(struct kevy_reactor *reactor, int fd, int name);
 
+/* How a connect ended that went on by itself, after `polled`, the result of a poll for that. */
+int socket_connected(struct kevy_reactor *reactor, int fd, int polled);
+
 /* 0 for a socket of that type, -EPROTOTYPE for another, or -EBADF or -ENOTSOCK. */
 int socket_type_check(struct kevy_reactor *reactor, int fd, int type);
 

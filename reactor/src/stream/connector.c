@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 
 #include "core/completion.h"
@@ -51,6 +52,7 @@ enum connector_state {
 #define ATTEMPT_GIVEN_UP  (1U << 0) /* its place is wanted */
 #define ATTEMPT_CANCELLED (1U << 1) /* has been asked to end */
 #define ATTEMPT_WAITS     (1U << 2) /* nothing is in flight: it will be made again */
+#define ATTEMPT_GOES_ON   (1U << 3) /* it was interrupted, and its end is polled for */
 
 static struct kevy_connector *connector_of(struct kevy_x_object *object)
 {
@@ -135,7 +137,11 @@ static bool attempt_request(struct kevy_x_connector_attempt *attempt)
 
     if (sqe == NULL)
         return false;
-    kevy_prep_connect(sqe, attempt->fd, to->address, to->length);
+    /* One that was interrupted goes on by itself, but for a Unix socket: connect(2). */
+    if ((attempt->flags & ATTEMPT_GOES_ON) != 0)
+        kevy_prep_poll(sqe, attempt->fd, POLLOUT);
+    else
+        kevy_prep_connect(sqe, attempt->fd, to->address, to->length);
     return true;
 }
 
@@ -167,6 +173,18 @@ static void retry_over(struct kevy_timer *timer)
     }
 }
 
+static bool attempt_is_unix(const struct kevy_x_connector_attempt *attempt)
+{
+    return attempt->connector->addresses[attempt->index].address->sa_family == AF_UNIX;
+}
+
+/* It was interrupted, or there is no room in the backlog of a Unix socket. */
+static bool attempt_unfinished(const struct kevy_x_connector_attempt *attempt, int result)
+{
+    return attempt->connector->object.state == CONNECTOR_RACING &&
+           (result == -EINTR || (result == -EAGAIN && attempt_is_unix(attempt)));
+}
+
 static void attempt_done(struct kevy_completion *completion, int result, uint32_t flags)
 {
     struct kevy_x_connector_attempt *attempt =
@@ -174,15 +192,18 @@ static void attempt_done(struct kevy_completion *completion, int result, uint32_
     struct kevy_connector *connector = attempt->connector;
 
     (void)flags;
-    if (result == -EAGAIN && connector->object.state == CONNECTOR_RACING &&
-        connector->addresses[attempt->index].address->sa_family == AF_UNIX) {
-        /* One that was cancelled ends with -ECANCELED, whatever the kernel says: completion.c. */
-        assert((attempt->flags & ATTEMPT_CANCELLED) == 0);
-        attempt->flags |= ATTEMPT_WAITS;
-        retry_start(connector);
-    } else {
+    if ((attempt->flags & ATTEMPT_GOES_ON) != 0)
+        result = socket_connected(connector->object.reactor, attempt->fd, result);
+    if (!attempt_unfinished(attempt, result)) {
         attempt_end(attempt, result);
+        return;
     }
+    /* One that was cancelled ends with -ECANCELED, whatever the kernel says: completion.c. */
+    assert((attempt->flags & ATTEMPT_CANCELLED) == 0);
+    attempt->flags |= ATTEMPT_WAITS;
+    if (!attempt_is_unix(attempt))
+        attempt->flags |= ATTEMPT_GOES_ON;
+    retry_start(connector);
 }
 
 static void attempt_cancel(struct kevy_x_connector_attempt *attempt)
@@ -255,13 +276,13 @@ static int attempt_begin(struct kevy_connector *connector, struct kevy_x_connect
     attempt->connector = connector;
     attempt->fd = fd;
     attempt->index = index;
+    attempt->flags = 0;
     if (!attempt_request(attempt)) {
         attempt->fd = -1;
         descriptor_close_now(reactor, fd);
         return 1;
     }
     attempt->number = connector->begun++;
-    attempt->flags = 0;
     connector->racing++;
     kevy_timer_start(&connector->delay, reactor, connector->attempt_delay_ns, delay_over);
     return 0;

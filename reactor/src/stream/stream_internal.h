@@ -71,6 +71,7 @@ enum stream_state {
 #define STREAM_NOT_SOCKET   (1U << 16) /* a pipe, a terminal... */
 #define STREAM_ASKS_END     (1U << 17) /* the end may be there, and nothing said of it */
 #define STREAM_DETACHING    (1U << 18) /* its descriptor will be the user's */
+#define STREAM_INTERRUPTED  (1U << 19) /* its connect was, and goes on without a request */
 
 /* The buffer_size from which a block also holds more than bytes: a control message, an address. */
 #define LARGE_BUFFER 256U

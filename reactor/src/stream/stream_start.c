@@ -5,8 +5,9 @@
  * Model. All three end in stream_start(), with a descriptor that is the stream's from there on. A
  * connection under way is a state of its own: its one request ends it, with the errno or with
  * `open`. A Unix socket whose listener has a full backlog is asked again (connector.c says why), so
- * its address is kept. What the descriptor is, a socket or something else that is read and written
- * in order, is asked here, once, and kept in flags.
+ * its address is kept. Another connect that was interrupted goes on by itself, as connect(2) says,
+ * and a poll waits for its end. What the descriptor is, a socket or something else that is read and
+ * written in order, is asked here, once, and kept in flags.
  *
  * Invariants. A stream that could not be started is plain memory, and the descriptor still the
  * caller's.
@@ -19,6 +20,7 @@
 #include <kevy/ring_prep.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -261,14 +263,42 @@ static void connect_wait(struct kevy_stream *stream)
     stream_deadline_file(stream);
 }
 
+/* After an interruption, or where a backlog is full. False when the connect has failed by that. */
+static rare bool connect_again(struct kevy_stream *stream, int result)
+{
+    if (stream_noted(stream, NOTE_KEEPS_ADDRESS)) {
+        connect_wait(stream);
+        return true;
+    }
+    /* That of a Unix socket does not go on; without its address it cannot be made again. */
+    if (result != -EINTR || socket_family(stream->object.reactor, stream->fd) == AF_UNIX)
+        return false;
+    stream->object.flags |= STREAM_INTERRUPTED;
+    return true;
+}
+
+/* Asks once more, or for the end of what was interrupted. False as connect_request(). */
+static bool connect_continue(struct kevy_stream *stream)
+{
+    struct kevy_reactor *reactor = stream->object.reactor;
+    const struct again *again;
+    struct kevy_sqe *sqe;
+
+    if (!stream_has(stream, STREAM_INTERRUPTED)) {
+        again = again_of(stream);
+        return connect_request(reactor, stream, stream->fd, &again->address, again->length);
+    }
+    sqe = submission_sqe(reactor, stream, OPERATION_CONNECT);
+    if (sqe != NULL)
+        kevy_prep_poll(sqe, stream->fd, POLLOUT);
+    return sqe != NULL;
+}
+
 bool stream_connect_step(struct kevy_stream *stream)
 {
-    const struct again *again;
-
     if (stream->object.in_flight != 0 || stream->send_at != 0)
         return false;
-    again = again_of(stream);
-    if (connect_request(stream->object.reactor, stream, stream->fd, &again->address, again->length))
+    if (connect_continue(stream))
         object_request_begun(&stream->object);
     else
         object_pend(&stream->object);
@@ -288,17 +318,16 @@ void stream_connect_done(struct kevy_reactor *reactor, void *owner, int result, 
 {
     struct kevy_stream *stream = owner;
 
-    (void)reactor;
     (void)flags;
     assert(stream->object.reactor == reactor);
     object_request_ended(&stream->object);
     object_pend(&stream->object);
     if (stream->object.state != STREAM_CONNECTING)
         return;
-    if (result == -EAGAIN && stream_noted(stream, NOTE_KEEPS_ADDRESS)) {
-        connect_wait(stream);
+    if (stream_has(stream, STREAM_INTERRUPTED))
+        result = socket_connected(reactor, stream->fd, result);
+    if ((result == -EINTR || result == -EAGAIN) && connect_again(stream, result))
         return;
-    }
     if (result < 0) {
         stream_terminate(stream, result);
         return;

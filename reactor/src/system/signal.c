@@ -71,7 +71,7 @@ static void signals_read(struct kevy_reactor *reactor)
     assert(size <= (int64_t)sizeof infos);
     for (size_t index = 0; index < count; index++)
         signal_deliver(signals, (int)infos[index].ssi_signo);
-    if (count < SIGNALS_PER_TURN || signals->more.run != NULL)
+    if ((count < SIGNALS_PER_TURN && size != -EINTR) || signals->more.run != NULL)
         return;
     signals->more.run = signals_read_on;
     kevy_reactor_defer(reactor, &signals->more);

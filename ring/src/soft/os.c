@@ -32,6 +32,12 @@ static long answer(long result)
     return result < 0 ? -errno : result;
 }
 
+/* `call`, with its errno as the result, until no signal came in between. */
+#define UNINTERRUPTED(result, call) \
+    do                              \
+        (result) = (call);          \
+    while ((result) == -EINTR)
+
 static int linux_epoll_create(const struct soft_os *os)
 {
     (void)os;
@@ -120,32 +126,44 @@ static int linux_getsockopt(const struct soft_os *os, int fd, int level, int opt
 static long linux_preadv2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
                           int64_t offset, int flags)
 {
+    long result;
+
     (void)os;
-    return system_call6(SYS_preadv2, fd, (long)vectors, count, (long)offset,
-                        (long)((uint64_t)offset >> 32), flags);
+    UNINTERRUPTED(result, system_call6(SYS_preadv2, fd, (long)vectors, count, (long)offset,
+                                       (long)((uint64_t)offset >> 32), flags));
+    return result;
 }
 
 static long linux_pwritev2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
                            int64_t offset, int flags)
 {
+    long result;
+
     (void)os;
-    return system_call6(SYS_pwritev2, fd, (long)vectors, count, (long)offset,
-                        (long)((uint64_t)offset >> 32), flags);
+    UNINTERRUPTED(result, system_call6(SYS_pwritev2, fd, (long)vectors, count, (long)offset,
+                                       (long)((uint64_t)offset >> 32), flags));
+    return result;
 }
 
 static long linux_splice(const struct soft_os *os, int fd_in, int64_t *offset_in, int fd_out,
                          int64_t *offset_out, size_t length, unsigned flags)
 {
+    long result;
+
     (void)os;
-    return system_call6(SYS_splice, fd_in, (long)offset_in, fd_out, (long)offset_out, (long)length,
-                        (long)flags);
+    UNINTERRUPTED(result, system_call6(SYS_splice, fd_in, (long)offset_in, fd_out, (long)offset_out,
+                                       (long)length, (long)flags));
+    return result;
 }
 
 static int linux_fallocate(const struct soft_os *os, int fd, int mode, int64_t offset,
                            int64_t length)
 {
+    long result;
+
     (void)os;
-    return (int)answer(fallocate(fd, mode, (off_t)offset, (off_t)length));
+    UNINTERRUPTED(result, answer(fallocate(fd, mode, (off_t)offset, (off_t)length)));
+    return (int)result;
 }
 
 static int linux_fadvise(const struct soft_os *os, int fd, int64_t offset, int64_t length,
@@ -158,14 +176,20 @@ static int linux_fadvise(const struct soft_os *os, int fd, int64_t offset, int64
 static int linux_sync_file_range(const struct soft_os *os, int fd, int64_t offset, int64_t length,
                                  unsigned flags)
 {
+    long result;
+
     (void)os;
-    return (int)answer(sync_file_range(fd, (off_t)offset, (off_t)length, flags));
+    UNINTERRUPTED(result, answer(sync_file_range(fd, (off_t)offset, (off_t)length, flags)));
+    return (int)result;
 }
 
 static int linux_ftruncate(const struct soft_os *os, int fd, int64_t length)
 {
+    long result;
+
     (void)os;
-    return (int)answer(ftruncate(fd, (off_t)length));
+    UNINTERRUPTED(result, answer(ftruncate(fd, (off_t)length)));
+    return (int)result;
 }
 
 static int linux_fstat(const struct soft_os *os, int fd, struct stat *status)
@@ -197,9 +221,12 @@ static int linux_timer_set(const struct soft_os *os, int fd, uint64_t deadline_n
 
 static long linux_call(const struct soft_os *os, long number, const long arguments[6])
 {
+    long result;
+
     (void)os;
-    return system_call6(number, arguments[0], arguments[1], arguments[2], arguments[3],
-                        arguments[4], arguments[5]);
+    UNINTERRUPTED(result, system_call6(number, arguments[0], arguments[1], arguments[2],
+                                       arguments[3], arguments[4], arguments[5]));
+    return result;
 }
 
 static int linux_map(const struct soft_os *os, size_t size, void **memory)
