@@ -11,6 +11,7 @@ need g++ have g++
 need check pkg-config --exists check
 need python3 have python3
 need universal-ctags have ctags
+need patch have patch
 need valgrind have valgrind
 need strace have strace
 need liburing-dev pkg-config --exists liburing

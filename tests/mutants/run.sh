@@ -1,21 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# run.sh [--suite] [--only PATTERN]: plants the bugs of this folder, one at a time, in a copy of the
+# run.sh [--check] [--suite] [--only PATTERN]: plants the bugs of this folder, one at a time, in a copy of the
 # tree, and looks whether a test finds each. With --suite every test runs, otherwise the one that
-# the patch names. README.md has the format. The exit status is 0 when all of them were found.
+# the patch names. With --check it only looks whether each patch fits the source. README.md has the
+# format. The exit status is 0 when all of them were found.
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 only='*'
+check=false
 suite=false
 lines_shown=20
 
 usage() {
-    echo "usage: run.sh [--suite] [--only PATTERN]" >&2
+    echo "usage: run.sh [--check] [--suite] [--only PATTERN]" >&2
     exit 2
 }
 
 while [ $# -gt 0 ]; do
     case $1 in
+    --check) check=true ;;
     --suite) suite=true ;;
     --only)
         [ $# -ge 2 ] || usage
@@ -40,6 +43,11 @@ unusable=0
 # Names of the tests that a patch lets run; none for all of them.
 tests_of() {
     "$suite" || sed -n '1s/^# *//p' "$1"
+}
+
+# Does the patch fit the tree in that folder?
+fits() {
+    patch -d "$1" -p1 --dry-run -s -f <"$2" >"$log" 2>&1
 }
 
 # Builds what the tests need, and runs them.
@@ -69,6 +77,17 @@ mutants=$(for patch in tests/mutants/*.patch; do
 done)
 [ -n "$mutants" ] || usage
 
+if "$check"; then
+    for name in $mutants; do
+        if ! fits . "tests/mutants/$name.patch"; then
+            unusable=$((unusable + 1))
+            echo "$name: the patch does not fit the source any more"
+        fi
+    done
+    [ "$unusable" -eq 0 ]
+    exit
+fi
+
 echo "== Building a copy"
 mkdir "$tree"
 tar --exclude=./build --exclude='./build-*' --exclude=./.git -cf - . | tar -xf - -C "$tree"
@@ -88,7 +107,7 @@ fi
 for name in $mutants; do
     patch=$PWD/tests/mutants/$name.patch
     tests=$(tests_of "$patch")
-    if ! patch -d "$tree" -p1 --dry-run -s -f <"$patch" >"$log" 2>&1; then
+    if ! fits "$tree" "$patch"; then
         unusable=$((unusable + 1))
         echo "UNUSABLE $name: the patch does not fit the source any more"
         continue

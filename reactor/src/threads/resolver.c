@@ -239,7 +239,7 @@ static void lookup_begin(struct kevy_lookup *lookup, struct kevy_reactor *reacto
     object_start(&lookup->object, reactor, KIND_LOOKUP, (uint8_t)state, 0);
 }
 
-/* Nobody waits for the query any more. One that is on its way is not late. */
+/* Nobody waits for the query any more. */
 static void lookup_give_up(struct kevy_lookup *lookup, int result)
 {
     struct kevy_x_lookup_query *query = lookup->query;
@@ -247,8 +247,6 @@ static void lookup_give_up(struct kevy_lookup *lookup, int result)
 
     assert(query->lookup == lookup);
     fate = job_abandon(&query->job); /* after which a worker may have freed it */
-    if (fate == JOB_DELIVERING && result == -ETIMEDOUT)
-        return;
     if (fate == JOB_DELIVERING)
         query->lookup = NULL;
     if (fate == JOB_TAKEN_BACK)

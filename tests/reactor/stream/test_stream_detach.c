@@ -4,6 +4,8 @@
 
 #include "reactor_test.h"
 
+#include <sys/mman.h>
+
 #include <netinet/tcp.h>
 
 struct giver {
@@ -119,6 +121,46 @@ START_TEST(what_was_received_is_told_before_also_of_a_paused_stream)
     recv(giver.fd, rest, sizeof rest, MSG_DONTWAIT);
     ck_assert_uint_eq(giver.probe.count + strlen(rest), 6);
     given();
+}
+END_TEST
+
+static void range_detaches(struct kevy_file_range *range, struct kevy_stream *stream, int result,
+                           uint64_t sent)
+{
+    ck_assert_int_eq(result, 0);
+    ck_assert_uint_eq(sent, range->length);
+    ck_assert_int_eq(kevy_stream_detach(stream), 0);
+}
+
+/* A file is sent at the end of a turn, behind the look at what was received. */
+START_TEST(what_was_received_is_told_before_a_detach_from_a_later_callback)
+{
+    static uint8_t data[100000], got[sizeof data];
+    struct kevy_file_range range = {.length = sizeof data, .done = range_detaches};
+    size_t count = 0;
+
+    range.fd = memfd_create("data", MFD_CLOEXEC);
+    pattern_fill(data, sizeof data, 7, 0);
+    ck_assert_int_eq(write(range.fd, data, sizeof data), (int)sizeof data);
+    probe_tcp(&giver.probe, &giver_events);
+    turn_now();
+    QUIETLY(kevy_stream_pause(&giver.probe.stream));
+    peer_write_text(giver.probe.peer, "before");
+    turns(5);
+    ck_assert_uint_eq(giver.probe.count, 0);
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_file(&giver.probe.stream, &range), 0));
+    while (count < sizeof data) {
+        int part = peer_read(giver.probe.peer, got + count, sizeof got - count);
+
+        ck_assert(part > 0 || part == -EAGAIN);
+        count += part > 0 ? (size_t)part : 0;
+        turn_now();
+    }
+    pattern_check(got, sizeof got, 7, 0);
+    TURN_UNTIL(giver.probe.closed);
+    ck_assert_uint_eq(giver.probe.count, 6);
+    given();
+    close(range.fd);
 }
 END_TEST
 
@@ -322,6 +364,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_stream_gives_its_descriptor_back_and_the_connection_lives_on);
     tcase_add_test(tests, what_was_queued_is_sent_before);
     tcase_add_test(tests, what_was_received_is_told_before_also_of_a_paused_stream);
+    tcase_add_test(tests, what_was_received_is_told_before_a_detach_from_a_later_callback);
     tcase_add_test(tests, the_end_of_the_peer_is_read_by_the_next_owner);
     tcase_add_test(tests, a_fin_that_was_asked_for_is_sent_before);
     tcase_add_loop_test(tests, what_ends_before_it_is_detached_is_closed, 0, 3);
