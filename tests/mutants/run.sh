@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# run.sh [--check] [--suite] [--only PATTERN]: plants the bugs of this folder, one at a time, in a copy of the
-# tree, and looks whether a test finds each. With --suite every test runs, otherwise the one that
-# the patch names. With --check it only looks whether each patch fits the source. README.md has the
-# format. The exit status is 0 when all of them were found.
+# run.sh [--check] [--suite] [--only PATTERN]: plants the bugs of this folder, one at a time, in a
+# copy of the tree, and looks whether a test finds each. With --suite every test runs, otherwise the
+# one that the patch names. With --check it only looks whether each patch fits the source. README.md
+# has the format. The exit status is 0 when all of them were found.
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 only='*'
