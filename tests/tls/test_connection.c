@@ -316,7 +316,7 @@ START_TEST(a_handshake_has_a_time_limit)
 
     options.handshake_timeout_ns = KEVY_MILLISECONDS(5);
     context = context_make(&options);
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&server, context, one);
     TURN_UNTIL(server.closed);
     ck_assert_str_eq(server.log, "c");
@@ -347,7 +347,7 @@ START_TEST(a_connection_can_start_again_from_close)
         QUIETLY(kevy_tls_close(&server.tls));
         TURN_UNTIL(server.closed && client.closed);
     }
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&server, server_context, one);
     close(other);
     TURN_UNTIL(server.closed);
@@ -361,7 +361,7 @@ START_TEST(a_context_may_go_before_its_connections)
     struct kevy_tls_context *context = context_make(&options);
     int one, other;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&server, context, one);
     side_call(&client, client_context, "localhost", other);
     turn_now();

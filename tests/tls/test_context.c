@@ -14,7 +14,7 @@ static void connect_with(struct kevy_tls_context *serving, struct kevy_tls_conte
 {
     int ours, theirs;
 
-    quick_pair(&ours, &theirs);
+    tcp_pair(&ours, &theirs);
     side_serve(&server, serving, ours);
     side_call(&client, calling, name, theirs);
     TURN_UNTIL((server.log[0] != '\0' && client.log[0] != '\0') || client.closed);
@@ -359,7 +359,7 @@ static void hand_connect(struct hand *hand, struct kevy_tls_context *context, co
 {
     int ours, theirs;
 
-    quick_pair(&ours, &theirs);
+    tcp_pair(&ours, &theirs);
     side_serve(&server, context, ours);
     hand_client(hand, theirs, version);
     SSL_set_tlsext_host_name(hand->ssl, name);

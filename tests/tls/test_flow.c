@@ -206,7 +206,7 @@ static void crowd_come(uint32_t per_turn, uint32_t waiting)
     for (unsigned i = 0; i < CROWD; i++) {
         int one, other;
 
-        quick_pair(&one, &other);
+        tcp_pair(&one, &other);
         side_serve(&servers[i], context, one);
         side_call(&clients[i], client_context, "localhost", other);
     }

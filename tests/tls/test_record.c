@@ -14,7 +14,7 @@ static void served(int version)
 {
     int one, other;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&side, server_context, one);
     hand_client(&hand, other, version);
     hand_shake(&hand);
@@ -68,7 +68,7 @@ START_TEST(a_client_of_ours_works_with_both_versions)
 {
     int one, other;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_call(&side, client_context, "localhost", one);
     hand_server(&hand, other, &server_identity, versions[_i]);
     hand_shake(&hand);
@@ -138,7 +138,7 @@ START_TEST(pieces_of_any_size_are_put_together)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int one, other;
 
-        quick_pair(&one, &other);
+        tcp_pair(&one, &other);
         side_serve(&side, server_context, one);
         shake_in_pieces(other, sizes[i], SIZE_MAX, versions[_i]);
         side_expect(&side, "message");
@@ -156,7 +156,7 @@ START_TEST(a_cut_at_any_byte_is_a_truncation)
     for (size_t limit = 0; limit < whole; limit++) {
         int one, other;
 
-        quick_pair(&one, &other);
+        tcp_pair(&one, &other);
         side_serve(&side, server_context, one);
         length = shake_in_pieces(other, SIZE_MAX, limit, versions[_i]);
         if (length < limit)
@@ -199,7 +199,7 @@ START_TEST(a_stranger_is_turned_away)
     uint64_t count;
     char text[256];
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&side, server_context, one);
     peer_write(other, strangers[_i].bytes, strangers[_i].length);
     peer_drain(other, &count);
@@ -225,7 +225,7 @@ START_TEST(an_older_version_is_refused)
 {
     int one, other, result;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&side, server_context, one);
     hand_client(&hand, other, TLS1_1_VERSION);
     SSL_set_security_level(hand.ssl, 0);
@@ -246,7 +246,7 @@ START_TEST(a_weak_cipher_is_refused)
 {
     int one, other, result;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&side, server_context, one);
     hand_client(&hand, other, TLS1_2_VERSION);
     SSL_set_security_level(hand.ssl, 0);

@@ -13,7 +13,7 @@ static void connect_with(const struct kevy_tls_options *ours, const struct kevy_
     struct kevy_tls_context *serving = context_make(ours), *calling = context_make(theirs);
     int one, other;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&server, serving, one);
     side_call(&client, calling, name, other);
     TURN_UNTIL(server.closed || client.closed || (server.log[0] == 'o' && client.log[0] == 'o'));

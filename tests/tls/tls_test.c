@@ -69,15 +69,6 @@ TCase *tls_case(const char *name, void (*teardown)(void))
     return tcase;
 }
 
-void quick_pair(int *one, int *other)
-{
-    static const int on = 1;
-
-    tcp_pair(one, other);
-    setsockopt(*one, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(*other, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 struct side *side_of(struct kevy_tls *tls)
 {
     return KEVY_CONTAINER_OF(tls, struct side, tls);
@@ -217,7 +208,7 @@ void sides_pair(struct side *server, struct side *client)
 {
     int one, other;
 
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(server, server_context, one);
     side_call(client, client_context, "localhost", other);
 }

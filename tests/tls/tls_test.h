@@ -63,9 +63,6 @@ struct side {
 extern const struct kevy_tls_events side_events;
 extern const struct kevy_tls_events side_events_close_only;
 
-/* tcp_pair() that sends small pieces at once, as accepted and connected sockets do. */
-void quick_pair(int *one, int *other);
-
 struct side *side_of(struct kevy_tls *tls);
 
 /* Starts a side on a connected socket, which it owns. */
