@@ -557,6 +557,13 @@ KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
  */
 KEVY_API void kevy_stream_hold(struct kevy_stream *source, struct kevy_stream *target);
 
+/*
+ * The number of queued bytes above which kevy_stream_forward() holds its source back: the high
+ * watermark, or less if memory is short ("Memory" in <kevy/reactor.h>). It is for programs that
+ * call kevy_stream_hold() only above a watermark.
+ */
+KEVY_API uint32_t kevy_stream_hold_watermark(const struct kevy_stream *stream);
+
 /* ---- Ending ---- */
 
 /*

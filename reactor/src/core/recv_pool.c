@@ -102,6 +102,7 @@ int kevy_buffer_create(struct kevy_reactor *reactor, struct kevy_stream *source,
 
     thread_check(reactor);
     block = block_take(&reactor->memory);
+    memory_need(&reactor->memory); /* bytes of a peer's that are to be delivered */
     if (block == NULL)
         return -ENOBUFS;
     block->used = block->capacity; /* all of it is the caller's: nothing is appended behind */

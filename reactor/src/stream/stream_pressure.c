@@ -39,6 +39,11 @@ uint32_t stream_hold_mark(const struct kevy_stream *stream)
     return mark != 0 ? (uint32_t)mark : 1;
 }
 
+uint32_t kevy_stream_hold_watermark(const struct kevy_stream *stream)
+{
+    return stream->object.reactor != NULL ? stream_hold_mark(stream) : stream->high_watermark;
+}
+
 uint32_t stream_release_mark(const struct kevy_stream *stream)
 {
     uint32_t mark = stream_hold_mark(stream);

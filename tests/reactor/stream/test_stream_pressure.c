@@ -67,11 +67,15 @@ START_TEST(clients_that_do_not_read_are_held_back_and_none_is_ended)
 {
     open_all(STREAMS);
     probe_small(&honest, &probe_events);
+    ck_assert_uint_eq(kevy_stream_hold_watermark(&honest.stream),
+                      kevy_stream_high_watermark(&honest.stream));
     flood(STREAMS, 400);
     for (unsigned index = 0; index < STREAMS; index++)
         ck_assert_msg(!probes[index].closed, "stream %u is ended with %d", index,
                       probes[index].reason);
     ck_assert(memory_left(&reactor->memory) < LIMIT / 2);
+    ck_assert_uint_lt(kevy_stream_hold_watermark(&honest.stream),
+                      kevy_stream_high_watermark(&honest.stream));
     answer_is_sent();
     ck_assert_uint_eq(stats_now().evictions, 0);
     QUIETLY(kevy_stream_abort(&honest.stream));
