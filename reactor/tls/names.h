@@ -19,8 +19,10 @@
 #define tls_fail_ssl                 kevy_x_tls_fail_ssl
 #define tls_hello_begin              kevy_x_tls_hello_begin
 #define tls_hello_install            kevy_x_tls_hello_install
+#define tls_hold_above_mark          kevy_x_tls_hold_above_mark
 #define tls_loop_admits              kevy_x_tls_loop_admits
 #define tls_loop_answered            kevy_x_tls_loop_answered
+#define tls_loop_await_memory        kevy_x_tls_loop_await_memory
 #define tls_loop_continue            kevy_x_tls_loop_continue
 #define tls_loop_enter               kevy_x_tls_loop_enter
 #define tls_loop_leave               kevy_x_tls_loop_leave

@@ -3,9 +3,9 @@
  * A connection: the callbacks of its stream, its states, reading, and how it ends.
  *
  * Model. The stream delivers received bytes; advance() makes OpenSSL take them, for the handshake
- * or for the user. OpenSSL takes one record at a time. When the user pauses, or the handshake waits
- * for its turn, the rest is kept, and the stream is paused: so at most one received buffer and one
- * record are held here. tls_continue() goes on from there.
+ * or for the user. OpenSSL takes one record at a time. When the user pauses, the handshake waits
+ * for its turn, or there is no memory for plain bytes, the rest is kept, and the stream is paused:
+ * so at most one received buffer and one record are held here. tls_continue() goes on from there.
  *
  * A connection ends by the end of its stream. Whoever ends it (the user, a failure, the peer) only
  * sets the state, and closes or aborts the stream. Everything is given back in the last callback of
@@ -25,10 +25,6 @@
 /* Messages of the handshake protocol after the handshake, without a byte of the user's between
  * them. A peer sends a few tickets; updates of keys are rare, and each costs as much as 10 KiB. */
 #define MESSAGES_MAX 64U
-
-/* Those of a stream. */
-#define LOW_WATERMARK  (16U << 10)
-#define HIGH_WATERMARK (64U << 10)
 
 static void failure_set(struct kevy_tls *tls, int error)
 {
@@ -137,8 +133,8 @@ static bool read_piece(struct kevy_tls *tls, struct kevy_buffer *plain)
     tls_clear(tls, TLS_WROTE);
     result = SSL_read_ex(tls->ssl, kevy_buffer_bytes(plain), plain->length, &length);
     /* Answers of OpenSSL's own: a peer that does not read them is not read from. */
-    if (tls_has(tls, TLS_WROTE) && kevy_tls_queued(tls) > tls->high_watermark)
-        kevy_stream_hold(&tls->stream, &tls->stream);
+    if (tls_has(tls, TLS_WROTE))
+        tls_hold_above_mark(&tls->stream, tls);
     if (result != 1)
         return false;
     assert(length > 0 && length <= plain->length);
@@ -174,7 +170,8 @@ static void deliver(struct kevy_tls *tls)
         struct kevy_buffer plain;
 
         if (kevy_buffer_create(kevy_tls_reactor(tls), &tls->stream, &plain) < 0) {
-            tls_fail(tls, -ENOBUFS);
+            kevy_stream_pause(&tls->stream);
+            tls_loop_await_memory(tls);
             return;
         }
         more = read_piece(tls, &plain);
@@ -239,7 +236,7 @@ static void stream_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
 void tls_continue(struct kevy_tls *tls)
 {
     advance(tls);
-    if (tls->state == TLS_CLOSING || tls->input != tls->input_end)
+    if (tls->state == TLS_CLOSING || tls->input != tls->input_end || tls_has(tls, TLS_CONTINUES))
         return;
     kevy_buffer_release(&tls->kept);
     if (tls->state != TLS_OPEN || !tls_has(tls, TLS_PAUSED))
@@ -379,8 +376,6 @@ static struct kevy_stream *init(struct kevy_tls *tls, struct kevy_tls_context *c
     tls->context = context;
     tls->name = name;
     tls->flags = (uint8_t)flags;
-    if (tls->high_watermark == 0)
-        kevy_tls_set_watermarks(tls, LOW_WATERMARK, HIGH_WATERMARK);
     return &tls->stream;
 }
 

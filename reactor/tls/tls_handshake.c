@@ -13,7 +13,9 @@
  * the reactor is destroyed, and the loop could not be freed.)
  *
  * The second queue is of open connections that were resumed while OpenSSL, or the kept buffer, had
- * something for them: no callback comes inside kevy_tls_resume().
+ * something for them: no callback comes inside kevy_tls_resume(). And of those that found no memory
+ * at memory_limit. Nobody tells when there is some again, so these try again after MEMORY_WAIT_NS,
+ * by a timer of their own: the turns of others do not wait for it.
  *
  * Invariants. A connection is in one queue at most. Each turn serves at least one handshake, so the
  * queue moves even if two turns have the same time. What is served is what stood in the queues when
@@ -24,6 +26,8 @@
 #if KEVY_RING_SUPPORTED
 
 #include <stdlib.h>
+
+#define MEMORY_WAIT_NS KEVY_MILLISECONDS(1)
 
 static struct kevy_tls *tls_of_waiter(struct kevy_x_waiter *waiter)
 {
@@ -104,7 +108,7 @@ static void turn(struct kevy_timer *timer)
             break;
         serve(loop, loop->waiting.first);
     }
-    if (loop->waiting.first != NULL || loop->resumed.first != NULL)
+    if (loop->waiting.first != NULL) /* who was resumed meanwhile has asked */
         turn_ask(loop);
 }
 
@@ -157,7 +161,7 @@ void tls_loop_answered(struct kevy_tls *tls)
     tls->loop->answered++;
 }
 
-void tls_loop_continue(struct kevy_tls *tls)
+static void resumed_append(struct kevy_tls *tls)
 {
     struct kevy_x_tls_loop *loop = tls->loop;
 
@@ -167,7 +171,26 @@ void tls_loop_continue(struct kevy_tls *tls)
     queue_append(&loop->resumed, &tls->wait);
     loop->resumed_count++;
     tls_set(tls, TLS_CONTINUES);
-    turn_ask(loop);
+}
+
+void tls_loop_continue(struct kevy_tls *tls)
+{
+    resumed_append(tls);
+    turn_ask(tls->loop);
+}
+
+static void memory_may_be_back(struct kevy_timer *timer)
+{
+    turn_ask(KEVY_CONTAINER_OF(timer, struct kevy_x_tls_loop, memory_timer));
+}
+
+void tls_loop_await_memory(struct kevy_tls *tls)
+{
+    struct kevy_x_tls_loop *loop = tls->loop;
+
+    resumed_append(tls);
+    if (!kevy_timer_armed(&loop->memory_timer))
+        kevy_timer_start(&loop->memory_timer, loop->reactor, MEMORY_WAIT_NS, memory_may_be_back);
 }
 
 static struct kevy_x_tls_loop *loop_find(struct kevy_tls_context *context,
@@ -208,6 +231,7 @@ static void loop_free(struct kevy_x_tls_loop *loop)
     *link = loop->next;
     pthread_mutex_unlock(&context->lock);
     kevy_timer_stop(&loop->timer);
+    kevy_timer_stop(&loop->memory_timer);
     free(loop);
     tls_context_release(context);
 }

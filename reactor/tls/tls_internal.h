@@ -128,6 +128,7 @@ struct kevy_x_tls_loop {
     struct tls_queue resumed;       /* open connections with something to deliver */
     struct kevy_completion request; /* brings the next turn */
     struct kevy_timer timer;        /* brings the end of that turn */
+    struct kevy_timer memory_timer; /* asks for a turn when there may be memory again */
 };
 
 static inline struct kevy_tls *tls_of(struct kevy_stream *stream)
@@ -169,6 +170,9 @@ void tls_fail_ssl(struct kevy_tls *tls);
 
 /* tls_send.c */
 
+/* Holds a stream back whose bytes, or the answers to them, made the queue too long. */
+void tls_hold_above_mark(struct kevy_stream *source, struct kevy_tls *tls);
+
 /* Queues close_notify in an open connection, once. */
 void tls_notify(struct kevy_tls *tls);
 
@@ -182,8 +186,9 @@ void tls_loop_leave(struct kevy_tls *tls);
 bool tls_loop_admits(struct kevy_tls *tls);
 void tls_loop_answered(struct kevy_tls *tls);
 
-/* tls_continue() follows. */
+/* tls_continue() follows, in the next turn, or when there may be memory again. */
 void tls_loop_continue(struct kevy_tls *tls);
+void tls_loop_await_memory(struct kevy_tls *tls);
 
 /* Takes the connection out of the queues. Idempotent. */
 void tls_loop_unlink(struct kevy_tls *tls);

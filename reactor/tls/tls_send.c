@@ -21,6 +21,12 @@ static int send_possible(struct kevy_tls *tls)
     return kevy_stream_send(&tls->stream, "", 0);
 }
 
+void tls_hold_above_mark(struct kevy_stream *source, struct kevy_tls *tls)
+{
+    if (kevy_tls_queued(tls) > kevy_stream_hold_watermark(&tls->stream))
+        kevy_stream_hold(source, &tls->stream);
+}
+
 /* Encrypts all bytes into the queue. */
 static int encrypt(struct kevy_tls *tls, const void *data, size_t length)
 {
@@ -44,7 +50,7 @@ int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length)
         return error;
     if (length > TLS_SEND_MAX)
         return -ENOBUFS;
-    if (kevy_tls_queued(tls) >= tls->high_watermark)
+    if (kevy_tls_queued(tls) >= kevy_stream_high_watermark(&tls->stream))
         return -EAGAIN; /* the stream owes `drain` since the queue came there */
     return length != 0 ? encrypt(tls, data, length) : 0;
 }
@@ -62,8 +68,8 @@ int kevy_tls_forward_slice(struct kevy_tls *tls, struct kevy_buffer *buffer, uin
     if (error < 0)
         return error;
     error = length != 0 ? encrypt(tls, buffer->data + offset, length) : 0;
-    if (error == 0 && source != NULL && kevy_tls_queued(tls) > tls->high_watermark)
-        kevy_stream_hold(source, &tls->stream);
+    if (error == 0 && source != NULL)
+        tls_hold_above_mark(source, tls);
     return error;
 }
 
@@ -93,8 +99,6 @@ int kevy_tls_shutdown(struct kevy_tls *tls)
 void kevy_tls_set_watermarks(struct kevy_tls *tls, uint32_t low, uint32_t high)
 {
     kevy_stream_set_watermarks(&tls->stream, low, high);
-    tls->low_watermark = low;
-    tls->high_watermark = high;
 }
 
 #endif /* KEVY_RING_SUPPORTED */

@@ -242,6 +242,22 @@ START_TEST(watermarks_say_when_a_send_is_refused)
     QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, 1), 0));
     side_abort(&client);
     side_abort(&server);
+    client.drains = 0;
+}
+END_TEST
+
+START_TEST(watermarks_are_the_defaults_after_another_start)
+{
+    static uint8_t bytes[2000];
+
+    for (unsigned round = 0; round < 2; round++) {
+        sides_open(&server, &client);
+        QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, sizeof bytes), 0));
+        QUIETLY(ck_assert_int_eq(kevy_tls_send(&client.tls, bytes, 1), 0));
+        QUIETLY(kevy_tls_set_watermarks(&client.tls, 100, 1000));
+        side_abort(&client);
+        side_abort(&server);
+    }
 }
 END_TEST
 
@@ -456,6 +472,7 @@ Suite *test_suite(void)
     tcase_add_test(flow, a_pause_before_open_does_not_stop_the_handshake);
     tcase_add_test(flow, above_the_high_watermark_a_send_is_refused_and_drain_follows);
     tcase_add_test(flow, watermarks_say_when_a_send_is_refused);
+    tcase_add_test(flow, watermarks_are_the_defaults_after_another_start);
     tcase_add_test(flow, slices_of_a_buffer_are_forwarded);
     tcase_add_test(flow, a_connection_that_holds_itself_reads_on_when_its_queue_is_short);
     tcase_add_test(flow, a_deadline_after_open_is_told);

@@ -192,6 +192,83 @@ START_TEST(a_send_that_finds_no_memory_ends_the_connection)
 }
 END_TEST
 
+enum { STREAMS = 32, BUFFER_SIZE = 1024, PLACES = 64 };
+
+static void reactor_setup_scarce(void)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){
+        .memory_limit = MIB, .buffer_size = BUFFER_SIZE, .buffer_count = PLACES});
+}
+
+/* A server whose client is a hand, with socket buffers so small that who does not read is felt. */
+static void serve_hand(struct side *side, struct hand *hand)
+{
+    static const int small = 4096;
+    int fds[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    side_serve(side, server_context, fds[0]);
+    hand_client(hand, fds[1], TLS1_3_VERSION);
+    hand_shake(hand);
+    TURN_UNTIL(side->log[0] == 'o');
+}
+
+/* The watermarks of all are twice as much as there is. */
+START_TEST(clients_that_do_not_read_are_held_back_and_none_is_ended)
+{
+    static struct side sides[STREAMS];
+    static struct hand hands[STREAMS];
+    static uint8_t bytes[BUFFER_SIZE - 100]; /* a record in a buffer */
+    size_t written;
+
+    reactor_setup_scarce();
+    for (unsigned i = 0; i < STREAMS; i++) {
+        serve_hand(&sides[i], &hands[i]);
+        sides[i].echo = true;
+    }
+    for (unsigned round = 0; round < 300; round++) {
+        for (unsigned i = 0; i < STREAMS * 4; i++)
+            (void)SSL_write_ex(hands[i % STREAMS].ssl, bytes, sizeof bytes, &written);
+        turn_now();
+    }
+    ck_assert_uint_gt(stats_now().memory_peak, MIB / 2);
+    ck_assert_uint_eq(stats_now().evictions, 0);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        ck_assert_msg(!sides[i].closed, "connection %u is ended with %d", i, sides[i].reason);
+        side_abort(&sides[i]);
+        hand_free(&hands[i]);
+    }
+}
+END_TEST
+
+/* All of it is taken, and comes back. */
+START_TEST(who_finds_no_memory_for_plain_bytes_reads_on_later)
+{
+    static struct kevy_buffer taken[MIB / BUFFER_SIZE];
+    struct hand hand;
+    unsigned count = 0;
+
+    reactor_setup_scarce();
+    serve_hand(&server, &hand);
+    TURN_UNTIL(kevy_tls_queued(&server.tls) == 0);
+    while (kevy_buffer_create(reactor, NULL, &taken[count]) == 0)
+        count++;
+    hand_write(&hand, "how are", 7);
+    turns(20);
+    hand_write(&hand, " you?", 5);
+    turns(20);
+    ck_assert_str_eq(server.log, "o");
+    ck_assert_uint_eq(server.count, 0);
+    while (count > 0)
+        kevy_buffer_release(&taken[--count]);
+    side_expect(&server, "how are you?");
+    side_abort(&server);
+    hand_free(&hand);
+}
+END_TEST
+
 /* Many handshakes at a time, of which a turn answers few. */
 static struct side servers[CROWD], clients[CROWD];
 static struct kevy_tls_context *context;
@@ -326,6 +403,8 @@ Suite *test_suite(void)
     tcase_add_test(bulk, a_send_above_the_mark_does_not_stop_reading);
     tcase_add_test(bulk, one_large_send_arrives_whole);
     tcase_add_test(bulk, a_send_that_finds_no_memory_ends_the_connection);
+    tcase_add_test(bulk, clients_that_do_not_read_are_held_back_and_none_is_ended);
+    tcase_add_test(bulk, who_finds_no_memory_for_plain_bytes_reads_on_later);
     suite_add_tcase(suite, bulk);
     tcase_set_timeout(crowd, 30);
     tcase_add_test(crowd, a_crowd_of_handshakes_starves_nobody);

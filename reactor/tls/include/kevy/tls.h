@@ -286,8 +286,6 @@ struct kevy_tls {
     const uint8_t *input;      /* the first of them, in `kept` or in the buffer of the callback */
     const uint8_t *input_end;
     struct kevy_tls_failure failure;
-    uint32_t low_watermark;
-    uint32_t high_watermark;
     int write_error;   /* why the queue did not take a record, or 0 */
     uint16_t messages; /* of the handshake protocol since the last byte of the user's */
     uint8_t state;
