@@ -28,8 +28,8 @@
  *     `end`        the peer sent close_notify: all bytes have arrived. You can still send.
  *     `close`      reason 0 after kevy_tls_close(), when our close_notify is in the kernel's hands.
  *     -ECONNABORTED  TCP ended without close_notify. Somebody may have cut the connection, and
- *                  bytes may be missing. Only a protocol that tells the length of its messages
- *                  knows; kevy-tls does not guess, and never reports this as `end`.
+ *                  bytes may be missing. Your protocol knows if it tells the length of its
+ *                  messages. kevy-tls does not guess, and never reports this as `end`.
  *
  * Verification
  *
@@ -39,9 +39,10 @@
  *
  * Handshakes
  *
- *     A handshake costs a server 0.1 to 2 ms, much more than other work. So a turn of the loop
- *     answers a limited number of them (`handshakes_per_turn`); the others wait in a queue, in
- *     order, while the streams that are open are served. Each has `handshake_timeout_ns`.
+ *     A handshake costs a server as much as a hundred small requests (README.md has the figures).
+ *     So a turn of the loop answers a limited number of them (`handshakes_per_turn`). The others
+ *     wait in a queue, in order, and meanwhile the open connections are served. Each handshake has
+ *     `handshake_timeout_ns`.
  *
  * Copies
  *
@@ -53,8 +54,14 @@
  * Ownership
  *
  *     struct kevy_tls is PINNED like a stream: from its start to `close`. Until it is started it is
- *     plain memory and owns nothing. OpenSSL's own memory for a connection, about 10 KiB while it
- *     is idle (measured, OpenSSL 3.0), comes from malloc(3).
+ *     plain memory and owns nothing. OpenSSL's own memory for a connection comes from malloc(3),
+ *     and does not count for memory_limit.
+ *
+ * Memory
+ *
+ *     Plain bytes and records are in the memory of the reactor ("Memory" in <kevy/reactor.h>). When
+ *     it is short, a connection that feeds a queue is held back, as a stream is. When there is none
+ *     for the bytes of the next `read`, the connection waits until there is some.
  *
  * Threads
  *
@@ -145,8 +152,8 @@ struct kevy_tls_options {
     size_t key_length;
 
     /* Authorities that are trusted, certificates in PEM form: a file, or memory [those of the
-     * system, which OpenSSL finds; they are read when the first client starts, and that takes tens
-     * of milliseconds]. */
+     * system, which OpenSSL finds; they are read when the first client starts, and the loop waits
+     * for that]. */
     const char *authorities_file;
     const void *authorities;
     size_t authorities_length;
@@ -165,7 +172,7 @@ struct kevy_tls_options {
     const char *ciphers; /* of TLS 1.2 [ECDHE with AES-GCM or ChaCha20]; see openssl-ciphers(1) */
     const char *groups;  /* of key exchange [X25519:P-256:P-384] */
 
-    /* Session tickets make the next handshake of a client about ten times cheaper for a server. */
+    /* Session tickets make the next handshake of a client cheaper: nobody signs or verifies. */
     bool no_tickets;
     uint32_t ticket_lifetime_s; /* [7200] */
     /* Keys of the tickets, 80 random bytes, for several servers that accept each other's [random
@@ -277,8 +284,8 @@ struct kevy_tls {
     struct kevy_stream stream;
     const struct kevy_tls_events *events;
     struct kevy_tls_context *context;
-    struct kevy_x_tls_setup *setup; /* what the context was when this began */
-    struct kevy_x_tls_loop *loop;   /* what the connections of one reactor share */
+    struct kevy_x_tls_setup *setup; /* the options, as they were when this began */
+    struct kevy_x_tls_loop *loop;   /* of all connections of one reactor */
     struct ssl_st *ssl;
     const char *name;          /* that a client asks for */
     struct kevy_x_waiter wait; /* for a turn of the handshake, or to be continued */
@@ -358,8 +365,9 @@ KEVY_API void kevy_tls_abort(struct kevy_tls *tls);
 KEVY_API void kevy_tls_set_deadline(struct kevy_tls *tls, enum kevy_deadline deadline,
                                     uint64_t timeout_ns);
 
-/* As kevy_stream_set_watermarks(). The queue holds records: the bytes that are sent, and 22 to 29
- * more for each 16 KiB or part of it. May be called as soon as the connection is initialised. */
+/* As kevy_stream_set_watermarks(). The queue holds records: the bytes that are sent, and 21 to 29
+ * more for each 16 KiB or part of it (RFC 5288, 7905 and 8446). May be called as soon as the
+ * connection is initialised. */
 KEVY_API void kevy_tls_set_watermarks(struct kevy_tls *tls, uint32_t low, uint32_t high);
 
 /* The result of the handshake. The texts are BORROWED until `close`; they are constants of
