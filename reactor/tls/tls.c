@@ -220,6 +220,27 @@ static void rest_keep(struct kevy_tls *tls, struct kevy_buffer *buffer)
     }
 }
 
+/* OpenSSL has seen no byte yet. */
+static bool in_preamble(const struct kevy_tls *tls)
+{
+    return tls->events->preamble != NULL && tls->state == TLS_HANDSHAKING &&
+           !tls_has(tls, TLS_CLIENT) && SSL_in_before(tls->ssl);
+}
+
+static void preamble(struct kevy_tls *tls)
+{
+    size_t length = (size_t)(tls->input_end - tls->input);
+    int taken = tls->events->preamble(tls, tls->input, length);
+
+    if (tls->state == TLS_CLOSING) /* by the user */
+        return;
+    assert((taken < 0 || (size_t)taken <= length) && "a preamble takes bytes that there are");
+    if (taken < 0)
+        tls_fail(tls, taken);
+    else
+        tls->input += taken;
+}
+
 static void stream_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct kevy_tls *tls = tls_of(stream);
@@ -229,7 +250,10 @@ static void stream_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
     assert(tls->kept.block == NULL && tls->input == tls->input_end);
     tls->input = buffer->data;
     tls->input_end = buffer->data + buffer->length;
-    advance_in_turn(tls);
+    if (in_preamble(tls))
+        preamble(tls);
+    if (tls->input != tls->input_end)
+        advance_in_turn(tls);
     rest_keep(tls, buffer);
 }
 

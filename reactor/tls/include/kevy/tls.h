@@ -246,6 +246,14 @@ KEVY_API void kevy_tls_context_stats(const struct kevy_tls_context *context,
 /* The callbacks of one kind of connection; `close` alone is required. They correspond to those of
  * struct kevy_stream_events. */
 struct kevy_tls_events {
+    /*
+     * For a server whose clients send something before the handshake, for example the header of the
+     * PROXY protocol. Called with the received bytes, BORROWED, until it returns less than
+     * `length`: the number of bytes that it has taken. The handshake begins with the next byte. A
+     * negative -errno ends the connection, and `close` comes with it. Bytes may be cut anywhere. In
+     * this callback nothing can be sent.
+     */
+    int (*preamble)(struct kevy_tls *tls, const uint8_t *bytes, size_t length);
     /* The handshake is complete. */
     void (*open)(struct kevy_tls *tls);
     /* Bytes came, 1 to buffer_size of them. *buffer is BORROWED, and may be kept with
