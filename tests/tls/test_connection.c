@@ -42,6 +42,7 @@ START_TEST(nothing_can_be_sent_before_open)
     struct kevy_tls_info info;
 
     sides_pair(&server, &client);
+    ck_assert_ptr_eq(kevy_tls_reactor(&client.tls), reactor);
     ck_assert_int_eq(kevy_tls_send(&client.tls, "x", 1), -EPIPE);
     ck_assert_int_eq(kevy_tls_shutdown(&client.tls), -EPIPE);
     ck_assert_int_eq(kevy_tls_info(&client.tls, &info), -ENOTCONN);
