@@ -32,7 +32,8 @@ mirror() {
         'Origin: Debian' | head -n 1
 }
 
-# Prepares the apt of a suite; the commands that follow use it.
+# Prepares the apt of a suite; the commands that follow use it. Its lists are refreshed if they are
+# older than a day, or if there is no file "updated".
 apt_of() {
     apt=$cache/apt/$1-$machine
     mkdir -p "$apt/etc/apt.conf.d" "$apt/etc/preferences.d" "$apt/state/lists/partial" \
@@ -57,8 +58,7 @@ END
     APT_CONFIG=$apt/apt.conf
     export APT_CONFIG
     if [ -z "$(find "$apt/updated" -mmin "-$fresh_minutes" 2>/dev/null)" ]; then
-        apt-get update -qq
-        touch "$apt/updated"
+        apt-get update -qq && touch "$apt/updated"
     fi
 }
 
@@ -84,27 +84,32 @@ kernel_package() {
         sort -k 1,1Vr -k 2,2 | awk 'NR == 1 { print $3 }'
 }
 
-# extract PACKAGE PATTERN: the one file that matches
-extract() {
-    folder=$(mktemp -d -p "$cache")
-    trap 'rm -rf "$folder"' EXIT
-    (cd "$folder" && apt-get download -qq "$1:$machine" && dpkg-deb --fsys-tarfile ./*.deb |
-        tar -x --wildcards "$2")
-    rm "$folder"/*.deb
-    mv "$(find "$folder" -type f)" "$file"
+# download: the package of that name, by the lists that are there
+download() {
+    apt_of "$(suite)" || return
+    package=busybox-static
+    [ "$name" = busybox ] || package=$(kernel_package)
+    if [ -z "$package" ]; then
+        echo "no kernel $name for $machine in $(suite)" >&2
+        exit 1
+    fi
+    (cd "$folder" && apt-get download -qq "$package:$machine")
 }
 
 if [ ! -s "$file" ]; then
-    apt_of "$(suite)"
-    if [ "$name" = busybox ]; then
-        extract busybox-static '*/bin/busybox'
-    else
-        package=$(kernel_package)
-        if [ -z "$package" ]; then
-            echo "no kernel $name for $machine in $(suite)" >&2
-            exit 1
-        fi
-        extract "$package" '*/vmlinu*'
+    folder=$(mktemp -d -p "$cache")
+    trap 'rm -rf "$folder"' EXIT
+    # A package that the lists name can be gone, replaced by a newer one.
+    if ! download; then
+        rm -f "$apt/updated"
+        download
     fi
+    case $name in
+    busybox) pattern='*/bin/busybox' ;;
+    *) pattern='*/vmlinu*' ;;
+    esac
+    dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -x -C "$folder" --wildcards "$pattern"
+    rm "$folder"/*.deb
+    mv "$(find "$folder" -type f)" "$file"
 fi
 echo "$file"

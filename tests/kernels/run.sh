@@ -112,7 +112,13 @@ libcheck() {
 # programs MACHINE: builds the tests and the examples
 programs() {
     build=$root/build/kernels/$1
-    if [ ! -f "$build/build.ninja" ]; then
+    # Optimised, for every instruction counts in an emulator. Without TLS, which asks nothing of a
+    # kernel, and whose libraries no guest has.
+    options="--optimization 2 -Dtests=enabled -Dexamples=enabled -Dtls=disabled \
+-Ddefault_library=static -Dprefer_static=true"
+    # A folder that was set up with other options is no longer of use.
+    if [ ! -f "$build/build.ninja" ] || [ "$(cat "$build.options")" != "$options" ]; then
+        rm -rf "$build"
         mkdir -p "$build"
         cat >"$build.ini" <<END
 [binaries]
@@ -126,11 +132,10 @@ END
             set -- --cross-file "tests/portability/$(compiler_name "$1").ini" \
                 --cross-file "$build.ini"
         fi
-        # Optimised, for every instruction counts in an emulator. Without TLS, which asks nothing of
-        # a kernel, and whose libraries no guest has.
-        meson setup "$build" --wrap-mode nodownload --optimization 2 -Dtests=enabled \
-            -Dexamples=enabled -Dtls=disabled -Ddefault_library=static -Dprefer_static=true \
-            "$@" || return
+        # Word splitting wanted: one argument for each option.
+        # shellcheck disable=SC2086
+        meson setup "$build" --wrap-mode nodownload $options "$@" || return
+        echo "$options" >"$build.options"
     fi
     targets=$(ninja -C "$build" -t targets all |
         sed -n 's|^\(\(tests\|examples\)/[a-z0-9_.]*\): c_LINKER.*|\1|p' |
