@@ -33,7 +33,7 @@
  *
  * Kernel
  *
- *     Linux 6.1. From 6.7 on the ring waits by itself.
+ *     pidfd_open(2), which Linux has from 5.3 on. From 6.7 on the ring waits by itself.
  *
  * Example: run a program, and print its exit status
  *
@@ -121,6 +121,7 @@ struct kevy_child {
  *     -EINVAL  `pid` is below 1
  *     -ESRCH   there is no such process
  *     -EMFILE, -ENFILE, -ENOMEM  from pidfd_open(2)
+ *     -ENOSYS  on the soft kernel: Linux before 5.3
  */
 KEVY_API int kevy_child_watch(struct kevy_child *child, struct kevy_reactor *reactor, pid_t pid,
                               kevy_child_done done);

@@ -39,10 +39,10 @@
  *
  * Kernel
  *
- *     Linux 6.1, and for each kevy_prep_*() the release that it names. An opcode that the kernel
- *     does not know fails with -EINVAL. On a reactor with `restricted`, an opcode that is not
- *     listed fails with -EACCES. So does every flag KEVY_SQE_*, except KEVY_SQE_IO_LINK,
- *     KEVY_SQE_ASYNC and KEVY_SQE_BUFFER_SELECT.
+ *     Each kevy_prep_*() names the release that it needs. An opcode that the kernel does not know,
+ *     or that the soft kernel does not have, fails with -EINVAL. On a reactor with `restricted`, an
+ *     opcode that is not listed fails with -EACCES. So does every flag KEVY_SQE_*, except
+ *     KEVY_SQE_IO_LINK, KEVY_SQE_ASYNC and KEVY_SQE_BUFFER_SELECT.
  *
  * Example: wait at most five seconds until standard input is readable
  *

@@ -39,7 +39,7 @@
  *
  * Kernel
  *
- *     Linux 6.1.
+ *     No requirements of its own.
  *
  * Example: a client that tries again until it is connected, and waits longer each time
  *

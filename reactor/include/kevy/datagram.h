@@ -55,7 +55,7 @@
  *
  * Kernel
  *
- *     Linux 6.1.
+ *     No requirements of its own.
  *
  * Example: send each datagram back
  *

@@ -42,7 +42,7 @@
  *
  * Kernel
  *
- *     Linux 6.1.
+ *     No requirements of its own.
  *
  * Example: print the version of the kernel
  *

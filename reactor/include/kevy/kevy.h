@@ -23,6 +23,7 @@
  *     task.h         callbacks that another thread asks for
  *     work.h         blocking work on other threads
  *     completion.h   any other request of io_uring
+ *     ring_kernel.h  the kernel below: io_uring, the soft kernel, one of your own
  *     system.h       replaces the system calls, for tests
  *     ring_explain.h errors as sentences, for a human
  *     tls.h          encrypted streams; a library of its own, and not part of this include

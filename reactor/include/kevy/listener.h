@@ -65,7 +65,7 @@
  *
  * Kernel
  *
- *     Linux 6.1.
+ *     No requirements of its own.
  *
  * Example: greet each client, at most 100 at a time
  *

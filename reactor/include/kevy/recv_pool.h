@@ -35,7 +35,7 @@
  *
  * Kernel
  *
- *     Linux 6.1.
+ *     No requirements of its own.
  *
  * Example: keep the first bytes of a stream until it ends
  *

@@ -66,8 +66,8 @@
  *
  * Kernel
  *
- *     Linux 6.1. Sends without a copy need 6.2. To read a pipe with one request for many reads
- *     needs 6.7 and O_NONBLOCK. Without them the stream does the same in another way.
+ *     Sends without a copy need 6.2. To read a pipe with one request for many reads needs 6.7 and
+ *     O_NONBLOCK. Without them the stream does the same in another way.
  *
  *     A bug of Linux 6.8 to 6.19, repaired in the latest stable releases: a TCP reset that arrives
  *     right after data may stay unnoticed until the next send. Set an idle deadline, so that such a

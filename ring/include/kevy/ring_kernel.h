@@ -10,7 +10,9 @@
  *
  *     io_uring    Linux itself. Its system calls are compiled into the library; a ring on io_uring
  *                 follows no function pointer.
- *     soft        a ring in user space, for systems that refuse io_uring
+ *     soft        a ring in user space on epoll, for systems that refuse io_uring. It needs no
+ *                 system call that is newer than Linux 4.18. A request that only Linux itself can
+ *                 serve is missing from its probe and fails with -EINVAL, as on an older kernel.
  *     your own    any table of this type, for example a simulation, or a kernel that injects faults
  *                 and passes the rest on to another kernel
  *

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 /* Errors of these calls, and one that none of them has. */
-static const int errors[] = {-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EACCES, -EXFULL};
+static const int errors[] = {-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EACCES, -ENOSYS, -EXFULL};
 
 static struct kevy_system broken;
 static int failure = -EXFULL; /* one of them */
