@@ -84,7 +84,8 @@ static struct kevy_reactor_options options_complete(const struct kevy_reactor_op
  * 6.12.117 for everything, on 6.11 to 7.0 for what another eventfd woke). So what comes for an
  * embedded reactor is handled on the way out of the system call that this thread is in.
  */
-static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
+static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options,
+                     enum kevy_ring_kernel_choice kernel)
 {
     struct kevy_ring_options ring_options = {
         .required_flags = KEVY_SETUP_SINGLE_ISSUER |
@@ -92,7 +93,7 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
         .preferred_flags = KEVY_SETUP_TASKRUN_FLAG | KEVY_SETUP_CLAMP,
         .cq_entries = options->cq_entries,
         .registered_wait = true, /* every server has deadlines, so every wait has a limit */
-        .kernel = options->kernel,
+        .kernel = kernel,
         .custom_kernel = options->custom_kernel,
         .shrink_rounds = SHRINK_ROUNDS,
     };
@@ -107,12 +108,53 @@ static int ring_open(struct kevy_reactor *reactor, const struct kevy_reactor_opt
     return error < 0 ? error : kevy_ring_enable(&reactor->ring);
 }
 
-static int parts_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
+/* All that a kernel may refuse of what the reactor cannot do without. */
+static int kernel_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options,
+                       enum kevy_ring_kernel_choice kernel)
 {
-    int error = options->buffer_size > BUFFER_SIZE_MAX ? -EINVAL : ring_open(reactor, options);
+    int error = ring_open(reactor, options, kernel);
 
     if (error == 0)
-        error = pool_open(reactor, options->buffer_count, options->buffer_size);
+        error = pool_register(reactor, options->buffer_count, options->buffer_size);
+    if (error == 0)
+        error = receive_try(reactor);
+    if (error == 0)
+        return 0;
+    kevy_buffer_ring_deinit(&reactor->pool);
+    kevy_ring_deinit(&reactor->ring);
+    reactor->cancels_active = 0; /* a question that was never answered */
+    return error;
+}
+
+/* What a sandbox, an old kernel, a broken one or a limit answers: no fault of the program. */
+static bool io_uring_refused(int error)
+{
+    return error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EINVAL ||
+           error == -EOPNOTSUPP || error == -ENOMEM;
+}
+
+/* Set-up alone proves little: Ubuntu's 6.8.0-149 makes a ring and refuses the pool (-EINVAL), and
+ * a sandbox may allow some calls and requests and not others. */
+static int kernel_choose(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
+{
+    int error = kernel_open(reactor, options, options->kernel);
+    int result;
+
+    if (options->kernel != KEVY_RING_KERNEL_AUTOMATIC || options->custom_kernel != NULL ||
+        kevy_ring_kernel_soft() == NULL || !io_uring_refused(error))
+        return error;
+    result = kernel_open(reactor, options, KEVY_RING_KERNEL_SOFT);
+    if (result == 0)
+        reactor->ring.kernel_error = error;
+    return result;
+}
+
+static int parts_open(struct kevy_reactor *reactor, const struct kevy_reactor_options *options)
+{
+    int error = options->buffer_size > BUFFER_SIZE_MAX ? -EINVAL : kernel_choose(reactor, options);
+
+    if (error == 0)
+        error = pool_open(reactor);
     if (error < 0)
         return error;
     reactor->arena = memory_table(options->allocator, ARENA_SIZE);

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <time.h>
 
 #define LOST_WAKE_NS KEVY_SECONDS(8)
@@ -329,6 +331,18 @@ void probe_finish(struct probe *probe)
 {
     TURN_UNTIL(probe->closed);
     probe_peer_close(probe);
+}
+
+socklen_t unix_name(struct sockaddr_un *name, const char *word)
+{
+    size_t room = sizeof name->sun_path - 1;
+    int length;
+
+    memset(name, 0, sizeof *name);
+    name->sun_family = AF_UNIX;
+    length = snprintf(name->sun_path + 1, room, "kevy-%s-%d", word, (int)getpid());
+    ck_assert_int_lt(length, (int)room);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
 void peer_write(int peer, const void *data, size_t length)

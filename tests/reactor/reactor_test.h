@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -149,6 +150,9 @@ void tcp_pair(int *one, int *other);
 /* A plain listening socket on 127.0.0.1, and what connects to a port there, non-blocking. */
 int plain_listen(struct sockaddr_in *address);
 int plain_connect(uint16_t port);
+
+/* Makes *name one that no other process has, in the abstract namespace; returns its length. */
+socklen_t unix_name(struct sockaddr_un *name, const char *word);
 
 /* The peer's side, each call with an outcome that must be: all bytes written, exactly these read.
  */

@@ -23,6 +23,17 @@
 #define CAGE_LAST_OF_4_18 423U
 #endif
 
+/* Has the kernel ask `program` before each system call. Returns 0 or what prctl(2) fails with. */
+static inline int cage_lock(struct sock_filter *program, size_t length)
+{
+    struct sock_fprog filter = {.len = (unsigned short)length, .filter = program};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)
+        return -errno;
+    return 0;
+}
+
 /* System calls from `first` to `last` fail with `error`, a positive errno. */
 static inline int cage_forbid(uint32_t first, uint32_t last, int error)
 {
@@ -33,12 +44,25 @@ static inline int cage_forbid(uint32_t first, uint32_t last, int error)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
 
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)
-        return -errno;
-    return 0;
+    return cage_lock(program, sizeof program / sizeof program[0]);
+}
+
+/* io_uring_register(2) of this code fails with `error`, a positive errno. */
+static inline int cage_forbid_registration(uint32_t code, int error)
+{
+    const uint32_t low = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0;
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KEVY_NR_REGISTER, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]) + low),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~KEVY_REGISTER_USE_REGISTERED_RING),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, code, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+
+    return cage_lock(program, sizeof program / sizeof program[0]);
 }
 
 /*

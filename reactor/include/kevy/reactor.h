@@ -86,9 +86,9 @@
  *     features if the kernel has them, and needs none of them. A number in brackets, like (6.2), is
  *     the release of Linux that a feature needs.
  *
- *     If the system refuses io_uring, or has an older one, the reactor runs on the soft kernel:
- *     <kevy/ring_kernel.h>. Then stats.kernel is "soft", and stats.kernel_error says why. The
- *     option `kernel` can ask for one of them.
+ *     If the system refuses io_uring, or a part of it that the reactor needs, or has an older one,
+ *     the reactor runs on the soft kernel: <kevy/ring_kernel.h>. Then stats.kernel is "soft", and
+ *     stats.kernel_error says why. The option `kernel` can ask for one of them.
  *
  * Example: print a line three times, every 10 ms
  *

@@ -80,6 +80,7 @@
 #define own_polls_arm              kevy_x_own_polls_arm
 #define pool_close                 kevy_x_pool_close
 #define pool_open                  kevy_x_pool_open
+#define pool_register              kevy_x_pool_register
 #define reactor_called             kevy_x_reactor_called
 #define reader_turn_await          kevy_x_reader_turn_await
 #define reader_turn_end            kevy_x_reader_turn_end
@@ -89,6 +90,7 @@
 #define reader_starve_end          kevy_x_reader_starve_end
 #define readers_can_feed           kevy_x_readers_can_feed
 #define readers_feed               kevy_x_readers_feed
+#define receive_try                kevy_x_receive_try
 #define resolver_error             kevy_x_resolver_error
 #define restriction_apply          kevy_x_restriction_apply
 #define run_choose                 kevy_x_run_choose

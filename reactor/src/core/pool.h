@@ -29,8 +29,13 @@
  * 6.18; on 6.1 there is no end to it). */
 #define RUN_BUFFERS 33U
 
-int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size);
+/* The part that the kernel may refuse, and the rest. */
+int pool_register(struct kevy_reactor *reactor, uint32_t count, uint32_t size);
+int pool_open(struct kevy_reactor *reactor);
 void pool_close(struct kevy_reactor *reactor);
+
+/* 0 where the kernel takes the request that most of the reactor lives by, or why it does not. */
+int receive_try(struct kevy_reactor *reactor);
 
 /* Finds out how a recv can be told where to end, once the pool is there. */
 void run_choose(struct kevy_reactor *reactor);

@@ -7,14 +7,19 @@
 #include <errno.h>
 #include <string.h>
 
-int pool_open(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
+int pool_register(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
 {
     struct kevy_buffer_ring_options options = {
         .entries = count, .buffer_size = size, .group = POOL_GROUP};
-    int error = kevy_buffer_ring_init(&reactor->pool, &reactor->ring, &options);
 
-    if (error < 0)
-        return error;
+    return kevy_buffer_ring_init(&reactor->pool, &reactor->ring, &options);
+}
+
+int pool_open(struct kevy_reactor *reactor)
+{
+    uint32_t count = reactor->pool.entries;
+    uint32_t size = reactor->pool.buffer_size;
+
     reactor->pool_blocks =
         memory_table(reactor->memory.allocator, count * sizeof *reactor->pool_blocks);
     if (reactor->pool_blocks == NULL) {

@@ -2,9 +2,10 @@
 /*
  * How much one recv takes before others have their turn: what the running kernel can be told.
  *
- * Model. Two questions are put to the kernel when a reactor is created, as requests that cannot
- * come to anything: whether a recv can be told where to end, and whether it leaves the buffers of
- * the ring as they are when it fills several at once. pool.h says what the answers are good for.
+ * Model. Three questions are put to the kernel when a reactor is created, as requests that cannot
+ * come to anything: whether it takes a multishot recv at all, whether a recv can be told where to
+ * end, and whether it leaves the buffers of the ring as they are when it fills several at once.
+ * pool.h says what the last two answers are good for.
  */
 #include "core/pool.h"
 
@@ -33,9 +34,10 @@ static bool passing(int error)
 /*
  * Waits for the answer to request `number`, the only one there is. An enter that a signal cuts
  * short is tried again: a few times where the kernel has yet to take the request, and to the end
- * where it has, because the descriptor that the request names is closed next.
+ * where it has, because the descriptor that the request names is closed next. *entered is what the
+ * last enter returned.
  */
-static const struct kevy_cqe *answer_await(struct kevy_ring *ring, uint32_t number)
+static const struct kevy_cqe *answer_await(struct kevy_ring *ring, uint32_t number, int *entered)
 {
     int result = 0;
 
@@ -46,15 +48,16 @@ static const struct kevy_cqe *answer_await(struct kevy_ring *ring, uint32_t numb
             break;
         result = kevy_ring_submit_and_wait(ring, 1);
     }
+    *entered = result;
     return kevy_ring_next(ring);
 }
 
 /*
- * Asks for a bundle that ends after `limit` bytes, which cannot come to anything. Returns what the
- * kernel says, 0 for nothing: then it has not taken the request, which no longer names the
+ * Asks for a recv that ends after `limit` bytes, which cannot come to anything. Returns what the
+ * kernel says, or why it does not take the request, 0 for the moment: then that no longer names the
  * descriptor.
  */
-static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
+static int recv_ask(struct kevy_reactor *reactor, int fd, uint32_t limit, uint16_t flags)
 {
     struct kevy_sqe *sqe = submission_cancel_sqe(reactor);
     uint32_t number = reactor->ring.sqe_tail - 1;
@@ -62,20 +65,28 @@ static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
     int result;
 
     assert(sqe != NULL); /* the queue is empty: nothing has been asked of the kernel yet */
-    kevy_prep_recv_multishot_limit(sqe, fd, POOL_GROUP, 0, limit, KEVY_RECVSEND_BUNDLE);
-    cqe = answer_await(&reactor->ring, number);
+    kevy_prep_recv_multishot_limit(sqe, fd, POOL_GROUP, 0, limit, flags);
+    cqe = answer_await(&reactor->ring, number, &result);
     if (cqe == NULL) {
         /* It stays in the queue, as a request whose answer is ignored. */
         sqe = kevy_ring_sqe_at(&reactor->ring, number);
         if (sqe != NULL)
             kevy_prep_nop(sqe);
-        return 0;
+        return result < 0 && !passing(result) ? result : 0;
     }
     result = cqe->res;
     kevy_ring_release(&reactor->ring);
     assert(reactor->cancels_active > 0);
     reactor->cancels_active--;
     return result;
+}
+
+/* The request names no descriptor: -EBADF is the answer of a kernel that would have taken it. */
+int receive_try(struct kevy_reactor *reactor)
+{
+    int answer = recv_ask(reactor, -1, 0, 0);
+
+    return answer == -EBADF ? 0 : answer;
 }
 
 /*
@@ -85,7 +96,7 @@ static int bundle_ask(struct kevy_reactor *reactor, int fd, uint32_t limit)
 static bool run_limit_known(struct kevy_reactor *reactor)
 {
     return (reactor->ring.features & KEVY_FEAT_RECVSEND_BUNDLE) != 0 &&
-           bundle_ask(reactor, -1, RUN_BYTES) == -EBADF;
+           recv_ask(reactor, -1, RUN_BYTES, KEVY_RECVSEND_BUNDLE) == -EBADF;
 }
 
 /*
@@ -101,7 +112,8 @@ static bool bundles_harmless(struct kevy_reactor *reactor)
 
     if (fd < 0)
         return false;
-    harmless = bundle_ask(reactor, fd, 1) != 0 && first->len == reactor->pool.buffer_size;
+    harmless = recv_ask(reactor, fd, 1, KEVY_RECVSEND_BUNDLE) != 0 &&
+               first->len == reactor->pool.buffer_size;
     first->len = reactor->pool.buffer_size;
     descriptor_close_now(reactor, fd);
     return harmless;

@@ -417,18 +417,19 @@ END_TEST
 /* Without room for its address it cannot be made again, and nothing may be told as open. */
 START_TEST(an_interrupted_unix_connect_is_made_again_or_fails)
 {
-    const struct sockaddr_un place = {.sun_family = AF_UNIX, .sun_path = "\0kevy_interrupted"};
+    struct sockaddr_un place;
+    socklen_t length = unix_name(&place, "interrupted");
     int listening;
 
     reactor_setup_with(&(struct kevy_reactor_options){.buffer_size = _i == 0 ? 4096 : 64});
     listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(listening, (const void *)&place, sizeof place), 0);
+    ck_assert_int_eq(bind(listening, (const void *)&place, length), 0);
     ck_assert_int_eq(listen(listening, 1), 0);
     opcode = KEVY_OP_CONNECT;
     fault_rewrite_set(&reactor->ring, interrupt_only);
-    QUIETLY(ck_assert_int_eq(kevy_stream_connect(&probe.stream, reactor, (const void *)&place,
-                                                 sizeof place, KEVY_FOREVER),
-                             0));
+    QUIETLY(ck_assert_int_eq(
+        kevy_stream_connect(&probe.stream, reactor, (const void *)&place, length, KEVY_FOREVER),
+        0));
     TURN_UNTIL(probe.log_end != probe.log);
     ck_assert_str_eq(probe.log, _i == 0 ? "o" : "c");
     QUIETLY(kevy_stream_abort(&probe.stream));

@@ -9,6 +9,9 @@
 
 #include <fcntl.h>
 
+#include "cage_filter.h"
+#include "kernel_choice.h"
+
 #include "core/reactor.h"
 
 static void echo_once(void)
@@ -107,6 +110,64 @@ START_TEST(the_kernel_is_chosen_and_told)
 }
 END_TEST
 
+/* What io_uring refuses after it has made a ring: the pool (with any error, Ubuntu's 6.8.0-149 with
+ * EINVAL), the list of restrictions, or to be entered. */
+static const struct {
+    uint32_t code; /* of a registration, or UINT32_MAX for an enter */
+    int error;
+    bool restricted;
+} refusals[] = {
+    {KEVY_REGISTER_PBUF_RING, EINVAL, false},
+    {KEVY_REGISTER_PBUF_RING, EPERM, true},
+    {KEVY_REGISTER_PBUF_RING, ENOMEM, false},
+    {KEVY_REGISTER_RESTRICTIONS, EACCES, true},
+    {KEVY_REGISTER_ENABLE_RINGS, EPERM, true},
+    {UINT32_MAX, EPERM, false},
+    {UINT32_MAX, ENOSYS, true},
+};
+
+static void cage_build(int index)
+{
+    uint32_t code = refusals[index].code;
+    int error = refusals[index].error;
+
+    if (code == UINT32_MAX)
+        ck_assert_int_eq(cage_forbid(KEVY_NR_ENTER, KEVY_NR_ENTER, error), 0);
+    else
+        ck_assert_int_eq(cage_forbid_registration(code, error), 0);
+}
+
+START_TEST(automatic_falls_back_whatever_io_uring_refuses_of_a_reactor)
+{
+    const struct kevy_reactor_options options = {.restricted = refusals[_i].restricted};
+
+    reactor_setup_with(&options);
+    if (kernel_is_soft())
+        return;
+    ck_assert_str_eq(stats_now().kernel, "io_uring");
+    cage_build(_i);
+    reactor_setup_with(&options);
+    ck_assert_str_eq(stats_now().kernel, "soft");
+    ck_assert_int_eq(stats_now().kernel_error, -refusals[_i].error);
+    echo_once();
+}
+END_TEST
+
+START_TEST(io_uring_that_is_asked_for_says_what_it_refuses)
+{
+    const struct kevy_reactor_options options = {.kernel = KEVY_RING_KERNEL_IO_URING,
+                                                 .restricted = refusals[_i].restricted};
+    int descriptors = support_fd_count();
+    struct kevy_reactor *created = NULL;
+
+    cage_build(_i);
+    ck_assert_int_eq(kevy_reactor_create(&created, &options), -refusals[_i].error);
+    ck_assert_ptr_null(created);
+    ck_assert_int_eq(support_fd_count(), descriptors);
+    reactor_setup_with(&(struct kevy_reactor_options){.kernel = KEVY_RING_KERNEL_SOFT});
+}
+END_TEST
+
 START_TEST(a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it)
 {
     struct probe probe;
@@ -136,6 +197,10 @@ Suite *test_suite(void)
     tcase_add_test(options, a_restricted_reactor_registers_nothing_more);
     tcase_add_test(options, too_many_operations_are_refused);
     tcase_add_test(options, the_kernel_is_chosen_and_told);
+    tcase_add_loop_test(options, automatic_falls_back_whatever_io_uring_refuses_of_a_reactor, 0,
+                        (int)(sizeof refusals / sizeof *refusals));
+    tcase_add_loop_test(options, io_uring_that_is_asked_for_says_what_it_refuses, 0,
+                        (int)(sizeof refusals / sizeof *refusals));
     tcase_add_test(options, a_reference_keeps_the_loop_and_an_unref_lets_an_object_not_keep_it);
     suite_add_tcase(suite, options);
     return suite;

@@ -297,9 +297,8 @@ END_TEST
 
 START_TEST(a_named_unix_socket_is_reached_and_named)
 {
-    static const struct sockaddr_un own = {.sun_family = AF_UNIX, .sun_path = "\0kevy-test-own"};
-    static const struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0kevy-test-post"};
-    socklen_t own_length = sizeof(sa_family_t) + 14, name_length = sizeof(sa_family_t) + 15;
+    struct sockaddr_un own, name;
+    socklen_t own_length = unix_name(&own, "own"), name_length = unix_name(&name, "post");
     struct kevy_datagram_options options = local_options();
     char text[16];
     unsigned sent = 0;

@@ -33,8 +33,6 @@ START_TEST(the_end_is_told_when_it_comes_with_the_last_bytes)
 }
 END_TEST
 
-static const struct sockaddr_un place = {.sun_family = AF_UNIX, .sun_path = "\0kevy_stream_end"};
-
 static void last_words(void)
 {
     turns(3);
@@ -48,12 +46,14 @@ static void last_words(void)
 START_TEST(the_end_is_told_on_a_connection_that_was_made)
 {
     int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un place;
+    socklen_t length = unix_name(&place, "end");
     int error;
 
-    ck_assert_int_eq(bind(listening, (const void *)&place, sizeof place), 0);
+    ck_assert_int_eq(bind(listening, (const void *)&place, length), 0);
     ck_assert_int_eq(listen(listening, 1), 0);
     probe_init(&probe, &probe_events);
-    QUIETLY(error = kevy_stream_connect(&probe.stream, reactor, (const void *)&place, sizeof place,
+    QUIETLY(error = kevy_stream_connect(&probe.stream, reactor, (const void *)&place, length,
                                         KEVY_FOREVER));
     ck_assert_int_eq(error, 0);
     TURN_UNTIL(probe.log[0] == 'o');
@@ -71,15 +71,16 @@ static struct kevy_stream *accept_probe(struct kevy_listener *listener)
 
 START_TEST(the_end_is_told_on_a_connection_that_was_accepted)
 {
+    struct sockaddr_un place;
     struct kevy_listener listener = {0};
     const struct kevy_listener_options options = {.socket_address = (const void *)&place,
-                                                  .socket_address_length = sizeof place,
+                                                  .socket_address_length = unix_name(&place, "end"),
                                                   .accept = accept_probe};
 
     probe_init(&probe, &probe_events);
     ck_assert_int_eq(kevy_listener_open(&listener, reactor, &options), 0);
     probe.peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    ck_assert_int_eq(connect(probe.peer, (const void *)&place, sizeof place), 0);
+    ck_assert_int_eq(connect(probe.peer, (const void *)&place, options.socket_address_length), 0);
     TURN_UNTIL(probe.log[0] == 'o');
     last_words();
 }
