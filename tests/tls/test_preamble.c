@@ -42,7 +42,7 @@ static int serve(struct kevy_tls_context *context)
     got_length = calls = 0;
     answer = 0;
     aborts = false;
-    quick_pair(&one, &other);
+    tcp_pair(&one, &other);
     side_serve(&server, context, one);
     server.tls.events = &events;
     return other;
