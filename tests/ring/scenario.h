@@ -372,6 +372,17 @@ static inline void reset(int fd)
     must(close(fd) == 0);
 }
 
+/* Rows of a table. */
+#define SCENARIO_WHOLE NULL, 0, 0, false
+#define PLAY(function)                      \
+    {                                       \
+#function, function, SCENARIO_WHOLE \
+    }
+#define DIFFERS(function, why)                \
+    {                                         \
+#function, function, why, 0, 0, false \
+    }
+
 /* Plays every scenario of a table on both kernels. */
 Suite *scenario_suite(const char *name, const struct scenario *scenarios, int count);
 
