@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# exports.sh LIBRARY ARCHIVE HEADER...: a shared library exports what its headers declare, nothing
-# else; in an archive of the same objects, where nothing is hidden, every name has our prefix.
+# exports.sh LIBRARY ARCHIVE HEADER...: a library exports what its headers declare, nothing else. In
+# an archive of the same objects, where nothing is hidden, every name has our prefix. LIBRARY may be
+# an archive itself: then names that are private to the linker are no exports.
 set -u
 library=$1
 archive=$2
@@ -11,7 +12,10 @@ trap 'rm -rf "$work"' EXIT
 
 cat "$@" | tr '\n' ' ' | grep -oE 'KEVY_API [^;(]*\(' | grep -oE 'kevy_[a-z0-9_]+\(' |
     tr -d '(' | LC_ALL=C sort -u >"$work/declared"
-nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+case $library in
+*.a) nm -g --defined-only "$library" | awk 'NF == 3 && $3 ~ /^kevy_/ && $3 !~ /^kevy_x_/' ;;
+*) nm -D --defined-only "$library" ;;
+esac | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
     LC_ALL=C sort -u >"$work/exported"
 
 missing=$(LC_ALL=C comm -23 "$work/declared" "$work/exported")

@@ -1,16 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# header_examples.sh RING_INCLUDE REACTOR_INCLUDE LIBRARIES HEADER...: compiles the example of each
-# public header: the code from the first line "Example: ..." to the next one, or to the end of the
-# opening comment. Each is a translation unit of its own; further examples may be parts. One with
-# int main(void) is a whole program that ends by itself: it also runs, without input, and has to end
-# with status 0. LIBRARIES are one word, in the order in which they are linked; where that is empty
-# nothing runs. A header of constants or parts, which says "Part of <kevy/...>", needs no example.
+# header_examples.sh LIBRARIES HEADER...: compiles the example of each public header: the code from
+# the first line "Example: ..." to the next one, or to the end of the opening comment. Each is a
+# translation unit of its own; further examples may be parts. One with int main(void) is a whole
+# program that ends by itself: it also runs, without input, and has to end with status 0. LIBRARIES
+# are one word, in the order in which they are linked; where that is empty nothing runs. A header of
+# constants or parts, which says "Part of <kevy/...>", needs no example.
 set -u
-ring=$1
-reactor=$2
-libraries=$3
-shift 3
+libraries=$1
+shift
+includes=$(for header; do echo "-I${header%/kevy/*}"; done | sort -u)
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -46,8 +45,9 @@ compile() {
     source=$2
     shift 2
     # Functions of an example are static, and nobody need call them.
+    # shellcheck disable=SC2086 # several folders
     "$compiler" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror \
-        -I "$ring" -I "$reactor" "$source" "$@"
+        $includes "$source" "$@"
 }
 
 # run SOURCE NAME

@@ -4,14 +4,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chance.h"
 #include "pattern.h"
-#include "verdict.h"
+#include "world.h"
 
 enum {
     CLIENTS_MAX = 256,
@@ -33,11 +31,6 @@ static struct {
     bool warned;
 } clients;
 
-static struct client *by_step(struct event *event)
-{
-    return (void *)((char *)event - offsetof(struct client, step));
-}
-
 struct story *story_hold(struct story *story)
 {
     story->references++;
@@ -50,85 +43,74 @@ void story_drop(struct story *story)
         free(story);
 }
 
-static void step(struct event *event);
-
-static void hurry(struct client *client)
-{
-    if (!event_started(&client->step))
-        event_start(&client->step, chance_between(0, clients.quiet ? 1000 : client->pace_ns), step);
-}
-
-static void changed(struct file *file)
-{
-    hurry(socket_of(file)->owner);
-}
+static void birth(struct kevy_sim_event *event);
 
 /* The connection is over for the client; its place is free. */
-static void leave(struct client *client)
+static void leave(struct client *client, void (*end)(struct kevy_sim_peer *peer))
 {
-    struct socket *socket = client->socket;
-
     TRACE("client %d leaves, %" PRIu64 " of %" PRIu64 " answered", (int)(client - clients.all),
           client->story->answers, client->story->sent);
-    socket->file.watcher = NULL;
-    client->socket = NULL;
     story_drop(client->story);
     client->story = NULL;
-    event_stop(&client->step);
-    file_drop(&socket->file);
+    kevy_sim_event_stop(world, &client->birth);
+    end(&client->peer);
     if (!clients.quiet)
-        event_start(&client->step, chance_below(BIRTH_NS), step);
+        kevy_sim_event_start(world, &client->birth, kevy_sim_below(world, BIRTH_NS), birth);
 }
 
 static void reset(struct client *client)
 {
     client->story->broken = true;
-    client->socket->deaf = false;
-    socket_abort(client->socket);
-    leave(client);
+    client->vanished = false;
+    kevy_sim_peer_part(&client->peer, false);
+    leave(client, kevy_sim_peer_reset);
 }
 
-static void arrive(struct client *client)
+static struct story *story_make(void)
 {
-    struct socket *socket;
-    struct story *story;
+    struct story *story = calloc(1, sizeof *story);
 
-    if (clients.quiet)
-        return;
-    socket = socket_make(AF_INET);
-    if (socket_reach(socket, client->port) < 0) {
-        file_drop(&socket->file);
-        event_start(&client->step, chance_below(BIRTH_NS), step);
-        return;
-    }
-    story = calloc(1, sizeof *story);
     assert(story != NULL);
     story->references = 1;
     story->seed = ++clients.stories;
     story->echo = clients.echo;
     story->answer_seed = clients.echo ? story->seed : ~story->seed;
-    socket->owner = client;
-    socket->story = story;
-    socket->file.watcher = changed;
-    client->socket = socket;
-    client->story = story;
-    client->plan = chance_magnitude(0, clients.plan_most);
-    client->break_at = chance_one_in(4) ? chance_below(client->plan + 1) : UINT64_MAX;
-    client->vanishes = chance_one_in(4);
-    client->vanished = false;
-    client->half_closes = !clients.echo || chance_one_in(2);
-    client->pace_ns = chance_magnitude(100, 20000000);
-    client->appetite = (uint32_t)chance_magnitude(1, PORTION_MAX);
-    client->portion = (uint32_t)chance_magnitude(1, PORTION_MAX);
-    hurry(client);
+    return story;
 }
 
-/* Reads and compares. Returns as socket_read(). */
+static void ready(struct kevy_sim_peer *peer);
+
+static void birth(struct kevy_sim_event *event)
+{
+    struct client *client = KEVY_CONTAINER_OF(event, struct client, birth);
+
+    if (client->vanished) {
+        reset(client);
+        return;
+    }
+    client->peer.ready = ready;
+    client->peer.pace_ns = kevy_sim_magnitude(world, 100, 20000000);
+    if (kevy_sim_peer_connect(world, &client->peer, client->port) < 0) {
+        kevy_sim_event_start(world, event, kevy_sim_below(world, BIRTH_NS), birth);
+        return;
+    }
+    client->story = story_make();
+    client->plan = kevy_sim_magnitude(world, 0, clients.plan_most);
+    client->break_at =
+        kevy_sim_one_in(world, 4) ? kevy_sim_below(world, client->plan + 1) : UINT64_MAX;
+    client->vanishes = kevy_sim_one_in(world, 4);
+    client->half_closes = !clients.echo || kevy_sim_one_in(world, 2);
+    client->appetite = (uint32_t)kevy_sim_magnitude(world, 1, PORTION_MAX);
+    client->portion = (uint32_t)kevy_sim_magnitude(world, 1, PORTION_MAX);
+}
+
+/* Reads and compares. Returns as kevy_sim_peer_read(). */
 static int take(struct client *client)
 {
     static uint8_t bytes[PORTION_MAX];
     struct story *story = client->story;
-    int count = socket_read(client->socket, bytes, clients.quiet ? PORTION_MAX : client->appetite);
+    int count =
+        kevy_sim_peer_read(&client->peer, bytes, clients.quiet ? PORTION_MAX : client->appetite);
 
     if (count <= 0)
         return count;
@@ -138,7 +120,7 @@ static int take(struct client *client)
     return count;
 }
 
-/* Sends the next portion. Returns as socket_write(), 0 when all is sent. */
+/* Sends the next portion. Returns as kevy_sim_peer_write(), 0 when all is sent. */
 static int give(struct client *client)
 {
     static uint8_t bytes[PORTION_MAX];
@@ -150,7 +132,7 @@ static int give(struct client *client)
     if (length == 0)
         return 0;
     pattern_fill(bytes, length, story->seed, story->sent);
-    count = socket_write(client->socket, bytes, length);
+    count = kevy_sim_peer_write(&client->peer, bytes, length);
     if (count > 0)
         story->sent += (uint64_t)count;
     return count;
@@ -168,7 +150,7 @@ static void ended(struct client *client)
                story->answers, owed);
     if (!story->finished)
         story->broken = true;
-    leave(client);
+    leave(client, kevy_sim_peer_close);
 }
 
 /* A server resets what it ends with an error, and who goes on sending after it has closed. */
@@ -193,7 +175,7 @@ static void failed(struct client *client)
     story->reset = !story->broken && !story->cut && !clients.warned;
     if (story->closed)
         reset_explain(story);
-    leave(client);
+    leave(client, kevy_sim_peer_close);
 }
 
 /* Has it sent so much that it breaks the connection? */
@@ -207,27 +189,24 @@ static bool broken(struct client *client)
     }
     client->story->broken = true;
     client->vanished = true;
-    client->socket->deaf = true;
-    client->socket->file.watcher = NULL;
-    event_start(&client->step, chance_magnitude(BIRTH_NS, DEATH_NS), step);
+    kevy_sim_peer_part(&client->peer, true);
+    kevy_sim_event_start(world, &client->birth, kevy_sim_magnitude(world, BIRTH_NS, DEATH_NS),
+                         birth);
     return true;
 }
 
-static void connected_step(struct client *client)
+static void ready(struct kevy_sim_peer *peer)
 {
+    struct client *client = KEVY_CONTAINER_OF(peer, struct client, peer);
     struct story *story = client->story;
     int got, gave;
 
-    story->cut |= client->socket->cut;
-    if (client->vanished) {
-        reset(client);
+    story->cut |= kevy_sim_peer_was_cut(peer);
+    if (client->vanished || broken(client))
         return;
-    }
-    if (broken(client))
-        return;
-    if (chance(CHANCE_NETWORK_RESETS)) {
+    if (kevy_sim_fault(world, KEVY_SIM_NETWORK_RESETS)) {
         story->cut = true;
-        socket_cut(client->socket);
+        kevy_sim_peer_cut(peer);
     }
     got = take(client);
     if (got == 0) {
@@ -242,20 +221,10 @@ static void connected_step(struct client *client)
     if (story->sent == client->plan && !story->finished &&
         (client->half_closes || story->answers == story->sent)) {
         story->finished = true;
-        socket_shutdown(client->socket, SHUT_WR);
+        kevy_sim_peer_shutdown(peer);
     }
     if (got > 0 || gave > 0)
-        hurry(client);
-}
-
-static void step(struct event *event)
-{
-    struct client *client = by_step(event);
-
-    if (client->socket == NULL)
-        arrive(client);
-    else
-        connected_step(client);
+        kevy_sim_peer_wake(peer);
 }
 
 void clients_start(uint32_t count, uint16_t port, uint64_t plan_most, bool echo)
@@ -266,14 +235,14 @@ void clients_start(uint32_t count, uint16_t port, uint64_t plan_most, bool echo)
     clients.echo = echo;
     for (uint32_t i = 0; i < clients.count; i++) {
         clients.all[i].port = port;
-        event_start(&clients.all[i].step, chance_below(BIRTH_NS), step);
+        kevy_sim_event_start(world, &clients.all[i].birth, kevy_sim_below(world, BIRTH_NS), birth);
     }
 }
 
 bool clients_over(void)
 {
     for (uint32_t i = 0; i < clients.count; i++)
-        if (clients.all[i].socket != NULL)
+        if (clients.all[i].story != NULL)
             return false;
     return true;
 }
@@ -283,7 +252,7 @@ void clients_describe(void)
     for (uint32_t i = 0; i < clients.count; i++) {
         const struct client *client = &clients.all[i];
 
-        if (client->socket != NULL)
+        if (client->story != NULL)
             printf("  client %u: sent %" PRIu64 " of %" PRIu64 ", %" PRIu64 " came back%s%s\n", i,
                    client->story->sent, client->plan, client->story->answers,
                    client->story->finished ? ", finished" : "",
@@ -297,12 +266,12 @@ void clients_quiet(void)
     for (uint32_t i = 0; i < clients.count; i++) {
         struct client *client = &clients.all[i];
 
-        if (client->socket == NULL)
-            event_stop(&client->step);
+        if (client->story == NULL)
+            kevy_sim_event_stop(world, &client->birth);
         else if (client->vanished)
             reset(client);
         else
-            hurry(client);
+            kevy_sim_peer_wake(&client->peer);
     }
 }
 
@@ -315,15 +284,15 @@ void clients_stop(void)
 {
     clients.quiet = true;
     for (uint32_t i = 0; i < clients.count; i++) {
-        event_stop(&clients.all[i].step);
-        if (clients.all[i].socket != NULL)
+        kevy_sim_event_stop(world, &clients.all[i].birth);
+        if (clients.all[i].story != NULL)
             reset(&clients.all[i]);
     }
 }
 
 struct story *story_of(int fd)
 {
-    const struct socket *peer = socket_of(file_at(fd, "looking at"))->peer;
+    struct kevy_sim_peer *peer = kevy_sim_peer_at(world, fd);
 
-    return peer != NULL ? peer->story : NULL;
+    return peer != NULL ? KEVY_CONTAINER_OF(peer, struct client, peer)->story : NULL;
 }

@@ -20,11 +20,7 @@
  * order nothing is missing. A reset has a reason.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "clock.h"
-#include "socket.h"
+#include "world.h"
 
 struct story {
     uint32_t references;
@@ -43,13 +39,12 @@ struct story {
 };
 
 struct client {
-    struct socket *socket; /* NULL between two connections */
-    struct story *story;
-    struct event step;
+    struct kevy_sim_peer peer; /* not connected between two connections */
+    struct story *story;       /* of the connection */
+    struct kevy_sim_event birth;
     uint16_t port;
     uint64_t plan;     /* bytes to send */
     uint64_t break_at; /* after so many it resets, or vanishes */
-    uint64_t pace_ns;
     uint32_t appetite; /* bytes it reads at most, a step */
     uint32_t portion;  /* bytes it writes at most, a step */
     bool vanishes;

@@ -3,30 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chance.h"
-#include "verdict.h"
-
 #define DELAY_NS 600000000U
-
-enum manner {
-    HOST_ANSWERS,
-    HOST_REFUSES,
-    HOST_UNREACHABLE,
-    HOST_SILENT,
-    HOST_MANNERS,
-};
 
 /* The echo at the other end of one connection. */
 struct echo {
+    struct kevy_sim_peer peer;
     struct echo *next;
-    struct socket *socket;
-    struct event step;
-    uint64_t pace_ns;
     uint64_t break_at;
     uint64_t passed;
     uint8_t bytes[4096]; /* read, and not yet sent back */
@@ -35,49 +20,21 @@ struct echo {
 };
 
 static struct {
-    enum manner manners[HOSTS];
+    struct kevy_sim_host all[HOSTS];
     struct echo *echoes;
     bool quiet;
 } hosts;
 
-void hosts_reset(void)
-{
-    memset(&hosts, 0, sizeof hosts);
-    for (int host = 0; host < HOSTS; host++)
-        hosts.manners[host] = (enum manner)chance_below(HOST_MANNERS);
-    hosts.manners[chance_below(HOSTS)] = HOST_ANSWERS;
-}
-
-static void step(struct event *event);
-
-static void hurry(struct echo *echo)
-{
-    if (!event_started(&echo->step))
-        event_start(&echo->step, chance_between(0, hosts.quiet ? 1000 : echo->pace_ns), step);
-}
-
-static void changed(struct file *file)
-{
-    hurry(socket_of(file)->owner);
-}
-
-static void echo_end(struct echo *echo)
+/* Takes it out of the list, and ends its connection. */
+static void echo_end(struct echo *echo, void (*end)(struct kevy_sim_peer *peer))
 {
     struct echo **link = &hosts.echoes;
 
     while (*link != echo)
         link = &(*link)->next;
     *link = echo->next;
-    event_stop(&echo->step);
-    echo->socket->file.watcher = NULL;
-    file_drop(&echo->socket->file);
+    end(&echo->peer);
     free(echo);
-}
-
-static void echo_break(struct echo *echo)
-{
-    socket_abort(echo->socket);
-    echo_end(echo);
 }
 
 /* Moves bytes one step on. False when nothing moved. */
@@ -87,14 +44,15 @@ static bool echo_move(struct echo *echo, int *result)
 
     *result = 0;
     if (echo->first == echo->end && !echo->ended) {
-        *result = socket_read(echo->socket, echo->bytes, sizeof echo->bytes);
+        *result = kevy_sim_peer_read(&echo->peer, echo->bytes, sizeof echo->bytes);
         echo->ended = *result == 0;
         echo->first = 0;
         echo->end = *result > 0 ? (uint32_t)*result : 0;
         moved = *result >= 0;
     }
     if (echo->first != echo->end) {
-        *result = socket_write(echo->socket, echo->bytes + echo->first, echo->end - echo->first);
+        *result =
+            kevy_sim_peer_write(&echo->peer, echo->bytes + echo->first, echo->end - echo->first);
         if (*result > 0) {
             echo->first += (uint32_t)*result;
             echo->passed += (uint32_t)*result;
@@ -104,92 +62,67 @@ static bool echo_move(struct echo *echo, int *result)
     return moved;
 }
 
-static void step(struct event *event)
+static void ready(struct kevy_sim_peer *peer)
 {
-    struct echo *echo = (void *)((char *)event - offsetof(struct echo, step));
+    struct echo *echo = KEVY_CONTAINER_OF(peer, struct echo, peer);
     int result;
     bool moved;
 
     if (!hosts.quiet && echo->passed >= echo->break_at) {
-        echo_break(echo);
+        echo_end(echo, kevy_sim_peer_reset);
         return;
     }
     moved = echo_move(echo, &result);
-    if (result < 0 && result != -EAGAIN) {
-        echo_end(echo);
-        return;
-    }
-    if (echo->ended && echo->first == echo->end) {
-        echo_end(echo);
+    if ((result < 0 && result != -EAGAIN) || (echo->ended && echo->first == echo->end)) {
+        echo_end(echo, kevy_sim_peer_close);
         return;
     }
     if (moved)
-        hurry(echo);
+        kevy_sim_peer_wake(peer);
 }
 
-static void answer(struct socket *socket)
+static struct kevy_sim_peer *accepted(struct kevy_sim_host *host)
 {
     struct echo *echo = calloc(1, sizeof *echo);
-    uint64_t delay_ns;
-    uint32_t capacity;
 
+    (void)host;
     assert(echo != NULL);
-    echo->socket = socket_make(socket->family);
-    echo->socket->owner = echo;
-    echo->socket->file.watcher = changed;
-    echo->pace_ns = chance_magnitude(100, 10000000);
-    echo->break_at = chance_one_in(8) ? chance_magnitude(0, 100000) : UINT64_MAX;
+    echo->peer.ready = ready;
+    echo->peer.pace_ns = kevy_sim_magnitude(world, 100, 10000000);
+    echo->break_at = kevy_sim_one_in(world, 8) ? kevy_sim_magnitude(world, 0, 100000) : UINT64_MAX;
     echo->next = hosts.echoes;
     hosts.echoes = echo;
-    capacity = (uint32_t)chance_magnitude(64, 65536);
-    delay_ns = chance_magnitude(0, 5000000);
-    socket_join(socket, echo->socket, capacity, delay_ns);
-    hurry(echo);
+    return &echo->peer;
 }
 
-static void answered(struct event *event)
+void hosts_open(void)
 {
-    struct socket *socket = (void *)((char *)event - offsetof(struct socket, progress));
+    memset(&hosts, 0, sizeof hosts);
+    for (uint16_t number = 0; number < HOSTS; number++) {
+        struct kevy_sim_host *host = &hosts.all[number];
 
-    answer(socket);
-    file_changed(&socket->file, POLLOUT);
-}
-
-static void refused(struct event *event)
-{
-    struct socket *socket = (void *)((char *)event - offsetof(struct socket, progress));
-
-    socket->error = ECONNREFUSED;
-    file_changed(&socket->file, POLLOUT | POLLERR | POLLHUP);
-}
-
-int hosts_connect(struct socket *socket, const struct sockaddr *address)
-{
-    const struct sockaddr_in *internet = (const void *)address;
-    unsigned host = ntohs(internet->sin_port) - HOST_PORT;
-    enum manner manner;
-
-    EXPECT(host < HOSTS, "connect to a port that nobody has");
-    manner = hosts.quiet ? HOST_ANSWERS : hosts.manners[host];
-    if (manner == HOST_UNREACHABLE)
-        return -ENETUNREACH;
-    socket->state = SOCKET_CONNECTING;
-    if (manner == HOST_SILENT)
-        return 0;
-    event_start(&socket->progress, hosts.quiet ? 0 : chance_magnitude(0, DELAY_NS),
-                manner == HOST_ANSWERS ? answered : refused);
-    return 0;
+        host->port = (uint16_t)(HOST_PORT + number);
+        host->answer = (enum kevy_sim_answer)kevy_sim_below(world, KEVY_SIM_HOST_SILENT + 1);
+        host->delay_ns = kevy_sim_magnitude(world, 0, DELAY_NS);
+        host->accept = accepted;
+        kevy_sim_host_open(world, host);
+    }
+    hosts.all[kevy_sim_below(world, HOSTS)].answer = KEVY_SIM_HOST_ACCEPTS;
 }
 
 void hosts_quiet(void)
 {
     hosts.quiet = true;
+    for (int number = 0; number < HOSTS; number++) {
+        hosts.all[number].answer = KEVY_SIM_HOST_ACCEPTS;
+        hosts.all[number].delay_ns = 0;
+    }
     for (struct echo *echo = hosts.echoes; echo != NULL; echo = echo->next)
-        hurry(echo);
+        kevy_sim_peer_wake(&echo->peer);
 }
 
 void hosts_stop(void)
 {
     while (hosts.echoes != NULL)
-        echo_end(hosts.echoes);
+        echo_end(hosts.echoes, kevy_sim_peer_close);
 }

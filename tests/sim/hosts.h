@@ -10,7 +10,7 @@
  * has ended and all is sent back; where chance wants it, it resets the connection.
  */
 
-#include "socket.h"
+#include "world.h"
 
 enum {
     HOSTS = 8,
@@ -18,13 +18,10 @@ enum {
 };
 
 /* Draws what each host does; one at least answers. */
-void hosts_reset(void);
+void hosts_open(void);
 
 /* All hosts answer from now on. */
 void hosts_quiet(void);
-
-/* Begins to connect. 0, or the errno with which the address fails at once. */
-int hosts_connect(struct socket *socket, const struct sockaddr *address);
 
 /* Ends what is left. */
 void hosts_stop(void);

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chance.h"
 #include "pattern.h"
-#include "verdict.h"
+#include "world.h"
 
 unsigned quiet_calls;
 static struct link *first;
@@ -175,7 +174,7 @@ struct link *links_any(void)
 
     if (link == NULL)
         return NULL;
-    for (uint64_t skip = chance_below(open_count); skip > 0; skip--)
+    for (uint64_t skip = kevy_sim_below(world, open_count); skip > 0; skip--)
         link = link->next;
     return link;
 }

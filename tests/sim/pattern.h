@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "verdict.h"
+#include "world.h"
 
 static inline uint8_t pattern_byte(uint64_t seed, uint64_t position)
 {

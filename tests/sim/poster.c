@@ -3,11 +3,8 @@
 
 #include <string.h>
 
-#include "chance.h"
-#include "clock.h"
-#include "kernel.h"
 #include "link.h"
-#include "verdict.h"
+#include "world.h"
 
 enum {
     POSTS_MAX = 16,
@@ -28,7 +25,7 @@ struct post {
 
 static struct {
     struct kevy_reactor *reactor;
-    struct event event;
+    struct kevy_sim_event event;
     struct post all[POSTS_MAX];
     uint64_t posted; /* numbers given out, to posts and to deferred tasks */
     uint64_t deferred;
@@ -44,17 +41,18 @@ static void run(struct kevy_task *task, struct kevy_reactor *reactor)
 {
     struct post *ran = KEVY_CONTAINER_OF(task, struct post, task);
     uint64_t *next = ran->deferred ? &poster.next_deferred : &poster.next_posted;
-    uint64_t awake_ns = kernel_busy_ns() - ran->busy_ns;
+    uint64_t awake_ns = kevy_sim_awake_ns(world) - ran->busy_ns;
 
     EXPECT(quiet_calls == 0, "a task runs inside a call");
     EXPECT(reactor == poster.reactor && ran->out, "a task runs that was not posted");
     EXPECT(ran->number == (*next)++, "tasks run out of their order");
-    EXPECT(clock_now() - ran->at_ns <= WAKE_NS + awake_ns, "nobody woke the loop for %llu ns",
-           (unsigned long long)(clock_now() - ran->at_ns));
+    EXPECT(kevy_sim_now(world) - ran->at_ns <= WAKE_NS + awake_ns,
+           "nobody woke the loop for %llu ns",
+           (unsigned long long)(kevy_sim_now(world) - ran->at_ns));
     ran->out = false;
     poster.out--;
-    if (!poster.stopped && chance_one_in(4))
-        post(chance_one_in(2));
+    if (!poster.stopped && kevy_sim_one_in(world, 4))
+        post(kevy_sim_one_in(world, 2));
 }
 
 static void post(bool deferred)
@@ -68,8 +66,8 @@ static void post(bool deferred)
     one->task.run = run;
     one->number = deferred ? poster.deferred++ : poster.posted++;
     one->deferred = deferred;
-    one->at_ns = clock_now();
-    one->busy_ns = kernel_busy_ns();
+    one->at_ns = kevy_sim_now(world);
+    one->busy_ns = kevy_sim_awake_ns(world);
     one->out = true;
     poster.out++;
     if (deferred)
@@ -78,23 +76,23 @@ static void post(bool deferred)
         kevy_reactor_post(poster.reactor, &one->task);
 }
 
-static void come(struct event *event)
+static void come(struct kevy_sim_event *event)
 {
-    for (uint64_t count = chance_between(1, 3); count > 0; count--)
+    for (uint64_t count = kevy_sim_between(world, 1, 3); count > 0; count--)
         post(false);
-    event_start(event, chance_magnitude(1000, PACE_NS), come);
+    kevy_sim_event_start(world, event, kevy_sim_magnitude(world, 1000, PACE_NS), come);
 }
 
 void poster_start(struct kevy_reactor *reactor)
 {
     memset(&poster, 0, sizeof poster);
     poster.reactor = reactor;
-    event_start(&poster.event, chance_below(PACE_NS), come);
+    kevy_sim_event_start(world, &poster.event, kevy_sim_below(world, PACE_NS), come);
 }
 
 bool poster_stop(void)
 {
     poster.stopped = true;
-    event_stop(&poster.event);
+    kevy_sim_event_stop(world, &poster.event);
     return poster.out == 0;
 }

@@ -23,9 +23,10 @@ struct scenario {
     void (*abandon)(void);
     /* The reactor has been destroyed: ends what is left of the world; NULL for nothing. */
     void (*gone)(void);
-    /* Prints what is left, for the report of a stall. */
-    void (*describe)(void);
 };
+
+/* Lets the program have so many descriptors more than it has. */
+void descriptors_limit(uint32_t more);
 
 extern const struct scenario scenario_echo;
 extern const struct scenario scenario_mix;

@@ -10,12 +10,9 @@
 #include <errno.h>
 #include <sys/un.h>
 
-#include "chance.h"
 #include "client.h"
-#include "file.h"
-#include "kernel.h"
 #include "link.h"
-#include "verdict.h"
+#include "world.h"
 
 static struct {
     struct kevy_listener listener;
@@ -59,9 +56,9 @@ static void start(struct kevy_reactor *reactor)
     uint64_t plan_most;
     uint32_t count;
 
-    echo.connections_max = chance_one_in(3) ? (uint32_t)chance_between(1, 20) : 0;
+    echo.connections_max = kevy_sim_one_in(world, 3) ? (uint32_t)kevy_sim_between(world, 1, 20) : 0;
     options.connections_max = echo.connections_max;
-    if (chance_one_in(3)) {
+    if (kevy_sim_one_in(world, 3)) {
         options.address = NULL;
         options.socket_address = (const struct sockaddr *)&path;
         options.socket_address_length = sizeof path;
@@ -69,12 +66,12 @@ static void start(struct kevy_reactor *reactor)
     while (kevy_listener_open(&echo.listener, reactor, &options) < 0)
         continue;
     echo.listening = true;
-    count = (uint32_t)chance_magnitude(1, 100);
-    plan_most = chance_magnitude(100, 200000);
-    clients_start(count, SOCKET_PORT_FIRST, plan_most, true);
+    count = (uint32_t)kevy_sim_magnitude(world, 1, 100);
+    plan_most = kevy_sim_magnitude(world, 100, 200000);
+    clients_start(count, 0, plan_most, true);
     /* Two clients and the reactor's own at least. */
-    if (chance_one_in(3))
-        files_limit(files_open() + (uint32_t)chance_between(2, 50));
+    if (kevy_sim_one_in(world, 3))
+        descriptors_limit((uint32_t)kevy_sim_between(world, 2, 50));
 }
 
 static void quiet(struct kevy_reactor *reactor)
@@ -94,9 +91,5 @@ static void stop(struct kevy_reactor *reactor)
     QUIETLY(kevy_listener_close(&echo.listener));
 }
 
-const struct scenario scenario_echo = {.name = "echo",
-                                       .start = start,
-                                       .quiet = quiet,
-                                       .over = over,
-                                       .stop = stop,
-                                       .describe = clients_describe};
+const struct scenario scenario_echo = {
+    .name = "echo", .start = start, .quiet = quiet, .over = over, .stop = stop};

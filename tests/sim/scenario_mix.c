@@ -15,14 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chance.h"
 #include "client.h"
-#include "clock.h"
-#include "kernel.h"
 #include "link.h"
 #include "pattern.h"
 #include "poster.h"
-#include "verdict.h"
+#include "world.h"
 
 enum {
     KEPT_MAX = 32,
@@ -118,7 +115,7 @@ static void refusal_check(struct mix_link *mine, int error)
 static void do_send(struct mix_link *mine)
 {
     static uint8_t bytes[LENGTH_MAX];
-    size_t length = (size_t)chance_magnitude(0, LENGTH_MAX);
+    size_t length = (size_t)kevy_sim_magnitude(world, 0, LENGTH_MAX);
     int error;
 
     pattern_fill(bytes, length, answer_seed(mine), answer_position(mine));
@@ -149,7 +146,7 @@ static void piece_done(struct kevy_send *write, struct kevy_stream *stream, int 
     piece->done = true;
     mine->writes--;
     if (result == 0)
-        mine->moved_ns = clock_now();
+        mine->moved_ns = kevy_sim_now(world);
     if (write->released == NULL)
         piece_free(piece);
 }
@@ -169,11 +166,11 @@ static void piece_released(struct kevy_send *write, struct kevy_stream *stream)
 /* Cuts `length` bytes into some parts, of which some may be empty. */
 static void parts_cut(struct piece *piece, size_t length)
 {
-    uint32_t count = (uint32_t)chance_between(1, PARTS_MAX);
+    uint32_t count = (uint32_t)kevy_sim_between(world, 1, PARTS_MAX);
     uint8_t *from = piece->bytes;
 
     for (uint32_t part = 0; part < count; part++) {
-        size_t here = part + 1 < count ? (size_t)chance_below(length + 1) : length;
+        size_t here = part + 1 < count ? (size_t)kevy_sim_below(world, length + 1) : length;
 
         piece->parts[part] = (struct iovec){.iov_base = from, .iov_len = here};
         from += here;
@@ -184,7 +181,7 @@ static void parts_cut(struct piece *piece, size_t length)
 
 static void do_write(struct mix_link *mine)
 {
-    size_t length = (size_t)chance_magnitude(1, LENGTH_MAX);
+    size_t length = (size_t)kevy_sim_magnitude(world, 1, LENGTH_MAX);
     struct piece *piece = calloc(1, sizeof *piece + length);
     int error;
 
@@ -195,8 +192,8 @@ static void do_write(struct mix_link *mine)
     piece->write.parts = piece->parts;
     piece->length = length;
     piece->write.done = piece_done;
-    if (chance_one_in(2)) {
-        piece->write.flags = chance_one_in(4) ? 0 : KEVY_SEND_ZERO_COPY;
+    if (kevy_sim_one_in(world, 2)) {
+        piece->write.flags = kevy_sim_one_in(world, 4) ? 0 : KEVY_SEND_ZERO_COPY;
         piece->write.released = piece_released;
     }
     QUIETLY(error = kevy_stream_send_pinned(&mine->link.stream, &piece->write));
@@ -222,33 +219,34 @@ static void do_resume(struct mix_link *mine)
 static void resume_fire(struct kevy_timer *timer)
 {
     struct mix_link *mine = KEVY_CONTAINER_OF(timer, struct mix_link, resume);
-    uint64_t awake_ns = kernel_busy_ns() - mine->busy_ns;
+    uint64_t awake_ns = kevy_sim_awake_ns(world) - mine->busy_ns;
 
     EXPECT(quiet_calls == 0, "a timer fires inside a call");
     EXPECT(mine->paused, "a timer fires that was stopped");
-    EXPECT(clock_now() >= mine->resume_ns, "a timer is early by %llu ns",
-           (unsigned long long)(mine->resume_ns - clock_now()));
-    EXPECT(clock_now() <= mine->latest_ns + TICK_NS + awake_ns, "a timer is late by %llu ns",
-           (unsigned long long)(clock_now() - mine->resume_ns));
+    EXPECT(kevy_sim_now(world) >= mine->resume_ns, "a timer is early by %llu ns",
+           (unsigned long long)(mine->resume_ns - kevy_sim_now(world)));
+    EXPECT(kevy_sim_now(world) <= mine->latest_ns + TICK_NS + awake_ns,
+           "a timer is late by %llu ns",
+           (unsigned long long)(kevy_sim_now(world) - mine->resume_ns));
     do_resume(mine);
 }
 
 static void do_pause(struct mix_link *mine)
 {
-    uint64_t delay_ns = chance_magnitude(0, KEVY_SECONDS(1));
+    uint64_t delay_ns = kevy_sim_magnitude(world, 0, KEVY_SECONDS(1));
 
     QUIETLY(kevy_stream_pause(&mine->link.stream));
     mine->paused = true;
-    mine->busy_ns = kernel_busy_ns();
+    mine->busy_ns = kevy_sim_awake_ns(world);
     QUIETLY(kevy_timer_start(&mine->resume, kevy_stream_reactor(&mine->link.stream), delay_ns,
                              resume_fire));
-    mine->latest_ns = clock_now() + delay_ns;
+    mine->latest_ns = kevy_sim_now(world) + delay_ns;
     mine->resume_ns = kevy_reactor_now(kevy_stream_reactor(&mine->link.stream)) + delay_ns;
 }
 
 static void do_hold(struct mix_link *mine)
 {
-    struct link *target = chance_one_in(2) ? &mine->link : links_any();
+    struct link *target = kevy_sim_one_in(world, 2) ? &mine->link : links_any();
 
     if (mine->link.opened && target->opened)
         QUIETLY(kevy_stream_hold(&mine->link.stream, &target->stream));
@@ -276,21 +274,23 @@ static void do_abort(struct mix_link *mine)
 
 static void do_deadline(struct mix_link *mine)
 {
-    enum kevy_deadline which = (enum kevy_deadline)chance_below(3);
-    uint64_t limit_ns = chance_one_in(3) ? 0 : chance_magnitude(1, KEVY_SECONDS(20));
+    enum kevy_deadline which = (enum kevy_deadline)kevy_sim_below(world, 3);
+    uint64_t limit_ns =
+        kevy_sim_one_in(world, 3) ? 0 : kevy_sim_magnitude(world, 1, KEVY_SECONDS(20));
 
     QUIETLY(kevy_stream_set_deadline(&mine->link.stream, which, limit_ns));
-    mine->set_ns[which] = clock_now();
+    mine->set_ns[which] = kevy_sim_now(world);
     mine->limit_ns[which] = limit_ns;
     if (which == KEVY_DEADLINE_TOTAL)
-        mine->phase_busy_ns = kernel_busy_ns();
+        mine->phase_busy_ns = kevy_sim_awake_ns(world);
 }
 
 static void do_marks(struct mix_link *mine)
 {
-    uint32_t high = (uint32_t)chance_magnitude(1, 100000);
+    uint32_t high = (uint32_t)kevy_sim_magnitude(world, 1, 100000);
 
-    QUIETLY(kevy_stream_set_watermarks(&mine->link.stream, (uint32_t)chance_below(high + 1), high));
+    QUIETLY(kevy_stream_set_watermarks(&mine->link.stream,
+                                       (uint32_t)kevy_sim_below(world, high + 1), high));
     mark_look(mine);
 }
 
@@ -305,16 +305,16 @@ static void action(struct mix_link *mine)
 
     if (!mine->link.opened)
         return;
-    if (chance_one_in(30))
-        seldom[chance_below(sizeof seldom / sizeof *seldom)](mine);
+    if (kevy_sim_one_in(world, 30))
+        seldom[kevy_sim_below(world, sizeof seldom / sizeof *seldom)](mine);
     else
-        usual[chance_below(sizeof usual / sizeof *usual)](mine);
+        usual[kevy_sim_below(world, sizeof usual / sizeof *usual)](mine);
 }
 
 /* Keeps the buffer for a while, instead of another that was kept. */
 static void keep(struct mix_link *mine, struct kevy_buffer *buffer)
 {
-    struct kept *kept = &mix.kept[chance_below(KEPT_MAX)];
+    struct kept *kept = &mix.kept[kevy_sim_below(world, KEPT_MAX)];
     int error = -ENOBUFS;
 
     if (kept->used) {
@@ -338,12 +338,12 @@ static void received(struct link *link, struct kevy_buffer *buffer)
     struct mix_link *mine = mix_of(link);
 
     EXPECT(!mine->paused, "a paused stream is read from");
-    mine->moved_ns = clock_now();
-    if (chance_one_in(8) && !mix.abandoned)
+    mine->moved_ns = kevy_sim_now(world);
+    if (kevy_sim_one_in(world, 8) && !mix.abandoned)
         keep(mine, buffer);
     if (mix.quiet)
         return;
-    for (uint64_t count = chance_below(ACTIONS_MAX); count > 0; count--)
+    for (uint64_t count = kevy_sim_below(world, ACTIONS_MAX); count > 0; count--)
         action(mine);
 }
 
@@ -366,14 +366,14 @@ static void deadline_check(const struct mix_link *mine, enum kevy_deadline which
     EXPECT(limit_ns != 0, "a deadline passes that is off");
     if (which == KEVY_DEADLINE_IDLE && mine->moved_ns > since_ns)
         since_ns = mine->moved_ns;
-    EXPECT(clock_now() >= since_ns + limit_ns, "a deadline is early by %llu ns",
-           (unsigned long long)(since_ns + limit_ns - clock_now()));
+    EXPECT(kevy_sim_now(world) >= since_ns + limit_ns, "a deadline is early by %llu ns",
+           (unsigned long long)(since_ns + limit_ns - kevy_sim_now(world)));
     /* Of the others the last activity is the library's to know. */
     if (which == KEVY_DEADLINE_TOTAL)
-        EXPECT(clock_now() - since_ns - limit_ns <=
-                   2 * TICK_NS + kernel_busy_ns() - mine->phase_busy_ns,
+        EXPECT(kevy_sim_now(world) - since_ns - limit_ns <=
+                   2 * TICK_NS + kevy_sim_awake_ns(world) - mine->phase_busy_ns,
                "a deadline is late by %llu ns",
-               (unsigned long long)(clock_now() - since_ns - limit_ns));
+               (unsigned long long)(kevy_sim_now(world) - since_ns - limit_ns));
 }
 
 static void timed_out(struct link *link, enum kevy_deadline which)
@@ -382,9 +382,9 @@ static void timed_out(struct link *link, enum kevy_deadline which)
 
     deadline_check(mine, which);
     mine->limit_ns[which] = 0;
-    if (which == KEVY_DEADLINE_SEND || chance_one_in(3))
+    if (which == KEVY_DEADLINE_SEND || kevy_sim_one_in(world, 3))
         do_abort(mine);
-    else if (chance_one_in(2))
+    else if (kevy_sim_one_in(world, 2))
         do_close(mine);
 }
 
@@ -406,8 +406,8 @@ static struct kevy_stream *accepted(struct kevy_listener *listener)
     struct kevy_stream *stream = link_make(&manner, sizeof(struct mix_link));
 
     (void)listener;
-    mix_of(link_of(stream))->moved_ns = clock_now();
-    if (chance_one_in(4))
+    mix_of(link_of(stream))->moved_ns = kevy_sim_now(world);
+    if (kevy_sim_one_in(world, 4))
         kevy_stream_set_watermarks(stream, mix.high_watermark / 2, mix.high_watermark);
     return stream;
 }
@@ -419,12 +419,12 @@ static void start(struct kevy_reactor *reactor)
     uint32_t count;
 
     memset(&mix, 0, sizeof mix);
-    mix.high_watermark = (uint32_t)chance_magnitude(1, 100000);
+    mix.high_watermark = (uint32_t)kevy_sim_magnitude(world, 1, 100000);
     while (kevy_listener_open(&mix.listener, reactor, &options) < 0)
         continue;
-    count = (uint32_t)chance_magnitude(1, 60);
-    plan_most = chance_magnitude(100, 200000);
-    clients_start(count, SOCKET_PORT_FIRST, plan_most, false);
+    count = (uint32_t)kevy_sim_magnitude(world, 1, 60);
+    plan_most = kevy_sim_magnitude(world, 100, 200000);
+    clients_start(count, 0, plan_most, false);
     poster_start(reactor);
 }
 
@@ -448,9 +448,9 @@ static void turned(struct kevy_reactor *reactor)
     (void)reactor;
     if (link != NULL)
         drain_check(mix_of(link));
-    if (link != NULL && chance_one_in(2))
+    if (link != NULL && kevy_sim_one_in(world, 2))
         action(mix_of(link));
-    if (chance_one_in(16))
+    if (kevy_sim_one_in(world, 16))
         keep(NULL, NULL);
 }
 
@@ -498,5 +498,4 @@ const struct scenario scenario_mix = {.name = "mix",
                                       .quiet = quiet,
                                       .over = over,
                                       .stop = stop,
-                                      .abandon = abandon,
-                                      .describe = clients_describe};
+                                      .abandon = abandon};

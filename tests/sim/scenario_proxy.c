@@ -9,16 +9,14 @@
 #include "scenario.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chance.h"
 #include "client.h"
-#include "clock.h"
 #include "hosts.h"
-#include "kernel.h"
 #include "link.h"
-#include "verdict.h"
+#include "world.h"
 
 struct side {
     struct link link;
@@ -140,7 +138,7 @@ static void connected(struct kevy_connector *connect, int result)
     pair->connecting = false;
     if (result != 0) {
         EXPECT(result != -ETIMEDOUT || pair->failures == HOSTS ||
-                   clock_now() >= pair->began_ns + pair->limit_ns,
+                   kevy_sim_now(world) >= pair->began_ns + pair->limit_ns,
                "a connect times out early");
         link_forget(&pair->server->link);
         pair->server = NULL;
@@ -156,7 +154,7 @@ static void connected(struct kevy_connector *connect, int result)
 
 static void addresses_write(struct pair *pair)
 {
-    uint32_t first = (uint32_t)chance_below(HOSTS);
+    uint32_t first = (uint32_t)kevy_sim_below(world, HOSTS);
 
     for (uint32_t i = 0; i < HOSTS; i++) {
         pair->sockets[i] = (struct sockaddr_in){
@@ -183,8 +181,8 @@ static void opened(struct link *link)
     addresses_write(pair);
     options.stream = &pair->server->link.stream;
     options.addresses = pair->addresses;
-    options.attempt_delay_ns = chance_magnitude(1000, 400000000);
-    options.timeout_ns = chance_magnitude(100000, KEVY_SECONDS(30));
+    options.attempt_delay_ns = kevy_sim_magnitude(world, 1000, 400000000);
+    options.timeout_ns = kevy_sim_magnitude(world, 100000, KEVY_SECONDS(30));
     pair->limit_ns = options.timeout_ns;
     pair->began_ns = kevy_reactor_now(kevy_stream_reactor(&link->stream));
     pair->connecting = true;
@@ -210,14 +208,14 @@ static void start(struct kevy_reactor *reactor)
     uint32_t count;
 
     memset(&proxy, 0, sizeof proxy);
-    hosts_reset();
+    hosts_open();
     while (kevy_listener_open(&proxy.listener, reactor, &options) < 0)
         continue;
-    count = (uint32_t)chance_magnitude(1, 40);
-    plan_most = chance_magnitude(100, 100000);
-    clients_start(count, SOCKET_PORT_FIRST, plan_most, true);
-    if (chance_one_in(4))
-        files_limit(files_open() + (uint32_t)chance_between(3, 30));
+    count = (uint32_t)kevy_sim_magnitude(world, 1, 40);
+    plan_most = kevy_sim_magnitude(world, 100, 100000);
+    clients_start(count, 0, plan_most, true);
+    if (kevy_sim_one_in(world, 4))
+        descriptors_limit((uint32_t)kevy_sim_between(world, 3, 30));
 }
 
 static void quiet(struct kevy_reactor *reactor)
@@ -245,5 +243,4 @@ const struct scenario scenario_proxy = {.name = "proxy",
                                         .over = over,
                                         .stop = stop,
                                         .abandon = NULL,
-                                        .gone = hosts_stop,
-                                        .describe = clients_describe};
+                                        .gone = hosts_stop};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "file.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chance.h"
+#include "request.h"
+#include "world.h"
+
+enum {
+    DESCRIPTOR_FIRST = 3,
+    DESCRIPTORS_MAX = 1 << 16,
+};
+
+static struct {
+    struct file *at[DESCRIPTORS_MAX];
+    uint32_t open;
+    uint32_t limit;
+    int end; /* behind the highest number given out */
+    bool once;
+} table;
+
+void files_reset(void)
+{
+    memset(table.at, 0, (size_t)table.end * sizeof table.at[0]);
+    table.open = 0;
+    table.limit = DESCRIPTORS_MAX;
+    table.end = DESCRIPTOR_FIRST;
+    table.once = chance_one_in(3);
+}
+
+void files_limit(uint32_t limit)
+{
+    table.limit = limit;
+}
+
+uint32_t files_open(void)
+{
+    return table.open;
+}
+
+void file_init(struct file *file, enum file_kind kind, const struct file_operations *operations)
+{
+    memset(file, 0, sizeof *file);
+    file->kind = kind;
+    file->operations = operations;
+    file->references = 1;
+}
+
+void file_hold(struct file *file)
+{
+    file->references++;
+}
+
+void file_drop(struct file *file)
+{
+    EXPECT(file->references > 0, "a file is released twice");
+    if (--file->references == 0 && file->operations->release != NULL)
+        file->operations->release(file);
+}
+
+int file_install(struct file *file)
+{
+    int fd = table.once && table.end < DESCRIPTORS_MAX ? table.end : DESCRIPTOR_FIRST;
+
+    if (table.open >= table.limit) {
+        world_refuses();
+        return -EMFILE;
+    }
+    while (fd < table.end && table.at[fd] != NULL)
+        fd++;
+    if (fd == DESCRIPTORS_MAX)
+        return -EMFILE;
+    if (fd == table.end)
+        table.end++;
+    table.at[fd] = file;
+    table.open++;
+    file_hold(file);
+    return fd;
+}
+
+struct file *file_at(int fd, const char *what)
+{
+    if (fd < 0 || fd >= table.end || table.at[fd] == NULL)
+        FAIL("%s of descriptor %d, which is not open", what, fd);
+    return table.at[fd];
+}
+
+void file_close(int fd)
+{
+    struct file *file = file_at(fd, "close");
+
+    table.at[fd] = NULL;
+    table.open--;
+    file_drop(file);
+}
+
+void file_changed(struct file *file, uint32_t events)
+{
+    requests_wake(file, events);
+    if (file->watcher != NULL)
+        file->watcher(file);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef KEVY_SIM_SRC_OPERATIONS_H
+#define KEVY_SIM_SRC_OPERATIONS_H
+
+/*
+ * What each opcode does: a table of small functions. What is not in it, or is newer than the kernel
+ * that is simulated, is answered with -EINVAL, and the probe says so.
+ */
+
+#include "names.h"
+
+#include "request.h"
+
+/* True when this kernel has the opcode. */
+bool operation_known(uint8_t opcode);
+const char *operation_name(uint8_t opcode);
+
+/* Reads what the request names. 0 or the errno that answers it. */
+int operation_prepare(struct request *request);
+
+/* Returns the result, REQUEST_WAITS or REQUEST_AGAIN. */
+int operation_try(struct request *request);
+
+bool operation_may_be_late(const struct request *request);
+bool operation_polls_first(const struct request *request);
+
+#endif

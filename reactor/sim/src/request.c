@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "request.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chance.h"
+#include "kernel.h"
+#include "operations.h"
+#include "socket.h"
+#include "world.h"
+
+#define LATE_LEAST_NS 1000U
+#define LATE_MOST_NS  3000000U
+/* What the peer takes at most to acknowledge, and how often it is looked whether it has. */
+#define NOTICE_NS 50000000U
+
+static struct {
+    struct request *first;
+    struct request *last;
+    struct request *ready_first;
+    struct request *ready_last;
+    uint32_t count;
+    uint32_t ready;
+} requests;
+
+void requests_reset(void)
+{
+    memset(&requests, 0, sizeof requests);
+}
+
+uint32_t requests_count(void)
+{
+    return requests.count;
+}
+
+bool requests_ready(void)
+{
+    return requests.ready != 0;
+}
+
+static struct request *request_make(const struct kevy_sqe *sqe)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    assert(request != NULL);
+    request->sqe = *sqe;
+    request->previous = requests.last;
+    if (requests.last != NULL)
+        requests.last->next = request;
+    else
+        requests.first = request;
+    requests.last = request;
+    requests.count++;
+    return request;
+}
+
+static void waiting_remove(struct request *request)
+{
+    struct request **link = &request->file->waiting;
+
+    while (*link != request)
+        link = &(*link)->waiting_next;
+    *link = request->waiting_next;
+    request->waiting_next = NULL;
+}
+
+static void ready_remove(struct request *request)
+{
+    struct request *before = NULL;
+
+    for (struct request *at = requests.ready_first; at != request; at = at->ready_next)
+        before = at;
+    if (before != NULL)
+        before->ready_next = request->ready_next;
+    else
+        requests.ready_first = request->ready_next;
+    if (requests.ready_last == request)
+        requests.ready_last = before;
+    request->ready_next = NULL;
+    requests.ready--;
+}
+
+static void ready_add(struct request *request)
+{
+    request->ready_next = NULL;
+    if (requests.ready_last != NULL)
+        requests.ready_last->ready_next = request;
+    else
+        requests.ready_first = request;
+    requests.ready_last = request;
+    requests.ready++;
+    kernel_work_came();
+}
+
+static void request_free(struct request *request)
+{
+    if (request->previous != NULL)
+        request->previous->next = request->next;
+    else
+        requests.first = request->next;
+    if (request->next != NULL)
+        request->next->previous = request->previous;
+    else
+        requests.last = request->previous;
+    requests.count--;
+    event_stop(&request->late);
+    if (request->file != NULL) {
+        request->file->requests--;
+        file_drop(request->file);
+    }
+    free(request->parts);
+    free(request);
+}
+
+static void late_over(struct kevy_sim_event *event)
+{
+    struct request *request = (void *)((char *)event - offsetof(struct request, late));
+
+    if (request->state != REQUEST_DONE)
+        request->state = REQUEST_READY;
+    ready_add(request);
+}
+
+static void request_delay(struct request *request)
+{
+    event_start(&request->late, chance_magnitude(LATE_LEAST_NS, LATE_MOST_NS), late_over);
+}
+
+/* A sum of the bytes that a zero-copy send took; reads memory that the user has to leave alone. */
+static uint32_t parts_sum(const struct request *request)
+{
+    uint32_t left = request->result > 0 ? (uint32_t)request->result : 0;
+    uint32_t sum = 0;
+
+    for (uint32_t part = 0; left > 0 && part < request->part_count; part++) {
+        const uint8_t *bytes = request->parts[part].iov_base;
+
+        for (size_t i = 0; left > 0 && i < request->parts[part].iov_len; i++, left--)
+            sum = sum * 31 + bytes[i];
+    }
+    return sum;
+}
+
+/* The peer has everything, or nobody asks for it any more. */
+static void notice_due(struct kevy_sim_event *event)
+{
+    struct request *notice = (void *)((char *)event - offsetof(struct request, late));
+    struct request **link;
+
+    if (notice->notice_of != NULL && socket_silent(notice->notice_of)) {
+        event_start(event, NOTICE_NS, notice_due);
+        return;
+    }
+    if (notice->notice_of != NULL) {
+        for (link = &notice->notice_of->notices; *link != notice;)
+            link = &(*link)->notice_next;
+        *link = notice->notice_next;
+    }
+    ready_add(notice);
+}
+
+static void notice_start(const struct request *request)
+{
+    struct request *notice = request_make(&request->sqe);
+
+    notice->state = REQUEST_DONE;
+    notice->flags = KEVY_CQE_F_NOTIF;
+    notice->result = request->result;
+    if (request->result > 0) {
+        notice->parts = calloc(request->part_count, sizeof *notice->parts);
+        assert(notice->parts != NULL);
+        memcpy(notice->parts, request->parts, request->part_count * sizeof *notice->parts);
+        notice->part_count = request->part_count;
+    }
+    notice->check = parts_sum(notice);
+    if (request->file != NULL) {
+        notice->notice_of = socket_of(request->file);
+        notice->notice_next = notice->notice_of->notices;
+        notice->notice_of->notices = notice;
+    }
+    event_start(&notice->late, chance_magnitude(0, NOTICE_NS), notice_due);
+}
+
+void requests_notices_end(struct kevy_x_socket *socket)
+{
+    for (struct request *notice = socket->notices; notice != NULL; notice = notice->notice_next)
+        notice->notice_of = NULL;
+    socket->notices = NULL;
+}
+
+static void notice_answer(struct request *notice)
+{
+    bool copied = chance(KEVY_SIM_ZERO_COPY_COPIES);
+
+    EXPECT(parts_sum(notice) == notice->check, "memory changes that the kernel is sending from");
+    kernel_post(notice->sqe.user_data, copied ? (int)KEVY_NOTIF_USAGE_ZC_COPIED : 0,
+                KEVY_CQE_F_NOTIF);
+    request_free(notice);
+}
+
+static void request_answer(struct request *request)
+{
+    if (request->flags & KEVY_CQE_F_NOTIF) {
+        notice_answer(request);
+        return;
+    }
+    if (request->notices) {
+        request->flags |= KEVY_CQE_F_MORE;
+        notice_start(request);
+    }
+    TRACE("  cqe %s %" PRIx64 " = %d flags %x fd %d", operation_name(request->sqe.opcode),
+          request->sqe.user_data & 7, request->result, request->flags, request->sqe.fd);
+    kernel_post(request->sqe.user_data, request->result, request->flags);
+    request_free(request);
+}
+
+/* The request has come to its end, with what `result` and its flags say. */
+static void request_end(struct request *request, int result)
+{
+    request->result = result;
+    request->state = REQUEST_DONE;
+    /* An error of a socket is told once, to whoever asks first: who asks next must not be answered
+     * before. And buffers are told in the order in which they were taken. */
+    if (!request->inline_only && (result >= 0 || request->file == NULL) &&
+        (request->flags & KEVY_CQE_F_BUFFER) == 0 && chance(KEVY_SIM_COMPLETION_LATE))
+        request_delay(request);
+    else
+        request_answer(request);
+}
+
+/* Waits for the file to change, unless it has already. */
+static void request_wait(struct request *request)
+{
+    struct request **link = &request->file->waiting;
+    uint32_t now = request->file->operations->poll(request->file) & request->events;
+
+    /* A multishot poll tells changes: what is so already has been told. */
+    if (now != 0 && !(request->sqe.opcode == KEVY_OP_POLL_ADD && request->tried)) {
+        request->state = REQUEST_READY;
+        ready_add(request);
+        return;
+    }
+    if (chance(KEVY_SIM_WAKE_SPURIOUS)) {
+        request->spurious = true;
+        request->state = REQUEST_DELAYED;
+        request_delay(request);
+        return;
+    }
+    while (*link != NULL)
+        link = &(*link)->waiting_next;
+    *link = request;
+    request->state = REQUEST_WAITING;
+}
+
+static void request_try(struct request *request)
+{
+    int result = operation_try(request);
+
+    request->tried = true;
+    request->spurious = false;
+    if (result == REQUEST_WAITS && request->inline_only)
+        result = -EAGAIN;
+    if (result == REQUEST_AGAIN) {
+        request->state = REQUEST_READY;
+        ready_add(request);
+    } else if (result == REQUEST_WAITS) {
+        request_wait(request);
+    } else {
+        request_end(request, result);
+    }
+}
+
+void request_issue(const struct kevy_sqe *sqe)
+{
+    struct request *request = request_make(sqe);
+    int error = operation_prepare(request);
+
+    TRACE("  sqe %s %" PRIx64 " fd %d", operation_name(sqe->opcode), sqe->user_data & 7, sqe->fd);
+    if (error < 0) { /* refused within the enter that submits it */
+        request->result = error;
+        request->state = REQUEST_DONE;
+        request_answer(request);
+        return;
+    }
+    if (!request->inline_only && operation_may_be_late(request) && chance(KEVY_SIM_ISSUE_LATE)) {
+        request->state = REQUEST_DELAYED;
+        request_delay(request);
+    } else if (operation_polls_first(request)) {
+        request_wait(request);
+    } else {
+        request_try(request);
+    }
+}
+
+void requests_run(uint32_t limit)
+{
+    for (; limit > 0 && requests.ready_first != NULL; limit--) {
+        struct request *request = requests.ready_first;
+
+        if (chance(KEVY_SIM_WAKE_REORDERED))
+            for (uint64_t skip = chance_below(requests.ready); skip > 0; skip--)
+                request = request->ready_next;
+        ready_remove(request);
+        if (request->state == REQUEST_DONE)
+            request_answer(request);
+        else
+            request_try(request);
+    }
+}
+
+void requests_wake(struct file *file, uint32_t events)
+{
+    struct request **link = &file->waiting;
+
+    while (*link != NULL) {
+        struct request *request = *link;
+
+        if ((request->events & events) == 0) {
+            link = &request->waiting_next;
+            continue;
+        }
+        *link = request->waiting_next;
+        request->waiting_next = NULL;
+        request->state = REQUEST_READY;
+        if (chance(KEVY_SIM_WAKE_LATE)) {
+            request->state = REQUEST_DELAYED;
+            request_delay(request);
+        } else {
+            ready_add(request);
+        }
+    }
+}
+
+static bool cancel_matches(const struct kevy_sqe *cancel, const struct request *request)
+{
+    if (request->sqe.opcode == KEVY_OP_ASYNC_CANCEL || (request->flags & KEVY_CQE_F_NOTIF) != 0)
+        return false;
+    if (cancel->cancel_flags & KEVY_ASYNC_CANCEL_ANY)
+        return true;
+    if (cancel->cancel_flags & KEVY_ASYNC_CANCEL_FD)
+        return request->file != NULL && request->file == file_at(cancel->fd, "cancel");
+    return request->sqe.user_data == cancel->addr;
+}
+
+/* Takes a request out of whatever it waits in. */
+static void request_unwait(struct request *request)
+{
+    if (request->state == REQUEST_WAITING)
+        waiting_remove(request);
+    else if (event_started(&request->late))
+        event_stop(&request->late);
+    else
+        ready_remove(request);
+}
+
+/* Cancels one. False when it was too late: the request has been answered, or is about to be. */
+static bool request_cancel(struct request *request)
+{
+    if (request->state == REQUEST_DONE)
+        return false;
+    request_unwait(request);
+    if (!request->multishot && request->state != REQUEST_WAITING && chance(KEVY_SIM_CANCEL_LOSES)) {
+        int result = operation_try(request);
+
+        if (result != REQUEST_WAITS && result != REQUEST_AGAIN) {
+            request_end(request, result);
+            return false;
+        }
+    }
+    request->result = -ECANCELED;
+    request->state = REQUEST_DONE;
+    if (chance(KEVY_SIM_CANCEL_FIRST))
+        request_delay(request);
+    else
+        request_answer(request);
+    return true;
+}
+
+int requests_cancel(const struct kevy_sqe *cancel)
+{
+    bool all = (cancel->cancel_flags & (KEVY_ASYNC_CANCEL_ALL | KEVY_ASYNC_CANCEL_ANY)) != 0;
+    struct request *request = requests.first;
+    int found = 0;
+    int error = -ENOENT;
+
+    while (request != NULL) {
+        struct request *next = request->next;
+
+        if (cancel_matches(cancel, request)) {
+            bool cancelled = request_cancel(request);
+
+            found += cancelled;
+            if (!cancelled)
+                error = chance_one_in(2) ? -EALREADY : -ENOENT;
+            if (!all)
+                return cancelled ? 0 : error;
+        }
+        request = next;
+    }
+    return all ? found : error;
+}
+
+uint32_t request_left(const struct request *request)
+{
+    uint32_t left = 0;
+
+    for (uint32_t part = 0; part < request->part_count; part++)
+        left += (uint32_t)request->parts[part].iov_len;
+    return left;
+}
+
+void requests_describe(void)
+{
+    static const char *const states[] = {"delayed", "waiting", "ready", "done"};
+
+    for (struct request *request = requests.first; request != NULL; request = request->next)
+        printf("  in flight: %s on %d, %s, for events %x\n", operation_name(request->sqe.opcode),
+               request->sqe.fd, states[request->state], request->events);
+}

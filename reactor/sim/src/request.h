@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef KEVY_SIM_SRC_REQUEST_H
+#define KEVY_SIM_SRC_REQUEST_H
+
+/*
+ * Requests in flight.
+ *
+ * Model. A request is issued, and tries what it is to do. What cannot be done yet waits for its
+ * file; a change of the file makes it ready, and the next enter that asks for completions lets it
+ * try again, in an order of chance. Where chance wants it, the first try or the answer comes later.
+ *
+ *     issued --late--> delayed --+
+ *        |                       v
+ *        +-----> try --> waiting --change--> ready --> try ...
+ *                 |
+ *                 +--> answered, perhaps late
+ *
+ * Invariants. Every request is answered by exactly one completion without F_MORE, a zero-copy send
+ * by a notice behind it. The iovecs, headers and addresses that a request names are read when it is
+ * issued, and never again: the library may put them to another use then.
+ */
+
+#include "names.h"
+
+#include <kevy/ring_abi.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "clock.h"
+#include "file.h"
+
+/* What a try returns when it has to wait for `events`, or when it is to come round again. */
+#define REQUEST_WAITS INT_MIN
+#define REQUEST_AGAIN (INT_MIN + 1)
+
+enum {
+    REQUEST_PARTS_MAX = 64,
+};
+
+enum request_state {
+    REQUEST_DELAYED,
+    REQUEST_WAITING,
+    REQUEST_READY,
+    REQUEST_DONE, /* will be answered */
+};
+
+struct kevy_x_socket;
+
+struct request {
+    struct request *next; /* of all, oldest first */
+    struct request *previous;
+    struct request *waiting_next; /* of those that wait for the same file */
+    struct request *ready_next;
+    struct kevy_sqe sqe;
+    struct file *file;
+    struct iovec *parts; /* of what is sent, what is left of it */
+    uint32_t part_count;
+    struct msghdr message; /* a copy, for recvmsg and sendmsg */
+    struct sockaddr_storage address;
+    uint32_t events; /* waited for */
+    uint32_t limit;  /* bytes that a multishot may still receive; 0: no limit */
+    uint32_t flags;  /* of the answer */
+    int result;
+    enum request_state state;
+    struct kevy_sim_event late;
+    struct request *notice_next;     /* of a socket's: the notice of a zero-copy send */
+    struct kevy_x_socket *notice_of; /* NULL once that is closed */
+    uint32_t check;                  /* sum of the bytes that a zero-copy send took */
+    bool notices;                    /* its answer is followed by a notice */
+    bool tried;
+    bool spurious; /* woken without a change */
+    bool multishot;
+    bool inline_only; /* MSG_DONTWAIT: neither waits nor is late */
+};
+
+void requests_reset(void);
+
+/* In flight. */
+uint32_t requests_count(void);
+
+/* Takes a request out of the submission queue. */
+void request_issue(const struct kevy_sqe *sqe);
+
+/* Lets up to `limit` ready requests try again. */
+void requests_run(uint32_t limit);
+bool requests_ready(void);
+
+void requests_wake(struct file *file, uint32_t events);
+
+/* Cancels what `cancel` names, as its result says. */
+int requests_cancel(const struct kevy_sqe *cancel);
+
+/* The bytes of a send, `length` at most, have gone. */
+void request_consume(struct request *request, uint32_t length);
+uint32_t request_left(const struct request *request);
+
+/* The socket is closed, or was reset: what was sent without a copy is nobody's any more. */
+void requests_notices_end(struct kevy_x_socket *socket);
+
+/* Prints what is in flight, for the report of a stall. */
+void requests_describe(void);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chance.h"
+#include "request.h"
+#include "world.h"
+
+static struct {
+    struct kevy_x_socket *listening;
+    struct kevy_x_socket *parted;
+    uint16_t ports; /* given out */
+} sockets;
+
+void sockets_reset(void)
+{
+    memset(&sockets, 0, sizeof sockets);
+}
+
+struct kevy_x_socket *socket_of(struct file *file)
+{
+    EXPECT(file->kind == FILE_SOCKET, "not a socket");
+    return (void *)((char *)file - offsetof(struct kevy_x_socket, file));
+}
+
+static int file_read(struct file *file, void *data, uint32_t length)
+{
+    return socket_read(socket_of(file), data, length);
+}
+
+static int file_write(struct file *file, const void *data, uint32_t length)
+{
+    return socket_write(socket_of(file), data, length);
+}
+
+static uint32_t file_poll(const struct file *file)
+{
+    return socket_poll((const void *)((const char *)file - offsetof(struct kevy_x_socket, file)));
+}
+
+static void file_release(struct file *file);
+
+static const struct file_operations socket_operations = {
+    .read = file_read, .write = file_write, .poll = file_poll, .release = file_release};
+
+struct kevy_x_socket *socket_make(int family)
+{
+    struct kevy_x_socket *socket = calloc(1, sizeof *socket);
+
+    assert(socket != NULL);
+    file_init(&socket->file, FILE_SOCKET, &socket_operations);
+    socket->family = family;
+    return socket;
+}
+
+static struct kevy_x_socket *by_event(struct kevy_sim_event *event, size_t offset)
+{
+    return (void *)((char *)event - offset);
+}
+
+static void reset_arrives(struct kevy_sim_event *event)
+{
+    struct kevy_x_socket *socket = by_event(event, offsetof(struct kevy_x_socket, reset));
+
+    if (socket->state != SOCKET_CONNECTED)
+        return;
+    socket->reset_due = socket->deaf;
+    if (socket->deaf)
+        return;
+    socket->state = SOCKET_RESET;
+    socket->error = socket->in.end_arrived ? EPIPE : ECONNRESET;
+    socket->in.written = socket->in.arrived;
+    event_stop(&socket->in.arrival);
+    file_changed(&socket->file, POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+static void reset_send(struct kevy_x_socket *to)
+{
+    if (to == NULL || to->state != SOCKET_CONNECTED || event_started(&to->reset))
+        return;
+    if (to->delay_ns == 0)
+        reset_arrives(&to->reset);
+    else
+        event_start(&to->reset, chance_between(1, to->delay_ns), reset_arrives);
+}
+
+static void arrival(struct kevy_sim_event *event)
+{
+    struct kevy_x_socket *socket = by_event(event, offsetof(struct kevy_x_socket, in.arrival));
+    struct flow *flow = &socket->in;
+    uint64_t under_way = flow->written - flow->arrived;
+
+    if (socket->deaf)
+        return;
+    if (under_way != 0 && socket->delay_ns != 0 && chance_one_in(2))
+        under_way = chance_between(1, under_way);
+    flow->arrived += under_way;
+    if (flow->arrived != flow->written)
+        event_start(&flow->arrival, chance_between(0, socket->delay_ns), arrival);
+    else
+        flow->end_arrived = flow->ended;
+    file_changed(&socket->file, flow->end_arrived ? POLLIN | POLLRDHUP : POLLIN);
+}
+
+/* Something is on its way to the socket. */
+static void flow_begin(struct kevy_x_socket *socket)
+{
+    if (event_started(&socket->in.arrival))
+        return;
+    if (socket->delay_ns == 0)
+        arrival(&socket->in.arrival);
+    else
+        event_start(&socket->in.arrival, chance_between(1, socket->delay_ns), arrival);
+}
+
+static int error_take(struct kevy_x_socket *socket)
+{
+    int error = socket->error;
+
+    socket->error = 0;
+    return -error;
+}
+
+uint32_t socket_readable(const struct kevy_x_socket *socket)
+{
+    return (uint32_t)(socket->in.arrived - socket->in.taken);
+}
+
+bool socket_more(const struct kevy_x_socket *socket)
+{
+    return socket_readable(socket) != 0 || socket->in.end_arrived || socket->error != 0;
+}
+
+bool socket_silent(const struct kevy_x_socket *socket)
+{
+    return socket->state == SOCKET_CONNECTED && socket->peer != NULL && socket->peer->deaf;
+}
+
+uint32_t socket_unacknowledged(const struct kevy_x_socket *socket)
+{
+    return socket->peer != NULL ? (uint32_t)(socket->peer->in.written - socket->peer->in.arrived)
+                                : 0;
+}
+
+int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length)
+{
+    struct flow *flow = &socket->in;
+    uint32_t readable = socket_readable(socket);
+    uint8_t *to = data;
+
+    if (readable == 0) {
+        if (socket->error != 0)
+            return error_take(socket);
+        if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING)
+            return -ENOTCONN;
+        return flow->end_arrived || socket->read_shut || socket->state == SOCKET_RESET ? 0
+                                                                                       : -EAGAIN;
+    }
+    if (length > readable)
+        length = readable;
+    if (length > 1 && chance(KEVY_SIM_RECV_SHORT))
+        length = (uint32_t)chance_between(1, length);
+    for (uint32_t i = 0; i < length; i++)
+        to[i] = flow->bytes[(flow->taken + i) % flow->capacity];
+    flow->taken += length;
+    if (socket->peer != NULL && (socket_poll(socket->peer) & POLLOUT) != 0)
+        file_changed(&socket->peer->file, POLLOUT);
+    return (int)length;
+}
+
+static uint32_t room(const struct kevy_x_socket *socket)
+{
+    const struct flow *flow = &socket->peer->in;
+
+    return flow->capacity - (uint32_t)(flow->written - flow->taken);
+}
+
+int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length)
+{
+    const uint8_t *from = data;
+    struct flow *flow;
+
+    if (socket->error != 0)
+        return error_take(socket);
+    if (socket->state != SOCKET_CONNECTED)
+        return -EPIPE;
+    if (socket->peer == NULL) {
+        if (socket->family == AF_UNIX)
+            return -EPIPE;
+        reset_send(socket); /* the answer to bytes for a socket that is closed */
+        return (int)length;
+    }
+    flow = &socket->peer->in;
+    if (flow->ended)
+        return -EPIPE;
+    if (room(socket) == 0)
+        return -EAGAIN;
+    if (length > room(socket))
+        length = room(socket);
+    if (length > 1 && chance(KEVY_SIM_SEND_SHORT))
+        length = (uint32_t)chance_between(1, length);
+    for (uint32_t i = 0; i < length; i++)
+        flow->bytes[(flow->written + i) % flow->capacity] = from[i];
+    flow->written += length;
+    flow_begin(socket->peer);
+    return (int)length;
+}
+
+uint32_t socket_poll(const struct kevy_x_socket *socket)
+{
+    uint32_t events = 0;
+
+    if (socket->state == SOCKET_LISTENING)
+        return socket->queue_first != NULL ? POLLIN : 0;
+    if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING)
+        return 0;
+    if (socket_more(socket) || socket->read_shut || socket->state == SOCKET_RESET)
+        events |= POLLIN;
+    if (socket->in.end_arrived || socket->read_shut)
+        events |= POLLRDHUP;
+    if (socket->state == SOCKET_RESET)
+        return events | POLLOUT | POLLHUP | POLLERR;
+    /* Writable with a third of the room free, as in Linux. */
+    if (socket->peer == NULL || socket->peer->in.ended ||
+        room(socket) >= (socket->peer->in.capacity + 2) / 3)
+        events |= POLLOUT;
+    return events;
+}
+
+void socket_shutdown(struct kevy_x_socket *socket, int how)
+{
+    uint32_t events = 0;
+
+    if (how != SHUT_WR && !socket->read_shut) {
+        socket->read_shut = true;
+        events |= POLLIN | POLLRDHUP;
+    }
+    if (how != SHUT_RD && socket->peer != NULL && !socket->peer->in.ended &&
+        socket->state == SOCKET_CONNECTED) {
+        socket->peer->in.ended = true;
+        flow_begin(socket->peer);
+        events |= POLLOUT;
+    }
+    if (events != 0)
+        file_changed(&socket->file, events);
+}
+
+void socket_abort(struct kevy_x_socket *socket)
+{
+    socket->reset_wanted = true;
+}
+
+void socket_cut(struct kevy_x_socket *socket)
+{
+    struct kevy_x_socket *peer = socket->peer;
+
+    if (peer != NULL)
+        reset_arrives(&peer->reset);
+    reset_arrives(&socket->reset);
+}
+
+static void parted_remove(struct kevy_x_socket *socket)
+{
+    struct kevy_x_socket **link = &sockets.parted;
+
+    while (*link != socket)
+        link = &(*link)->parted_next;
+    *link = socket->parted_next;
+}
+
+static void deafen(struct kevy_x_socket *socket)
+{
+    if (socket == NULL || socket->deaf)
+        return;
+    socket->deaf = true;
+    socket->parted_next = sockets.parted;
+    sockets.parted = socket;
+}
+
+/* All that is under way goes on. */
+static void hear(struct kevy_x_socket *socket)
+{
+    if (socket == NULL || !socket->deaf)
+        return;
+    parted_remove(socket);
+    socket->deaf = false;
+    if (socket->in.written != socket->in.arrived || socket->in.ended != socket->in.end_arrived)
+        flow_begin(socket);
+    if (socket->reset_due)
+        reset_arrives(&socket->reset);
+}
+
+void socket_part(struct kevy_x_socket *socket, bool parted)
+{
+    struct kevy_x_socket *peer = socket->peer;
+
+    if (parted) {
+        deafen(socket);
+        deafen(peer);
+        return;
+    }
+    hear(socket);
+    if (socket->peer == peer)
+        hear(peer);
+}
+
+void sockets_heal(void)
+{
+    while (sockets.parted != NULL)
+        hear(sockets.parted);
+}
+
+void socket_refuse(struct kevy_x_socket *socket)
+{
+    if (socket->peer != NULL)
+        socket->peer->cut = true;
+    socket_abort(socket);
+    file_drop(&socket->file);
+}
+
+static void listening_remove(struct kevy_x_socket *socket)
+{
+    struct kevy_x_socket **link = &sockets.listening;
+
+    while (*link != socket)
+        link = &(*link)->next;
+    *link = socket->next;
+    while (socket->queue_first != NULL) {
+        socket_refuse(socket_accept(socket));
+    }
+}
+
+/* The last reference is gone: the connection ends, one way or the other. */
+static void file_release(struct file *file)
+{
+    struct kevy_x_socket *socket = socket_of(file);
+    struct kevy_x_socket *peer = socket->peer;
+
+    if (socket->state == SOCKET_LISTENING)
+        listening_remove(socket);
+    if (socket->deaf)
+        parted_remove(socket);
+    if (peer != NULL) {
+        peer->peer = NULL;
+        if (socket->reset_wanted || socket->in.written != socket->in.taken) {
+            reset_send(peer);
+        } else if (!peer->in.ended) {
+            peer->in.ended = true;
+            flow_begin(peer);
+        }
+        if ((socket_poll(peer) & POLLOUT) != 0)
+            file_changed(&peer->file, POLLOUT);
+    }
+    requests_notices_end(socket);
+    event_stop(&socket->reset);
+    event_stop(&socket->progress);
+    event_stop(&socket->in.arrival);
+    free(socket->in.bytes);
+    free(socket);
+}
+
+/* What the program listens with at `port`, or the first one of all for 0. */
+static struct kevy_x_socket *listening_at(uint16_t port)
+{
+    struct kevy_x_socket *found = NULL;
+
+    for (struct kevy_x_socket *at = sockets.listening; at != NULL; at = at->next)
+        if (port == 0 || at->port == port)
+            found = at;
+    return found;
+}
+
+void socket_bind(struct kevy_x_socket *socket, uint16_t port)
+{
+    socket->port = port != 0 ? port : (uint16_t)(SOCKET_PORT_FIRST + sockets.ports++);
+}
+
+int socket_listen(struct kevy_x_socket *socket, int backlog)
+{
+    socket->queue_limit = (uint32_t)backlog;
+    if (socket->state == SOCKET_LISTENING)
+        return 0;
+    if (listening_at(socket->port) != NULL)
+        return -EADDRINUSE;
+    socket->state = SOCKET_LISTENING;
+    socket->next = sockets.listening;
+    sockets.listening = socket;
+    return 0;
+}
+
+struct kevy_x_socket *socket_accept(struct kevy_x_socket *listener)
+{
+    struct kevy_x_socket *first = listener->queue_first;
+
+    if (first == NULL)
+        return NULL;
+    listener->queue_first = first->queue_next;
+    listener->queue_count--;
+    return first;
+}
+
+/* What an accept fails with although somebody waits, or 0. */
+static int accept_fault(struct kevy_x_socket *listener)
+{
+    static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
+
+    if (chance(KEVY_SIM_ACCEPT_SHORTAGE))
+        return shortages[chance_below(sizeof shortages / sizeof *shortages)];
+    if (!chance(KEVY_SIM_ACCEPT_ABORTED))
+        return 0;
+    socket_refuse(socket_accept(listener));
+    return -ECONNABORTED;
+}
+
+int socket_take(struct kevy_x_socket *listener, int flags)
+{
+    struct kevy_x_socket *first = listener->queue_first;
+    int result;
+
+    if (first == NULL)
+        return -EAGAIN;
+    result = accept_fault(listener);
+    if (result == 0)
+        result = file_install(&first->file);
+    if (result < 0)
+        return result;
+    first->file.flags = flags;
+    file_drop(&socket_accept(listener)->file);
+    return result;
+}
+
+void socket_join(struct kevy_x_socket *one, struct kevy_x_socket *other, uint32_t capacity,
+                 uint64_t delay_ns)
+{
+    one->state = other->state = SOCKET_CONNECTED;
+    one->peer = other;
+    other->peer = one;
+    one->delay_ns = other->delay_ns = delay_ns;
+    one->in.capacity = other->in.capacity = capacity;
+    one->in.bytes = malloc(capacity);
+    other->in.bytes = malloc(capacity);
+    assert(one->in.bytes != NULL && other->in.bytes != NULL);
+}
+
+int socket_reach(struct kevy_x_socket *socket, uint16_t port)
+{
+    struct kevy_x_socket *listener = listening_at(port);
+    struct kevy_x_socket **link;
+    struct kevy_x_socket *end;
+    uint64_t delay_ns = 0;
+    uint32_t capacity;
+
+    if (listener == NULL)
+        return -ECONNREFUSED;
+    if (listener->queue_count >= listener->queue_limit)
+        return -EAGAIN;
+    end = socket_make(listener->family);
+    end->port = port;
+    capacity = (uint32_t)chance_magnitude(64, 65536);
+    if (listener->family != AF_UNIX)
+        delay_ns = chance_magnitude(0, 5000000);
+    socket_join(socket, end, capacity, delay_ns);
+    for (link = &listener->queue_first; *link != NULL;)
+        link = &(*link)->queue_next;
+    *link = end;
+    listener->queue_count++;
+    file_changed(&listener->file, POLLIN);
+    return 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The plain system calls of the reactor, answered by the simulated kernel: no socket, no clock and
+ * no descriptor is real.
+ */
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "chance.h"
+#include "clock.h"
+#include "event_file.h"
+#include "signal_file.h"
+#include "file.h"
+#include "kernel.h"
+#include "socket.h"
+#include "world.h"
+
+/* A descriptor for a file that has one reference, which it takes. */
+static int installed(struct file *file, int flags)
+{
+    int fd = file_install(file);
+
+    file->flags = flags;
+    file_drop(file);
+    return fd;
+}
+
+static int sim_close(void *context, int fd)
+{
+    struct file *file = file_at(fd, "close");
+
+    (void)context;
+    EXPECT(file->requests == 0, "descriptor %d is closed with %u requests in flight", fd,
+           file->requests);
+    TRACE("close %d", fd);
+    file_close(fd);
+    return 0;
+}
+
+static int sim_socket(void *context, int family, int type)
+{
+    (void)context;
+    if (chance(KEVY_SIM_SOCKET_FAILS))
+        return -EMFILE;
+    EXPECT((type & SOCK_STREAM) != 0, "a socket of type %x", type);
+    return installed(&socket_make(family)->file, O_RDWR | (type & SOCK_NONBLOCK));
+}
+
+static int sim_bind(void *context, int fd, const struct sockaddr *address, socklen_t length)
+{
+    struct kevy_x_socket *socket = socket_of(file_at(fd, "bind"));
+    const struct sockaddr_in *internet = (const void *)address;
+
+    (void)context;
+    (void)length;
+    /* The port of IPv6 lies in the same place. */
+    socket_bind(socket, address->sa_family == AF_UNIX ? 0 : ntohs(internet->sin_port));
+    return 0;
+}
+
+static int sim_listen(void *context, int fd, int backlog)
+{
+    (void)context;
+    return socket_listen(socket_of(file_at(fd, "listen")), backlog);
+}
+
+static int sim_accept(void *context, int fd)
+{
+    (void)context;
+    return socket_take(socket_of(file_at(fd, "accept")), SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+static int sim_connect(void *context, int fd, const struct sockaddr *address, socklen_t length)
+{
+    (void)context;
+    (void)length;
+    EXPECT(address->sa_family == AF_UNSPEC, "connect(2) of descriptor %d", fd);
+    socket_abort(socket_of(file_at(fd, "connect")));
+    return 0;
+}
+
+static int sim_shutdown(void *context, int fd, int how)
+{
+    struct kevy_x_socket *socket = socket_of(file_at(fd, "shutdown"));
+
+    (void)context;
+    TRACE("shutdown %d %d", fd, how);
+    if (socket->state != SOCKET_CONNECTED)
+        return -ENOTCONN;
+    socket_shutdown(socket, how);
+    return 0;
+}
+
+static int sim_setsockopt(void *context, int fd, int level, int option, const void *value,
+                          socklen_t length)
+{
+    struct kevy_x_socket *socket = socket_of(file_at(fd, "setsockopt"));
+    const struct linger *linger = value;
+
+    (void)context;
+    if (level == SOL_SOCKET && option == SO_LINGER && length == sizeof *linger &&
+        linger->l_onoff != 0 && linger->l_linger == 0)
+        socket_abort(socket);
+    return 0;
+}
+
+static int sim_getsockopt(void *context, int fd, int level, int option, void *value,
+                          socklen_t *length)
+{
+    const struct kevy_x_socket *socket = socket_of(file_at(fd, "getsockopt"));
+    int answered;
+
+    (void)context;
+    EXPECT(level == SOL_SOCKET && *length == sizeof answered, "getsockopt of option %d", option);
+    switch (option) {
+    case SO_ACCEPTCONN:
+        answered = socket->state == SOCKET_LISTENING;
+        break;
+    case SO_TYPE:
+        answered = SOCK_STREAM;
+        break;
+    case SO_DOMAIN:
+        answered = socket->family;
+        break;
+    default:
+        FAIL("getsockopt of option %d", option);
+    }
+    memcpy(value, &answered, sizeof answered);
+    return 0;
+}
+
+static int sim_poll(void *context, int fd, int events)
+{
+    const struct file *file = file_at(fd, "poll");
+
+    (void)context;
+    return (int)(file->operations->poll(file) & ((uint32_t)events | POLLERR | POLLHUP));
+}
+
+static int sim_getsockname(void *context, int fd, struct sockaddr *address, socklen_t *length)
+{
+    const struct kevy_x_socket *socket = socket_of(file_at(fd, "getsockname"));
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(socket->port)};
+
+    (void)context;
+    if (socket->family == AF_INET6)
+        name.sin_family = AF_INET6; /* the port lies in the same place */
+    memcpy(address, &name, sizeof name < *length ? sizeof name : *length);
+    return 0;
+}
+
+static int sim_getpeername(void *context, int fd, struct sockaddr *address, socklen_t *length)
+{
+    return sim_getsockname(context, fd, address, length);
+}
+
+static int sim_ioctl(void *context, int fd, unsigned long request, void *argument)
+{
+    (void)context;
+    EXPECT(request == TIOCOUTQ, "ioctl %lx", request);
+    *(int *)argument = (int)socket_unacknowledged(socket_of(file_at(fd, "ioctl")));
+    return 0;
+}
+
+static int sim_fcntl(void *context, int fd, int command)
+{
+    (void)context;
+    EXPECT(command == F_GETFL, "fcntl %d", command);
+    return file_at(fd, "fcntl")->flags;
+}
+
+static int sim_file_mode(void *context, int fd)
+{
+    (void)context;
+    return file_at(fd, "fstat")->kind == FILE_SOCKET ? S_IFSOCK : S_IFIFO;
+}
+
+static int sim_eventfd(void *context, unsigned value)
+{
+    (void)context;
+    if (chance(KEVY_SIM_SOCKET_FAILS))
+        return -EMFILE;
+    return installed(event_file_make(value), O_RDWR | O_NONBLOCK);
+}
+
+static int sim_signalfd(void *context, int fd, const void *mask)
+{
+    (void)context;
+    if (fd >= 0)
+        return signal_file_set(file_at(fd, "signalfd"), mask), fd;
+    if (chance(KEVY_SIM_SOCKET_FAILS))
+        return -EMFILE;
+    return installed(signal_file_make(mask), O_RDWR | O_NONBLOCK);
+}
+
+static int64_t sim_read(void *context, int fd, void *data, size_t length)
+{
+    struct file *file = file_at(fd, "read");
+
+    (void)context;
+    return file->operations->read(file, data, (uint32_t)length);
+}
+
+static int64_t sim_write(void *context, int fd, const void *data, size_t length)
+{
+    struct file *file = file_at(fd, "write");
+
+    (void)context;
+    return file->operations->write(file, data, (uint32_t)length);
+}
+
+static uint64_t sim_now_ns(void *context)
+{
+    (void)context;
+    return clock_now();
+}
+
+static void sim_sleep_ns(void *context, uint64_t duration_ns)
+{
+    (void)context;
+    kernel_work(duration_ns);
+}
+
+/* What no scenario reaches so far. */
+static int64_t sim_lseek(void *context, int fd, int64_t offset, int whence)
+{
+    (void)context;
+    (void)offset;
+    (void)whence;
+    FAIL("lseek of descriptor %d", fd);
+}
+
+static int64_t sim_read_cached(void *context, int fd, const struct iovec *parts, int count,
+                               uint64_t offset)
+{
+    (void)context;
+    (void)parts;
+    (void)count;
+    (void)offset;
+    FAIL("reading descriptor %d at an offset", fd);
+}
+
+static int sim_file_cached(void *context, int fd, uint64_t offset, uint64_t length)
+{
+    (void)context;
+    (void)offset;
+    (void)length;
+    FAIL("what is cached of descriptor %d", fd);
+}
+
+static int64_t sim_sendfile(void *context, int fd, int file, uint64_t offset, size_t length)
+{
+    (void)context;
+    (void)fd;
+    (void)offset;
+    (void)length;
+    FAIL("sending file %d", file);
+}
+
+static int sim_pidfd_open(void *context, pid_t pid)
+{
+    (void)context;
+    FAIL("a descriptor for process %d", (int)pid);
+}
+
+static int sim_waitid(void *context, int fd, void *information)
+{
+    (void)context;
+    (void)information;
+    FAIL("waitid of descriptor %d", fd);
+}
+
+const struct kevy_system sim_system = {
+    .socket = sim_socket,
+    .bind = sim_bind,
+    .listen = sim_listen,
+    .accept = sim_accept,
+    .connect = sim_connect,
+    .shutdown = sim_shutdown,
+    .setsockopt = sim_setsockopt,
+    .getsockopt = sim_getsockopt,
+    .getsockname = sim_getsockname,
+    .getpeername = sim_getpeername,
+    .close = sim_close,
+    .fcntl = sim_fcntl,
+    .file_mode = sim_file_mode,
+    .ioctl = sim_ioctl,
+    .poll = sim_poll,
+    .lseek = sim_lseek,
+    .read = sim_read,
+    .write = sim_write,
+    .read_cached = sim_read_cached,
+    .file_cached = sim_file_cached,
+    .sendfile = sim_sendfile,
+    .eventfd = sim_eventfd,
+    .signalfd = sim_signalfd,
+    .pidfd_open = sim_pidfd_open,
+    .waitid = sim_waitid,
+    .now_ns = sim_now_ns,
+    .sleep_ns = sim_sleep_ns,
+};
