@@ -273,14 +273,34 @@ static void wait_with_a_mask(struct scene *s)
 
 static void overflow_keeps_the_order(struct scene *s)
 {
-    for (uint64_t round = 0; round < 4; round++) {
+    for (uint64_t round = 0; round < 6; round++) {
         for (uint64_t i = 1; i <= 8; i++)
             nop(s, round * 8 + i, 0, 0);
         submit(s);
     }
     say(s, "%soverflowed\n", kevy_ring_overflowed(&s->ring) ? "" : "not ");
-    reap(s, 32);
+    reap(s, 48);
     say(s, "%soverflowed\n", kevy_ring_overflowed(&s->ring) ? "" : "not ");
+    quiet(s);
+}
+
+/* There is room in the queue, but others have waited for it longer. */
+static void overflow_is_not_overtaken(struct scene *s)
+{
+    for (uint64_t round = 0; round < 6; round++) {
+        for (uint64_t i = 1; i <= 8; i++)
+            nop(s, round * 8 + i, 0, 0);
+        go(s);
+    }
+    reap(s, 8);
+    nop(s, 49, 0, 0);
+    go(s);
+    reap(s, 4);
+    nop(s, 50, 0, 0);
+    waiting(s, 51, 0);
+    put(s->local[1], "x");
+    go(s);
+    reap(s, 39);
     quiet(s);
 }
 
@@ -346,6 +366,7 @@ static const struct scenario scenarios[] = {
     PLAY(wait_is_interrupted),
     PLAY(wait_with_a_mask),
     {"overflow_keeps_the_order", overflow_keeps_the_order, NULL, 32, 0, false},
+    {"overflow_is_not_overtaken", overflow_is_not_overtaken, NULL, 32, 0, false},
     PLAY(more_is_submitted_than_there_is),
     PLAY(enters_are_malformed),
 };

@@ -149,9 +149,12 @@ int group_select_many(const struct soft *soft, uint16_t number, uint32_t length,
 {
     const struct group *group = group_find(soft, number);
     uint32_t left = length != 0 ? length : UINT32_MAX;
-    uint32_t count = group != NULL ? group_available(group) : 0;
+    uint32_t count;
     int filled = 0;
 
+    if (unlikely(group == NULL))
+        return -ENOENT;
+    count = group_available(group);
     if (unlikely(count == 0))
         return -ENOBUFS;
     *first = group->entries[group->head & group->mask].bid;

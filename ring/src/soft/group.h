@@ -27,7 +27,8 @@ void *group_memory(struct soft *soft, uint32_t number, size_t size);
 
 /*
  * The buffers that the next bytes go to, `room` of them at most, together cut to `length` bytes
- * unless that is 0. Returns how many, or -ENOBUFS; *first is the id of the first.
+ * unless that is 0. Returns how many, -ENOBUFS, or -ENOENT without such a group, as io_uring does
+ * where there may be many; *first is the id of the first.
  */
 int group_select_many(const struct soft *soft, uint16_t number, uint32_t length,
                       struct iovec *vectors, int room, uint16_t *first);

@@ -31,7 +31,7 @@ int send_prepare(struct soft *soft, struct request *request)
 
     (void)soft;
     request->events = EPOLLOUT;
-    if (unlikely(sqe->ioprio & ~SEND_FLAGS) || sqe->addr3 != 0 || sqe->pad2[0] != 0)
+    if (unlikely(sqe->ioprio & ~SEND_FLAGS) || sqe->pad3[0] != 0)
         return -EINVAL;
     if (unlikely((sqe->ioprio & KEVY_SEND_VECTORIZED) != 0) && selects)
         return -EINVAL;
@@ -231,8 +231,8 @@ int send_quick(struct soft *soft, const struct kevy_sqe *sqe)
     const uint32_t peculiar = MSG_WAITALL | MSG_DONTWAIT;
     long result;
 
-    if (unlikely((sqe->flags | sqe->ioprio | sqe->personality) != 0 ||
-                 (sqe->addr2 | sqe->addr3 | sqe->pad2[0]) != 0 || (sqe->msg_flags & peculiar) != 0))
+    if (unlikely((sqe->flags | sqe->ioprio | sqe->personality) != 0 || sqe->addr2 != 0 ||
+                 sqe->file_index != 0 || (sqe->msg_flags & peculiar) != 0))
         return RUN_TAKEN;
     result = soft->os->send(soft->os, sqe->fd, sqe_pointer(sqe->addr), sqe->len,
                             (int)(sqe->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL));

@@ -3,7 +3,8 @@
  * Sockets: socket, bind, listen, connect, shutdown, and the commands of KEVY_OP_URING_CMD.
  *
  * Model. All but connect are system calls that do not block. connect(2) begins, and the request
- * waits until the socket is writable or has failed; then SO_ERROR says which. A Unix socket whose
+ * waits until the socket is writable or has failed; then a second connect(2) says which, and tells
+ * the socket that it is connected, as in io_uring. A Unix socket whose
  * listener has a full backlog has nothing to wait for: such a request tries again after a while, or
  * is answered -EAGAIN if the socket is non-blocking.
  */
@@ -61,14 +62,12 @@ static int connect_begin(struct soft *soft, const struct request *request, bool 
 /* Asks how the connection that was begun went. */
 static int connect_outcome(struct soft *soft, const struct request *request)
 {
-    int error = 0;
-    socklen_t length = sizeof error;
-    int result;
+    bool blocking;
+    int result = connect_begin(soft, request, &blocking);
 
-    if (soft->os->poll(soft->os, request->sqe.fd, POLLOUT) == 0)
+    if (result == -EALREADY)
         return RUN_WAITS; /* news of something else */
-    result = soft->os->getsockopt(soft->os, request->sqe.fd, SOL_SOCKET, SO_ERROR, &error, &length);
-    return result < 0 ? result : -error;
+    return result == -EISCONN ? 0 : result;
 }
 
 /* Tries again in a while. */
