@@ -319,11 +319,27 @@ START_TEST(noise_is_survived)
 }
 END_TEST
 
-/* The idle client's end shows that draining has begun. */
+/* False once the last thread of the server has closed its listening socket. */
+static bool server_listens(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(server.port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+
+    ck_assert_int_eq(close(fd), 0);
+    return listens;
+}
+
+/* The idle client's end shows that its thread has begun to drain, and the end of listening that all
+ * of them have. */
 static void drain(void)
 {
     kill(server.pid, SIGTERM);
     peer_check_end(&other);
+    while (server_listens())
+        usleep(1000);
 }
 
 /* A client in the middle of a request; that it has been read, the interim answer shows. */
