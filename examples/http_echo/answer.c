@@ -8,6 +8,8 @@
 #include "answer.h"
 
 #include "connection.h"
+#include "networks.h"
+#include "proxied.h"
 #include "response.h"
 #include "server.h"
 #include "transport.h"
@@ -191,10 +193,22 @@ static void answer_echo(struct connection *connection)
         send_bytes(connection, "0\r\n\r\n", 5);
 }
 
+/* Where proxies name their clients, the client can see as whom it is known. */
+static const char *write_client(struct connection *connection, char *text)
+{
+    const struct networks *proxies = connection->server->options->proxies;
+
+    if (!proxies || !proxies->count)
+        return NULL;
+    proxied_write_client(connection, text, RESPONSE_CLIENT_MAX + 1);
+    return text;
+}
+
 static void answer_head(struct connection *connection)
 {
     static const char type[] = "text/plain";
     const struct head *head = &connection->exchange->head;
+    char client[RESPONSE_CLIENT_MAX + 1];
     const struct response response = {
         .status = 200,
         .framing = RESPONSE_LENGTH,
@@ -202,6 +216,7 @@ static void answer_head(struct connection *connection)
         .length = head->length - 2, /* without the empty line */
         .type = type,
         .type_length = sizeof type - 1,
+        .client = write_client(connection, client),
     };
 
     send_answer(connection, &response, head->text,

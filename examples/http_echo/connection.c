@@ -9,6 +9,7 @@
 #include "connection.h"
 
 #include "answer.h"
+#include "proxied.h"
 #include "secure.h"
 #include "server.h"
 
@@ -195,14 +196,16 @@ void connection_open(struct connection *connection)
                              options->watermark + ANSWERS_OF_A_BUFFER);
     transport_set_deadline(connection, KEVY_DEADLINE_IDLE, first_request_ns(connection));
     transport_set_deadline(connection, KEVY_DEADLINE_SEND, options->write_ns);
+    if (!proxied_is_known(connection))
+        limit_part(connection, PART_HEAD);
 }
 
-void connection_read(struct connection *connection, struct kevy_buffer *buffer)
+void connection_read(struct connection *connection, struct kevy_buffer *buffer, uint32_t skipped)
 {
-    struct reading reading = {buffer, {buffer->data, buffer->data + buffer->length}};
+    struct reading reading = {buffer, {buffer->data + skipped, buffer->data + buffer->length}};
     enum request_step step;
 
-    connection->server->counters.bytes_in += buffer->length;
+    connection->server->counters.bytes_in += buffer->length - skipped;
     while (connection->mode != CONNECTION_CLOSES &&
            (step = request_next(&connection->request, &reading.input)) != REQUEST_MORE)
         steps[step](connection, &reading);
@@ -263,6 +266,7 @@ void connection_closed(struct connection *connection)
 {
     count_cut_short(connection);
     connection_release_exchange(connection);
+    proxied_end(connection);
     server_give_connection(connection->server, connection);
 }
 
@@ -278,7 +282,7 @@ static void plain_open(struct kevy_stream *stream)
 
 static void plain_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
-    connection_read(connection_of(stream), buffer);
+    connection_read(connection_of(stream), buffer, 0);
 }
 
 static void plain_end(struct kevy_stream *stream)
@@ -313,6 +317,29 @@ static const struct kevy_stream_events plain_events = {
     .close = plain_close,
 };
 
+/* In front of the first request there is a header of the proxy. */
+static void proxied_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
+{
+    struct connection *connection = connection_of(stream);
+    int taken = 0;
+
+    if (!proxied_is_known(connection))
+        taken = proxied_take(connection, buffer->data, buffer->length);
+    if (taken < 0)
+        connection_abort(connection);
+    else if (proxied_is_known(connection))
+        connection_read(connection, buffer, (uint32_t)taken);
+}
+
+static const struct kevy_stream_events proxied_events = {
+    .open = plain_open,
+    .read = proxied_read,
+    .end = plain_end,
+    .timeout = plain_timeout,
+    .finish = plain_finish,
+    .close = plain_close,
+};
+
 struct kevy_stream *connection_create(struct server *server)
 {
     struct connection *connection = server_take_connection(server);
@@ -321,9 +348,14 @@ struct kevy_stream *connection_create(struct server *server)
         return NULL;
     *connection = (struct connection){.server = server};
     request_init(&connection->request, &server->options->limits);
+    if (proxied_expected(server->options, &server->listener) && !proxied_begin(connection)) {
+        server_give_connection(server, connection);
+        return NULL;
+    }
 #ifdef HTTP_ECHO_TLS
     if (server->options->tls)
         return secure_init(connection, server->options->tls);
 #endif
-    return kevy_stream_init(&connection->stream, &plain_events);
+    return kevy_stream_init(&connection->stream,
+                            connection->proxy ? &proxied_events : &plain_events);
 }

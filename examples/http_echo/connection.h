@@ -25,6 +25,7 @@
 
 struct exchange;
 struct kevy_tls;
+struct proxy_header;
 struct server;
 
 enum connection_mode {
@@ -42,8 +43,9 @@ enum connection_part {
 };
 
 struct connection {
-    struct kevy_stream stream; /* not in use with TLS */
-    struct kevy_tls *tls;      /* NULL: not encrypted; see transport.h */
+    struct kevy_stream stream;  /* not in use with TLS */
+    struct kevy_tls *tls;       /* NULL: not encrypted; see transport.h */
+    struct proxy_header *proxy; /* NULL: not through a proxy; see proxied.h */
     struct server *server;
     struct connection *next_spare;
     struct exchange
@@ -60,9 +62,10 @@ struct connection {
 /* A stream for a client to be accepted, NULL when there is no memory. */
 struct kevy_stream *connection_create(struct server *server);
 
-/* The callbacks of the stream, or of the TLS connection. */
+/* The callbacks of the stream, or of the TLS connection. The first `skipped` bytes of a buffer are
+ * no part of a request. */
 void connection_open(struct connection *connection);
-void connection_read(struct connection *connection, struct kevy_buffer *buffer);
+void connection_read(struct connection *connection, struct kevy_buffer *buffer, uint32_t skipped);
 void connection_end(struct connection *connection);
 void connection_timeout(struct connection *connection, enum kevy_deadline deadline);
 void connection_finish(struct connection *connection);

@@ -68,6 +68,7 @@ static void fill_options(struct program *program)
         .body_ns = options->body_ns,
         .write_ns = options->write_ns,
         .limits = REQUEST_LIMITS,
+        .proxies = &options->proxies,
     };
     program->server_options.limits.body_bytes = options->max_body;
     program->server_options.limits.head_bytes = (uint32_t)options->max_header;
@@ -133,6 +134,9 @@ static void say_served(const struct program *program)
 
     for (uint64_t i = 0; i < program->options.threads; i++)
         server_add_counters(&all, &program->servers[i].counters);
+    if (program->options.proxies.count)
+        fprintf(stderr, "http_echo: %" PRIu64 " PROXY headers refused or missing\n",
+                all.proxy_headers_refused);
     fprintf(stderr,
             "http_echo: %" PRIu64 " connections, %" PRIu64 " requests, answers %" PRIu64
             " 2xx %" PRIu64 " 4xx %" PRIu64 " 5xx, %" PRIu64 " refused, %" PRIu64

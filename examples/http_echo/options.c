@@ -158,6 +158,24 @@ static void explain_file(const struct option *option)
     fputs("the name of a file", stderr);
 }
 
+/* None unless they are given. */
+static bool store_networks(const struct option *option, void *field, const char *text)
+{
+    struct networks *networks = field;
+
+    networks->count = 0;
+    return text == option->fallback || networks_read(networks, text);
+}
+
+static void explain_networks(const struct option *option)
+{
+    (void)option;
+    fprintf(
+        stderr,
+        "up to %d numeric addresses or networks, for example 127.0.0.1,10.0.0.0/8,2001:db8::/32",
+        NETWORKS_MAX);
+}
+
 static bool store_kernel(const struct option *option, void *field, const char *text)
 {
     static const struct {
@@ -188,6 +206,7 @@ static const struct kind seconds = {store_seconds, explain_seconds};
 static const struct kind address = {store_address, explain_address};
 static const struct kind kernel = {store_kernel, explain_kernel};
 static const struct kind file = {store_file, explain_file};
+static const struct kind networks = {store_networks, explain_networks};
 
 #define FIELD(field) offsetof(struct options, field)
 
@@ -225,6 +244,8 @@ static const struct option table[] = {
      "certificate for https, with its intermediate ones (PEM)"},
     {"tls-key", "FILE", &file, FIELD(tls_key), "none", 0, 0,
      "private key of the certificate; SIGHUP reads both again"},
+    {"proxy-protocol", "NETWORKS", &networks, FIELD(proxies), "none", 0, 0,
+     "proxies that name their clients, for example 127.0.0.1,10.0.0.0/8"},
 };
 
 #define COUNT (sizeof table / sizeof *table)

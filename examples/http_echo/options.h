@@ -8,6 +8,8 @@
 #ifndef HTTP_ECHO_OPTIONS_H
 #define HTTP_ECHO_OPTIONS_H
 
+#include "networks.h"
+
 #include <kevy/ring_kernel.h>
 
 #include <stdbool.h>
@@ -31,7 +33,8 @@ struct options {
     enum kevy_ring_kernel_choice kernel;
     const char *tls_certificate; /* NULL: not encrypted; both or none */
     const char *tls_key;
-    bool help; /* one of these two was asked for: the rest does not matter */
+    struct networks proxies; /* count 0: none */
+    bool help;               /* one of these two was asked for: the rest does not matter */
     bool version;
 };
 

@@ -81,6 +81,11 @@ char *response_write(char *end, const struct response *response, const char *dat
 
     if (response->allow)
         at = PUT(at, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+    if (response->client) {
+        at = PUT(at, "\r\n");
+        at = text_put_before(at, response->client, strlen(response->client));
+        at = PUT(at, "Client-Address: ");
+    }
     at = put_framing(at, response);
     if (response->type) {
         at = PUT(at, "\r\n");

@@ -25,6 +25,9 @@
 /* A Content-Type longer than this is not repeated to the client. */
 #define RESPONSE_TYPE_MAX 256
 
+/* The longest address of a client that is told. */
+#define RESPONSE_CLIENT_MAX 127
+
 /* Room for every head and for every refusal. */
 #define RESPONSE_BYTES_MAX 640
 
@@ -51,6 +54,7 @@ struct response {
     const char *type;   /* the Content-Type: not terminated, NULL for none */
     size_t type_length; /* up to RESPONSE_TYPE_MAX */
     bool allow;         /* lists the methods */
+    const char *client; /* its address, up to RESPONSE_CLIENT_MAX characters; NULL: not said */
 };
 
 /* The interim answer to Expect: 100-continue. */

@@ -2,6 +2,7 @@
 #include "secure.h"
 
 #include "connection.h"
+#include "proxied.h"
 
 #include <inttypes.h>
 #include <kevy/tls.h>
@@ -71,6 +72,14 @@ void secure_destroy(struct kevy_tls_context *context)
     kevy_tls_context_destroy(context);
 }
 
+/* What a proxy says of its client is not encrypted. */
+static int secure_preamble(struct kevy_tls *tls, const uint8_t *bytes, size_t length)
+{
+    struct connection *connection = connection_of(tls);
+
+    return proxied_is_known(connection) ? 0 : proxied_take(connection, bytes, length);
+}
+
 static void secure_open(struct kevy_tls *tls)
 {
     connection_open(connection_of(tls));
@@ -78,7 +87,7 @@ static void secure_open(struct kevy_tls *tls)
 
 static void secure_read(struct kevy_tls *tls, struct kevy_buffer *buffer)
 {
-    connection_read(connection_of(tls), buffer);
+    connection_read(connection_of(tls), buffer, 0);
 }
 
 static void secure_end(struct kevy_tls *tls)
@@ -103,6 +112,7 @@ static void secure_close(struct kevy_tls *tls, int reason)
 }
 
 static const struct kevy_tls_events events = {
+    .preamble = secure_preamble,
     .open = secure_open,
     .read = secure_read,
     .end = secure_end,

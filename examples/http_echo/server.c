@@ -138,6 +138,7 @@ void server_add_counters(struct server_counters *sum, const struct server_counte
     add(sum->timeouts, more->timeouts, COUNT_OF(sum->timeouts));
     sum->cut_short += more->cut_short;
     sum->overflows += more->overflows;
+    sum->proxy_headers_refused += more->proxy_headers_refused;
     sum->bytes_in += more->bytes_in;
     sum->bytes_out += more->bytes_out;
 }

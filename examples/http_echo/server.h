@@ -25,6 +25,7 @@
 
 struct connection;
 struct kevy_tls_context;
+struct networks;
 
 struct server_options {
     const char *address;      /* numeric; NULL: every address, IPv4 and IPv6 */
@@ -38,7 +39,8 @@ struct server_options {
     uint64_t body_ns;         /* for each further kibibyte of a body */
     uint64_t write_ns;        /* without a byte of the answer read by the client */
     struct request_limits limits;
-    struct kevy_tls_context *tls; /* NULL: not encrypted */
+    struct kevy_tls_context *tls;   /* NULL: not encrypted */
+    const struct networks *proxies; /* whose connections begin with the client; may be NULL */
 };
 
 struct server_counters {
@@ -49,6 +51,7 @@ struct server_counters {
     uint64_t timeouts[KEVY_DEADLINE_TOTAL + 1]; /* by enum kevy_deadline */
     uint64_t cut_short;                         /* clients that left within a request */
     uint64_t overflows;                         /* connections aborted with a full queue */
+    uint64_t proxy_headers_refused;             /* or missing */
     uint64_t bytes_in;
     uint64_t bytes_out;
 };

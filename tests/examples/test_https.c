@@ -9,7 +9,8 @@
 static struct tool client;
 static const char *const threads[] = {"1", "3"};
 
-static void start(const char *count)
+/* `more` is one more option, or NULL. */
+static void start_with(const char *count, const char *more)
 {
     static char certificate[64], key[64];
 
@@ -18,7 +19,12 @@ static void start(const char *count)
     snprintf(certificate, sizeof certificate, "%s/server.pem", files);
     snprintf(key, sizeof key, "%s/server.key", files);
     server_start((const char *const[]){"--tls-certificate", certificate, "--tls-key", key,
-                                       "--threads", count, NULL});
+                                       "--threads", count, more, NULL});
+}
+
+static void start(const char *count)
+{
+    start_with(count, NULL);
 }
 
 static void stop(void)
@@ -158,6 +164,19 @@ static const struct {
      "http_echo: /nonexistent: No such file or directory\n"},
 };
 
+/* The address of the client comes before the handshake, and is not encrypted. */
+START_TEST(a_proxy_names_the_client_before_the_handshake)
+{
+    start_with("1", "--proxy-protocol=127.0.0.1");
+    ck_assert_msg(curl("-i --haproxy-protocol", "") == 0, "%s", client.said);
+    ck_assert_ptr_nonnull(strstr(client.said, "\r\nClient-Address: 127.0.0.1:"));
+    ck_assert_int_ne(curl("", ""), 0);
+    stop();
+    ck_assert_ptr_nonnull(strstr(server.said, "http_echo: 1 PROXY headers refused"));
+    ck_assert_ptr_nonnull(strstr(server.said, "http_echo: 1 handshakes"));
+}
+END_TEST
+
 START_TEST(a_mistake_in_the_options_is_told)
 {
     struct program program;
@@ -188,6 +207,7 @@ Suite *test_suite(void)
     tcase_add_test(serving, plain_http_is_not_answered);
     tcase_add_test(serving, a_client_that_does_not_trust_us_is_no_harm);
     tcase_add_loop_test(serving, a_hangup_reads_the_certificate_again, 0, 2);
+    tcase_add_test(serving, a_proxy_names_the_client_before_the_handshake);
     tcase_add_loop_test(serving, a_mistake_in_the_options_is_told, 0,
                         sizeof complaints / sizeof *complaints);
     suite_add_tcase(suite, serving);
