@@ -154,7 +154,7 @@ static void check_named(const char *named)
     ck_assert_str_eq(text, named);
 }
 
-/* Takes the bytes in pieces: the first has `first`, the others `piece`. Returns how many it took. */
+/* Takes the bytes in pieces, of `first` and then of `piece` bytes. Returns how many it took. */
 static size_t take(const char *bytes, size_t length, size_t first, size_t piece)
 {
     size_t at = 0, taken = 0, part = first;
