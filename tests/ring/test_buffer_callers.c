@@ -2,48 +2,9 @@
 
 /* Buffer rings over the caller's memory: any size, any place, any id. */
 
-#include "ring_test.h"
+#include "buffer_ring_test.h"
 
-#include <kevy/buffer_ring.h>
-#include <kevy/ring_prep_transfer.h>
 #include <kevy/ring_result.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define GROUP 7
-#define SIZE  16U
-
-static struct kevy_ring ring;
-static struct kevy_buffer_ring pool;
-static int sockets[2]; /* the test writes to 0, the ring receives from 1 */
-
-static void pair_open(void)
-{
-    ring_open(&ring, 16, NULL);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
-}
-
-static void pair_close(void)
-{
-    close(sockets[0]);
-    close(sockets[1]);
-    kevy_buffer_ring_deinit(&pool);
-    kevy_ring_deinit(&ring);
-}
-
-static void text_send(const char *text)
-{
-    ck_assert_int_eq(send(sockets[0], text, strlen(text), 0), (ssize_t)strlen(text));
-}
-
-static void recv_arm(uint16_t recvsend_flags)
-{
-    struct kevy_sqe *sqe = kevy_ring_sqe(&ring, 1);
-
-    kevy_prep_recv_multishot(sqe, sockets[1], GROUP, recvsend_flags);
-    ck_assert_int_eq(kevy_ring_submit(&ring), 1);
-}
 
 static char mine[8][SIZE]; /* buffers of the caller's */
 
@@ -185,53 +146,30 @@ START_TEST(the_id_of_a_cqe_that_names_no_buffer_is_caught)
 }
 END_TEST
 
-static TCase *case_make(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, pair_open, pair_close);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-static bool flags_granted(uint32_t flags, bool head)
-{
-    struct kevy_buffer_ring_options options = {
-        .entries = 4, .group = GROUP, .flags = KEVY_BUFFER_RING_CALLERS | flags};
-    bool granted;
-
-    (void)ring_make(&ring, 4, NULL);
-    granted = kevy_buffer_ring_init(&pool, &ring, &options) == 0 &&
-              (!head || kevy_buffer_ring_head(&pool) >= 0);
-    kevy_buffer_ring_deinit(&pool);
-    kevy_ring_deinit(&ring);
-    return granted;
-}
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("buffer_callers");
-    TCase *hands = case_make(suite, "hands"), *abuse = case_make(suite, "abuse");
+    TCase *hands = case_add(suite, "hands"), *abuse = case_add(suite, "abuse");
 
-    if (!flags_granted(0, false)) {
+    if (!pool_granted(KEVY_BUFFER_RING_CALLERS, 0)) {
         support_skip("test_ring_buffer_callers", "Linux 6.0");
         return suite;
     }
     tcase_add_test(hands, buffers_of_the_callers_have_any_size_place_and_id);
     tcase_add_test(hands, callers_buffers_and_the_rings_own_are_not_mixed);
-    if (flags_granted(KEVY_BUFFER_RING_INCREMENTAL, false))
+    if (pool_granted(KEVY_BUFFER_RING_CALLERS | KEVY_BUFFER_RING_INCREMENTAL, 0))
         tcase_add_test(hands, a_callers_buffer_can_be_used_up_in_pieces);
     else
         support_skip("a_callers_buffer_can_be_used_up_in_pieces", "Linux 6.12");
-    if (flags_granted(0, true))
+    if (pool_tried(KEVY_BUFFER_RING_CALLERS, 0, true))
         tcase_add_test(hands, buffers_that_the_kernel_can_pick_are_counted);
     else
         support_skip("buffers_that_the_kernel_can_pick_are_counted", "Linux 6.8");
-    tcase_add_test_raise_signal(abuse, adding_what_the_kernel_has_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, adding_more_than_the_ring_holds_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, taking_what_was_never_added_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, giving_what_was_added_is_caught, SIGABRT);
-    tcase_add_test_raise_signal(abuse, a_bundle_of_callers_buffers_is_the_callers_to_walk, SIGABRT);
-    tcase_add_test_raise_signal(abuse, the_id_of_a_cqe_that_names_no_buffer_is_caught, SIGABRT);
+    support_add_abort(abuse, adding_what_the_kernel_has_is_caught, 0, 1);
+    support_add_abort(abuse, adding_more_than_the_ring_holds_is_caught, 0, 1);
+    support_add_abort(abuse, taking_what_was_never_added_is_caught, 0, 1);
+    support_add_abort(abuse, giving_what_was_added_is_caught, 0, 1);
+    support_add_abort(abuse, a_bundle_of_callers_buffers_is_the_callers_to_walk, 0, 1);
+    support_add_abort(abuse, the_id_of_a_cqe_that_names_no_buffer_is_caught, 0, 1);
     return suite;
 }

@@ -1,138 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* Look-ups off the loop: their results, errors and ends. No name server is asked: some host names
- * belong to the getaddrinfo() below, numbers go on to the real one. */
+/* Look-ups off the loop: their results and errors. */
 
-#include "reactor_test.h"
-
-#include "core/reactor.h"
-#include "threads/threads_internal.h"
-
-#include <dirent.h>
-#include <dlfcn.h>
-#include <netdb.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdio.h>
-
-enum {
-    LOOKUPS = 8,
-    MANY = 2000,
-};
-
-struct search {
-    struct kevy_lookup lookup;
-    unsigned reports;
-    int result;
-    void (*then)(struct search *search);
-};
-
-static struct kevy_resolver resolver;
-static struct search searches[LOOKUPS];
-static struct kevy_lookup_options options;
-static sem_t begun, gate; /* the host "gate" says that it is asked for, and waits */
-static int fake_code, fake_errno;
-static unsigned reports;
-static pthread_t loop_thread;
-
-/* C has no cast from an object pointer to a function pointer. */
-static void real_find(void *function, const char *name)
-{
-    void *found = dlsym(RTLD_NEXT, name);
-
-    memcpy(function, &found, sizeof found);
-}
-
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                struct addrinfo **list)
-{
-    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-
-    real_find(&real, "getaddrinfo");
-    if (host == NULL)
-        return real(host, service, hints, list);
-    if (strcmp(host, "fails") == 0) {
-        errno = fake_errno;
-        return fake_code;
-    }
-    if (strcmp(host, "gate") == 0) {
-        sem_post(&begun);
-        while (sem_wait(&gate) < 0)
-            ;
-        host = "127.0.0.1";
-    }
-    if (strcmp(host, "name") == 0) /* numbers are not asked for here */
-        host = "127.0.0.1";
-    return real(host, service, hints, list);
-}
-
-static void done(struct kevy_lookup *lookup, int result)
-{
-    struct search *search = KEVY_CONTAINER_OF(lookup, struct search, lookup);
-
-    ck_assert_uint_eq(quiet_depth, 0);
-    ck_assert(pthread_equal(pthread_self(), loop_thread));
-    ck_assert_int_eq(result == 0, lookup->addresses != NULL);
-    ck_assert_int_eq(result == 0, lookup->count != 0);
-    search->reports++;
-    search->result = result;
-    reports++;
-    if (search->then != NULL)
-        search->then(search);
-}
-
-static void setup(void)
-{
-    const struct kevy_resolver_options one = {.threads = 1, .queue = 4};
-
-    loop_thread = pthread_self();
-    sem_init(&begun, 0, 0);
-    sem_init(&gate, 0, 0);
-    reactor_setup();
-    ck_assert_int_eq(kevy_resolver_open(&resolver, &one), 0);
-    options = (struct kevy_lookup_options){
-        .resolver = &resolver, .host = "127.0.0.1", .service = "80", .done = done};
-}
-
-static void teardown(void)
-{
-    kevy_resolver_close(&resolver);
-    for (unsigned index = 0; index < LOOKUPS; index++)
-        kevy_lookup_release(&searches[index].lookup);
-    reactor_teardown();
-}
-
-static int try_start(struct search *search, const char *host)
-{
-    int result;
-
-    options.host = host;
-    QUIETLY(result = kevy_lookup_start(&search->lookup, reactor, &options));
-    return result;
-}
-
-static void start(struct search *search, const char *host)
-{
-    ck_assert_int_eq(try_start(search, host), 0);
-}
-
-/* The one thread asks for this until the gate opens. */
-static void occupy(struct search *search)
-{
-    start(search, "gate");
-    sem_wait(&begun);
-}
-
-static void cancel(struct search *search)
-{
-    QUIETLY(kevy_lookup_cancel(&search->lookup));
-}
-
-static void check(const struct search *search, int result)
-{
-    ck_assert_uint_eq(search->reports, 1);
-    ck_assert_int_eq(search->result, result);
-}
+#include "resolver_test.h"
 
 START_TEST(a_number_is_found)
 {
@@ -224,25 +94,6 @@ START_TEST(each_code_has_its_errno_and_is_kept)
 }
 END_TEST
 
-static void fired(struct kevy_timer *timer)
-{
-    (void)timer;
-}
-
-START_TEST(the_loop_turns_while_a_name_server_is_silent)
-{
-    struct kevy_timer timer = {0};
-
-    occupy(&searches[0]);
-    kevy_timer_start(&timer, reactor, KEVY_MILLISECONDS(2), fired);
-    TURN_UNTIL(!kevy_timer_armed(&timer));
-    ck_assert_uint_eq(reports, 0);
-    sem_post(&gate);
-    ck_assert_int_eq(kevy_reactor_run(reactor), 0);
-    check(&searches[0], 0);
-}
-END_TEST
-
 START_TEST(names_are_copied)
 {
     char host[] = "127.0.0.1", service[] = "4711";
@@ -258,94 +109,6 @@ START_TEST(names_are_copied)
     check(&searches[1], 0);
     memcpy(&address, searches[1].lookup.addresses[0].address, sizeof address);
     ck_assert_uint_eq(ntohs(address.sin_port), 4711);
-}
-END_TEST
-
-START_TEST(a_running_lookup_is_cancelled_without_waiting)
-{
-    occupy(&searches[0]);
-    cancel(&searches[0]);
-    cancel(&searches[0]);
-    TURN_UNTIL(reports);
-    check(&searches[0], -ECANCELED);
-    ck_assert_int_eq(searches[0].lookup.code, 0);
-    ck_assert_uint_eq(stats_now().objects, 0);
-    /* The thread is still at it, another serves the next, and what is found goes nowhere. */
-    start(&searches[1], "name");
-    TURN_UNTIL(reports == 2);
-    check(&searches[1], 0);
-    sem_post(&gate);
-    turns(3);
-    check(&searches[0], -ECANCELED);
-}
-END_TEST
-
-static void resolver_reopen(uint32_t threads, uint32_t spares)
-{
-    const struct kevy_resolver_options sizes = {.threads = threads, .queue = 4, .spares = spares};
-
-    kevy_resolver_close(&resolver);
-    ck_assert_int_eq(kevy_resolver_open(&resolver, &sizes), 0);
-}
-
-static unsigned threads_count(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    unsigned count = 0;
-
-    while (readdir(tasks) != NULL)
-        count++;
-    closedir(tasks);
-    return count;
-}
-
-/* A thread that has been joined is in /proc for a moment longer. */
-static unsigned threads_settled(void)
-{
-    unsigned before, count = threads_count();
-
-    do {
-        before = count;
-        usleep(50000);
-        count = threads_count();
-    } while (count != before);
-    return count;
-}
-
-START_TEST(lookups_that_were_given_up_are_replaced_up_to_a_limit)
-{
-    unsigned before;
-
-    resolver_reopen(1, 2);
-    before = threads_settled();
-    for (unsigned index = 0; index < 3; index++) {
-        occupy(&searches[index]);
-        cancel(&searches[index]);
-    }
-    ck_assert_uint_eq(threads_count(), before + 2);
-    start(&searches[3], "name");
-    TURN_UNTIL(reports == 3);
-    turns(3);
-    ck_assert_uint_eq(searches[3].reports, 0); /* all three threads are at it */
-    sem_post(&gate);
-    TURN_UNTIL(reports == 4);
-    check(&searches[3], 0);
-    sem_post(&gate);
-    sem_post(&gate);
-    while (threads_count() != before)
-        ;
-    /* And again, on places that were used before. */
-    for (unsigned index = 4; index < 7; index++) {
-        occupy(&searches[index]);
-        cancel(&searches[index]);
-    }
-    for (unsigned index = 0; index < 3; index++)
-        sem_post(&gate);
-    start(&searches[7], "name");
-    TURN_UNTIL(reports == 8);
-    check(&searches[7], 0);
-    while (threads_count() != before)
-        ;
 }
 END_TEST
 
@@ -391,17 +154,6 @@ START_TEST(a_number_of_the_other_family_is_none)
 }
 END_TEST
 
-START_TEST(a_number_that_is_cancelled_is_not_found)
-{
-    start(&searches[0], "127.0.0.1");
-    cancel(&searches[0]);
-    cancel(&searches[0]);
-    TURN_UNTIL(reports);
-    check(&searches[0], -ECANCELED);
-    ck_assert_ptr_null(searches[0].lookup.addresses);
-}
-END_TEST
-
 START_TEST(nonsense_is_refused_before_the_c_library_sees_it)
 {
     static const struct {
@@ -438,41 +190,6 @@ START_TEST(nonsense_is_refused_before_the_c_library_sees_it)
 }
 END_TEST
 
-START_TEST(a_lookup_has_a_time_limit)
-{
-    char text[200];
-
-    options.timeout_ns = KEVY_MILLISECONDS(5);
-    occupy(&searches[0]);
-    start(&searches[1], "gate");
-    TURN_UNTIL(reports == 2);
-    check(&searches[0], -ETIMEDOUT);
-    check(&searches[1], -ETIMEDOUT);
-    kevy_lookup_explain(&searches[0].lookup, -ETIMEDOUT, text, sizeof text);
-    ck_assert_ptr_nonnull(strstr(text, "time limit"));
-    ck_assert_uint_eq(stats_now().objects, 0);
-    sem_post(&gate);
-    sem_post(&gate);
-    options.timeout_ns = KEVY_SECONDS(1000);
-    start(&searches[2], "name");
-    TURN_UNTIL(reports == 3);
-    check(&searches[2], 0);
-    ck_assert(!kevy_reactor_run_once(reactor, 0)); /* the limit does not keep the loop */
-}
-END_TEST
-
-START_TEST(an_answer_that_is_there_is_not_late)
-{
-    options.timeout_ns = KEVY_MILLISECONDS(2);
-    start(&searches[0], "name");
-    while (__atomic_load_n(&reactor->posted, __ATOMIC_ACQUIRE) == NULL)
-        ;
-    clock_pass(KEVY_MILLISECONDS(5));
-    TURN_UNTIL(reports);
-    check(&searches[0], 0);
-}
-END_TEST
-
 START_TEST(a_failure_has_a_sentence)
 {
     char text[200];
@@ -488,89 +205,6 @@ START_TEST(a_failure_has_a_sentence)
     TURN_UNTIL(reports == 2);
     kevy_lookup_explain(&searches[1].lookup, searches[1].result, text, sizeof text);
     ck_assert_ptr_nonnull(strstr(text, "descriptors"));
-}
-END_TEST
-
-START_TEST(a_waiting_lookup_is_cancelled)
-{
-    occupy(&searches[0]);
-    for (unsigned index = 1; index <= 3; index++)
-        start(&searches[index], "name");
-    cancel(&searches[2]);
-    TURN_UNTIL(reports);
-    check(&searches[2], -ECANCELED);
-    cancel(&searches[2]);
-    sem_post(&gate);
-    TURN_UNTIL(reports == 4);
-    check(&searches[1], 0);
-    check(&searches[3], 0);
-}
-END_TEST
-
-START_TEST(a_lookup_on_its_way_home_is_cancelled)
-{
-    start(&searches[0], "name");
-    while (__atomic_load_n(&reactor->posted, __ATOMIC_ACQUIRE) == NULL)
-        ;
-    cancel(&searches[0]);
-    TURN_UNTIL(reports);
-    turns(3);
-    check(&searches[0], -ECANCELED);
-}
-END_TEST
-
-START_TEST(a_full_queue_answers_eagain_and_nothing_comes)
-{
-    occupy(&searches[0]);
-    for (unsigned index = 1; index <= 4; index++)
-        start(&searches[index], "name");
-    ck_assert_int_eq(try_start(&searches[5], "name"), -EAGAIN);
-    sem_post(&gate);
-    TURN_UNTIL(reports == 5);
-    ck_assert_uint_eq(searches[5].reports, 0);
-    start(&searches[5], "name");
-    TURN_UNTIL(reports == 6);
-}
-END_TEST
-
-/* Opens the gate once the queue has been emptied: what was in it has been posted. */
-static void *gate_open(void *argument)
-{
-    (void)argument;
-    while (__atomic_load_n(&reactor->posted, __ATOMIC_ACQUIRE) == NULL)
-        ;
-    sem_post(&gate);
-    return NULL;
-}
-
-START_TEST(closing_the_resolver_cancels_what_waits_and_waits_for_what_runs)
-{
-    pthread_t thread;
-
-    occupy(&searches[0]);
-    start(&searches[1], "name");
-    ck_assert_int_eq(pthread_create(&thread, NULL, gate_open, NULL), 0);
-    QUIETLY(kevy_resolver_close(&resolver));
-    QUIETLY(kevy_resolver_close(&resolver));
-    pthread_join(thread, NULL);
-    ck_assert_uint_eq(reports, 0);
-    TURN_UNTIL(reports == 2);
-    check(&searches[0], 0);
-    check(&searches[1], -ECANCELED);
-}
-END_TEST
-
-START_TEST(destroying_the_reactor_does_not_wait_for_a_name_server)
-{
-    occupy(&searches[0]);
-    start(&searches[1], "name");
-    ck_assert_uint_eq(kevy_reactor_destroy(reactor), 2);
-    reactor = NULL;
-    check(&searches[0], -ECANCELED);
-    check(&searches[1], -ECANCELED);
-    sem_post(&gate);
-    kevy_resolver_close(&resolver);
-    reactor_setup();
 }
 END_TEST
 
@@ -606,23 +240,6 @@ START_TEST(a_lookup_can_be_started_again_from_done)
 }
 END_TEST
 
-START_TEST(cancels_race_with_answers_and_each_is_reported_once)
-{
-    struct search *search = &searches[0];
-
-    for (unsigned round = 0; round < MANY; round++) {
-        search->reports = 0;
-        start(search, "name");
-        for (unsigned pause = 0; pause < round % 97; pause++)
-            turn_now();
-        cancel(search);
-        TURN_UNTIL(search->reports);
-        ck_assert_uint_eq(search->reports, 1);
-        kevy_lookup_release(&search->lookup);
-    }
-}
-END_TEST
-
 static void visit(const char *kind, void *object, void *context)
 {
     ck_assert_str_eq(kind, "lookup");
@@ -638,19 +255,6 @@ START_TEST(a_walk_finds_a_lookup_by_its_name)
     kevy_reactor_for_each_object(reactor, visit, &visits);
     ck_assert_uint_eq(visits, 1);
     TURN_UNTIL(reports);
-}
-END_TEST
-
-START_TEST(a_drain_lets_a_lookup_end_and_its_limit_does_not)
-{
-    occupy(&searches[0]);
-    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
-    turns(3);
-    ck_assert_uint_eq(reports, 0);
-    QUIETLY(kevy_reactor_finish(reactor, 1));
-    TURN_UNTIL(reports);
-    check(&searches[0], -ECANCELED);
-    sem_post(&gate);
 }
 END_TEST
 
@@ -721,27 +325,14 @@ Suite *test_suite(void)
     tcase_add_test(lookups, an_unknown_service_is_esrch);
     tcase_add_loop_test(lookups, each_code_has_its_errno_and_is_kept, 0,
                         (int)(sizeof errors / sizeof errors[0]));
-    tcase_add_test(lookups, the_loop_turns_while_a_name_server_is_silent);
     tcase_add_test(lookups, names_are_copied);
-    tcase_add_test(lookups, a_running_lookup_is_cancelled_without_waiting);
-    tcase_add_test(lookups, lookups_that_were_given_up_are_replaced_up_to_a_limit);
     tcase_add_test(lookups, a_number_waits_for_no_name);
     tcase_add_test(lookups, a_number_of_the_other_family_is_none);
-    tcase_add_test(lookups, a_number_that_is_cancelled_is_not_found);
     tcase_add_test(lookups, nonsense_is_refused_before_the_c_library_sees_it);
-    tcase_add_test(lookups, a_lookup_has_a_time_limit);
-    tcase_add_test(lookups, an_answer_that_is_there_is_not_late);
     tcase_add_test(lookups, a_failure_has_a_sentence);
-    tcase_add_test(lookups, a_waiting_lookup_is_cancelled);
-    tcase_add_test(lookups, a_lookup_on_its_way_home_is_cancelled);
-    tcase_add_test(lookups, a_full_queue_answers_eagain_and_nothing_comes);
-    tcase_add_test(lookups, closing_the_resolver_cancels_what_waits_and_waits_for_what_runs);
-    tcase_add_test(lookups, destroying_the_reactor_does_not_wait_for_a_name_server);
     tcase_add_test(lookups, what_cannot_be_is_refused);
     tcase_add_test(lookups, a_lookup_can_be_started_again_from_done);
-    tcase_add_test(lookups, cancels_race_with_answers_and_each_is_reported_once);
     tcase_add_test(lookups, a_walk_finds_a_lookup_by_its_name);
-    tcase_add_test(lookups, a_drain_lets_a_lookup_end_and_its_limit_does_not);
     tcase_add_test(lookups, what_is_found_can_be_connected_to);
     tcase_add_test(lookups, zeroed_lookups_and_resolvers_are_idle);
     suite_add_tcase(suite, lookups);
