@@ -91,7 +91,8 @@ int main(int argc, char **argv)
         return status;
     struct kevy_listener_options options = {
         .address = where.address, .port = where.port, .accept = client_accept};
-    error = kevy_reactor_create(&reactor, &(struct kevy_reactor_options){.embedded = true});
+    error = kevy_reactor_create(
+        &reactor, &(struct kevy_reactor_options){.embedded = true, .kernel = where.kernel});
     if (error)
         return kevy_report("embed", error);
     error = kevy_listener_open(&listener, reactor, &options);

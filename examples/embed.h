@@ -60,6 +60,7 @@ static inline int embed(const struct usage *usage, int argc, char **argv,
 
     if (status >= 0)
         return status;
+    options.kernel = where.kernel;
     error = kevy_reactor_create(&reactor, &options);
     if (error)
         return kevy_report(usage->program, error);

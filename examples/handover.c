@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     snprintf(path.sun_path, sizeof path.sun_path, "%s", argv[2]);
     serving.options = (struct kevy_listener_options){
         .address = where.address, .port = where.port, .accept = client_accept};
-    error = kevy_reactor_create(&serving.reactor, NULL);
+    error = serve_create(&serving, &where);
     if (!error)
         error = kevy_signal_watch(&serving.term, serving.reactor, SIGTERM, serve_term);
     if (!error)

@@ -49,10 +49,16 @@ static inline void serve_on(struct kevy_stream *stream)
     (void)stream;
 }
 
-static inline int serve_run(struct serving *serving, char **arguments)
+static inline int serve_create(struct serving *serving, const struct where *where)
+{
+    return kevy_reactor_create(&serving->reactor,
+                               &(struct kevy_reactor_options){.kernel = where->kernel});
+}
+
+static inline int serve_run(struct serving *serving, const struct where *where, char **arguments)
 {
     const struct service *service = serving->service;
-    int error = kevy_reactor_create(&serving->reactor, NULL);
+    int error = serve_create(serving, where);
 
     if (error)
         return kevy_report(service->usage->program, error);
@@ -81,7 +87,7 @@ static inline int serve(const struct service *service, int argc, char **argv)
         return status;
     serving.options = (struct kevy_listener_options){
         .address = where.address, .port = where.port, .accept = service->accept};
-    error = serve_run(&serving, argv + 2);
+    error = serve_run(&serving, &where, argv + 2);
     left = kevy_reactor_destroy(serving.reactor) != 0;
     if (service->end)
         service->end();

@@ -56,7 +56,8 @@ int main(int argc, char **argv)
         return status;
     struct kevy_listener_options options = {
         .address = where.address, .port = where.port, .accept = client_accept};
-    error = kevy_reactor_create(&server.reactor, NULL);
+    error = kevy_reactor_create(&server.reactor,
+                                &(struct kevy_reactor_options){.kernel = where.kernel});
     if (error)
         return kevy_report("tcp_echo", error);
     error = kevy_signal_watch(&server.term, server.reactor, SIGTERM, stop);

@@ -45,6 +45,7 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    sizes.kernel = where.kernel;
     struct kevy_datagram_options options = {
         .address = where.address, .port = where.port, .read = echo_read};
     error = kevy_reactor_create(&server.reactor, &sizes);

@@ -4,6 +4,8 @@
 
 /* The command lines of the small examples: help, version, and arguments that stand in a row. */
 
+#include "kernel_name.h"
+
 #include <kevy/api.h>
 
 #include <arpa/inet.h>
@@ -22,11 +24,12 @@ struct usage {
     const char *purpose;   /* one sentence or more, each line ending with a newline */
 };
 
-/* Where a server listens. */
+/* Where a server listens, and where it runs. */
 struct where {
     char text[INET6_ADDRSTRLEN];
     const char *address; /* for the options of a listener: the text, or NULL for every address */
     uint16_t port;
+    enum kevy_ring_kernel_choice kernel; /* for the options of a reactor */
 };
 
 /* Reads PORT, ADDRESS:PORT or [ADDRESS]:PORT. Returns false after a complaint. */
@@ -57,16 +60,34 @@ static inline bool where_read(const struct usage *usage, const char *text, struc
     return false;
 }
 
+/* Takes "--kernel NAME" off the front of the arguments. Returns false after a complaint. */
+static inline bool kernel_read(const struct usage *usage, int *argc, char **argv,
+                               struct where *where)
+{
+    where->kernel = KEVY_RING_KERNEL_DEFAULT;
+    if (*argc < 3 || strcmp(argv[1], "--kernel") != 0)
+        return true;
+    if (!kernel_by_name(argv[2], &where->kernel)) {
+        fprintf(stderr, "%s: --kernel takes " KERNEL_NAMES ", not '%s'\n", usage->program, argv[2]);
+        return false;
+    }
+    *argc -= 2;
+    memmove(argv + 1, argv + 3, (size_t)*argc * sizeof *argv); /* with the NULL at the end */
+    return true;
+}
+
 /*
  * Handles --help, -h and --version, checks the number of arguments, and reads the first into *where
- * unless that is NULL. Returns -1 to go on, or the exit status: 0 after the text that was asked
- * for, 2 after a complaint.
+ * unless that is NULL. For a server, one with `where`, --kernel and its name may stand in front:
+ * they are taken out of `argv`. Returns -1 to go on, or the exit status: 0 after the text that was
+ * asked for, 2 after a complaint.
  */
 static inline int usage_check(const struct usage *usage, int argc, char **argv, struct where *where)
 {
     static const char about_where[] =
         "ADDRESS is numeric [127.0.0.1]; [::] is every address. PORT 0 "
-        "lets the system choose.\n";
+        "lets the system choose.\n"
+        "--kernel NAME before it chooses the kernel below: " KERNEL_NAMES " [automatic].\n";
     int wanted = *usage->arguments != '\0';
 
     for (const char *at = usage->arguments; *at; at++)
@@ -77,6 +98,8 @@ static inline int usage_check(const struct usage *usage, int argc, char **argv, 
         return printf("usage: %s %s\n%s%s", usage->program, usage->arguments, usage->purpose,
                       where ? about_where : ""),
                0;
+    if (where && !kernel_read(usage, &argc, argv, where))
+        return 2;
     if (argc - 1 != wanted && !strstr(usage->arguments, "..."))
         return fprintf(stderr, "usage: %s %s\n", usage->program, usage->arguments), 2;
     return !where || where_read(usage, argv[1], where) ? -1 : 2;

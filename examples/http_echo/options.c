@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "options.h"
 
+#include "../kernel_name.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -178,26 +180,14 @@ static void explain_networks(const struct option *option)
 
 static bool store_kernel(const struct option *option, void *field, const char *text)
 {
-    static const struct {
-        const char *name;
-        enum kevy_ring_kernel_choice choice;
-    } kernels[] = {
-        {"automatic", KEVY_RING_KERNEL_AUTOMATIC},
-        {"io_uring", KEVY_RING_KERNEL_IO_URING},
-        {"soft", KEVY_RING_KERNEL_SOFT},
-    };
-
     (void)option;
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (strcmp(kernels[i].name, text) == 0)
-            return *(enum kevy_ring_kernel_choice *)field = kernels[i].choice, true;
-    return false;
+    return kernel_by_name(text, field);
 }
 
 static void explain_kernel(const struct option *option)
 {
     (void)option;
-    fputs("automatic, io_uring or soft", stderr);
+    fputs(KERNEL_NAMES, stderr);
 }
 
 static const struct kind number = {store_number, explain_number};
@@ -237,7 +227,7 @@ static const struct option table[] = {
     {"write-timeout", "SECONDS", &seconds, FIELD(write_ns), "30", 0, DAY,
      "time in which a client reads no byte of its answers"},
     {"kernel", "NAME", &kernel, FIELD(kernel), "automatic", 0, 0,
-     "kernel below the server: automatic, io_uring or soft"},
+     "kernel below the server: " KERNEL_NAMES},
     {"drain-timeout", "SECONDS", &seconds, FIELD(drain_ns), "30", 0, DAY,
      "time for running requests after SIGTERM or Ctrl-C"},
     {"tls-certificate", "FILE", &file, FIELD(tls_certificate), "none", 0, 0,

@@ -37,6 +37,7 @@ struct program {
     int out;
     int err;
     uint16_t port;
+    char kernel[1024]; /* what its first line tells of it */
     char said[4096];
 };
 
@@ -123,6 +124,7 @@ static inline void program_start(struct program *program, const char *name,
         if (line[length++] == '\n')
             break;
     line[length] = 0;
+    strcpy(program->kernel, line + strcspn(line, ";"));
     line[strcspn(line, ";")] = 0;
     for (const char *at = strstr(line, before); at; at = strstr(port, before))
         port = at + strlen(before);

@@ -155,6 +155,34 @@ START_TEST(servers_are_for_this_machine_unless_an_address_is_given)
 }
 END_TEST
 
+START_TEST(servers_run_on_the_kernel_that_is_asked_for)
+{
+    const char *const *after = programs[_i].after_port;
+
+    if (!is_server(_i))
+        return;
+    program_start(&server, programs[_i].program,
+                  (const char *const[]){"--kernel", "soft", "0", after[0], after[1], NULL},
+                  "port ");
+    ck_assert_ptr_nonnull(strstr(server.kernel, "\"soft\", as the program asked"));
+    kill(server.pid, SIGKILL);
+    (void)program_wait(&server);
+}
+END_TEST
+
+START_TEST(a_kernel_that_is_none_is_named)
+{
+    const char *const *after = programs[_i].after_port;
+
+    if (!is_server(_i))
+        return;
+    program_spawn(&server, programs[_i].program,
+                  (const char *const[]){"--kernel", "hard", "0", after[0], after[1], NULL});
+    ck_assert_int_eq(program_wait(&server), 2);
+    ck_assert_ptr_nonnull(strstr(server.said, "automatic, io_uring or soft, not 'hard'\n"));
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("usage");
@@ -166,12 +194,14 @@ Suite *test_suite(void)
     tcase_add_loop_test(alone, every_example_has_a_version, 0, PROGRAMS);
     tcase_add_loop_test(alone, a_wrong_number_of_arguments_gets_the_usage, 0, PROGRAMS);
     tcase_add_loop_test(alone, an_address_that_is_none_is_named, 0, PROGRAMS);
+    tcase_add_loop_test(alone, a_kernel_that_is_none_is_named, 0, PROGRAMS);
     suite_add_tcase(suite, alone);
     if (why) {
         support_skip("serving", why);
         return suite;
     }
     tcase_add_loop_test(serving, an_address_of_another_machine_is_named, 0, PROGRAMS);
+    tcase_add_loop_test(serving, servers_run_on_the_kernel_that_is_asked_for, 0, PROGRAMS);
     tcase_add_loop_test(serving, servers_are_for_this_machine_unless_an_address_is_given, 0,
                         PROGRAMS);
     suite_add_tcase(suite, serving);

@@ -9,9 +9,10 @@ The first word of a command is a program of build.py, an example, or a program o
 from dataclasses import dataclass
 from typing import Optional
 
-# The rows that each server of ours has. Another kernel is another line.
+# The rows that each example has. Another kernel is another line.
 KERNELS = {
     '': '',  # io_uring
+    ', soft': '--kernel soft',
 }
 
 
@@ -26,9 +27,16 @@ class Server:
     counted: bool = True  # callgrind can run it
 
 
-def ours(name, command, **options):
-    return [Server(name + suffix, command + arguments, ours=True, **options)
-            for suffix, arguments in KERNELS.items()]
+def ours(name, command, kernels=KERNELS, **options):
+    program, *arguments = command.split()
+    return [Server(name + suffix, ' '.join([program, *kernel.split(), *arguments]), ours=True,
+                   **options)
+            for suffix, kernel in kernels.items()]
+
+
+def ours_once(name, command):
+    """A program of tests/bench: none of them takes --kernel."""
+    return ours(name, command, {'': ''})
 
 
 def conf(name, command, file, **values):
@@ -44,14 +52,14 @@ ECHO = ours('tcp_echo', 'tcp_echo @port@') + [
     Server('libevent', 'echo_event @port@'),
 ]
 
-SINK = ours('ours', 'sink_kevy @port@') + [
+SINK = ours_once('ours', 'sink_kevy @port@') + [
     Server('ring by hand', 'sink_uring @port@'),
     Server('epoll', 'sink_epoll @port@'),
     Server('libuv', 'sink_uv @port@'),
 ]
 
-SENDER = ours('ours, copied', 'sender_kevy @port@ copied') + \
-    ours('ours, pinned', 'sender_kevy @port@ pinned') + [
+SENDER = ours_once('ours, copied', 'sender_kevy @port@ copied') + \
+    ours_once('ours, pinned', 'sender_kevy @port@ pinned') + [
         Server('ring by hand', 'sender_uring @port@'),
         Server('epoll', 'sender_epoll @port@'),
         Server('libuv', 'sender_uv @port@'),
@@ -88,10 +96,10 @@ UDP = ours('udp_echo', 'udp_echo @port@') + [
     Server('epoll, mmsg', 'udp_epoll @port@'),
     Server('libuv', 'udp_uv @port@'),
 ]
-GSO = ours('ours', 'gso_kevy @port@') + [Server('epoll', 'gso_epoll @port@')]
+GSO = ours_once('ours', 'gso_kevy @port@') + [Server('epoll', 'gso_epoll @port@')]
 
 # Programs that measure themselves.
-POSTS = ours('ours', 'posts_kevy') + [
+POSTS = ours_once('ours', 'posts_kevy') + [
     Server('libuv, a mutex', 'posts_uv'),
     Server('libuv, one lock a burst', 'posts_uv_once'),
 ]
