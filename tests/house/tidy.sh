@@ -143,7 +143,7 @@ lost_names() {
 
 # The small programs of the reactor are to be read at one sitting.
 long_examples() {
-    for file in examples/*.c; do
+    for file in examples/*.c examples/guide/*.c; do
         lines=$(wc -l <"$file")
         case $file in
         examples/ring_*) ;;
