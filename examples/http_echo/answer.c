@@ -7,6 +7,7 @@
  */
 #include "answer.h"
 
+#include "access_log.h"
 #include "connection.h"
 #include "networks.h"
 #include "proxied.h"
@@ -51,6 +52,39 @@ static enum response_connection connection_line(const struct connection *connect
     return connection->http_1_0 ? RESPONSE_KEEPS : RESPONSE_STAYS;
 }
 
+/* The request line, as far as it has come. */
+static struct text request_line(const struct connection *connection)
+{
+    const struct head *head;
+    const char *end;
+
+    if (!connection->exchange)
+        return (struct text){"", 0};
+    head = &connection->exchange->head;
+    end = memchr(head->text, '\r', head->length);
+    return (struct text){head->text, end ? (size_t)(end - head->text) : head->length};
+}
+
+/* An echo that has begun keeps its line until its end, when the number of bytes is known. */
+static void log_answer(struct connection *connection, unsigned status, uint64_t bytes)
+{
+    struct access_log *log = connection->server->log;
+    const char *peer = server_peer(connection->server, connection);
+
+    if (connection->mode == CONNECTION_ECHOES && request_in_message(&connection->request))
+        connection->line = access_log_hold(log, peer, request_line(connection), status);
+    else
+        access_log_add(log, peer, request_line(connection), status, bytes);
+}
+
+void answer_log_end(struct connection *connection)
+{
+    if (connection->line)
+        access_log_release(connection->server->log, connection->line,
+                           request_body_received(&connection->request));
+    connection->line = NULL;
+}
+
 /* Sends the head of an answer, written in front of `body` where there is room for it, and `length`
  * bytes of body. */
 static void send_answer(struct connection *connection, const struct response *response, char *body,
@@ -59,6 +93,8 @@ static void send_answer(struct connection *connection, const struct response *re
     char *head = response_write(body, response, server_date(connection->server));
 
     connection->server->counters.answers[response->status / 100]++;
+    if (connection->server->log)
+        log_answer(connection, response->status, length);
     send_bytes(connection, head, (size_t)(body - head) + length);
 }
 
@@ -130,6 +166,13 @@ static struct text hold_back(struct exchange *exchange, struct text body)
     return text_skip(body, length);
 }
 
+static void log_refusal(struct connection *connection, unsigned status, struct text answer)
+{
+    const char *body = memmem(answer.at, answer.length, "\r\n\r\n", 4);
+
+    log_answer(connection, status, answer.length - (size_t)(body - answer.at) - 4);
+}
+
 void answer_refusal(struct connection *connection, enum refusal refusal)
 {
     struct server_counters *counters = &connection->server->counters;
@@ -143,6 +186,8 @@ void answer_refusal(struct connection *connection, enum refusal refusal)
             server_date(connection->server));
 
         counters->answers[response_refusal_status(refusal) / 100]++;
+        if (connection->server->log)
+            log_refusal(connection, response_refusal_status(refusal), answer);
         send_bytes(connection, answer.at, answer.length);
     }
     connection_let_go(connection);
@@ -243,8 +288,10 @@ static void (*const answers[METHOD_COUNT])(struct connection *connection) = {
 
 void answer_complete(struct connection *connection)
 {
-    if (connection->mode == CONNECTION_ECHOES)
+    if (connection->mode == CONNECTION_ECHOES) {
         answer_echo(connection); /* the exchange with the head is given back by now */
-    else
+        answer_log_end(connection);
+    } else {
         answers[connection->exchange->head.method](connection);
+    }
 }

@@ -32,6 +32,9 @@ void answer_chunk_end(struct connection *connection);
 /* The rest of the answer to a complete request, or all of it. */
 void answer_complete(struct connection *connection);
 
+/* An echo that has begun ends, complete or not: its line of the log is written. Idempotent. */
+void answer_log_end(struct connection *connection);
+
 /* Why the request is refused, unless its answer has begun. The connection closes after it. */
 void answer_refusal(struct connection *connection, enum refusal refusal);
 

@@ -237,6 +237,15 @@ static bool body_moves(struct connection *connection)
            kevy_stream_queued(transport_stream(connection)) > low_watermark(connection);
 }
 
+static enum timeout timeout_of(const struct connection *connection, enum kevy_deadline deadline)
+{
+    if (deadline == KEVY_DEADLINE_IDLE)
+        return TIMEOUT_IDLE;
+    if (deadline == KEVY_DEADLINE_SEND)
+        return TIMEOUT_WRITE;
+    return connection->limited == PART_HEAD ? TIMEOUT_HEADER : TIMEOUT_BODY;
+}
+
 /* Between two requests the connection is closed without a word. Within a request the client gets
  * 408, unless its answer has begun. */
 void connection_timeout(struct connection *connection, enum kevy_deadline deadline)
@@ -246,7 +255,7 @@ void connection_timeout(struct connection *connection, enum kevy_deadline deadli
         limit_part(connection, PART_BODY);
         return;
     }
-    connection->server->counters.timeouts[deadline]++;
+    connection->server->counters.timeouts[timeout_of(connection, deadline)]++;
     if (deadline == KEVY_DEADLINE_SEND || connection->mode >= CONNECTION_ECHOES)
         connection_abort(connection);
     else if (request_in_message(&connection->request))
@@ -266,6 +275,7 @@ void connection_closed(struct connection *connection)
 {
     count_cut_short(connection);
     connection_release_exchange(connection);
+    answer_log_end(connection);
     proxied_end(connection);
     server_give_connection(connection->server, connection);
 }
@@ -340,12 +350,8 @@ static const struct kevy_stream_events proxied_events = {
     .close = plain_close,
 };
 
-struct kevy_stream *connection_create(struct server *server)
+struct kevy_stream *connection_init(struct connection *connection, struct server *server)
 {
-    struct connection *connection = server_take_connection(server);
-
-    if (!connection)
-        return NULL;
     *connection = (struct connection){.server = server};
     request_init(&connection->request, &server->options->limits);
     if (proxied_expected(server->options, &server->listener) && !proxied_begin(connection)) {

@@ -23,6 +23,7 @@
 
 #include <kevy/stream.h>
 
+struct access_log_line;
 struct exchange;
 struct kevy_tls;
 struct proxy_header;
@@ -50,6 +51,7 @@ struct connection {
     struct connection *next_spare;
     struct exchange
         *exchange; /* from the first byte of a head until its answer begins, else NULL */
+    struct access_log_line *line; /* of an echo that has begun, else NULL */
     struct request request;
     uint64_t received; /* bytes, when the body's limit began */
     uint32_t requests;
@@ -59,8 +61,9 @@ struct connection {
     bool http_1_0;   /* of this request */
 };
 
-/* A stream for a client to be accepted, NULL when there is no memory. */
-struct kevy_stream *connection_create(struct server *server);
+/* Prepares memory of server_take_connection() for a client to be accepted. Returns its stream; NULL
+ * when there is no memory for more, and then gives this back. */
+struct kevy_stream *connection_init(struct connection *connection, struct server *server);
 
 /* The callbacks of the stream, or of the TLS connection. The first `skipped` bytes of a buffer are
  * no part of a request. */

@@ -5,12 +5,15 @@
  * With one thread everything happens on the reactor of the main thread. With more, the threads of a
  * group serve, and the main thread waits for signals. In both cases the first SIGTERM or SIGINT
  * lets running requests end, a second one aborts them, and the last line on stderr says what was
- * served and how many objects were left.
+ * served and how many objects were left. SIGUSR1 writes the counters to stderr meanwhile, SIGHUP
+ * reads certificate and key again and opens the log again.
  *
  * Exit status: 0 after a drain; 1 when serving failed, was stopped by a second signal, or left
  * something behind; 2 for a mistake in the command line.
  */
 #include "../report_address.h"
+#include "access_log.h"
+#include "observer.h"
 #include "options.h"
 #include "secure.h"
 #include "server.h"
@@ -28,13 +31,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define BUFFERS 1024 /* receive buffers of a thread */
+
 struct program {
     struct options options;
     struct kevy_reactor_options reactor_options;
     struct server_options server_options;
-    struct server *servers;              /* one a thread */
+    struct server *servers; /* one a thread */
+    struct observer observer;
+    struct kevy_group *group;            /* NULL: one thread */
+    char url[128];                       /* that is served */
     uint32_t left;                       /* objects that the reactors had to abort */
     char kernel[KEVY_RING_EXPLAIN_SIZE]; /* a sentence about the kernel below */
+    bool status_failed;                  /* the listener of the status page was not opened */
     bool served;                         /* the listeners were open */
     atomic_uint ended;                   /* threads of the group */
 };
@@ -49,12 +58,30 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* The context of a reactor is its server. Each hook reads the clock, for the status page alone. */
+static void measure_begin(struct kevy_reactor *reactor, void *context)
+{
+    (void)reactor;
+    turns_begin(&((struct server *)context)->turns);
+}
+
+static void measure_end(struct kevy_reactor *reactor, void *context)
+{
+    (void)reactor;
+    turns_end(&((struct server *)context)->turns);
+}
+
 static void fill_options(struct program *program)
 {
     const struct options *options = &program->options;
 
     program->reactor_options.memory_limit = options->memory_limit;
     program->reactor_options.kernel = options->kernel;
+    program->reactor_options.buffer_count = BUFFERS;
+    if (options->status.length) {
+        program->reactor_options.before_wait = measure_end;
+        program->reactor_options.after_wait = measure_begin;
+    }
 
     program->server_options = (struct server_options){
         .address = strcmp(options->address, "::") == 0 ? NULL : options->address,
@@ -67,6 +94,7 @@ static void fill_options(struct program *program)
         .header_ns = options->header_ns,
         .body_ns = options->body_ns,
         .write_ns = options->write_ns,
+        .memory_limit = options->memory_limit,
         .limits = REQUEST_LIMITS,
         .proxies = &options->proxies,
     };
@@ -74,12 +102,27 @@ static void fill_options(struct program *program)
     program->server_options.limits.head_bytes = (uint32_t)options->max_header;
 }
 
-static void say_serving(struct program *program, unsigned port)
+static void write_url(struct program *program, unsigned port)
 {
     bool v6 = strchr(program->options.address, ':') != NULL;
 
-    printf("http_echo: serving http%s://%s%s%s:%u/; %s\n", program->server_options.tls ? "s" : "",
-           v6 ? "[" : "", program->options.address, v6 ? "]" : "", port, program->kernel);
+    snprintf(program->url, sizeof program->url, "http%s://%s%s%s:%u/",
+             program->server_options.tls ? "s" : "", v6 ? "[" : "", program->options.address,
+             v6 ? "]" : "", port);
+}
+
+static void say_serving(struct program *program)
+{
+    char where[KEVY_ADDRESS_TEXT_SIZE];
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+
+    printf("http_echo: serving %s; %s\n", program->url, program->kernel);
+    if (program->options.status.length &&
+        kevy_listener_address(&program->observer.status.listener, (struct sockaddr *)&address,
+                              &length) == 0 &&
+        kevy_address_format((struct sockaddr *)&address, length, where, sizeof where) > 0)
+        printf("http_echo: status at http://%s/\n", where);
     fflush(stdout);
     program->served = true;
 }
@@ -113,8 +156,45 @@ static void tls_destroy(struct program *program)
     (void)program;
 }
 
+/* Without anything to open again SIGHUP ends the program, as is usual. */
+static bool heeds_hangup(const struct program *program)
+{
+    return program->server_options.tls || program->server_options.log;
+}
+
+static void hang_up(struct program *program)
+{
+    if (program->server_options.tls)
+        tls_reload(program);
+    if (program->server_options.log)
+        access_log_file_reopen(program->server_options.log);
+}
+
+static int report_status(const struct program *program, int error)
+{
+    const char *where = program->options.status.text;
+    char text[512];
+
+    kevy_ring_explain(error, text, sizeof text);
+    fprintf(stderr, "http_echo: no status page at %s: %s\n", where,
+            error == -EADDRINUSE ? "the port is in use" : text);
+    return 1;
+}
+
+static int log_open(struct program *program)
+{
+    const char *path = program->options.log;
+    int error = path ? access_log_file_open(&program->server_options.log, path) : 0;
+
+    if (error < 0)
+        fprintf(stderr, "http_echo: cannot write the log %s: %s\n", path, strerror(-error));
+    return error < 0;
+}
+
 static int report(const struct program *program, int error)
 {
+    if (program->status_failed)
+        return report_status(program, error);
     return report_start("http_echo", program->options.address, (unsigned)program->options.port,
                         error);
 }
@@ -143,8 +223,8 @@ static void say_served(const struct program *program)
             " timed out, %" PRIu64 " cut short, %" PRIu64 " dropped, %" PRIu64 " bytes in, %" PRIu64
             " out, %" PRIu32 " objects left\n",
             all.connections, all.requests, all.answers[2], all.answers[4], all.answers[5],
-            sum(all.refusals, REFUSAL_COUNT), sum(all.timeouts, KEVY_DEADLINE_TOTAL + 1),
-            all.cut_short, all.overflows, all.bytes_in, all.bytes_out, program->left);
+            sum(all.refusals, REFUSAL_COUNT), sum(all.timeouts, TIMEOUT_COUNT), all.cut_short,
+            all.overflows, all.bytes_in, all.bytes_out, program->left);
 }
 
 /* One reactor, on this thread. */
@@ -154,6 +234,7 @@ struct single {
     struct kevy_signal term;
     struct kevy_signal interrupt;
     struct kevy_signal hangup;
+    struct kevy_signal table;
     uint64_t drain_ns;
     bool draining;
     bool stopped;
@@ -178,7 +259,27 @@ static void on_interrupt(struct kevy_signal *watch)
 
 static void on_hangup(struct kevy_signal *watch)
 {
-    tls_reload(KEVY_CONTAINER_OF(watch, struct single, hangup)->program);
+    hang_up(KEVY_CONTAINER_OF(watch, struct single, hangup)->program);
+}
+
+static void on_table(struct kevy_signal *watch)
+{
+    observer_write_table(&KEVY_CONTAINER_OF(watch, struct single, table)->program->observer);
+}
+
+/* What the first thread serves: clients, and the status page. */
+static int open_first(struct program *program, struct kevy_reactor *reactor)
+{
+    int error;
+
+    kevy_reactor_explain_kernel(reactor, program->kernel, sizeof program->kernel);
+    kevy_reactor_set_context(reactor, &program->servers[0]);
+    error = server_open(&program->servers[0], reactor, &program->server_options);
+    if (error)
+        return error;
+    error = observer_open(&program->observer, reactor, &program->options);
+    program->status_failed = error != 0;
+    return error;
 }
 
 static int serve_single(struct program *program)
@@ -191,26 +292,29 @@ static int serve_single(struct program *program)
     error = kevy_signal_watch(&single.term, single.reactor, SIGTERM, on_term);
     if (!error)
         error = kevy_signal_watch(&single.interrupt, single.reactor, SIGINT, on_interrupt);
-    if (!error && program->server_options.tls)
+    if (!error)
+        error = kevy_signal_watch(&single.table, single.reactor, SIGUSR1, on_table);
+    if (!error && heeds_hangup(program))
         error = kevy_signal_watch(&single.hangup, single.reactor, SIGHUP, on_hangup);
     if (!error)
-        error = server_open(&program->servers[0], single.reactor, &program->server_options);
+        error = open_first(program, single.reactor);
     if (!error) {
-        kevy_reactor_explain_kernel(single.reactor, program->kernel, sizeof program->kernel);
-        say_serving(program, kevy_listener_port(&program->servers[0].listener));
+        write_url(program, kevy_listener_port(&program->servers[0].listener));
+        say_serving(program);
         error = kevy_reactor_run(single.reactor);
     }
     program->left = kevy_reactor_destroy(single.reactor);
     return error ? report(program, error) : single.stopped;
 }
 
-/* Several reactors, each on a thread of a group; SIGUSR1 tells this one that one of them ended. */
+/* Several reactors, each on a thread of a group; SIGUSR2 tells this one that one of them ended. */
 static int group_setup(struct kevy_reactor *reactor, uint32_t index, void *context)
 {
     struct program *program = context;
 
-    if (index == 0) /* all members have the same */
-        kevy_reactor_explain_kernel(reactor, program->kernel, sizeof program->kernel);
+    if (index == 0)
+        return open_first(program, reactor);
+    kevy_reactor_set_context(reactor, &program->servers[index]);
     return server_open(&program->servers[index], reactor, &program->server_options);
 }
 
@@ -221,7 +325,7 @@ static void group_teardown(struct kevy_reactor *reactor, uint32_t index, void *c
     (void)reactor;
     (void)index;
     atomic_fetch_add(&program->ended, 1);
-    kill(getpid(), SIGUSR1);
+    kill(getpid(), SIGUSR2);
 }
 
 /*
@@ -253,7 +357,7 @@ static int probe_port(struct program *program)
 
 /*
  * Drains at the first signal, or when a thread ends by itself, and returns when all threads have
- * ended: true when a second signal aborted what was running. A SIGUSR1 that is not from a thread is
+ * ended: true when a second signal aborted what was running. A SIGUSR2 that is not from a thread is
  * ignored.
  */
 static bool wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
@@ -263,13 +367,16 @@ static bool wait_for_end(struct program *program, struct kevy_group *group, cons
     while (atomic_load(&program->ended) < program->options.threads) {
         int number = 0;
         sigwait(signals, &number);
-        if (number == SIGUSR1 && atomic_load(&program->ended) == 0)
+        if (number == SIGUSR2 && atomic_load(&program->ended) == 0)
             continue;
-        if (number == SIGHUP) {
-            tls_reload(program);
+        if (number == SIGHUP || number == SIGUSR1) {
+            if (number == SIGHUP)
+                hang_up(program);
+            else
+                observer_post_table(&program->observer);
             continue;
         }
-        stopped |= draining && number != SIGUSR1;
+        stopped |= draining && number != SIGUSR2;
         kevy_group_finish(group, stopped ? 0 : program->options.drain_ns);
         draining = true;
     }
@@ -278,7 +385,6 @@ static bool wait_for_end(struct program *program, struct kevy_group *group, cons
 
 static int serve_group(struct program *program)
 {
-    struct kevy_group *group = NULL;
     const struct kevy_group_options options = {
         .count = (uint32_t)program->options.threads,
         .reactor = &program->reactor_options,
@@ -294,25 +400,35 @@ static int serve_group(struct program *program)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGUSR1);
-    if (program->server_options.tls)
+    sigaddset(&signals, SIGUSR2);
+    if (heeds_hangup(program))
         sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (error)
         return report(program, error);
-    error = kevy_group_start(&group, &options);
+    write_url(program, program->server_options.port);
+    error = kevy_group_start(&program->group, &options);
     if (error)
-        return kevy_report("http_echo", error);
-    say_serving(program, program->server_options.port);
-    stopped = wait_for_end(program, group, &signals);
-    error = kevy_group_join(group);
+        return program->status_failed ? report(program, error) : kevy_report("http_echo", error);
+    say_serving(program);
+    stopped = wait_for_end(program, program->group, &signals);
+    error = kevy_group_join(program->group);
     program->left = error > 0 ? (uint32_t)error : 0;
     return error < 0 ? report(program, error) : stopped;
 }
 
 static int serve(struct program *program)
 {
-    int status = program->options.threads > 1 ? serve_group(program) : serve_single(program);
+    int error = observer_init(&program->observer, program->servers,
+                              (uint32_t)program->options.threads, &program->group, program->kernel);
+    int status;
 
+    if (error)
+        return report(program, error);
+    program->observer.facts.what_for = program->url;
+    program->observer.facts.buffers = BUFFERS;
+    status = program->options.threads > 1 ? serve_group(program) : serve_single(program);
+    observer_deinit(&program->observer);
     for (uint64_t i = 0; i < program->options.threads; i++)
         server_free(&program->servers[i]);
     return status;
@@ -335,8 +451,11 @@ int main(int argc, char **argv)
         return report(&program, -ENOMEM);
     int status = tls_create(&program);
     if (!status)
+        status = log_open(&program);
+    if (!status)
         status = serve(&program);
     tls_destroy(&program);
+    access_log_file_close(program.server_options.log);
     if (program.served)
         say_served(&program);
     free(program.servers);

@@ -3,6 +3,8 @@
 
 #include "../kernel_name.h"
 
+#include <kevy/address.h>
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -154,6 +156,34 @@ static bool store_file(const struct option *option, void *field, const char *tex
     return text == option->fallback || *text;
 }
 
+static bool is_number(const char *text)
+{
+    return *text && !text[strspn(text, "0123456789")];
+}
+
+/* A port alone is one of this machine only. */
+static bool store_where(const struct option *option, void *field, const char *text)
+{
+    struct options_where *where = field;
+    const char *colon = strchr(text, ':');
+    char whole[96];
+
+    *where = (struct options_where){.text = text};
+    if (text == option->fallback)
+        return true;
+    if (text[0] != '[' && (colon ? strchr(colon + 1, ':') != NULL : !is_number(text)))
+        return false; /* the name of a socket, or an address without a port */
+    snprintf(whole, sizeof whole, "%s%s", colon ? "" : "127.0.0.1:", text);
+    return kevy_address_parse(&where->address, &where->length, whole, 0) == 0 &&
+           where->address.ss_family != AF_UNIX && text[strlen(text) - 1] != ']';
+}
+
+static void explain_where(const struct option *option)
+{
+    (void)option;
+    fputs("a port or a numeric address with a port, for example 9090 or [::1]:9090", stderr);
+}
+
 static void explain_file(const struct option *option)
 {
     (void)option;
@@ -197,6 +227,7 @@ static const struct kind address = {store_address, explain_address};
 static const struct kind kernel = {store_kernel, explain_kernel};
 static const struct kind file = {store_file, explain_file};
 static const struct kind networks = {store_networks, explain_networks};
+static const struct kind where = {store_where, explain_where};
 
 #define FIELD(field) offsetof(struct options, field)
 
@@ -230,6 +261,10 @@ static const struct option table[] = {
      "kernel below the server: " KERNEL_NAMES},
     {"drain-timeout", "SECONDS", &seconds, FIELD(drain_ns), "30", 0, DAY,
      "time for running requests after SIGTERM or Ctrl-C"},
+    {"status", "[ADDRESS:]PORT", &where, FIELD(status), "none", 0, 0,
+     "page with counters, /metrics and /status.json; see below"},
+    {"log", "FILE", &file, FIELD(log), "none", 0, 0,
+     "one line for each request; - is the standard output; SIGHUP opens it again"},
     {"tls-certificate", "FILE", &file, FIELD(tls_certificate), "none", 0, 0,
      "certificate for https, with its intermediate ones (PEM)"},
     {"tls-key", "FILE", &file, FIELD(tls_key), "none", 0, 0,
@@ -330,5 +365,12 @@ void options_print(void)
         printf("%*s%s [%s]\n", 28 - width, "", table[i].purpose, table[i].fallback);
     }
     puts("  -h, --help                this text\n"
-         "  --version                 the version");
+         "  --version                 the version\n\n"
+         "See what it does: with --status 9090 open http://127.0.0.1:9090/ in a browser, or let\n"
+         "Prometheus read /metrics. Anybody who can reach that port can read the counters, so it "
+         "is\n"
+         "on 127.0.0.1 unless another address is given. The page belongs to the first thread, "
+         "whose\n"
+         "turns it takes part in. SIGUSR1 writes the same counters to stderr, also without "
+         "--status.");
 }

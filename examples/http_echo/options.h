@@ -14,6 +14,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
+
+/* Where a listener listens. */
+struct options_where {
+    const char *text;
+    struct sockaddr_storage address;
+    socklen_t length; /* 0: nowhere */
+};
 
 struct options {
     const char *address;
@@ -33,8 +41,10 @@ struct options {
     enum kevy_ring_kernel_choice kernel;
     const char *tls_certificate; /* NULL: not encrypted; both or none */
     const char *tls_key;
-    struct networks proxies; /* count 0: none */
-    bool help;               /* one of these two was asked for: the rest does not matter */
+    struct networks proxies;     /* count 0: none */
+    struct options_where status; /* zero: no status page */
+    const char *log;             /* NULL: nothing is logged; "-": the standard output */
+    bool help;                   /* one of these two was asked for: the rest does not matter */
     bool version;
 };
 

@@ -34,8 +34,11 @@ bool proxied_is_known(const struct connection *connection)
 
 int proxied_take(struct connection *connection, const uint8_t *bytes, size_t length)
 {
+    const struct proxy_header *proxy = connection->proxy;
     size_t taken = proxy_header_take(connection->proxy, bytes, length);
 
+    if (proxy->phase == PROXY_HEADER_COMPLETE && proxy->length)
+        server_name_peer(connection->server, connection, (const struct sockaddr *)&proxy->address);
     return connection->proxy->phase == PROXY_HEADER_REFUSED ? -EPROTO : (int)taken;
 }
 

@@ -341,6 +341,14 @@ uint64_t request_chunk_left(const struct request *request)
     return request->left - 2;
 }
 
+/* Until a chunk has all its data, two bytes of `left` are for the end of its line. */
+uint64_t request_body_received(const struct request *request)
+{
+    if (!request->chunked)
+        return request->length - request->left;
+    return request->chunked_bytes - (request->left > 2 ? request->left - 2 : 0);
+}
+
 bool request_in_head(const struct request *request)
 {
     return request->phase == PHASE_HEAD;

@@ -121,6 +121,9 @@ enum request_step request_next(struct request *request, struct request_input *in
 /* The bytes of the chunk that follow those of this BODY. */
 uint64_t request_chunk_left(const struct request *request);
 
+/* The bytes of the body that have come, of this message or of the one before. */
+uint64_t request_body_received(const struct request *request);
+
 /* True from the first byte of a head to its last. */
 bool request_in_head(const struct request *request);
 

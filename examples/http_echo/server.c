@@ -5,9 +5,13 @@
  */
 #include "server.h"
 
+#include "access_log.h"
 #include "connection.h"
 #include "secure.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,11 +20,46 @@
 #define SPARE_CONNECTIONS_MAX 16384
 #define SPARE_EXCHANGES_MAX   512
 
+/* An address of IPv4 that came in by a socket of IPv6 is spelled as one of IPv4. */
+void server_name_peer(const struct server *server, struct connection *connection,
+                      const struct sockaddr *address)
+{
+    static const char mapped[] = "::ffff:";
+    char *to = server_peer(server, connection);
+
+    if (!to)
+        return;
+    *to = '\0';
+    if (address->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, to,
+                  INET6_ADDRSTRLEN);
+    else if (address->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, to,
+                  INET6_ADDRSTRLEN);
+    if (strncmp(to, mapped, sizeof mapped - 1) == 0 && strchr(to, '.'))
+        memmove(to, to + sizeof mapped - 1, strlen(to) - sizeof mapped + 2);
+}
+
 static struct kevy_stream *accept_connection(struct kevy_listener *listener)
 {
     struct server *server = KEVY_CONTAINER_OF(listener, struct server, listener);
+    struct connection *connection = server_take_connection(server);
 
-    return connection_create(server);
+    if (!connection)
+        return NULL;
+    if (server->log) {
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t length = sizeof peer;
+
+        kevy_listener_peer_address(listener, (struct sockaddr *)&peer, &length);
+        server_name_peer(server, connection, (struct sockaddr *)&peer);
+    }
+    return connection_init(connection, server);
+}
+
+char *server_peer(const struct server *server, struct connection *connection)
+{
+    return server->log ? (char *)connection + server->peer_at : NULL;
 }
 
 int server_open(struct server *server, struct kevy_reactor *reactor,
@@ -32,6 +71,13 @@ int server_open(struct server *server, struct kevy_reactor *reactor,
     if (options->tls)
         server->connection_size = secure_connection_size();
 #endif
+    if (options->log) {
+        server->log = access_log_create(options->log, reactor);
+        if (!server->log)
+            return -ENOMEM;
+        server->peer_at = server->connection_size;
+        server->connection_size += INET6_ADDRSTRLEN;
+    }
     return kevy_listener_open(&server->listener, reactor,
                               &(struct kevy_listener_options){
                                   .address = options->address,
@@ -54,6 +100,8 @@ void server_free(struct server *server)
         server->spare_exchanges = exchange->next_spare;
         free(exchange);
     }
+    access_log_destroy(server->log);
+    server->log = NULL;
 }
 
 struct connection *server_take_connection(struct server *server)

@@ -18,11 +18,14 @@
 #include "refusal.h"
 #include "request.h"
 #include "response.h"
+#include "turns.h"
 
 #include <kevy/listener.h>
 #include <kevy/reactor.h>
 #include <kevy/stream.h>
 
+struct access_log;
+struct access_log_file;
 struct connection;
 struct kevy_tls_context;
 struct networks;
@@ -39,19 +42,30 @@ struct server_options {
     uint64_t body_ns;         /* for each further kibibyte of a body */
     uint64_t write_ns;        /* without a byte of the answer read by the client */
     struct request_limits limits;
+    uint64_t memory_limit;          /* of the reactor */
     struct kevy_tls_context *tls;   /* NULL: not encrypted */
+    struct access_log_file *log;    /* NULL: nothing is logged */
     const struct networks *proxies; /* whose connections begin with the client; may be NULL */
 };
 
+/* The time limits, as the options name them. */
+enum timeout {
+    TIMEOUT_IDLE,
+    TIMEOUT_HEADER,
+    TIMEOUT_BODY,
+    TIMEOUT_WRITE,
+    TIMEOUT_COUNT,
+};
+
 struct server_counters {
-    uint64_t connections;                       /* accepted */
-    uint64_t requests;                          /* heads understood */
-    uint64_t answers[6];                        /* by hundreds of the status */
-    uint64_t refusals[REFUSAL_COUNT];           /* by cause */
-    uint64_t timeouts[KEVY_DEADLINE_TOTAL + 1]; /* by enum kevy_deadline */
-    uint64_t cut_short;                         /* clients that left within a request */
-    uint64_t overflows;                         /* connections aborted with a full queue */
-    uint64_t proxy_headers_refused;             /* or missing */
+    uint64_t connections;             /* accepted */
+    uint64_t requests;                /* heads understood */
+    uint64_t answers[6];              /* by hundreds of the status */
+    uint64_t refusals[REFUSAL_COUNT]; /* by cause */
+    uint64_t timeouts[TIMEOUT_COUNT]; /* by cause */
+    uint64_t cut_short;               /* clients that left within a request */
+    uint64_t overflows;               /* connections aborted with a full queue */
+    uint64_t proxy_headers_refused;   /* or missing */
     uint64_t bytes_in;
     uint64_t bytes_out;
 };
@@ -82,16 +96,19 @@ struct server {
     struct connection *spare_connections;
     struct exchange *spare_exchanges;
     size_t connection_size; /* bytes */
+    size_t peer_at;         /* bytes of a connection before its server_peer() */
+    struct access_log *log; /* NULL: nothing is logged */
     uint32_t spare_connection_count;
     uint32_t spare_exchange_count;
     uint64_t date_until_ns; /* reactor time at which `date` is no longer right */
     char date[RESPONSE_DATE_BYTES];
     struct server_counters counters;
+    struct turns turns; /* for hooks of the reactor to measure */
 };
 
 /*
  * Starts serving. `options` is borrowed until server_free(), *server pinned until the reactor is
- * destroyed. Returns 0 or a negative errno of kevy_listener_open().
+ * destroyed. Returns 0, -ENOMEM or a negative errno of kevy_listener_open().
  */
 int server_open(struct server *server, struct kevy_reactor *reactor,
                 const struct server_options *options);
@@ -106,6 +123,13 @@ void server_give_connection(struct server *server, struct connection *connection
 /* Memory for an exchange, NULL when there is none; and back. */
 struct exchange *server_take_exchange(struct server *server);
 void server_give_exchange(struct server *server, struct exchange *exchange);
+
+/* The address of the client as text, "" if it is not known; NULL when nothing is logged. */
+char *server_peer(const struct server *server, struct connection *connection);
+
+/* Stores that text, if something is logged. */
+void server_name_peer(const struct server *server, struct connection *connection,
+                      const struct sockaddr *address);
 
 /* The date of this second, RESPONSE_DATE_BYTES. */
 const char *server_date(struct server *server);

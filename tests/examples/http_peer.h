@@ -38,7 +38,7 @@ struct program {
     int err;
     uint16_t port;
     char kernel[1024]; /* what its first line tells of it */
-    char said[4096];
+    char said[16384];
 };
 
 /* One test, one server. */
@@ -110,20 +110,27 @@ static inline int program_wait(struct program *program)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* The next line that it writes to stdout, as far as there is room. */
+static inline void program_line(struct program *program, char *line, size_t room)
+{
+    size_t length = 0;
+
+    while (length < room - 1 && read(program->out, line + length, 1) == 1)
+        if (line[length++] == '\n')
+            break;
+    line[length] = 0;
+}
+
 /* Starts the program and waits for its line on stdout: the port stands after the last `before`, in
  * front of the semicolon behind which it tells its kernel. */
 static inline void program_start(struct program *program, const char *name,
                                  const char *const *arguments, const char *before)
 {
     char line[1024];
-    size_t length = 0;
     const char *port = NULL;
 
     program_spawn(program, name, arguments);
-    while (length < sizeof line - 1 && read(program->out, line + length, 1) == 1)
-        if (line[length++] == '\n')
-            break;
-    line[length] = 0;
+    program_line(program, line, sizeof line);
     strcpy(program->kernel, line + strcspn(line, ";"));
     line[strcspn(line, ";")] = 0;
     for (const char *at = strstr(line, before); at; at = strstr(port, before))

@@ -70,7 +70,8 @@ static void exchange(struct drive *drive, const uint8_t *data, size_t size, stru
 {
     struct server_counters before = server.counters;
 
-    drive_stream(drive, connection_create(&server), data, size, cuts);
+    drive_stream(drive, connection_init(server_take_connection(&server), &server), data, size,
+                 cuts);
     counters_check(&before);
     MUST(server.counters.bytes_out - before.bytes_out >= drive->length);
     MUST(server.spare_connection_count == 1 && server.spare_exchange_count <= 1);
