@@ -19,6 +19,7 @@ need openssl have openssl
 need curl have curl
 need sslscan have sslscan
 install_missing
+sh tests/browser/install.sh
 
 build=build/test
 if [ ! -f "$build/build.ninja" ]; then

@@ -17,7 +17,7 @@ c_files=$(find ring reactor examples tests -name '*.[ch]' -o -name '*.cc' | LC_A
 scripts=$(find .ci examples tests -name '*.sh' -o -path .ci/run | LC_ALL=C sort)
 builds=$(find . -maxdepth 3 \( -name 'build*' -o -path ./subprojects \) -prune -o \
     -name 'meson*' -type f -print)
-others=$(find tests -name '*.py')
+others=$(find examples tests -name '*.py' -o -name '*.mjs' -o -name 'page.*')
 all_files="$c_files $scripts $builds $others"
 
 # check NAME COMMAND...: the output of COMMAND is the list of breaches
