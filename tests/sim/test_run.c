@@ -238,6 +238,7 @@ static uint64_t counted;
 static void counts(struct kevy_sim *sim)
 {
     KEVY_SIM_CHECK(sim, kevy_sim_context(sim) == &counted);
+    KEVY_SIM_CHECK(sim, kevy_sim_faults(sim) == 0);
     KEVY_SIM_CHECK(sim, counted == 0); /* each world begins with the variables as they were */
     KEVY_SIM_CHECK(sim, kevy_sim_seed(sim) >= 40 && kevy_sim_seed(sim) < 43);
     counted++;

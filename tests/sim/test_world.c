@@ -92,6 +92,10 @@ static void odds_count(struct kevy_sim *sim)
     kevy_sim_inject(sim, KEVY_SIM_RECV_SHORT, 2);
     for (int count = 0; count < 5; count++)
         KEVY_SIM_CHECK(sim, kevy_sim_fault(sim, KEVY_SIM_RECV_SHORT) == (count == 2));
+    kevy_sim_set_calm(sim, true);
+    KEVY_SIM_CHECK(sim, !kevy_sim_fault(sim, KEVY_SIM_SEND_SHORT));
+    kevy_sim_set_calm(sim, false);
+    KEVY_SIM_CHECK(sim, kevy_sim_fault(sim, KEVY_SIM_SEND_SHORT));
     KEVY_SIM_CHECK(sim, !kevy_sim_quiet(sim));
     kevy_sim_set_quiet(sim);
     kevy_sim_set_quiet(sim);
@@ -152,7 +156,9 @@ static void descriptors_run_out(struct kevy_sim *sim)
     kevy_sim_set_odds(sim, KEVY_SIM_FAULT_COUNT, 0);
     kevy_sim_reactor_options(sim, &options);
     kevy_sim_limit_descriptors(sim, 0);
+    KEVY_SIM_CHECK(sim, !kevy_sim_refused(sim));
     KEVY_SIM_CHECK(sim, kevy_reactor_create(&reactor, &options) == -EMFILE);
+    KEVY_SIM_CHECK(sim, kevy_sim_refused(sim));
     kevy_sim_limit_descriptors(sim, 100);
     KEVY_SIM_CHECK(sim, kevy_reactor_create(&reactor, &options) == 0);
     kevy_sim_left(sim, &left);

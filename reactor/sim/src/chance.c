@@ -22,6 +22,7 @@ static struct {
     uint64_t happened;
     uint64_t limit;
     bool quiet;
+    bool calm;
 } chances;
 
 static const char *const names[KEVY_SIM_FAULT_COUNT] = {
@@ -108,7 +109,8 @@ static bool occasion(struct odds *odds)
 
 bool chance(enum kevy_sim_fault which)
 {
-    if (chances.quiet || !occasion(&chances.odds[which]) || chances.happened >= chances.limit)
+    if (chances.quiet || chances.calm || !occasion(&chances.odds[which]) ||
+        chances.happened >= chances.limit)
         return false;
     chances.happened++;
     world_fault(chances.happened, names[which]);
@@ -161,6 +163,12 @@ void kevy_sim_inject(struct kevy_sim *sim, enum kevy_sim_fault fault, uint32_t s
     assert((unsigned)fault < KEVY_SIM_FAULT_COUNT);
     chances.odds[fault].skip = skip;
     chances.odds[fault].injected = true;
+}
+
+void kevy_sim_set_calm(struct kevy_sim *sim, bool calm)
+{
+    world_check(sim);
+    chances.calm = calm;
 }
 
 bool kevy_sim_fault(struct kevy_sim *sim, enum kevy_sim_fault fault)

@@ -112,7 +112,6 @@
 #define world_note            kevy_x_sim_world_note
 #define world_over_look       kevy_x_sim_world_over_look
 #define world_refuses         kevy_x_sim_world_refuses
-#define world_short           kevy_x_sim_world_short
 #define world_trace           kevy_x_sim_world_trace
 #define world_traced          kevy_x_sim_world_traced
 

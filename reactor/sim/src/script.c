@@ -53,7 +53,7 @@ static void next_connection(struct kevy_sim_script *script)
 
 static enum progress ended_early(struct kevy_sim_script *script, int result)
 {
-    bool cut = kevy_sim_peer_was_cut(&script->peer) || world_short();
+    bool cut = kevy_sim_peer_was_cut(&script->peer) || kevy_sim_refused(script->peer.sim);
 
     if (!cut && (result == 0 || !script->may_be_reset))
         FAIL("%s: %s at step %u", name_of(script), result == 0 ? "the end comes" : "it is reset",

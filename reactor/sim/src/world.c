@@ -64,8 +64,9 @@ void world_refuses(void)
     world.shortage = true;
 }
 
-bool world_short(void)
+bool kevy_sim_refused(const struct kevy_sim *sim)
 {
+    world_check(sim);
     return world.shortage;
 }
 
@@ -330,6 +331,12 @@ uint64_t kevy_sim_events(const struct kevy_sim *sim)
     world_check(sim);
     report_update();
     return sim->report->events;
+}
+
+uint64_t kevy_sim_faults(const struct kevy_sim *sim)
+{
+    world_check(sim);
+    return sim->report->faults;
 }
 
 uint64_t kevy_sim_awake_ns(const struct kevy_sim *sim)

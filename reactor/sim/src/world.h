@@ -56,9 +56,8 @@ void world_over_look(struct kevy_sim *sim);
 void world_note(uint64_t value);
 void world_fault(uint64_t number, const char *name);
 
-/* The program is refused memory or a descriptor; and whether that has ever happened. */
+/* The program is refused memory or a descriptor. */
 void world_refuses(void);
-bool world_short(void);
 
 _Noreturn void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool world_traced(void);

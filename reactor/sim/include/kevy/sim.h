@@ -90,12 +90,12 @@
  *         struct kevy_reactor *reactor = NULL;
  *
  *         kevy_sim_reactor_options(sim, &options);
- *         while (kevy_reactor_create(&reactor, &options) < 0)
- *             continue;
- *         while (kevy_listener_open(&listener, reactor,
- *                                   &(struct kevy_listener_options){
- *                                       .port = 7000, .accept = client_accept}) < 0)
- *             continue;
+ *         kevy_sim_set_calm(sim, true);
+ *         kevy_reactor_create(&reactor, &options);
+ *         kevy_listener_open(&listener, reactor,
+ *                            &(struct kevy_listener_options){.port = 7000,
+ *                                                            .accept = client_accept});
+ *         kevy_sim_set_calm(sim, false);
  *         kevy_sim_script_start(sim, &client, "client", 7000, talk, 4, 3);
  *         kevy_sim_serve(sim, reactor);
  *         kevy_listener_close(&listener);
@@ -177,8 +177,8 @@ KEVY_API void *kevy_sim_context(const struct kevy_sim *sim);
 KEVY_API uint64_t kevy_sim_seed(const struct kevy_sim *sim);
 
 /* Makes a reactor with these options run in the world: sets `custom_kernel`, `system` and
- * `allocator`. They are valid until the world ends. Faults strike from then on: creating the
- * reactor and opening a listener can fail, like in real life; repeat them. */
+ * `allocator`. They are valid until the world ends. Faults strike at once: creating the reactor
+ * and opening a listener can fail, as in real life. Repeat them, or see kevy_sim_set_calm(). */
 KEVY_API void kevy_sim_reactor_options(struct kevy_sim *sim, struct kevy_reactor_options *options);
 
 /* Runs turns of the reactor until the world is over. Fails the test if the reactor has nothing to

@@ -121,6 +121,13 @@ KEVY_API void kevy_sim_inject(struct kevy_sim *sim, enum kevy_sim_fault fault, u
 /* An occasion for a fault, for peers of your own: true if it happens this time. */
 KEVY_API bool kevy_sim_fault(struct kevy_sim *sim, enum kevy_sim_fault fault);
 
+/* While a world is calm, no fault happens: for a part of the program that need not survive faults,
+ * for example its start. A world begins without being calm. */
+KEVY_API void kevy_sim_set_calm(struct kevy_sim *sim, bool calm);
+
+/* True if the program was ever refused memory or a descriptor, so that it may end connections. */
+KEVY_API bool kevy_sim_refused(const struct kevy_sim *sim);
+
 /* The program may have at most `limit` descriptors at once; then it gets -EMFILE. */
 KEVY_API void kevy_sim_limit_descriptors(struct kevy_sim *sim, uint32_t limit);
 
@@ -167,8 +174,9 @@ struct kevy_sim_left {
 
 KEVY_API void kevy_sim_left(const struct kevy_sim *sim, struct kevy_sim_left *left);
 
-/* Events that have happened so far: of the world, completions, and system calls. */
+/* Events that have happened so far: of the world, completions, and system calls. And faults. */
 KEVY_API uint64_t kevy_sim_events(const struct kevy_sim *sim);
+KEVY_API uint64_t kevy_sim_faults(const struct kevy_sim *sim);
 
 KEVY_END_DECLS
 
