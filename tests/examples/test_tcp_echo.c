@@ -4,6 +4,8 @@
 
 #include "http_peer.h"
 
+#include <poll.h>
+
 static struct peer peer;
 
 static void start(void)
@@ -38,6 +40,35 @@ START_TEST(bytes_come_back)
 }
 END_TEST
 
+#define QUIET_MS 300 /* so long without room: the server does not read */
+
+START_TEST(a_client_that_does_not_read_is_not_read_from)
+{
+    static char bytes[64 << 10];
+    struct pollfd room = {.events = POLLOUT};
+    unsigned long before;
+    size_t sent = 0;
+    ssize_t count;
+
+    peer_dial(&peer);
+    peer_say(&peer, "x");
+    ck_assert_int_eq(peer_byte(&peer), 'x');
+    before = server_memory();
+    memset(bytes, 'y', sizeof bytes);
+    for (room.fd = peer.fd; poll(&room, 1, QUIET_MS) == 1; sent += (size_t)count) {
+        count = send(peer.fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ck_assert_int_gt(count, 0);
+        ck_assert_uint_lt(sent, 256 << 20);
+    }
+    ck_assert_uint_lt(server_memory(), before + 8192);
+    shutdown(peer.fd, SHUT_WR);
+    for (size_t i = 0; i < sent; i++)
+        if (peer_byte(&peer) != 'y')
+            ck_abort_msg("byte %zu of %zu is not what was sent", i, sent);
+    peer_check_end(&peer);
+}
+END_TEST
+
 START_TEST(drain_closes_what_is_open)
 {
     peer_dial(&peer);
@@ -61,6 +92,7 @@ Suite *test_suite(void)
     }
     tcase_add_checked_fixture(serving, start, stop);
     tcase_add_test(serving, bytes_come_back);
+    tcase_add_test(serving, a_client_that_does_not_read_is_not_read_from);
     tcase_add_test(serving, drain_closes_what_is_open);
     tcase_set_timeout(serving, 30);
     suite_add_tcase(suite, serving);

@@ -19,6 +19,7 @@ builds=$(find . -maxdepth 3 \( -name 'build*' -o -path ./subprojects \) -prune -
     -name 'meson*' -type f -print)
 others=$(find examples tests -name '*.py' -o -name '*.mjs' -o -name 'page.*')
 all_files="$c_files $scripts $builds $others"
+pages=$(find README.md .github examples reactor ring tests -name '*.md' | LC_ALL=C sort)
 
 # check NAME COMMAND...: the output of COMMAND is the list of breaches
 check() {
@@ -121,9 +122,9 @@ bare_comment_lines() {
         /^[^"]*\/\*/ && !/\/\*.*\*\// { inside = 1 }' "$@"
 }
 
-# The functions, files and links that a README names are there.
+# The functions, files and links that a page for people names are there.
 lost_names() {
-    for page in README.md */README.md .github/*.md; do
+    for page in $pages; do
         folder=$(dirname "$page")
         # shellcheck disable=SC2016
         grep -no '`[a-z][a-z0-9_]*()`' "$page" | tr -d '`()' | while IFS=: read -r line name; do
@@ -139,6 +140,50 @@ lost_names() {
             [ -e "$folder/$name" ] || echo "$page:$line: leads to no file: $name"
         done
     done
+}
+
+# Links to a heading, whose name is in lower case, without punctuation, and with hyphens for blanks.
+lost_headings() {
+    for page in $pages; do
+        grep -no '](\([^):]*#[^)]*\)' "$page" | sed 's/](//' | while IFS=: read -r line link; do
+            target=$(dirname "$page")/${link%%#*}
+            [ -n "${link%%#*}" ] || target=$page
+            sed -n 's/^##* //p' "$target" | tr '[:upper:]' '[:lower:]' |
+                sed 's/[^a-z0-9 _-]//g; s/ /-/g' | grep -qx -- "${link#*#}" ||
+                echo "$page:$line: no heading $link"
+        done
+    done
+}
+
+# Code in the guide is code of its programs: a block that begins with "c FILE" stands in FILE.
+foreign_quotes() {
+    for page in examples/guide/*.md; do
+        awk -v page="$page" -v folder="$(dirname "$page")" '
+            /^```c/ { inside = 1; begun = FNR; name = $2; block = "\n"; next }
+            inside && /^```$/ {
+                inside = 0
+                file = folder "/" name
+                text = "\n"
+                while ((getline line < file) > 0)
+                    text = text line "\n"
+                close(file)
+                if (!index(text, block))
+                    print page ":" begun ": this code is not in the file " name
+                next
+            }
+            inside { block = block $0 "\n" }' "$page"
+    done
+}
+
+# Tests that the guide names are there.
+lost_tests() {
+    # shellcheck disable=SC2016
+    grep -noE '`[a-z0-9]+(_[a-z0-9]+){3,}`' examples/guide/*.md | tr -d '`' |
+        while IFS=: read -r page line name; do
+            case $name in kevy_* | io_uring_*) continue ;; esac
+            grep -qrF --include='test_*.c' "START_TEST($name)" tests ||
+                echo "$page:$line: no test $name"
+        done
 }
 
 # The small programs of the reactor are to be read at one sitting.
@@ -173,7 +218,10 @@ first_server() {
     check 'tabs and trailing blanks' loose_blanks $all_files
     check 'SPDX line' without_licence $all_files
     check 'asterisks of comments' bare_comment_lines $c_files
-    check 'names and links in README files' lost_names
+    check 'names and links in pages' lost_names
+    check 'links to headings' lost_headings
+    check 'code of the guide' foreign_quotes
+    check 'tests of the guide' lost_tests
     check 'files of the libraries' unlisted
     check 'test programs' unregistered
     check 'server in the README and in kevy.h' first_server
