@@ -43,6 +43,8 @@
 #define FINISH_AGAIN_NS          KEVY_MILLISECONDS(10)
 /* With too little locked memory the queues are halved this often before giving up. */
 #define SHRINK_ROUNDS 3U
+/* Enters in a row that fail for good before a ring that is being destroyed counts as lost. */
+#define FAILURES_MAX 16U
 
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
@@ -281,8 +283,8 @@ static void everything_back(const struct kevy_reactor *reactor)
 
 uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
 {
+    uint32_t failures = 0; /* in a row */
     uint32_t left;
-    int error = 0;
 
     if (reactor == NULL)
         return 0;
@@ -291,12 +293,12 @@ uint32_t kevy_reactor_destroy(struct kevy_reactor *reactor)
     process_check(reactor);
     left = reactor->stats.objects;
     reactor->destroying = true;
-    while (error == 0 && (reactor->objects != NULL || loop_operations(reactor) != 0)) {
+    while (failures < FAILURES_MAX && (reactor->objects != NULL || loop_operations(reactor) != 0)) {
         everything_end(reactor);
-        error = loop_turn(reactor, KEVY_FOREVER);
+        failures = loop_turn(reactor, KEVY_FOREVER) == 0 ? 0 : failures + 1;
     }
     timers_forget(reactor);
-    if (error == 0) /* or the ring is lost, with all that was in flight */
+    if (failures == 0) /* or the ring is lost, with all that was in flight */
         everything_back(reactor);
     parts_close(reactor);
     return left;

@@ -18,6 +18,7 @@ static struct {
     uint32_t times[FAULT_CALLS];
     uint32_t nth; /* calls until the one that fails, 0 for none */
     int nth_error;
+    bool lost; /* and each one after that */
     bool happened;
     bool submit_short;
     uint32_t submit_count;
@@ -43,7 +44,14 @@ void fault_nth(uint32_t nth, int error)
 {
     fault.nth = nth;
     fault.nth_error = error;
+    fault.lost = false;
     fault.happened = false;
+}
+
+void fault_lose(uint32_t nth, int error)
+{
+    fault_nth(nth, error);
+    fault.lost = true;
 }
 
 bool fault_happened(void)
@@ -116,6 +124,8 @@ int fault_mappings(void)
 static int fault_draw(enum fault_call call)
 {
     fault.counts[call]++;
+    if (fault.happened && fault.lost)
+        return fault.nth_error;
     if (fault.nth != 0 && --fault.nth == 0) {
         fault.happened = true;
         return fault.nth_error;

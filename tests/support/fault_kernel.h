@@ -36,7 +36,10 @@ void fault_reset(void);
 /* The `nth` call from now that can fail answers `error`, counted from 1; 0 for none. */
 void fault_nth(uint32_t nth, int error);
 
-/* True when the fault of fault_nth() has come to pass. */
+/* The same, and from then on each call that can fail. */
+void fault_lose(uint32_t nth, int error);
+
+/* True when the fault of fault_nth(), or of fault_lose(), has come to pass. */
 bool fault_happened(void);
 
 /* The next `times` calls of one kind answer `error`. */

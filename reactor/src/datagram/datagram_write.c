@@ -157,6 +157,7 @@ static void entry_done(struct kevy_completion *completion, int result, uint32_t 
         object_pend(&datagram->object);
     if (result == -EINTR)
         return; /* it goes with the next batch */
+    result = worker_result(result, completion->reactor->cancelled);
     if (result == -EAGAIN) {
         datagram->object.flags |= DATAGRAM_CONGESTED;
         if (datagram_has(datagram, DATAGRAM_POLLED))

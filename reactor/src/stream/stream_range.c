@@ -245,10 +245,11 @@ static bool cached_send(struct kevy_stream *stream, struct kevy_file_range *rang
 /* Decides, when the first bytes are wanted, which way they go. */
 static void range_begin(const struct kevy_stream *stream, struct kevy_file_range *range)
 {
+    int mode = SYSTEM(stream->object.reactor, fcntl, stream->fd, F_GETFL);
+
     assert(!range->begun);
     range->begun = true;
-    range->copying = stream_has(stream, STREAM_NOT_SOCKET) ||
-                     !(SYSTEM(stream->object.reactor, fcntl, stream->fd, F_GETFL) & O_NONBLOCK);
+    range->copying = mode < 0 || (mode & O_NONBLOCK) == 0 || stream_has(stream, STREAM_NOT_SOCKET);
 }
 
 /* Sends, or writes the next request of, the range that the queue begins with, or ends it. False

@@ -203,7 +203,7 @@ void signals_close(struct kevy_reactor *reactor)
         return;
     while (signals->watches != NULL)
         kevy_signal_unwatch(signals->watches);
-    assert(!kevy_completion_active(&signals->poll.completion) && sigisemptyset(&signals->watched));
+    assert(sigisemptyset(&signals->watched));
     descriptor_close_now(reactor, signals->poll.fd);
     memory_table_free(reactor->memory.allocator, signals, sizeof *signals);
     reactor->signals = NULL;
