@@ -4,8 +4,9 @@
 
 A machine cannot read a sentence, but it can read a list. For each function of the headers this
 program looks for a file in FOLDER that calls it, and for each error that the comment of the
-function names, for a file that calls the function and names the error. An error that no test can
-bring about stands in EXCEPTIONS, with the reason.
+function names, for a file that calls the function and names the error. A header of its own folder
+that a file includes counts as a part of it. An error that no test can bring about stands in
+EXCEPTIONS, with the reason.
 """
 
 import pathlib
@@ -39,9 +40,18 @@ def promises(header):
             yield match.group(2), error
 
 
+def words_of(path):
+    """The words of a test, and of the helpers that it includes from its own folder."""
+    text = path.read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", text))
+    for name in re.findall(r'^#include "(\w+\.h)"', text, re.M):
+        if (path.parent / name).exists():
+            words |= set(re.findall(r"\w+", (path.parent / name).read_text(encoding="utf-8")))
+    return words
+
+
 def main(folder, headers):
-    tests = [set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
-             for path in sorted(pathlib.Path(folder).rglob("*.[ch]"))]
+    tests = [words_of(path) for path in sorted(pathlib.Path(folder).rglob("*.[ch]"))]
     passed = failed = excepted = 0
     for header in map(pathlib.Path, headers):
         for function, error in promises(header):
