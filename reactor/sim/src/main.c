@@ -62,6 +62,14 @@ static bool arguments_read(int argc, char **argv, struct kevy_sim_options *optio
     return at == argc;
 }
 
+static void usage_print(FILE *to, const char *name)
+{
+    (void)fprintf(to,
+                  "usage: %s [--trace] [--in-process] [--faults N] "
+                  "[SEED [EVENTS] | --seeds FROM COUNT [EVENTS]]\n",
+                  name);
+}
+
 int kevy_sim_main(int argc, char **argv, const struct kevy_sim_options *options)
 {
     struct kevy_sim_options complete = *options;
@@ -69,13 +77,10 @@ int kevy_sim_main(int argc, char **argv, const struct kevy_sim_options *options)
     const char *name = options->name != NULL ? options->name : "sim";
     int result;
 
-    if (!arguments_read(argc, argv, &complete)) {
-        (void)fprintf(stderr,
-                      "usage: %s [--trace] [--in-process] [--faults N] "
-                      "[SEED [EVENTS] | --seeds FROM COUNT [EVENTS]]\n",
-                      name);
-        return EXIT_FAILURE;
-    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return usage_print(stdout, name), EXIT_SUCCESS;
+    if (!arguments_read(argc, argv, &complete))
+        return usage_print(stderr, name), EXIT_FAILURE;
     result = kevy_sim_run(&complete, &report);
     if (result < 0) {
         (void)fprintf(stderr, "%s: %s\n", name, strerror(-result));

@@ -166,6 +166,7 @@ KEVY_API int kevy_sim_run(const struct kevy_sim_options *options, struct kevy_si
  *     PROGRAM --seeds FROM COUNT [EVENTS]    many
  *     --faults N                             before it: at most N faults
  *     --trace, --in-process                  before it: see the options
+ *     --help                                 alone: prints these
  *
  * Returns the exit status: 0 if all worlds passed.
  */
