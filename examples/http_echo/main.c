@@ -13,40 +13,20 @@
  */
 #include "../report_address.h"
 #include "access_log.h"
-#include "observer.h"
-#include "options.h"
+#include "program.h"
 #include "secure.h"
-#include "server.h"
 
 #include <kevy/kevy.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #define BUFFERS 1024 /* receive buffers of a thread */
-
-struct program {
-    struct options options;
-    struct kevy_reactor_options reactor_options;
-    struct server_options server_options;
-    struct server *servers; /* one a thread */
-    struct observer observer;
-    struct kevy_group *group;            /* NULL: one thread */
-    char url[128];                       /* that is served */
-    uint32_t left;                       /* objects that the reactors had to abort */
-    char kernel[KEVY_RING_EXPLAIN_SIZE]; /* a sentence about the kernel below */
-    bool status_failed;                  /* the listener of the status page was not opened */
-    bool served;                         /* the listeners were open */
-    atomic_uint ended;                   /* threads of the group */
-};
 
 static void raise_descriptor_limit(void)
 {
@@ -102,7 +82,7 @@ static void fill_options(struct program *program)
     program->server_options.limits.head_bytes = (uint32_t)options->max_header;
 }
 
-static void write_url(struct program *program, unsigned port)
+void program_note_port(struct program *program, unsigned port)
 {
     bool v6 = strchr(program->options.address, ':') != NULL;
 
@@ -111,18 +91,11 @@ static void write_url(struct program *program, unsigned port)
              v6 ? "]" : "", port);
 }
 
-static void say_serving(struct program *program)
+void program_say_serving(struct program *program)
 {
-    char where[KEVY_ADDRESS_TEXT_SIZE];
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-
     printf("http_echo: serving %s; %s\n", program->url, program->kernel);
-    if (program->options.status.length &&
-        kevy_listener_address(&program->observer.status.listener, (struct sockaddr *)&address,
-                              &length) == 0 &&
-        kevy_address_format((struct sockaddr *)&address, length, where, sizeof where) > 0)
-        printf("http_echo: status at http://%s/\n", where);
+    if (*program->observer.where)
+        printf("http_echo: status at http://%s/\n", program->observer.where);
     fflush(stdout);
     program->served = true;
 }
@@ -157,12 +130,12 @@ static void tls_destroy(struct program *program)
 }
 
 /* Without anything to open again SIGHUP ends the program, as is usual. */
-static bool heeds_hangup(const struct program *program)
+bool program_heeds_hangup(const struct program *program)
 {
     return program->server_options.tls || program->server_options.log;
 }
 
-static void hang_up(struct program *program)
+void program_hang_up(struct program *program)
 {
     if (program->server_options.tls)
         tls_reload(program);
@@ -191,7 +164,7 @@ static int log_open(struct program *program)
     return error < 0;
 }
 
-static int report(const struct program *program, int error)
+int program_report(const struct program *program, int error)
 {
     if (program->status_failed)
         return report_status(program, error);
@@ -259,7 +232,7 @@ static void on_interrupt(struct kevy_signal *watch)
 
 static void on_hangup(struct kevy_signal *watch)
 {
-    hang_up(KEVY_CONTAINER_OF(watch, struct single, hangup)->program);
+    program_hang_up(KEVY_CONTAINER_OF(watch, struct single, hangup)->program);
 }
 
 static void on_table(struct kevy_signal *watch)
@@ -268,7 +241,7 @@ static void on_table(struct kevy_signal *watch)
 }
 
 /* What the first thread serves: clients, and the status page. */
-static int open_first(struct program *program, struct kevy_reactor *reactor)
+int program_open_first(struct program *program, struct kevy_reactor *reactor)
 {
     int error;
 
@@ -294,127 +267,17 @@ static int serve_single(struct program *program)
         error = kevy_signal_watch(&single.interrupt, single.reactor, SIGINT, on_interrupt);
     if (!error)
         error = kevy_signal_watch(&single.table, single.reactor, SIGUSR1, on_table);
-    if (!error && heeds_hangup(program))
+    if (!error && program_heeds_hangup(program))
         error = kevy_signal_watch(&single.hangup, single.reactor, SIGHUP, on_hangup);
     if (!error)
-        error = open_first(program, single.reactor);
+        error = program_open_first(program, single.reactor);
     if (!error) {
-        write_url(program, kevy_listener_port(&program->servers[0].listener));
-        say_serving(program);
+        program_note_port(program, kevy_listener_port(&program->servers[0].listener));
+        program_say_serving(program);
         error = kevy_reactor_run(single.reactor);
     }
     program->left = kevy_reactor_destroy(single.reactor);
-    return error ? report(program, error) : single.stopped;
-}
-
-/* Several reactors, each on a thread of a group; SIGUSR2 tells this one that one of them ended. */
-static int group_setup(struct kevy_reactor *reactor, uint32_t index, void *context)
-{
-    struct program *program = context;
-
-    if (index == 0)
-        return open_first(program, reactor);
-    kevy_reactor_set_context(reactor, &program->servers[index]);
-    return server_open(&program->servers[index], reactor, &program->server_options);
-}
-
-static void group_teardown(struct kevy_reactor *reactor, uint32_t index, void *context)
-{
-    struct program *program = context;
-
-    (void)reactor;
-    (void)index;
-    atomic_fetch_add(&program->ended, 1);
-    kill(getpid(), SIGUSR2);
-}
-
-/*
- * SO_REUSEPORT would let a second program of the same user share the port without an error. So the
- * port is bound without it first. This also finds the one port for all threads when the system
- * chooses it.
- */
-static int probe_port(struct program *program)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET,
-                             .sin_port = htons(program->server_options.port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = v4.sin_port};
-    bool is_v4 = inet_pton(AF_INET, program->options.address, &v4.sin_addr) == 1;
-    struct sockaddr *address = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
-    socklen_t length = is_v4 ? sizeof v4 : sizeof v6;
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int error = 0;
-
-    if (!is_v4)
-        inet_pton(AF_INET6, program->options.address, &v6.sin6_addr);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
-        bind(fd, address, length) < 0 || getsockname(fd, address, &length) < 0)
-        error = -errno;
-    if (fd >= 0)
-        close(fd);
-    program->server_options.port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
-    return error;
-}
-
-/*
- * Drains at the first signal, or when a thread ends by itself, and returns when all threads have
- * ended: true when a second signal aborted what was running. A SIGUSR2 that is not from a thread is
- * ignored.
- */
-static bool wait_for_end(struct program *program, struct kevy_group *group, const sigset_t *signals)
-{
-    bool draining = false, stopped = false;
-
-    while (atomic_load(&program->ended) < program->options.threads) {
-        int number = 0;
-        sigwait(signals, &number);
-        if (number == SIGUSR2 && atomic_load(&program->ended) == 0)
-            continue;
-        if (number == SIGHUP || number == SIGUSR1) {
-            if (number == SIGHUP)
-                hang_up(program);
-            else
-                observer_post_table(&program->observer);
-            continue;
-        }
-        stopped |= draining && number != SIGUSR2;
-        kevy_group_finish(group, stopped ? 0 : program->options.drain_ns);
-        draining = true;
-    }
-    return stopped;
-}
-
-static int serve_group(struct program *program)
-{
-    const struct kevy_group_options options = {
-        .count = (uint32_t)program->options.threads,
-        .reactor = &program->reactor_options,
-        .context = program,
-        .setup = group_setup,
-        .teardown = group_teardown,
-    };
-    sigset_t signals;
-    int error = probe_port(program);
-    bool stopped;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGUSR1);
-    sigaddset(&signals, SIGUSR2);
-    if (heeds_hangup(program))
-        sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    if (error)
-        return report(program, error);
-    write_url(program, program->server_options.port);
-    error = kevy_group_start(&program->group, &options);
-    if (error)
-        return program->status_failed ? report(program, error) : kevy_report("http_echo", error);
-    say_serving(program);
-    stopped = wait_for_end(program, program->group, &signals);
-    error = kevy_group_join(program->group);
-    program->left = error > 0 ? (uint32_t)error : 0;
-    return error < 0 ? report(program, error) : stopped;
+    return error ? program_report(program, error) : single.stopped;
 }
 
 static int serve(struct program *program)
@@ -424,10 +287,10 @@ static int serve(struct program *program)
     int status;
 
     if (error)
-        return report(program, error);
+        return program_report(program, error);
     program->observer.facts.what_for = program->url;
     program->observer.facts.buffers = BUFFERS;
-    status = program->options.threads > 1 ? serve_group(program) : serve_single(program);
+    status = program->options.threads > 1 ? serve_threads(program) : serve_single(program);
     observer_deinit(&program->observer);
     for (uint64_t i = 0; i < program->options.threads; i++)
         server_free(&program->servers[i]);
@@ -445,10 +308,11 @@ int main(int argc, char **argv)
     if (program.options.version)
         return puts("http_echo " KEVY_VERSION_STRING), 0;
     raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN); /* the log, or stderr, may be a pipe that nobody reads any more */
     fill_options(&program);
     program.servers = calloc(program.options.threads, sizeof *program.servers);
     if (!program.servers)
-        return report(&program, -ENOMEM);
+        return program_report(&program, -ENOMEM);
     int status = tls_create(&program);
     if (!status)
         status = log_open(&program);

@@ -6,6 +6,7 @@
 #include "server.h"
 #include "turns.h"
 
+#include <kevy/address.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -60,13 +61,23 @@ int observer_open(struct observer *observer, struct kevy_reactor *reactor,
                   const struct options *options)
 {
     struct kevy_reactor_stats stats;
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    int error;
 
     kevy_reactor_stats(reactor, &stats);
     observer->facts.kernel = stats.kernel;
     if (!options->status.length)
         return 0;
-    return status_open(&observer->status, reactor, &options->status.address, options->status.length,
-                       &observer->tally, &observer->facts);
+    error = status_open(&observer->status, reactor, &options->status.address,
+                        options->status.length, &observer->tally, &observer->facts);
+    if (!error)
+        error =
+            kevy_listener_address(&observer->status.listener, (struct sockaddr *)&address, &length);
+    if (!error)
+        kevy_address_format((struct sockaddr *)&address, length, observer->where,
+                            sizeof observer->where);
+    return error;
 }
 
 void observer_write_table(struct observer *observer)

@@ -22,6 +22,7 @@ struct observer {
     struct tally tally;
     struct status status;
     struct facts facts;
+    char where[64]; /* the address of the listener, "" without one */
     struct tally_wait table;
     bool table_wanted; /* `table` is pinned */
     struct kevy_group **group;

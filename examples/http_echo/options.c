@@ -264,7 +264,7 @@ static const struct option table[] = {
     {"status", "[ADDRESS:]PORT", &where, FIELD(status), "none", 0, 0,
      "page with counters, /metrics and /status.json; see below"},
     {"log", "FILE", &file, FIELD(log), "none", 0, 0,
-     "one line for each request; - is the standard output; SIGHUP opens it again"},
+     "access log; - is the standard output; SIGHUP opens it again"},
     {"tls-certificate", "FILE", &file, FIELD(tls_certificate), "none", 0, 0,
      "certificate for https, with its intermediate ones (PEM)"},
     {"tls-key", "FILE", &file, FIELD(tls_key), "none", 0, 0,

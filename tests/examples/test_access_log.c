@@ -5,6 +5,7 @@
 #include "http_peer.h"
 #include "scratch.h"
 
+#include <fcntl.h>
 #include <regex.h>
 #include <sys/stat.h>
 
@@ -242,6 +243,18 @@ START_TEST(a_reader_that_has_stopped_stops_nobody)
 }
 END_TEST
 
+START_TEST(a_reader_that_is_gone_ends_nobody)
+{
+    server_start((const char *const[]){"--log=-", "--threads", threads[_i], NULL});
+    close(server.out);
+    server.out = open("/dev/null", O_RDONLY);
+    for (unsigned i = 0; i < 3; i++)
+        expect(GET, 200, NULL);
+    server_stop();
+    ck_assert_ptr_nonnull(strstr(server.said, "3 of 3 lines of the log were lost\n"));
+}
+END_TEST
+
 START_TEST(a_full_disk_is_survived)
 {
     server_start((const char *const[]){"--log=/dev/full", NULL});
@@ -278,6 +291,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, a_hang_up_opens_the_file_again, 0, 2);
     tcase_add_test(tcase, a_new_file_that_cannot_be_opened_leaves_the_old_one);
     tcase_add_loop_test(tcase, a_reader_that_has_stopped_stops_nobody, 0, 2);
+    tcase_add_loop_test(tcase, a_reader_that_is_gone_ends_nobody, 0, 2);
     tcase_add_test(tcase, a_full_disk_is_survived);
     tcase_add_test(tcase, a_file_that_cannot_be_opened_is_named);
     tcase_set_timeout(tcase, 40);

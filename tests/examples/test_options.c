@@ -6,6 +6,7 @@
 #include "options.h"
 #include "support.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 static struct options options;
@@ -86,6 +87,17 @@ static const char *const refused[] = {
     "--port=0x50",
     "--port=+80",
     "--help=1",
+    "--status=",
+    "--status=x",
+    "--status=65536",
+    "--status=localhost:1",
+    "--status=127.0.0.1",
+    "--status=127.0.0.1:",
+    "--status=::1",
+    "--status=[::1]",
+    "--status=/tmp/socket",
+    "--status=@socket",
+    "--log=",
 };
 
 START_TEST(values_that_make_no_sense_are_refused)
@@ -100,6 +112,21 @@ START_TEST(times_may_have_a_fraction)
     ck_assert_uint_eq(options.body_ns / 1000, 250000);
     ck_assert(reads("--body-timeout=86400"));
     ck_assert_uint_eq(options.body_ns / 1000000000, 86400);
+}
+END_TEST
+
+START_TEST(the_status_page_is_on_this_machine_unless_told_otherwise)
+{
+    const struct sockaddr_in *v4 = (const void *)&options.status.address;
+    const struct sockaddr_in6 *v6 = (const void *)&options.status.address;
+
+    ck_assert(reads("--port=1") && options.status.length == 0);
+    ck_assert(reads("--status=9090") && options.status.length == sizeof *v4);
+    ck_assert(v4->sin_family == AF_INET && v4->sin_port == htons(9090));
+    ck_assert(v4->sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+    ck_assert(reads("--status=0.0.0.0:0") && v4->sin_addr.s_addr == INADDR_ANY);
+    ck_assert(reads("--status=[::1]:80") && options.status.length == sizeof *v6);
+    ck_assert(v6->sin6_family == AF_INET6 && v6->sin6_port == htons(80));
 }
 END_TEST
 
@@ -121,6 +148,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, values_that_make_no_sense_are_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tcase, times_may_have_a_fraction);
+    tcase_add_test(tcase, the_status_page_is_on_this_machine_unless_told_otherwise);
     tcase_add_test(tcase, help_and_version_are_asked_for);
     suite_add_tcase(suite, tcase);
     return suite;
