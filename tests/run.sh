@@ -57,6 +57,9 @@ install_tools() {
     need sslscan have sslscan
     install_missing
     sh tests/browser/install.sh
+    sh tests/support/promtool.sh
+    PATH=$PATH:$PWD/build/promtool/usr/bin
+    export PATH
 }
 
 build_tests() {
