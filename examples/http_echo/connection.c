@@ -19,7 +19,7 @@
 /* More than the answers to all requests that fit into one received buffer. */
 #define ANSWERS_OF_A_BUFFER (192 << 10)
 
-/* How long a server that finishes waits for the first request of a client. */
+/* How long a server that finishes waits for the next request of a client. */
 #define FINISH_REQUEST_NS KEVY_SECONDS(1)
 
 /* Bytes of a body that its time limit is for. */
@@ -91,6 +91,22 @@ void connection_abort(struct connection *connection)
     transport_abort(connection);
 }
 
+/* A client that is idle when the server finishes may have a request under way. */
+static void limit_idle(struct connection *connection)
+{
+    const struct server_options *options = connection->server->options;
+    uint64_t limit_ns = options->idle_ns;
+
+    if (kevy_reactor_finishing(connection->server->reactor) &&
+        !request_in_message(&connection->request)) {
+        uint64_t finish_ns =
+            options->drain_ns / 2 < FINISH_REQUEST_NS ? options->drain_ns / 2 : FINISH_REQUEST_NS;
+        if (limit_ns > finish_ns)
+            limit_ns = finish_ns;
+    }
+    transport_set_deadline(connection, KEVY_DEADLINE_IDLE, limit_ns);
+}
+
 /* The buffer that was received, and the part of it that no step has used yet. */
 struct reading {
     struct kevy_buffer *buffer;
@@ -105,6 +121,8 @@ static void step_begin(struct connection *connection, struct reading *reading)
         request_begin(&connection->request, &connection->exchange->head);
     else
         answer_refusal(connection, REFUSAL_MEMORY);
+    if (kevy_reactor_finishing(connection->server->reactor))
+        limit_idle(connection);
 }
 
 static bool comes_back(unsigned method)
@@ -177,16 +195,6 @@ static void (*const steps[])(struct connection *connection, struct reading *read
     [REQUEST_REFUSED] = step_refused,
 };
 
-/* A client that was accepted when the server began to finish has a request under way, or none. */
-static uint64_t first_request_ns(const struct connection *connection)
-{
-    uint64_t idle_ns = connection->server->options->idle_ns;
-
-    if (kevy_reactor_finishing(connection->server->reactor) && idle_ns > FINISH_REQUEST_NS)
-        return FINISH_REQUEST_NS;
-    return idle_ns;
-}
-
 void connection_open(struct connection *connection)
 {
     const struct server_options *options = connection->server->options;
@@ -194,7 +202,7 @@ void connection_open(struct connection *connection)
     connection->server->counters.connections++;
     transport_set_watermarks(connection, low_watermark(connection),
                              options->watermark + ANSWERS_OF_A_BUFFER);
-    transport_set_deadline(connection, KEVY_DEADLINE_IDLE, first_request_ns(connection));
+    limit_idle(connection);
     transport_set_deadline(connection, KEVY_DEADLINE_SEND, options->write_ns);
     if (!proxied_is_known(connection))
         limit_part(connection, PART_HEAD);
@@ -246,8 +254,8 @@ static enum timeout timeout_of(const struct connection *connection, enum kevy_de
     return connection->limited == PART_HEAD ? TIMEOUT_HEADER : TIMEOUT_BODY;
 }
 
-/* Between two requests the connection is closed without a word. Within a request the client gets
- * 408, unless its answer has begun. */
+/* Between two requests the connection is closed without a word; in a drain that is no fault of the
+ * client. Within a request the client gets 408, unless its answer has begun. */
 void connection_timeout(struct connection *connection, enum kevy_deadline deadline)
 {
     if (deadline == KEVY_DEADLINE_TOTAL && connection->limited == PART_BODY &&
@@ -255,7 +263,9 @@ void connection_timeout(struct connection *connection, enum kevy_deadline deadli
         limit_part(connection, PART_BODY);
         return;
     }
-    connection->server->counters.timeouts[timeout_of(connection, deadline)]++;
+    if (!kevy_reactor_finishing(connection->server->reactor) ||
+        request_in_message(&connection->request))
+        connection->server->counters.timeouts[timeout_of(connection, deadline)]++;
     if (deadline == KEVY_DEADLINE_SEND || connection->mode >= CONNECTION_ECHOES)
         connection_abort(connection);
     else if (request_in_message(&connection->request))
@@ -264,11 +274,12 @@ void connection_timeout(struct connection *connection, enum kevy_deadline deadli
         connection_let_go(connection);
 }
 
-/* A drain: a request that has begun is answered first, and step_complete() closes. */
+/* A drain: a request that has begun, or comes soon, is answered first, and step_complete() closes.
+ * To close an idle connection at once would lose the request that is under way. */
 void connection_finish(struct connection *connection)
 {
     if (!request_in_message(&connection->request))
-        connection_let_go(connection);
+        limit_idle(connection);
 }
 
 void connection_closed(struct connection *connection)

@@ -75,6 +75,7 @@ static void fill_options(struct program *program)
         .body_ns = options->body_ns,
         .write_ns = options->write_ns,
         .memory_limit = options->memory_limit,
+        .drain_ns = options->drain_ns,
         .limits = REQUEST_LIMITS,
         .proxies = &options->proxies,
     };

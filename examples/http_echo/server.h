@@ -41,6 +41,7 @@ struct server_options {
     uint64_t header_ns;       /* from the first byte of a head to its last */
     uint64_t body_ns;         /* for each further kibibyte of a body */
     uint64_t write_ns;        /* without a byte of the answer read by the client */
+    uint64_t drain_ns;        /* at most, when the server finishes */
     struct request_limits limits;
     uint64_t memory_limit;          /* of the reactor */
     struct kevy_tls_context *tls;   /* NULL: not encrypted */

@@ -373,6 +373,31 @@ START_TEST(drain_lets_a_request_end)
 }
 END_TEST
 
+/* Of a client that was idle, or that had not sent anything yet, when the server began to end. */
+START_TEST(drain_answers_a_request_that_was_under_way)
+{
+    static struct answer answer;
+
+    start_threads(_i / 2);
+    peer_dial(&other);
+    ping(&other);
+    peer_dial(&peer);
+    if (_i % 2)
+        ping(&peer);
+    kill(server.pid, SIGTERM);
+    while (server_listens())
+        usleep(1000);
+    peer_say(&peer, GET "\r\n");
+    peer_answer(&peer, &answer);
+    ck_assert_uint_eq(answer.status, 200);
+    ck_assert(answer.closes);
+    peer_check_end(&peer);
+    peer_check_end(&other);
+    server_check_end();
+    ck_assert_uint_eq(server_counted(" timed out"), 0);
+}
+END_TEST
+
 START_TEST(drain_ends_in_time)
 {
     start_with("--drain-timeout=0.1");
@@ -533,6 +558,7 @@ Suite *test_suite(void)
     suite_add_tcase(suite, usual);
     tcase_add_checked_fixture(ends, NULL, server_stop);
     tcase_add_loop_test(ends, drain_lets_a_request_end, 0, 2);
+    tcase_add_loop_test(ends, drain_answers_a_request_that_was_under_way, 0, 4);
     tcase_add_test(ends, drain_ends_in_time);
     tcase_add_loop_test(ends, second_signal_ends_at_once, 0, 2);
     tcase_add_loop_test(ends, drain_under_load_answers_all_that_was_read, 0, 2);
