@@ -219,7 +219,8 @@ KEVY_API int kevy_listener_open(struct kevy_listener *listener, struct kevy_reac
 /*
  * Like kevy_listener_open(), with a socket that already listens, for example one that systemd
  * passes, or one of the program that this program replaces. On success `fd` is OWNED by the
- * listener; it may be 0. The options of the accepted sockets are set on it. Returns 0 or an error;
+ * listener; it may be 0. The options of the accepted sockets are set on it, and it becomes
+ * non-blocking, also for other processes that have it. Returns 0 or an error;
  * then no callback comes:
  *
  *     -EBADF       `fd` is not open

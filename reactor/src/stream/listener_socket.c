@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include "core/descriptor.h"
 #include "socket/socket.h"
@@ -72,6 +73,11 @@ int listener_socket_check(struct kevy_reactor *reactor, int fd,
     if (listening == 0 || options->address != NULL || options->port != 0 ||
         options->socket_address != NULL || options->backlog != 0 || options->reuse_port)
         return -EINVAL;
+    /* Or the last look at its queue, at the end of the listener, would wait for a client. A socket
+     * of systemd waits: NonBlocking= is off by default. */
+    error = SYSTEM(reactor, ioctl, fd, FIONBIO, &(int){1});
+    if (error < 0)
+        return error;
     return socket_is_internet(socket_family(reactor, fd)) ? tcp_options_set(reactor, fd, options)
                                                           : 0;
 }

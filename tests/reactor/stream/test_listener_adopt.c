@@ -20,6 +20,22 @@ START_TEST(an_adopted_listening_socket_serves)
 }
 END_TEST
 
+/* As systemd passes it. At the end its queue is looked at once more. */
+START_TEST(an_adopted_socket_that_blocks_does_not_block_the_end)
+{
+    struct sockaddr_in address;
+    int fd = plain_listen(&address);
+
+    ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+    adopt(fd);
+    connect_clients(1);
+    TURN_UNTIL(accepted == 1);
+    QUIETLY(kevy_listener_finish(&listener));
+    TURN_UNTIL(listener_closes == 1);
+    end_all(1, 1);
+}
+END_TEST
+
 START_TEST(descriptor_0_can_be_listened_on)
 {
     struct sockaddr_in address;
@@ -171,6 +187,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(adopted, reactor_setup, reactor_teardown);
     tcase_set_timeout(adopted, 20);
     tcase_add_test(adopted, an_adopted_listening_socket_serves);
+    tcase_add_test(adopted, an_adopted_socket_that_blocks_does_not_block_the_end);
     tcase_add_test(adopted, descriptor_0_can_be_listened_on);
     tcase_add_test(adopted, a_negative_descriptor_is_refused_and_opens_nothing);
     tcase_add_test(adopted, a_socket_that_listens_already_is_not_told_where);
