@@ -11,9 +11,12 @@
  * Exit status: 0 after a drain; 1 when serving failed, was stopped by a second signal, or left
  * something behind; 2 for a mistake in the command line.
  */
+#include "../listen_fds.h"
 #include "../report_address.h"
 #include "access_log.h"
+#include "needs.h"
 #include "program.h"
+#include "proxy_header.h"
 #include "secure.h"
 
 #include <kevy/kevy.h>
@@ -58,6 +61,7 @@ static void fill_options(struct program *program)
     program->reactor_options.memory_limit = options->memory_limit;
     program->reactor_options.kernel = options->kernel;
     program->reactor_options.buffer_count = BUFFERS;
+    program->reactor_options.restricted = true;
     if (options->status.length) {
         program->reactor_options.before_wait = measure_end;
         program->reactor_options.after_wait = measure_begin;
@@ -85,11 +89,20 @@ static void fill_options(struct program *program)
 
 void program_note_port(struct program *program, unsigned port)
 {
-    bool v6 = strchr(program->options.address, ':') != NULL;
+    const char *address = program->options.address, *tls = program->server_options.tls ? "s" : "";
+    char text[KEVY_ADDRESS_TEXT_SIZE] = "";
+    struct sockaddr_storage passed;
+    socklen_t length = sizeof passed;
+    bool v6 = strchr(address, ':') != NULL;
 
-    snprintf(program->url, sizeof program->url, "http%s://%s%s%s:%u/",
-             program->server_options.tls ? "s" : "", v6 ? "[" : "", program->options.address,
-             v6 ? "]" : "", port);
+    if (program->server_options.listening) {
+        getsockname(program->server_options.listening, (struct sockaddr *)&passed, &length);
+        kevy_address_format((struct sockaddr *)&passed, length, text, sizeof text);
+        snprintf(program->url, sizeof program->url, "http%s://%s/", tls, text);
+    } else {
+        snprintf(program->url, sizeof program->url, "http%s://%s%s%s:%u/", tls, v6 ? "[" : "",
+                 address, v6 ? "]" : "", port);
+    }
 }
 
 void program_say_serving(struct program *program)
@@ -256,6 +269,22 @@ int program_open_first(struct program *program, struct kevy_reactor *reactor)
     return error;
 }
 
+static int single_open(struct single *single)
+{
+    struct program *program = single->program;
+    int error = kevy_signal_watch(&single->term, single->reactor, SIGTERM, on_term);
+
+    if (!error)
+        error = kevy_signal_watch(&single->interrupt, single->reactor, SIGINT, on_interrupt);
+    if (!error)
+        error = kevy_signal_watch(&single->table, single->reactor, SIGUSR1, on_table);
+    if (!error && program_heeds_hangup(program))
+        error = kevy_signal_watch(&single->hangup, single->reactor, SIGHUP, on_hangup);
+    if (!error)
+        error = program_open_first(program, single->reactor);
+    return error;
+}
+
 static int serve_single(struct program *program)
 {
     struct single single = {.program = program, .drain_ns = program->options.drain_ns};
@@ -263,15 +292,7 @@ static int serve_single(struct program *program)
 
     if (error)
         return kevy_report("http_echo", error);
-    error = kevy_signal_watch(&single.term, single.reactor, SIGTERM, on_term);
-    if (!error)
-        error = kevy_signal_watch(&single.interrupt, single.reactor, SIGINT, on_interrupt);
-    if (!error)
-        error = kevy_signal_watch(&single.table, single.reactor, SIGUSR1, on_table);
-    if (!error && program_heeds_hangup(program))
-        error = kevy_signal_watch(&single.hangup, single.reactor, SIGHUP, on_hangup);
-    if (!error)
-        error = program_open_first(program, single.reactor);
+    error = single_open(&single);
     if (!error) {
         program_note_port(program, kevy_listener_port(&program->servers[0].listener));
         program_say_serving(program);
@@ -279,6 +300,47 @@ static int serve_single(struct program *program)
     }
     program->left = kevy_reactor_destroy(single.reactor);
     return error ? program_report(program, error) : single.stopped;
+}
+
+/* The server of one thread is opened, on ports that nobody uses, and closed again. */
+static int explain_limits(struct program *program)
+{
+    struct single single = {.program = program};
+    struct needs needs = {
+        .connections = program->options.explained,
+        .threads = program->options.threads,
+        .closed = needs_footprint(),
+        .exchange_bytes = server_exchange_size(&program->server_options),
+        .memory_limit = program->options.memory_limit,
+        .backlog = SERVER_BACKLOG,
+    };
+    int error;
+
+    program->server_options.port = 0;
+    ((struct sockaddr_in *)(void *)&program->options.status.address)->sin_port = 0; /* or IPv6 */
+    error = kevy_reactor_create(&single.reactor, &program->reactor_options);
+    if (error)
+        return kevy_report("http_echo", error);
+    error = single_open(&single);
+    needs.open = needs_footprint();
+    needs.connection_bytes = program->servers[0].connection_size;
+    if (program->options.proxies.count)
+        needs.connection_bytes += sizeof(struct proxy_header);
+    kevy_reactor_destroy(single.reactor);
+    if (error)
+        return program_report(program, error);
+    return needs_print(&needs) ? 0 : 1;
+}
+
+/* Returns 0, or an exit status after a sentence. */
+static int find_passed_socket(struct program *program)
+{
+    int fd = listen_fds_socket();
+
+    if (fd < 0)
+        return fputs("http_echo: serves on one socket, and more than one was passed\n", stderr), 1;
+    program->server_options.listening = fd;
+    return 0;
 }
 
 static int serve(struct program *program)
@@ -291,7 +353,10 @@ static int serve(struct program *program)
         return program_report(program, error);
     program->observer.facts.what_for = program->url;
     program->observer.facts.buffers = BUFFERS;
-    status = program->options.threads > 1 ? serve_threads(program) : serve_single(program);
+    if (program->options.explained)
+        status = explain_limits(program);
+    else
+        status = program->options.threads > 1 ? serve_threads(program) : serve_single(program);
     observer_deinit(&program->observer);
     for (uint64_t i = 0; i < program->options.threads; i++)
         server_free(&program->servers[i]);
@@ -314,7 +379,9 @@ int main(int argc, char **argv)
     program.servers = calloc(program.options.threads, sizeof *program.servers);
     if (!program.servers)
         return program_report(&program, -ENOMEM);
-    int status = tls_create(&program);
+    int status = find_passed_socket(&program);
+    if (!status)
+        status = tls_create(&program);
     if (!status)
         status = log_open(&program);
     if (!status)

@@ -321,6 +321,31 @@ static bool read_option(struct options *options, char ***word)
     return store(option, options, **word) || complain_value(option, **word);
 }
 
+/* How many connections, unless the command line says it. */
+#define EXPLAINED 10000
+
+/* The number may be missing: then another option follows, or nothing. */
+static bool read_explained(struct options *options, char ***word)
+{
+    static const struct option connections = {
+        "explain-limits", "CONNECTIONS", &number, FIELD(explained), "", 1, UINT32_MAX, ""};
+    char *value = strchr(**word, '=');
+
+    options->explained = EXPLAINED;
+    if (!value && (!(*word)[1] || strncmp((*word)[1], "--", 2) == 0))
+        return true;
+    value = value ? value + 1 : *++*word;
+    return store(&connections, options, value) || complain_value(&connections, value);
+}
+
+static bool is_explained(const char *word)
+{
+    static const char name[] = "--explain-limits";
+    size_t length = sizeof name - 1;
+
+    return strncmp(word, name, length) == 0 && (!word[length] || word[length] == '=');
+}
+
 /* The options of TLS come together, and only where there is TLS. */
 static bool check_tls(const struct options *options)
 {
@@ -345,7 +370,8 @@ bool options_read(struct options *options, int argc, char **argv)
             options->help = true;
         else if (strcmp(*word, "--version") == 0)
             options->version = true;
-        else if (!read_option(options, &word))
+        else if (is_explained(*word) ? !read_explained(options, &word)
+                                     : !read_option(options, &word))
             return false;
     }
     return options->help || options->version || check_tls(options);
@@ -364,7 +390,8 @@ void options_print(void)
         int width = printf("  --%s %s", table[i].name, table[i].unit);
         printf("%*s%s [%s]\n", 28 - width, "", table[i].purpose, table[i].fallback);
     }
-    puts("  -h, --help                this text\n"
+    puts("  --explain-limits [N]      what N connections need [10000] with the other options\n"
+         "  -h, --help                this text\n"
          "  --version                 the version\n\n"
          "See what it does: with --status 9090 open http://127.0.0.1:9090/ in a browser, or let\n"
          "Prometheus read /metrics. Anybody who can reach that port can read the counters, so it "

@@ -44,6 +44,7 @@ struct options {
     struct networks proxies;     /* count 0: none */
     struct options_where status; /* zero: no status page */
     const char *log;             /* NULL: nothing is logged; "-": the standard output */
+    uint64_t explained;          /* connections, whose needs were asked for; 0: they were not */
     bool help;                   /* one of these two was asked for: the rest does not matter */
     bool version;
 };

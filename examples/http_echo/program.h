@@ -9,6 +9,7 @@
 #include "options.h"
 #include "server.h"
 
+#include <kevy/address.h>
 #include <kevy/group.h>
 #include <kevy/reactor.h>
 #include <kevy/ring_explain.h>
@@ -23,13 +24,13 @@ struct program {
     struct server_options server_options;
     struct server *servers; /* one a thread */
     struct observer observer;
-    struct kevy_group *group;            /* NULL: one thread */
-    char url[128];                       /* that is served */
-    uint32_t left;                       /* objects that the reactors had to abort */
-    char kernel[KEVY_RING_EXPLAIN_SIZE]; /* a sentence about the kernel below */
-    bool status_failed;                  /* the listener of the status page was not opened */
-    bool served;                         /* the listeners were open */
-    atomic_uint ended;                   /* threads of the group */
+    struct kevy_group *group;              /* NULL: one thread */
+    char url[KEVY_ADDRESS_TEXT_SIZE + 16]; /* that is served */
+    uint32_t left;                         /* objects that the reactors had to abort */
+    char kernel[KEVY_RING_EXPLAIN_SIZE];   /* a sentence about the kernel below */
+    bool status_failed;                    /* the listener of the status page was not opened */
+    bool served;                           /* the listeners were open */
+    atomic_uint ended;                     /* threads of the group */
 };
 
 /* Opens what the first thread serves: clients, and the status page. On its thread. */

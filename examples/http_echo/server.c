@@ -11,9 +11,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* More spares than these are freed. An exchange has about 19 KiB; a short head uses one page of it.
  */
@@ -62,9 +64,24 @@ char *server_peer(const struct server *server, struct connection *connection)
     return server->log ? (char *)connection + server->peer_at : NULL;
 }
 
+/* Serves on a copy of a socket that listens already: the socket outlives the listener. */
+static int adopt(struct server *server, int listening, const struct kevy_listener_options *options)
+{
+    int fd = fcntl(listening, F_DUPFD_CLOEXEC, 0);
+    int error =
+        fd < 0 ? -errno : kevy_listener_adopt(&server->listener, server->reactor, fd, options);
+
+    if (error && fd >= 0)
+        close(fd);
+    return error;
+}
+
 int server_open(struct server *server, struct kevy_reactor *reactor,
                 const struct server_options *options)
 {
+    struct kevy_listener_options listener = {.connections_max = options->connections_max,
+                                             .accept = accept_connection};
+
     *server = (struct server){.reactor = reactor, .options = options};
     server->connection_size = sizeof(struct connection);
 #ifdef HTTP_ECHO_TLS
@@ -78,14 +95,13 @@ int server_open(struct server *server, struct kevy_reactor *reactor,
         server->peer_at = server->connection_size;
         server->connection_size += INET6_ADDRSTRLEN;
     }
-    return kevy_listener_open(&server->listener, reactor,
-                              &(struct kevy_listener_options){
-                                  .address = options->address,
-                                  .port = options->port,
-                                  .reuse_port = options->reuse_port,
-                                  .connections_max = options->connections_max,
-                                  .accept = accept_connection,
-                              });
+    if (options->listening)
+        return adopt(server, options->listening, &listener);
+    listener.address = options->address;
+    listener.port = options->port;
+    listener.reuse_port = options->reuse_port;
+    listener.backlog = SERVER_BACKLOG;
+    return kevy_listener_open(&server->listener, reactor, &listener);
 }
 
 void server_free(struct server *server)
@@ -126,6 +142,12 @@ void server_give_connection(struct server *server, struct connection *connection
     server->spare_connection_count++;
 }
 
+size_t server_exchange_size(const struct server_options *options)
+{
+    return sizeof(struct exchange) + RESPONSE_BYTES_MAX + EXCHANGE_HELD_MAX + 2 +
+           options->limits.head_bytes;
+}
+
 struct exchange *server_take_exchange(struct server *server)
 {
     struct exchange *exchange = server->spare_exchanges;
@@ -134,8 +156,7 @@ struct exchange *server_take_exchange(struct server *server)
         server->spare_exchanges = exchange->next_spare;
         server->spare_exchange_count--;
     } else {
-        exchange = malloc(sizeof *exchange + RESPONSE_BYTES_MAX + EXCHANGE_HELD_MAX + 2 +
-                          server->options->limits.head_bytes);
+        exchange = malloc(server_exchange_size(server->options));
         if (!exchange)
             return NULL;
     }

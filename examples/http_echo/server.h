@@ -30,9 +30,13 @@ struct connection;
 struct kevy_tls_context;
 struct networks;
 
+/* Connections that wait to be accepted. */
+#define SERVER_BACKLOG 4096
+
 struct server_options {
     const char *address;      /* numeric; NULL: every address, IPv4 and IPv6 */
     uint16_t port;            /* 0: the kernel picks one */
+    int listening;            /* a socket that listens already, of which a copy is used; 0: none */
     bool reuse_port;          /* other servers of this process use the same port */
     uint32_t connections_max; /* at once; 0: as many as there are descriptors */
     uint32_t requests_max;    /* on one connection */
@@ -120,6 +124,9 @@ void server_free(struct server *server);
 /* Memory for a connection, NULL when there is none; and back. */
 struct connection *server_take_connection(struct server *server);
 void server_give_connection(struct server *server, struct connection *connection);
+
+/* Bytes of an exchange. */
+size_t server_exchange_size(const struct server_options *options);
 
 /* Memory for an exchange, NULL when there is none; and back. */
 struct exchange *server_take_exchange(struct server *server);

@@ -97,7 +97,7 @@ int serve_threads(struct program *program)
         .teardown = group_teardown,
     };
     sigset_t signals;
-    int error = probe_port(program);
+    int error = program->server_options.listening ? 0 : probe_port(program);
     bool stopped;
 
     sigemptyset(&signals);

@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -43,6 +44,21 @@ struct program {
 
 /* One test, one server. */
 static struct program server;
+
+/* A listening socket for the programs to serve on, as systemd would pass it; 0: none. */
+static int passed_socket;
+
+/* In the process of the program. */
+static inline void pass_socket(void)
+{
+    char pid[16];
+
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    if (dup2(passed_socket, 3) == passed_socket)
+        fcntl(passed_socket, F_SETFD, 0);
+}
 
 static inline void program_exec(const char *name, const char *const *arguments)
 {
@@ -77,6 +93,8 @@ static inline void program_spawn(struct program *program, const char *name,
             close(out[i]);
             close(err[i]);
         }
+        if (passed_socket)
+            pass_socket();
         program_exec(name, arguments);
     }
     close(out[1]);
