@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static struct serving serving;
+static int failed;
 static struct kevy_listener control;
 static struct kevy_stream predecessor;
 static struct sockaddr_un path = {.sun_family = AF_UNIX};
@@ -62,7 +63,7 @@ static int serve_from_here(void)
     struct kevy_listener_options options = {.socket_address = (struct sockaddr *)&path,
                                             .socket_address_length = sizeof path,
                                             .accept = successor_accept};
-    dprintf(1, "handover: serving port %u\n", kevy_listener_port(&serving.listener));
+    say_serving("handover", kevy_listener_port(&serving.listener), serving.reactor);
     unlink(path.sun_path);
     return kevy_listener_open(&control, serving.reactor, &options);
 }
@@ -89,8 +90,7 @@ static void predecessor_close(struct kevy_stream *stream, int reason)
     reason = kevy_listener_open(&serving.listener, serving.reactor, &serving.options);
     if (!reason)
         reason = serve_from_here();
-    if (reason)
-        report_start("handover", serving.options.address, serving.options.port, reason);
+    failed = report_start("handover", serving.options.address, serving.options.port, reason);
 }
 
 int main(int argc, char **argv)
@@ -109,11 +109,11 @@ int main(int argc, char **argv)
         .address = where.address, .port = where.port, .accept = client_accept};
     error = serve_create(&serving, &where);
     if (!error)
-        error = kevy_signal_watch(&serving.term, serving.reactor, SIGTERM, serve_term);
+        error = serve_until_signal(&serving);
     if (!error)
         error = kevy_stream_connect(kevy_stream_init(&predecessor, &events), serving.reactor,
                                     (struct sockaddr *)&path, sizeof path, KEVY_SECONDS(5));
     if (!error)
         error = kevy_reactor_run(serving.reactor);
-    return kevy_report("handover", error) | (kevy_reactor_destroy(serving.reactor) != 0);
+    return kevy_report("handover", error) | (kevy_reactor_destroy(serving.reactor) != 0) | failed;
 }

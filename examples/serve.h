@@ -55,6 +55,16 @@ static inline int serve_create(struct serving *serving, const struct where *wher
                                &(struct kevy_reactor_options){.kernel = where->kernel});
 }
 
+/* SIGTERM and Ctrl-C let clients finish. */
+static inline int serve_until_signal(struct serving *serving)
+{
+    int error = kevy_signal_watch(&serving->term, serving->reactor, SIGTERM, serve_term);
+
+    return error
+               ? error
+               : kevy_signal_watch(&serving->interrupt, serving->reactor, SIGINT, serve_interrupt);
+}
+
 static inline int serve_run(struct serving *serving, const struct where *where, char **arguments)
 {
     const struct service *service = serving->service;
@@ -62,9 +72,7 @@ static inline int serve_run(struct serving *serving, const struct where *where, 
 
     if (error)
         return kevy_report(service->usage->program, error);
-    error = kevy_signal_watch(&serving->term, serving->reactor, SIGTERM, serve_term);
-    if (!error)
-        error = kevy_signal_watch(&serving->interrupt, serving->reactor, SIGINT, serve_interrupt);
+    error = serve_until_signal(serving);
     if (!error && service->begin)
         error = service->begin(&serving->options, arguments);
     if (!error)

@@ -16,6 +16,7 @@ static const struct {
     {"guide_lines", "[ADDRESS:]PORT MS", {"1000"}},
     {"guide_numbers", "[ADDRESS:]PORT", {NULL}},
     {"guide_watch", "[ADDRESS:]PORT MS", {"1000"}},
+    {"handover", "[ADDRESS:]PORT CONTROL", {"usage_control"}},
     {"http_echo", "[OPTION]...", {NULL}},
     {"ring_cat", "[FILE]...", {NULL}},
     {"ring_cp", "SOURCE TARGET", {NULL}},
