@@ -57,6 +57,11 @@ machine_paths() {
     grep -nE '(^|[^[:alnum:].])/(hom[e]|roo[t]|wor[k]|User[s])/' "$@"
 }
 
+# A build without assertions has to skip it: support_add_abort() does.
+bare_aborts() {
+    grep -rnE --include='*.c' 'raise_signal\(.*SIGABRT' tests | grep -v '^tests/support/support\.c:'
+}
+
 loose_blanks() {
     grep -nE "[[:blank:]]\$|$(printf '\t')" "$@"
 }
@@ -215,6 +220,7 @@ first_server() {
     check 'line length' long_lines $all_files
     check 'banned words' banned_words $all_files
     check 'paths of one machine' machine_paths $all_files
+    check 'tests that expect an abort' bare_aborts
     check 'tabs and trailing blanks' loose_blanks $all_files
     check 'SPDX line' without_licence $all_files
     check 'asterisks of comments' bare_comment_lines $c_files
