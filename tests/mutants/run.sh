@@ -1,18 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# run.sh [--check] [--suite] [--only PATTERN]: plants the bugs of this folder, one at a time, in a
-# copy of the tree, and looks whether a test finds each. With --suite every test runs, otherwise the
-# one that the patch names. With --check it only looks whether each patch fits the source. README.md
-# has the format. The exit status is 0 when all of them were found.
+# run.sh [--check | --suite | --worlds] [--only PATTERN]: plants the bugs of this folder, one at a
+# time, in a copy of the tree, and looks whether the test that the patch names finds each. With
+# --suite every test runs; with --worlds those in simulated worlds, for the bugs in what they run.
+# With --check it only looks whether each patch fits the source. README.md has the format. The exit
+# status is 0 when all of them were found.
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 only='*'
 check=false
 suite=false
+worlds=false
 lines_shown=20
 
 usage() {
-    echo "usage: run.sh [--check] [--suite] [--only PATTERN]" >&2
+    echo "usage: run.sh [--check | --suite | --worlds] [--only PATTERN]" >&2
     exit 2
 }
 
@@ -20,6 +22,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --check) check=true ;;
     --suite) suite=true ;;
+    --worlds) worlds=true ;;
     --only)
         [ $# -ge 2 ] || usage
         only=$2
@@ -40,9 +43,18 @@ killed=0
 survived=0
 unusable=0
 
-# Names of the tests that a patch lets run; none for all of them.
+# What tells meson which tests a patch lets run; nothing for all of them.
 tests_of() {
-    "$suite" || sed -n '1s/^# *//p' "$1"
+    if "$worlds"; then
+        echo '--suite sim'
+    elif ! "$suite"; then
+        sed -n '1s/^# *//p' "$1"
+    fi
+}
+
+# Does a simulated world run what the patch changes? Not the kernels below, nor files and threads.
+wanted() {
+    ! "$worlds" || grep -qE '^\+\+\+ b/reactor/(src/(core|stream|socket)|tls)/' "$1"
 }
 
 # Does the patch fit the tree in that folder?
@@ -72,7 +84,7 @@ mutants=$(for patch in tests/mutants/*.patch; do
     # The pattern of the user's, with its wildcards.
     # shellcheck disable=SC2254
     case $name in
-    $only) echo "$name" ;;
+    $only) ! wanted "$patch" || echo "$name" ;;
     esac
 done)
 [ -n "$mutants" ] || usage
@@ -96,7 +108,8 @@ if ! meson setup "$build" "$tree" -Dtests=enabled -Dexamples=enabled -Ddebug_che
     tail -n "$lines_shown" "$log"
     exit 99
 fi
-baseline=$(for name in $mutants; do tests_of "tests/mutants/$name.patch"; done |
+baseline='--suite sim'
+"$worlds" || baseline=$(for name in $mutants; do tests_of "tests/mutants/$name.patch"; done |
     tr ' ' '\n' | sort -u | tr '\n' ' ')
 if ! run_tests "$baseline"; then
     echo "these tests must pass before a bug is planted: ${baseline:-all}"
@@ -118,7 +131,10 @@ for name in $mutants; do
         echo "SURVIVED $name: ${tests:-every test} passed"
     elif built; then
         killed=$((killed + 1))
-        echo "killed $name by ${tests:-$(finders)}"
+        case $tests in
+        '' | --*) tests=$(finders) ;;
+        esac
+        echo "killed $name by $tests"
     else
         unusable=$((unusable + 1))
         echo "UNUSABLE $name: it does not build"
