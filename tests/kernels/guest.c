@@ -3,7 +3,7 @@
  * The first process of a guest: makes the machine one that tests can run on, runs them one after
  * the other, and switches it off.
  *
- * Model. Programs are the files of /tests whose names match one of the patterns. Each runs as the
+ * Model. Programs are the files of a folder whose names match one of the patterns. Each runs as the
  * leader of a session of its own, which is killed when its time is up, or when it has ended and
  * left something behind. The console is the only way out: what the programs print goes there, and
  * after each
@@ -15,6 +15,7 @@
  *
  * A word NAME=VALUE of the kernel's command line arrives here as an environment variable:
  *
+ *     KEVY_FOLDER      where the programs are: /tests without it
  *     KEVY_PROGRAMS    patterns, separated by commas; without them, every program
  *     KEVY_SECONDS     that a program may take
  */
@@ -38,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRAMS_FOLDER "/tests"
+#define FOLDER_DEFAULT  "/tests"
 #define SECONDS_DEFAULT 600
 #define STATUS_SIGNAL   128
 #define STATUS_NO_EXEC  127
@@ -151,6 +152,13 @@ static int program_wait(pid_t pid, double until)
     return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_SIGNAL + WTERMSIG(status);
 }
 
+static const char *folder(void)
+{
+    const char *named = getenv("KEVY_FOLDER");
+
+    return named != NULL ? named : FOLDER_DEFAULT;
+}
+
 static void program_run(const char *name, int seconds, const sigset_t *mask)
 {
     char path[512];
@@ -158,7 +166,7 @@ static void program_run(const char *name, int seconds, const sigset_t *mask)
     pid_t pid;
     int status;
 
-    snprintf(path, sizeof path, PROGRAMS_FOLDER "/%s", name);
+    snprintf(path, sizeof path, "%s/%s", folder(), name);
     pid = fork();
     if (pid == 0) {
         sigprocmask(SIG_SETMASK, mask, NULL);
@@ -180,7 +188,7 @@ static void programs_run(void)
     const char *limit = getenv("KEVY_SECONDS");
     int seconds = limit != NULL ? atoi(limit) : SECONDS_DEFAULT;
     struct dirent **entries = NULL;
-    int count = scandir(PROGRAMS_FOLDER, &entries, visible, alphasort);
+    int count = scandir(folder(), &entries, visible, alphasort);
     sigset_t child, mask;
 
     sigemptyset(&child);

@@ -3,9 +3,9 @@
 # run.sh [--cache FOLDER] [--only PATTERNS] [KERNEL...]: the tests on other kernels, in an emulator.
 # Installs and downloads what is missing: some 20 MB for each kernel, kept in FOLDER
 # (build/kernels/cache). A KERNEL is a series, or MACHINE-SERIES for another machine:
-#     sh tests/kernels/run.sh 6.1 newest s390x-6.12 arm64-6.12-16k
-# Where the kernel is older than the reactor's floor, the tests of ring/ run, and those that show
-# that the reactor refuses. PATTERNS are names of programs, separated by commas.
+#     sh tests/kernels/run.sh 6.1 newest s390x-6.12 arm64-6.12-16k 5.10-soft
+# With -soft behind it the programs run on the soft kernel there. Where the kernel is older than the
+# reactor's floor and -soft is missing, the tests of ring/ run, and those of the floor. PATTERNS are names of programs, separated by commas.
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 root=$PWD
@@ -14,8 +14,9 @@ cache=$root/build/kernels/cache
 only=
 # One of each API that matters: before buffer rings; the floor; Debian 13's; one that keeps ends of
 # streams to itself; two with most of what came later; the newest. And what differs by machine:
-# pages of 4 and 16 KiB, the other order of bytes.
-kernels='5.10 6.1 6.12 6.17 6.18 6.19 newest arm64-6.12 arm64-6.12-16k s390x-6.1 s390x-6.12'
+# pages of 4 and 16 KiB, the other order of bytes. The soft kernel where it is needed, and on another
+# machine.
+kernels='5.10 5.10-soft 6.1 6.12 6.17 6.18 6.19 newest arm64-6.12 arm64-6.12-16k arm64-6.12-16k-soft s390x-6.1 s390x-6.12'
 
 # In the guest everything takes 10 to 100 times as long as here.
 program_seconds=900
@@ -59,7 +60,15 @@ machine_of() {
 }
 
 series_of() {
-    echo "${1#"$(machine_of "$1")"-}"
+    series=${1#"$(machine_of "$1")"-}
+    echo "${series%-soft}"
+}
+
+is_soft() {
+    case $1 in
+    *-soft) true ;;
+    *) false ;;
+    esac
 }
 
 # The name that compilers have for a machine.
@@ -168,6 +177,19 @@ libraries_copy() {
     done
 }
 
+# What runs on the soft kernel, too: links in a folder of its own.
+soft_programs() {
+    mkdir "$tree/soft" || return
+    meson introspect --tests "$build" | python3 -c '
+import json, sys
+for test in json.load(sys.stdin):
+    if test["name"].endswith("_soft"):
+        print(test["name"][:-len("_soft")])' |
+        while read -r name; do
+            [ ! -f "$tree/tests/$name" ] || ln -s "../tests/$name" "$tree/soft/$name"
+        done
+}
+
 # What the guest has for a root: its first process, the programs, their libraries, a shell, and two
 # files that every system has.
 initramfs() {
@@ -188,11 +210,11 @@ initramfs() {
     # What the tests start lies where they look for it: beside the examples.
     libraries_copy && strip_into "$tree/build/examples" "$build"/examples/* &&
         strip_into "$tree/build/tests" "$build"/tests/* && mkdir "$tree/tests" &&
-        mv "$tree"/build/tests/test_* "$tree/tests" || return
+        mv "$tree"/build/tests/test_* "$tree/tests" && soft_programs || return
     (cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$build/initramfs.cpio"
 }
 
-# boot MACHINE KERNEL_FILE PATTERNS: what the guest says
+# boot MACHINE KERNEL_FILE WORDS: what the guest says
 boot() {
     smp=2
     case $1 in
@@ -215,7 +237,7 @@ boot() {
     initramfs=$root/build/kernels/$1/initramfs.cpio
     file=$2
     words="console=$4 quiet loglevel=1 panic=-1 KEVY_SECONDS=$program_seconds \
-CK_DEFAULT_TIMEOUT=$test_seconds CK_TIMEOUT_MULTIPLIER=10${3:+ KEVY_PROGRAMS=$3}"
+CK_DEFAULT_TIMEOUT=$test_seconds CK_TIMEOUT_MULTIPLIER=10 $3"
     shift 4
     timeout -k 10 "$boot_seconds" "$@" -accel tcg,thread=multi -m 1024 -smp "$smp" \
         -nodefaults -no-user-config -display none -no-reboot \
@@ -255,12 +277,17 @@ summary() {
         }'
 }
 
-# patterns SERIES: the programs that can run there
-patterns() {
-    case $only-$1 in
-    -5.*) echo "$below_floor" ;;
-    *) echo "$only" ;;
-    esac
+# words KERNEL: which programs run there, and on what
+words() {
+    patterns=$only
+    if is_soft "$1"; then
+        echo 'KEVY_FOLDER=/soft KEVY_TEST_KERNEL=soft'
+    else
+        case $only-$(series_of "$1") in
+        -5.*) patterns=$below_floor ;;
+        esac
+    fi
+    [ -z "$patterns" ] || echo "KEVY_PROGRAMS=$patterns"
 }
 
 # check KERNEL: one boot, and a second one when the first did not come to its end: the emulator has
@@ -268,7 +295,7 @@ patterns() {
 check() {
     machine=$(machine_of "$1")
     series=$(series_of "$1")
-    log=$root/build/kernels/$machine-$series.log
+    log=$root/build/kernels/$1.log
     if ! file=$(sh "$here/fetch.sh" "$cache" "$machine" "$series"); then
         echo "SKIP $1: no such kernel could be downloaded"
         skipped=$((skipped + 1))
@@ -277,7 +304,7 @@ check() {
     begin=$(date +%s)
     for attempt in 1 2; do
         [ $attempt -eq 1 ] || echo "$1: the guest did not come to its end; once more"
-        boot "$machine" "$file" "$(patterns "$series")" >"$log"
+        boot "$machine" "$file" "$(words "$1" | tr '\n' ' ')" >"$log"
         ! grep -q '^ENDED$' "$log" || break
     done
     echo "== $1: $(sed -n 's/^GUEST //p' "$log"), $(($(date +%s) - begin)) s"
