@@ -337,6 +337,22 @@ static void chain_opens_then_closes(struct scene *s)
     reap_descriptor(s);
 }
 
+static void attributes_that_cannot_be_break_their_chains(struct scene *s)
+{
+    struct kevy_sqe *sqe = ask(s, 1);
+
+    kevy_prep_fsetxattr(sqe, s->file, "user.a", s->bytes, 1U << 20, 0);
+    flag(sqe, KEVY_SQE_IO_LINK);
+    nop(s, 2, 0, 0);
+    nop(s, 3, 0, KEVY_SQE_IO_LINK);
+    sqe = ask(s, 4);
+    kevy_prep_fsetxattr(sqe, s->file, "user.a", s->bytes, 4, 8); /* no such flag */
+    nop(s, 5, 0, 0);
+    go(s);
+    reap_sorted(s, 5);
+    quiet(s);
+}
+
 static void long_chain(struct scene *s)
 {
     for (uint64_t i = 1; i < 20; i++)
@@ -390,6 +406,7 @@ static const struct scenario scenarios[] = {
     PLAY(chain_of_write_and_read),
     PLAY(chain_keeps_its_arguments),
     PLAY(chain_opens_then_closes),
+    PLAY(attributes_that_cannot_be_break_their_chains),
     PLAY(long_chain),
     PLAY(two_chains),
 };

@@ -436,6 +436,27 @@ static void write_to_other_files(struct scene *s)
     say_bytes(s, s->bytes, 10);
 }
 
+static volatile sig_atomic_t signals;
+
+static void signal_count(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* As write(2) does, and unlike a send. */
+static void writes_to_nobody_raise_a_signal(struct scene *s)
+{
+    (void)signal(SIGPIPE, signal_count);
+    must(close(s->pipe[0]) == 0 && close(s->local[1]) == 0);
+    kevy_prep_write(ask(s, 1), s->pipe[1], "x", 1, UINT64_MAX);
+    submit_reap(s, 1);
+    say(s, "signals %d\n", (int)signals);
+    kevy_prep_write(ask(s, 2), s->local[0], "x", 1, UINT64_MAX);
+    submit_reap(s, 1);
+    say(s, "signals %d\n", (int)signals);
+}
+
 static const struct scenario scenarios[] = {
     PLAY(send_of_little),
     PLAY(sends_in_one_submit),
@@ -467,6 +488,7 @@ static const struct scenario scenarios[] = {
     PLAY(write_to_a_pipe),
     PLAY(write_to_a_full_pipe),
     PLAY(writes_of_vectors),
+    PLAY(writes_to_nobody_raise_a_signal),
     PLAY(write_to_other_files),
 };
 

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 /* Which fields of the SQE name strings. */
 #define STRING_ADDR  1U
@@ -22,6 +23,8 @@
 #define STRING_ADDR3 4U
 /* `len` bytes at addr2: a value, or a struct. */
 #define BYTES_ADDR2 8U
+
+#define BYTES_MAX 65536U /* of an attribute, and more than any struct has */
 
 static long call(struct soft *soft, long number, long a, long b, long c, long d, long e)
 {
@@ -76,6 +79,8 @@ int path_capture(struct soft *soft, struct request *request)
 
     if ((strings & BYTES_ADDR2) != 0 && sqe->addr2 != 0)
         second = sqe->len;
+    if (second > BYTES_MAX)
+        return -E2BIG;
     request->captured = place = capture_take(soft, second + first + third);
     if (place == NULL)
         return -ENOMEM;
@@ -229,7 +234,9 @@ int xattr_prepare(struct soft *soft, struct request *request)
     (void)soft;
     if (!by_fd && (sqe->flags & KEVY_SQE_FIXED_FILE) != 0)
         return -EBADF;
-    return reads && sqe->xattr_flags != 0 ? -EINVAL : 0;
+    if ((sqe->xattr_flags & ~(reads ? 0U : XATTR_CREATE | XATTR_REPLACE)) != 0)
+        return -EINVAL;
+    return !reads && sqe->len > BYTES_MAX ? -E2BIG : 0;
 }
 
 int fsetxattr_run(struct soft *soft, struct request *request)

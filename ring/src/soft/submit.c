@@ -16,6 +16,11 @@
 #define SQE_FLAGS_ALL 0x7fU
 /* What makes a request more than one that begins here and now. */
 #define SQE_FLAGS_ORDER (KEVY_SQE_IO_LINK | KEVY_SQE_IO_HARDLINK | KEVY_SQE_IO_DRAIN)
+
+/* There is no memory for a request: its SQE is not taken. No errno, with which a request that was
+ * taken may have been refused. */
+#define SQE_STAYS 1
+
 static bool bit_set(const uint64_t *words, uint32_t bit)
 {
     return (words[bit / 64] >> (bit % 64) & 1) != 0;
@@ -139,13 +144,13 @@ static bool is_plain(const struct soft *soft)
            !soft->drain_next && !soft->restrictions.in_force;
 }
 
-/* Takes a request out of the SQ. 0, an error that ends the batch, or -ENOMEM: not taken. */
+/* Takes a request out of the SQ. 0, an error that ends the batch, or SQE_STAYS. */
 static int sqe_take(struct soft *soft, const struct kevy_sqe *sqe, bool waits)
 {
     struct request *request = request_room(soft);
 
     if (unlikely(request == NULL))
-        return -ENOMEM;
+        return SQE_STAYS;
     request_fill(soft, request, sqe);
     if (!waits)
         return request_submit(soft, request);
@@ -178,7 +183,7 @@ static uint32_t usual_take(struct soft *soft, uint32_t head, uint32_t end, bool 
     return head;
 }
 
-/* Takes the SQE at `head`. 0, an error that ends the batch, or -ENOMEM: not taken. */
+/* Takes the SQE at `head`. 0, an error that ends the batch, or SQE_STAYS. */
 static int any_take(struct soft *soft, uint32_t head, bool waits)
 {
     const struct kevy_sqe *sqe = sqe_next(soft, head);
@@ -203,7 +208,7 @@ static uint32_t take(struct soft *soft, uint32_t head, uint32_t end)
         if (head == end)
             break;
         error = any_take(soft, head, waits);
-        if (unlikely(error == -ENOMEM))
+        if (unlikely(error == SQE_STAYS))
             break;
         head++;
     }
