@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# run.sh KIND: builds the project in this folder as its author would, in a temporary copy, and talks
-# to the program. KIND is
+# run.sh KIND [CAGE]: builds the project in this folder as its author would, in a temporary copy,
+# and talks to the program; with CAGE, a program of tests/support, once more in each cage. KIND is
 #     static, shared    the repository lies in subprojects/, found through the wrap
 #     cpp               the same, from C++17
 #     installed         the libraries are installed, found through their .pc files
@@ -9,6 +9,7 @@
 #                       the same for a server by TLS
 set -eu
 kind=$1
+cage=${2:-}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH='' cd -- "$here/../.." && pwd)
 work=$(mktemp -d)
@@ -101,4 +102,7 @@ if [ "$tls" = enabled ]; then
     python3 "$here/talk_tls.py" "$work/build/$program" "$work/certificate" "$work/key"
 else
     python3 "$here/talk.py" "$work/build/$program"
+    for name in ${cage:+EPERM EACCES ENOSYS EINVAL 4.18}; do
+        "$cage" "$name" python3 "$here/talk.py" "$work/build/$program"
+    done
 fi
