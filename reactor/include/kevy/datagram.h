@@ -290,7 +290,7 @@ KEVY_API int kevy_datagram_leave(struct kevy_datagram *datagram, const char *gro
 /* Stops `read` at once. Idempotent. */
 KEVY_API void kevy_datagram_pause(struct kevy_datagram *datagram);
 
-/* Lets it come again, from the next turn on. Idempotent. */
+/* Lets `read` come again, from the next turn on. Idempotent. */
 KEVY_API void kevy_datagram_resume(struct kevy_datagram *datagram);
 
 /*

@@ -28,6 +28,17 @@
  *     ring_explain.h errors as sentences, for a human
  *     tls.h          encrypted streams; a library of its own, and not part of this include
  *
+ * Where to find
+ *
+ *     a guide, chapter by chapter      examples/guide/README.md
+ *     a TLS server                     the example in tls.h, and examples/tls_echo.c
+ *     why a stream was closed          `close` in stream.h, and in tls.h for TLS
+ *     a restart that loses no request  "Replacing a running server" in listener.h,
+ *                                      kevy_reactor_finish(), and examples/handover.c
+ *     a server in a container          "Kernel" in reactor.h; kevy_reactor_explain_kernel() says
+ *                                      on which kernel it runs, and why
+ *     clients that do not read         "Memory" in reactor.h, and the deadlines in stream.h
+ *
  * Memory
  *
  *     There is one rule. A struct of this library that is all zero is valid and idle, so zero the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/listener.h - accepts connections.
+ * kevy/listener.h - accepts connections, and lets a server restart without losing one.
  *
  * Model
  *

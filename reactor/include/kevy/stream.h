@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/stream.h - a connected byte stream: TCP, a Unix socket, a pipe or a terminal.
+ * kevy/stream.h - a byte stream: TCP, a Unix socket, a pipe or a terminal; why it was closed.
  *
  * Model
  *
@@ -540,7 +540,7 @@ static inline uint32_t kevy_stream_high_watermark(const struct kevy_stream *stre
 /* Stops `read`, `descriptor` and `end` at once. Idempotent. */
 KEVY_API void kevy_stream_pause(struct kevy_stream *stream);
 
-/* Lets them come again, from the next turn on. Idempotent. */
+/* Lets `read`, `descriptor` and `end` come again, from the next turn on. Idempotent. */
 KEVY_API void kevy_stream_resume(struct kevy_stream *stream);
 
 /*
@@ -638,7 +638,7 @@ KEVY_API void kevy_stream_set_deadline(struct kevy_stream *stream, enum kevy_dea
 KEVY_API int kevy_stream_peer_address(const struct kevy_stream *stream, struct sockaddr *address,
                                       socklen_t *length);
 
-/* The same for our own address: the one that the peer is connected to. */
+/* As kevy_stream_peer_address(), for our own address: the one that the peer is connected to. */
 KEVY_API int kevy_stream_local_address(const struct kevy_stream *stream, struct sockaddr *address,
                                        socklen_t *length);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_explain.h - errors as sentences that a person can act on.
+ * kevy/ring_explain.h - why io_uring does not work here, for example in a container, in a sentence.
  *
  * An errno has several causes, and each cause has another cure. For example -EPERM comes from a
  * sysctl on one host and from a container's seccomp profile on the next. The functions here look at

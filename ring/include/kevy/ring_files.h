@@ -68,7 +68,8 @@ struct kevy_ring;
  */
 KEVY_API int kevy_ring_files_register(struct kevy_ring *ring, const int *fds, uint32_t count);
 
-/* The same with a tag for each file (5.13). A tag of 0 is none; `tags` may be NULL. */
+/* As kevy_ring_files_register(), with a tag for each file (5.13). A tag of 0 is none; `tags` may be
+ * NULL. */
 KEVY_API int kevy_ring_files_register_tagged(struct kevy_ring *ring, const int *fds,
                                              const uint64_t *tags, uint32_t count);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/ring_kernel.h - the kernel below a ring: which one to use, and how to write one.
+ * kevy/ring_kernel.h - the kernel below a ring, also in a container; how to write one.
  *
  * A ring needs seven things from the kernel: set-up, enter, register, map, unmap, close and the
  * time. This header describes them as a table of functions. Everything above the table, in the ring

@@ -244,7 +244,10 @@ static inline void kevy_prep_openat_direct(struct kevy_sqe *sqe, int dir_fd, con
     kevy_x_prep_openat_at(sqe, dir_fd, path, open_flags, mode, kevy_x_word_slot(slot));
 }
 
-/* The same into a free slot (5.19). res: the slot. -ENFILE: no slot is free. */
+/*
+ * As kevy_prep_openat(), into a slot that the kernel chooses (5.19), without O_CLOEXEC. res: the
+ * slot. -ENFILE: no slot is free.
+ */
 static inline void kevy_prep_openat_direct_alloc(struct kevy_sqe *sqe, int dir_fd, const char *path,
                                                  int open_flags, uint32_t mode)
 {
@@ -274,7 +277,10 @@ static inline void kevy_prep_openat2_direct(struct kevy_sqe *sqe, int dir_fd, co
     kevy_x_prep_openat2_at(sqe, dir_fd, path, how, kevy_x_word_slot(slot));
 }
 
-/* The same into a free slot (5.19). res: the slot. -ENFILE: no slot is free. */
+/*
+ * As kevy_prep_openat2(), into a slot that the kernel chooses (5.19), without O_CLOEXEC. res: the
+ * slot. -ENFILE: no slot is free.
+ */
 static inline void kevy_prep_openat2_direct_alloc(struct kevy_sqe *sqe, int dir_fd,
                                                   const char *path, const struct kevy_open_how *how)
 {

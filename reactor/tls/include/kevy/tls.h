@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/tls.h - encrypted streams: TLS 1.2 and 1.3, on OpenSSL 3.
+ * kevy/tls.h - encrypted streams: a TLS server or client, 1.2 and 1.3, on OpenSSL 3.
  *
  * This is a library of its own, `kevy-tls`, because it needs OpenSSL. kevy-reactor does not.
  *
@@ -25,11 +25,11 @@
  *
  * Ends
  *
- *     `end`        the peer sent close_notify: all bytes have arrived. You can still send.
- *     `close`      reason 0 after kevy_tls_close(), when our close_notify is in the kernel's hands.
+ *     `end`          the peer sent close_notify: all bytes have arrived. You can still send.
+ *     `close`        reason 0 after kevy_tls_close(), when the kernel has our close_notify.
  *     -ECONNABORTED  TCP ended without close_notify. Somebody may have cut the connection, and
- *                  bytes may be missing. Your protocol knows if it tells the length of its
- *                  messages. kevy-tls does not guess, and never reports this as `end`.
+ *                    bytes may be missing. Your protocol knows if it tells the length of its
+ *                    messages. kevy-tls does not guess, and never reports this as `end`.
  *
  * Verification
  *
@@ -50,6 +50,8 @@
  *     into the write queue. The plain bytes of a `read` are in a buffer that can be kept, and
  *     forwarded to an unencrypted stream without a copy. There is no pinned send and no file range:
  *     encrypting copies the bytes in any case. For large answers send a part, and go on in `drain`.
+ *
+ *     OpenSSL encrypts every record in user space; the TLS of the kernel (kTLS) is not used.
  *
  * Ownership
  *
@@ -323,9 +325,8 @@ KEVY_API struct kevy_stream *kevy_tls_client(struct kevy_tls *tls, struct kevy_t
                                              const struct kevy_tls_events *events);
 
 /*
- * Encrypts `length` bytes, 1 GiB at most, and queues them. Takes all or nothing. Returns
+ * Encrypts `length` bytes, 1 GiB at most, and queues them. Takes all or nothing. Returns 0 or
  *
- *     0
  *     -EAGAIN   the queue is at the high watermark or above; `drain` follows
  *     -EPIPE    the connection is not open (yet, or any more), was ended by kevy_tls_shutdown(), or
  *               takes nothing more
@@ -335,10 +336,10 @@ KEVY_API struct kevy_stream *kevy_tls_client(struct kevy_tls *tls, struct kevy_t
 KEVY_X_CHECKED KEVY_API int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length);
 
 /*
- * The same for received bytes, of any stream or connection of the same reactor, above the high
- * watermark too: the stream whose read callback is running then reads no more until the queue is
- * down to the low watermark. *buffer does not change: release it if you kept it. The slice must
- * lie within the buffer (asserted). Returns 0, -EPIPE or -ENOBUFS.
+ * As kevy_tls_send(), for received bytes, of any stream or connection of the same reactor. They are
+ * taken above the high watermark, too: then the stream whose read callback is running reads no more
+ * until the queue is down to the low watermark. *buffer does not change: release it if you kept it.
+ * The slice must lie within the buffer (asserted). Returns 0, -EPIPE or -ENOBUFS.
  *
  * In the other direction kevy_stream_forward() takes the buffer of `read` without a copy.
  */
@@ -352,7 +353,7 @@ KEVY_API void kevy_tls_hold(struct kevy_tls *source, struct kevy_stream *target)
 /* Stops `read` and `end`, at once. A handshake goes on. Idempotent. */
 KEVY_API void kevy_tls_pause(struct kevy_tls *tls);
 
-/* Lets them come again, in this turn or in the next. Idempotent. */
+/* Lets `read` and `end` come again, in this turn or in the next. Idempotent. */
 KEVY_API void kevy_tls_resume(struct kevy_tls *tls);
 
 /*
