@@ -48,6 +48,8 @@ install_tools() {
     need check pkg-config --exists check
     need python3 have python3
     need universal-ctags have ctags
+    need man-db have mandb
+    need mandoc have mandoc
     need patch have patch
     need valgrind have valgrind
     need strace have strace

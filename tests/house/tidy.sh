@@ -17,7 +17,7 @@ c_files=$(find ring reactor examples tests -name '*.[ch]' -o -name '*.cc' | LC_A
 scripts=$(find .ci examples tests -name '*.sh' -o -path .ci/run | LC_ALL=C sort)
 builds=$(find . -maxdepth 3 \( -name 'build*' -o -path ./subprojects \) -prune -o \
     -name 'meson*' -type f -print)
-others=$(find examples tests -name '*.py' -o -name '*.mjs' -o -name 'page.*')
+others=$(find examples manual tests -name '*.py' -o -name '*.mjs' -o -name 'page.*')
 all_files="$c_files $scripts $builds $others"
 pages=$(find README.md .github examples reactor ring tests -name '*.md' | LC_ALL=C sort)
 
