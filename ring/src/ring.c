@@ -223,7 +223,9 @@ static int ring_open(struct kevy_ring *ring, const struct kevy_ring_kernel *kern
 
 static uint32_t halved(uint32_t entries, uint32_t times)
 {
-    return entries >> times != 0 ? entries >> times : entries != 0;
+    uint32_t less = times < 32 ? entries >> times : 0;
+
+    return less != 0 ? less : entries != 0;
 }
 
 /* As many attempts as options->shrink_rounds allows; only want of memory is worth another. */

@@ -138,7 +138,7 @@ static inline void go(struct scene *scene)
 static inline void say_cqe(struct scene *scene, const struct kevy_cqe *cqe)
 {
     if (cqe->res < 0)
-        say(scene, "%u: -%s", (unsigned)cqe->user_data, error_name(-cqe->res));
+        say(scene, "%u: -%s", (unsigned)cqe->user_data, error_name((int)(0U - (unsigned)cqe->res)));
     else
         say(scene, "%u: %d", (unsigned)cqe->user_data, cqe->res);
     say(scene, "%s%s%s", cqe->flags & KEVY_CQE_F_MORE ? " more" : "",
