@@ -14,7 +14,7 @@ cache=$root/build/kernels/cache
 only=
 # One of each API that matters: before buffer rings; the floor; Debian 13's; one that keeps ends of
 # streams to itself; two with most of what came later; the newest. And what differs by machine:
-# pages of 4 and 16 KiB, the other order of bytes. The soft kernel where it is needed, and on another.
+# pages of 4 and 16 KiB, the other order of bytes. And the soft kernel where it is needed.
 kernels='5.10 5.10-soft 6.1 6.12 6.17 6.18 6.19
 newest arm64-6.12 arm64-6.12-16k arm64-6.12-16k-soft s390x-6.1 s390x-6.12'
 
