@@ -111,13 +111,13 @@
         return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= number * 0.999);
     };
 
-    // The path of the values, interrupted where there are none.
+    // The path of the values, interrupted where there are none. A value alone is a dot.
     const path = (values, most) => {
         let text = "", inside = false;
         values.forEach((value, i) => {
             if (value !== null)
                 text += `${inside ? "L" : "M"}${width - values.length + 1 + i} ` +
-                        `${(HEIGHT - HEIGHT * value / most).toFixed(2)}`;
+                        `${(HEIGHT - HEIGHT * value / most).toFixed(2)}${inside ? "" : "h0"}`;
             inside = value !== null;
         });
         return text;
@@ -171,14 +171,19 @@
         });
     };
 
-    const fill = (body, rows) => {
-        while (body.rows.length > rows.length)
-            body.deleteRow(-1);
+    // Texts into a part of a table; all cells of its head are headings.
+    const fill = (part, rows) => {
+        const head = part.tagName === "THEAD";
+        while (part.rows.length > rows.length)
+            part.deleteRow(-1);
         rows.forEach((cells, i) => {
-            const row = body.rows[i] || body.insertRow();
+            const row = part.rows[i] || part.insertRow();
+            while (row.cells.length > cells.length)
+                row.deleteCell(-1);
             cells.forEach((text, j) => {
-                (row.cells[j] || make(row, j ? "td" : "th", j ? {} : {scope: "row"})).textContent =
-                    text;
+                const scope = head ? {scope: "col"} : j ? {} : {scope: "row"};
+                const cell = row.cells[j] || make(row, head || !j ? "th" : "td", scope);
+                cell.textContent = text;
             });
         });
     };
@@ -197,12 +202,18 @@
         ["memory", (r, c) => spell(bytes, c.memory_bytes)],
         ["starved/s", (r) => spell(plain, r.starvations)],
     ];
-    {
-        const row = make($("threads").tHead, "tr");
-        make(row, "th", {scope: "col"}, "thread");
-        for (const [title] of columns)
-            make(row, "th", {scope: "col"}, title);
-    }
+    const narrow = matchMedia("(max-width: 50rem)");
+
+    // A row for each thread; where there is no room for so many columns, a column.
+    const drawThreads = (at) => {
+        let rows = [["thread", ...columns.map(([title]) => title)]];
+        at.threads.forEach(([rates, counters], i) =>
+            rows.push([String(i), ...columns.map(([, text]) => text(rates, counters))]));
+        if (narrow.matches)
+            rows = rows[0].map((_, i) => rows.map((row) => row[i]));
+        fill($("threads").tHead, rows.slice(0, 1));
+        fill($("threads").tBodies[0], rows.slice(1));
+    };
 
     const drawTables = (at) => {
         const causes = [];
@@ -215,8 +226,7 @@
         fill($("causes").tBodies[0], causes);
         $("causes").parentElement.hidden = causes.length === 0;
         $("none").hidden = causes.length > 0;
-        fill($("threads").tBodies[0], at.threads.map(([rates, counters], i) =>
-            [String(i), ...columns.map(([, text]) => text(rates, counters))]));
+        drawThreads(at);
     };
 
     const draw = () => {
@@ -294,7 +304,8 @@
             `thread${now.threads.length > 1 ? "s" : ""} · up ${age(now.time_seconds)} · ` +
             `version ${now.version} · process ${now.pid}` +
             (restarts ? ` · ${restarts} restart${restarts > 1 ? "s" : ""} seen` : "");
-        $("kernel").textContent = now.why;
+        $("kernel").textContent = `on the kernel ${now.kernel}`;
+        $("why").textContent = now.why;
         if (!paused)
             draw();
     };
@@ -358,5 +369,6 @@
         if (source.readyState === EventSource.CLOSED || performance.now() - heard > PATIENCE_MS)
             connect();
     }, 1000);
+    narrow.addEventListener("change", draw);
     connect();
 })();

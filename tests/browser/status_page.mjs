@@ -111,7 +111,8 @@ const check = (name, good, more = "") => {
 
 // All of a page's width is in view, and no card's number is cut.
 const fits = () => page.evaluate(() => ({
-    wide: document.documentElement.scrollWidth <= innerWidth,
+    wide: document.documentElement.scrollWidth <= innerWidth &&
+          [...document.querySelectorAll(".scroll")].every((e) => e.scrollWidth <= e.clientWidth),
     cut: [...document.querySelectorAll(".card, .card *")].filter(
         (e) => e.getBoundingClientRect().right >
                e.closest(".card").getBoundingClientRect().right).map((e) => e.outerHTML),
@@ -140,7 +141,7 @@ async function test() {
     await until(() => document.querySelectorAll("#causes tbody tr").length > 0);
     check("refusals are told by cause", true);
     check("each thread has a row", await page.locator("#threads tbody tr").count() === 2);
-    check("the kernel is named", /ring|kernel/.test(await page.textContent("#kernel")));
+    check("the kernel is named", /kernel (io_uring|soft)/.test(await page.textContent("#kernel")));
     check("the title has the rate", /\/s · http_echo/.test(await page.title()));
 
     for (const colorScheme of ["light", "dark"]) {
@@ -151,6 +152,7 @@ async function test() {
         }
         for (const width of [360, 1280]) {
             await page.setViewportSize({width, height: 800});
+            await page.waitForTimeout(100); // the page is told, and draws again
             const {wide, cut} = await fits();
             check(`it fits ${width} pixels, ${colorScheme}`, wide && cut.length === 0,
                   `${wide} ${cut}`);
@@ -158,9 +160,14 @@ async function test() {
     }
 
     // Without a mouse.
+    const focus = () => page.evaluate(() => document.activeElement.id);
     await page.keyboard.press("Tab");
-    check("the first stop is the button",
-          await page.evaluate(() => document.activeElement.id) === "pause");
+    check("the first stop is the kernel", await focus() === "kernel");
+    await page.keyboard.press("Enter");
+    check("which says why it is that one", await page.isVisible("#why") &&
+          (await page.textContent("#why")).length > 20);
+    await page.keyboard.press("Tab");
+    check("the next stop is the button", await focus() === "pause");
     await page.keyboard.press("Space");
     check("it pauses", await page.getAttribute("#pause", "aria-pressed") === "true");
     const before = await value("Requests");
