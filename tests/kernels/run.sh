@@ -5,7 +5,8 @@
 # (build/kernels/cache). A KERNEL is a series, or MACHINE-SERIES for another machine:
 #     sh tests/kernels/run.sh 6.1 newest s390x-6.12 arm64-6.12-16k 5.10-soft
 # With -soft behind it the programs run on the soft kernel there. Where the kernel is older than the
-# reactor's floor and -soft is missing, the tests of ring/ run, and those of the floor. PATTERNS are names of programs, separated by commas.
+# reactor's floor and -soft is missing, the tests of ring/ run, and those of the floor. PATTERNS are
+# names of programs, separated by commas.
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 root=$PWD
