@@ -13,6 +13,7 @@ unsigned quiet_calls;
 static struct link *first;
 static uint32_t open_count;
 static bool all_limited;
+static bool memory_limited;
 
 struct link *link_of(struct kevy_stream *stream)
 {
@@ -107,14 +108,32 @@ static void timed_out(struct kevy_stream *stream, enum kevy_deadline deadline)
     link->manner->timeout(link, deadline);
 }
 
-/* What ends a stream against its will has happened to its connection. */
+/* The reasons that a stream may end with, and whether the world has one for it. */
+static bool reason_known(const struct link *link, int reason)
+{
+    const struct story *story = link->story;
+    bool told = story == NULL || story->broken || story->cut; /* by the network or either end */
+
+    switch (reason) {
+    case 0:
+    case -ECANCELED: /* aborted, or the reactor is destroyed */
+        return true;
+    case -ECONNRESET:
+    case -EPIPE:
+        return told;
+    case -ETIMEDOUT:
+        return told || link->limited || all_limited;
+    case -ENOMEM:
+    case -ENOBUFS:
+        return kevy_sim_refused(world) || memory_limited;
+    default:
+        return false;
+    }
+}
+
 static void reason_check(const struct link *link, int reason)
 {
-    if (reason == 0 || link->story == NULL || link->story->broken || link->story->cut)
-        return;
-    EXPECT(reason != -ECONNRESET && reason != -EPIPE &&
-               (reason != -ETIMEDOUT || link->limited || all_limited),
-           "a stream ends with %d for no reason", reason);
+    EXPECT(reason_known(link, reason), "a stream ends with %d for no reason", reason);
 }
 
 static void closed(struct kevy_stream *stream, int reason)
@@ -185,8 +204,9 @@ void link_break(struct link *link)
         link->story->broken = true;
 }
 
-void links_reset(void)
+void links_reset(bool little_memory)
 {
+    memory_limited = little_memory;
     first = NULL;
     all_limited = false;
     open_count = 0;

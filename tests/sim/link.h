@@ -65,7 +65,9 @@ void link_break(struct link *link);
 
 /* Streams without their last callback. */
 uint32_t links_open(void);
-void links_reset(void);
+
+/* `little_memory`: the reactor has a limit that its streams may reach. */
+void links_reset(bool little_memory);
 
 /* A call of the user's, in which no callback may come. */
 extern unsigned quiet_calls;

@@ -190,8 +190,8 @@ static void test(struct kevy_sim *sim)
 
     world = sim;
     kevy_sim_invariant_add(sim, &clients);
-    links_reset();
     options_draw();
+    links_reset(options.memory_limit != 0);
     ending = (enum ending)kevy_sim_below(world, ENDINGS);
     reactor = reactor_make();
     scenario->start(reactor);

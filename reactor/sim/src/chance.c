@@ -40,6 +40,7 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_CANCEL_LOSES] = "cancel loses",
     [KEVY_SIM_CANCEL_FIRST] = "cancel first",
     [KEVY_SIM_MULTISHOT_ENDS] = "multishot ends",
+    [KEVY_SIM_REQUEST_SIGNAL] = "request interrupted",
     [KEVY_SIM_RECV_SHORT] = "recv short",
     [KEVY_SIM_SEND_SHORT] = "send short",
     [KEVY_SIM_RECV_NO_BUFFERS] = "recv without buffers",

@@ -291,6 +291,9 @@ static int run_connect(struct request *request)
 
         if (error < 0)
             return error;
+        /* The attempt goes on, and whoever began it has to ask for its end. */
+        if (chance(KEVY_SIM_REQUEST_SIGNAL))
+            return -EINTR;
     }
     if (socket->state == SOCKET_CONNECTED)
         return 0;
@@ -373,6 +376,15 @@ int operation_try(struct request *request)
 bool operation_may_be_late(const struct request *request)
 {
     return !operations[request->sqe.opcode].prompt;
+}
+
+/* What a signal may interrupt before it has done anything: no poll, and no connect. */
+bool operation_interruptible(const struct request *request)
+{
+    const struct operation *operation = &operations[request->sqe.opcode];
+
+    return operation->on_file && operation->events != 0 && operation->run != run_connect &&
+           !request->inline_only;
 }
 
 bool operation_polls_first(const struct request *request)

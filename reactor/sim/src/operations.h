@@ -22,6 +22,7 @@ int operation_prepare(struct request *request);
 int operation_try(struct request *request);
 
 bool operation_may_be_late(const struct request *request);
+bool operation_interruptible(const struct request *request);
 bool operation_polls_first(const struct request *request);
 
 #endif

@@ -260,8 +260,10 @@ static void request_wait(struct request *request)
 
 static void request_try(struct request *request)
 {
-    int result = operation_try(request);
+    int result = -EINTR;
 
+    if (!operation_interruptible(request) || !chance(KEVY_SIM_REQUEST_SIGNAL))
+        result = operation_try(request);
     request->tried = true;
     request->spurious = false;
     if (result == REQUEST_WAITS && request->inline_only)

@@ -218,6 +218,8 @@ uint32_t socket_poll(const struct kevy_x_socket *socket)
 
     if (socket->state == SOCKET_LISTENING)
         return socket->queue_first != NULL ? POLLIN : 0;
+    if (socket->state == SOCKET_CONNECTING && socket->error != 0)
+        return POLLIN | POLLOUT | POLLERR | POLLHUP;
     if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING)
         return 0;
     if (socket_more(socket) || socket->read_shut || socket->state == SOCKET_RESET)

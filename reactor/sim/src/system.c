@@ -115,7 +115,7 @@ static int sim_setsockopt(void *context, int fd, int level, int option, const vo
 static int sim_getsockopt(void *context, int fd, int level, int option, void *value,
                           socklen_t *length)
 {
-    const struct kevy_x_socket *socket = socket_of(file_at(fd, "getsockopt"));
+    struct kevy_x_socket *socket = socket_of(file_at(fd, "getsockopt"));
     int answered;
 
     (void)context;
@@ -123,6 +123,10 @@ static int sim_getsockopt(void *context, int fd, int level, int option, void *va
     switch (option) {
     case SO_ACCEPTCONN:
         answered = socket->state == SOCKET_LISTENING;
+        break;
+    case SO_ERROR:
+        answered = socket->error;
+        socket->error = 0;
         break;
     case SO_TYPE:
         answered = SOCK_STREAM;

@@ -87,6 +87,7 @@ enum kevy_sim_fault {
     KEVY_SIM_CANCEL_LOSES,    /* completes before its cancellation finds it */
     KEVY_SIM_CANCEL_FIRST,    /* its cancellation is answered before the request itself */
     KEVY_SIM_MULTISHOT_ENDS,  /* ends for no reason, with its data or without */
+    KEVY_SIM_REQUEST_SIGNAL,  /* fails with -EINTR before it has done anything */
     /* Sockets. */
     KEVY_SIM_RECV_SHORT,      /* fewer bytes than there are */
     KEVY_SIM_SEND_SHORT,      /* fewer bytes than there is room for */
