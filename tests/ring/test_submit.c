@@ -4,7 +4,11 @@
 
 #include "ring_test.h"
 
+#include <errno.h>
+#include <kevy/ring_prep.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void plain_open(struct kevy_ring *ring, uint32_t entries, uint32_t cq_entries)
 {
@@ -252,6 +256,36 @@ static void reserved_check(const struct kevy_ring *ring, uint32_t head)
         }
 }
 
+/* A queue that each submit fills again holds nothing back that has ended. */
+START_TEST(a_cancelled_request_is_told_although_others_fill_the_queue)
+{
+    struct kevy_ring_options options = {.cq_entries = 1};
+    struct kevy_ring ring = {0};
+    int pipes[2];
+    bool told = false;
+
+    ck_assert_int_eq(pipe(pipes), 0);
+    ring_open(&ring, 1, &options);
+    kevy_prep_poll(kevy_ring_sqe(&ring, 7), pipes[0], POLLIN);
+    ck_assert_int_eq(kevy_ring_submit(&ring), 1);
+    kevy_prep_cancel(kevy_ring_sqe(&ring, 8), 7, 0);
+    for (int round = 0; round < 10; round++) {
+        const struct kevy_cqe *cqe;
+
+        ck_assert_int_ge(kevy_ring_submit_and_wait(&ring, 1), 0);
+        cqe = kevy_ring_next(&ring);
+        ck_assert_ptr_nonnull(cqe);
+        told |= cqe->user_data == 7 && cqe->res == -ECANCELED;
+        if (kevy_ring_space(&ring) != 0)
+            nop_queue(&ring, 9, 0);
+    }
+    ck_assert(told);
+    kevy_ring_deinit(&ring);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+END_TEST
+
 START_TEST(a_slot_is_reserved_from_its_request_to_the_kernel_wherever_the_counters_stand)
 {
     struct kevy_sqe slots[8];
@@ -295,6 +329,7 @@ static void queues_add(Suite *suite)
     tcase_add_test(overflow, h5_for_each_hands_out_what_overflowed);
     tcase_add_loop_test(overflow, h5_waits_hand_out_what_overflowed_and_count_it, 0, 2);
     tcase_add_test(overflow, h5_submit_and_flush_move_what_overflowed);
+    tcase_add_test(overflow, a_cancelled_request_is_told_although_others_fill_the_queue);
     suite_add_tcase(suite, overflow);
 
     tcase_add_loop_test(

@@ -12,8 +12,8 @@
  * read it.
  *
  * Invariants. Nothing is run from within another request's run: what a completion sets going (the
- * next of a chain, the end of a cancelled request) goes to the ready list. The ready list is
- * worked off only while the CQ has room.
+ * next of a chain, the end of a cancelled request) goes to the ready list. Nothing of it is tried
+ * while the CQ has no room; what has its result is told, and overflows.
  */
 #include "soft.h"
 
@@ -165,6 +165,21 @@ static rare void followers_run(struct soft *soft)
         deferred_run(soft);
 }
 
+/* Those that have their results. Else a user who fills the CQ with each submit would hold the end of
+ * a cancelled request back without end. */
+static rare void ending_run(struct soft *soft)
+{
+    struct request *next;
+
+    for (struct request *request = soft->ready.first; request != NULL; request = next) {
+        next = request->next;
+        if (request->state != REQUEST_ENDING)
+            continue;
+        list_remove(&soft->ready, request);
+        request_end(soft, request, request->result);
+    }
+}
+
 void ready_run(struct soft *soft)
 {
     uint32_t posted = cq_posted(soft);
@@ -173,7 +188,11 @@ void ready_run(struct soft *soft)
     for (;;) {
         if (unlikely(soft->counting != 0 || soft->deferred.first != NULL))
             followers_run(soft);
-        if (!cq_room(soft) || cq_posted(soft) - posted >= COMPLETIONS_MAX)
+        if (unlikely(!cq_room(soft))) {
+            ending_run(soft);
+            break;
+        }
+        if (cq_posted(soft) - posted >= COMPLETIONS_MAX)
             break;
         if (soft->ready.first != NULL) {
             first_run(soft, &soft->ready);
