@@ -236,6 +236,12 @@ void stream_queue_drop(struct kevy_stream *stream, int result)
         entry_finish(stream, result);
 }
 
+/* No failure of the connection: the peer would take a shutdown for the end of what was sent. */
+static bool memory_lacks(int error)
+{
+    return error == -ENOMEM || error == -ENOBUFS;
+}
+
 /*
  * The peer takes nothing more. What it sent before is still in the socket: reading goes on to its
  * end, which our shutdown bounds, and then the stream closes with the error. A paused stream has
@@ -247,7 +253,7 @@ static void send_failed(struct kevy_stream *stream, int error)
     stream->object.flags |= STREAM_WRITE_FAILED;
     if (stream->reason == 0)
         stream->reason = (int16_t)error;
-    if (stream->object.state != STREAM_OPEN ||
+    if (stream->object.state != STREAM_OPEN || memory_lacks(error) ||
         stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED | STREAM_NOT_SOCKET)) {
         stream_terminate(stream, error);
         return;
