@@ -65,6 +65,14 @@ START_TEST(a_seed_gives_the_same_run_every_time)
 }
 END_TEST
 
+START_TEST(a_good_server_passes_on_the_soft_kernel)
+{
+    const struct kevy_sim_options options = {.test = good, .seed = 1, .seeds = 100, .soft = true};
+
+    ck_assert_int_eq(kevy_sim_run(&options, NULL), 0);
+}
+END_TEST
+
 START_TEST(two_seeds_give_two_runs)
 {
     struct kevy_sim_report one, two;
@@ -263,6 +271,7 @@ START_TEST(the_command_line_is_read)
 {
     static const char *const one[] = {"main", "7"};
     static const char *const limited[] = {"main", "--faults", "0", "7", "500"};
+    static const char *const soft[] = {"main", "--soft", "7"};
     static const char *const help[] = {"main", "--help"};
     static const char *const many[] = {"main", "--seeds", "1", "3"};
     static const char *const traced[] = {"main", "--trace", "--seeds", "1", "1", "100"};
@@ -271,6 +280,7 @@ START_TEST(the_command_line_is_read)
     ck_assert_int_eq(main_run(limited, 5, good), EXIT_SUCCESS);
     ck_assert_int_eq(main_run(many, 4, good), EXIT_SUCCESS);
     ck_assert_int_eq(main_run(traced, 6, good), EXIT_SUCCESS);
+    ck_assert_int_eq(main_run(soft, 3, good), EXIT_SUCCESS);
     ck_assert_int_eq(main_run(help, 2, crashes), EXIT_SUCCESS);
     ck_assert_int_eq(main_run(one, 2, crashes), EXIT_FAILURE);
 }
@@ -316,6 +326,7 @@ Suite *test_suite(void)
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, a_good_server_passes_every_seed);
     tcase_add_test(tcase, a_seed_gives_the_same_run_every_time);
+    tcase_add_test(tcase, a_good_server_passes_on_the_soft_kernel);
     tcase_add_test(tcase, two_seeds_give_two_runs);
     tcase_add_test(tcase, a_planted_bug_is_found_and_repeated);
     tcase_add_loop_test(tcase, the_smallest_number_of_faults_is_found, 1, 9);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chance.h"
+#include "epoll.h"
 #include "request.h"
 #include "world.h"
 
@@ -56,7 +57,10 @@ void file_hold(struct file *file)
 void file_drop(struct file *file)
 {
     EXPECT(file->references > 0, "a file is released twice");
-    if (--file->references == 0 && file->operations->release != NULL)
+    if (--file->references != 0)
+        return;
+    epoll_forget(file);
+    if (file->operations->release != NULL)
         file->operations->release(file);
 }
 
@@ -99,6 +103,7 @@ void file_close(int fd)
 void file_changed(struct file *file, uint32_t events)
 {
     requests_wake(file, events);
+    epoll_changed(file, events);
     if (file->watcher != NULL)
         file->watcher(file);
 }

@@ -22,6 +22,7 @@
 
 struct file;
 struct request;
+struct watch;
 
 enum file_kind {
     FILE_SOCKET,
@@ -41,6 +42,7 @@ struct file_operations {
 struct file {
     const struct file_operations *operations;
     struct request *waiting; /* requests that wait for a change, oldest first */
+    struct watch *watches;   /* of epoll sets */
     void (*watcher)(struct file *file);
     enum file_kind kind;
     uint32_t references;

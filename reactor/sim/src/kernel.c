@@ -119,6 +119,12 @@ void kernel_work(uint64_t ns)
     kernel.busy_ns += ns;
 }
 
+void kernel_take_time(void)
+{
+    kernel_work(chance(KEVY_SIM_TURN_SLOW) ? chance_magnitude(1000000, 100000000)
+                                           : chance_between(200, 2000));
+}
+
 void kernel_work_came(void)
 {
     if (kernel.params.flags & KEVY_SETUP_TASKRUN_FLAG)
@@ -343,8 +349,7 @@ static int ring_enter(void *state, int fd, uint32_t to_submit, uint32_t minimum,
     else
         EXPECT(file_at(fd, "enter") == &kernel.file, "enter on descriptor %d", fd);
     EXPECT((kernel.params.flags & KEVY_SETUP_R_DISABLED) == 0, "enter on a ring not enabled");
-    kernel_work(chance(KEVY_SIM_TURN_SLOW) ? chance_magnitude(1000000, 100000000)
-                                           : chance_between(200, 2000));
+    kernel_take_time();
     result = enter_fault();
     TRACE("enter submit %u minimum %u flags %x%s", to_submit, minimum, flags,
           result != 0 ? " fails" : "");

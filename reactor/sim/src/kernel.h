@@ -49,6 +49,9 @@ uint64_t kernel_busy_ns(void);
 /* Takes time: what the program computes, naps. */
 void kernel_work(uint64_t ns);
 
+/* What an enter takes, and the callbacks before it. */
+void kernel_take_time(void);
+
 /* Mappings and rings left. */
 uint32_t kernel_mappings(void);
 

@@ -28,6 +28,8 @@ static int switches_read(int argc, char **argv, struct kevy_sim_options *options
     for (; at < argc && strncmp(argv[at], "--", 2) == 0 && strcmp(argv[at], "--seeds") != 0; at++) {
         if (strcmp(argv[at], "--trace") == 0) {
             options->traced = true;
+        } else if (strcmp(argv[at], "--soft") == 0) {
+            options->soft = true;
         } else if (strcmp(argv[at], "--in-process") == 0) {
             options->in_process = true;
         } else if (strcmp(argv[at], "--faults") == 0 && at + 1 < argc &&
@@ -65,7 +67,7 @@ static bool arguments_read(int argc, char **argv, struct kevy_sim_options *optio
 static void usage_print(FILE *to, const char *name)
 {
     (void)fprintf(to,
-                  "usage: %s [--trace] [--in-process] [--faults N] "
+                  "usage: %s [--soft] [--trace] [--in-process] [--faults N] "
                   "[SEED [EVENTS] | --seeds FROM COUNT [EVENTS]]\n",
                   name);
 }

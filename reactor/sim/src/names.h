@@ -27,6 +27,13 @@
 #define clock_now               kevy_x_sim_clock_now
 #define clock_pass              kevy_x_sim_clock_pass
 #define clock_reset             kevy_x_sim_clock_reset
+#define epoll_add               kevy_x_sim_epoll_add
+#define epoll_change            kevy_x_sim_epoll_change
+#define epoll_changed           kevy_x_sim_epoll_changed
+#define epoll_collect           kevy_x_sim_epoll_collect
+#define epoll_forget            kevy_x_sim_epoll_forget
+#define epoll_make              kevy_x_sim_epoll_make
+#define epoll_remove            kevy_x_sim_epoll_remove
 #define event_file_make         kevy_x_sim_event_file_make
 #define event_start             kevy_x_sim_event_start
 #define event_started           kevy_x_sim_event_started
@@ -53,6 +60,7 @@
 #define kernel_region_set       kevy_x_sim_kernel_region_set
 #define kernel_registered_set   kevy_x_sim_kernel_registered_set
 #define kernel_reset            kevy_x_sim_kernel_reset
+#define kernel_take_time        kevy_x_sim_kernel_take_time
 #define kernel_work             kevy_x_sim_kernel_work
 #define kernel_work_came        kevy_x_sim_kernel_work_came
 #define operation_interruptible kevy_x_sim_operation_interruptible
@@ -103,6 +111,9 @@
 #define socket_write            kevy_x_sim_socket_write
 #define sockets_heal            kevy_x_sim_sockets_heal
 #define sockets_reset           kevy_x_sim_sockets_reset
+#define soft_kernel             kevy_x_sim_soft_kernel
+#define soft_system_mappings    kevy_x_sim_soft_system_mappings
+#define soft_system_reset       kevy_x_sim_soft_system_reset
 #define world_check             kevy_x_sim_world_check
 #define world_current           kevy_x_sim_world_current
 #define world_end               kevy_x_sim_world_end

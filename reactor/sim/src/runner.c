@@ -123,7 +123,8 @@ static void report_print(const struct kevy_sim_options *options,
                  report->events, report->time_ns, report->faults);
     if (report->faults != 0)
         (void)printf("  the last fault: %s\n", report->last_fault);
-    (void)printf("  again: --trace --faults %" PRIu64 " %" PRIu64, report->faults, report->seed);
+    (void)printf("  again: %s--trace --faults %" PRIu64 " %" PRIu64, options->soft ? "--soft " : "",
+                 report->faults, report->seed);
     if (options->events != 0)
         (void)printf(" %" PRIu64, options->events);
     (void)printf("\n");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "chance.h"
+#include "epoll.h"
 #include "request.h"
 #include "world.h"
 
@@ -164,8 +165,10 @@ int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length)
     }
     if (length > readable)
         length = readable;
-    if (length > 1 && chance(KEVY_SIM_RECV_SHORT))
+    if (length > 1 && chance(KEVY_SIM_RECV_SHORT)) {
         length = (uint32_t)chance_between(1, length);
+        epoll_changed(&socket->file, POLLIN); /* as if the rest had arrived right behind it */
+    }
     for (uint32_t i = 0; i < length; i++)
         to[i] = flow->bytes[(flow->taken + i) % flow->capacity];
     flow->taken += length;
@@ -203,8 +206,10 @@ int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length
         return -EAGAIN;
     if (length > room(socket))
         length = room(socket);
-    if (length > 1 && chance(KEVY_SIM_SEND_SHORT))
+    if (length > 1 && chance(KEVY_SIM_SEND_SHORT)) {
         length = (uint32_t)chance_between(1, length);
+        epoll_changed(&socket->file, POLLOUT); /* as if there was room again right behind it */
+    }
     for (uint32_t i = 0; i < length; i++)
         flow->bytes[(flow->written + i) % flow->capacity] = from[i];
     flow->written += length;

@@ -20,6 +20,7 @@
 #include "script.h"
 #include "signal_file.h"
 #include "socket.h"
+#include "soft_system.h"
 #include "system.h"
 
 #define EVENTS_DEFAULT   20000U
@@ -175,6 +176,7 @@ struct kevy_sim *world_make(const struct kevy_sim_options *options, uint64_t see
     buffers_reset();
     sockets_reset();
     hosts_reset();
+    soft_system_reset();
     kernel_reset(minor != 0 ? minor : (uint32_t)chance_between(1, MINOR_LAST));
     return &world;
 }
@@ -321,7 +323,7 @@ void kevy_sim_left(const struct kevy_sim *sim, struct kevy_sim_left *left)
 {
     world_check(sim);
     *left = (struct kevy_sim_left){.descriptors = files_open(),
-                                   .mappings = kernel_mappings(),
+                                   .mappings = kernel_mappings() + soft_system_mappings(),
                                    .allocations = allocations_left(),
                                    .requests = requests_count()};
 }
@@ -366,7 +368,7 @@ void kevy_sim_limit_descriptors(struct kevy_sim *sim, uint32_t limit)
 void kevy_sim_reactor_options(struct kevy_sim *sim, struct kevy_reactor_options *options)
 {
     world_check(sim);
-    options->custom_kernel = &sim_kernel;
+    options->custom_kernel = sim->options->soft ? soft_kernel() : &sim_kernel;
     options->system = &sim_system;
     options->allocator = &sim_allocator;
 }

@@ -165,8 +165,8 @@ static rare void followers_run(struct soft *soft)
         deferred_run(soft);
 }
 
-/* Those that have their results. Else a user who fills the CQ with each submit would hold the end of
- * a cancelled request back without end. */
+/* Those that have their results. Else a user who fills the CQ with each submit would hold the end
+ * of a cancelled request back without end. */
 static rare void ending_run(struct soft *soft)
 {
     struct request *next;

@@ -46,7 +46,8 @@
  * Callable from one thread at a time. The library prints the report to standard output, and ends
  * the process of a world that has failed.
  *
- * Kernel: no requirements, the world brings its own, a Linux from 6.1 to 6.18.
+ * Kernel: no requirements, the world brings its own: an io_uring of Linux 6.1 to 6.18, or with the
+ * option `soft` the soft kernel of the library, on simulated sockets and a simulated epoll.
  *
  * Example: an echo server, 50 worlds
  *
@@ -133,6 +134,7 @@ struct kevy_sim_options {
     uint64_t fault_limit;               /* faults in each world, if `limited` is true */
     uint32_t linux_minor; /* of Linux 6.x, 1 to 18: the features of this kernel [by the seed] */
     bool limited;
+    bool soft;       /* the soft kernel of the library, on the sockets of the world */
     bool traced;     /* print all that happens */
     bool in_process; /* for a debugger: no child process, so no search and no second world */
     bool quick;      /* after a failure, do not search for the smallest number of faults */
@@ -165,7 +167,7 @@ KEVY_API int kevy_sim_run(const struct kevy_sim_options *options, struct kevy_si
  *     PROGRAM [SEED [EVENTS]]                one world
  *     PROGRAM --seeds FROM COUNT [EVENTS]    many
  *     --faults N                             before it: at most N faults
- *     --trace, --in-process                  before it: see the options
+ *     --soft, --trace, --in-process          before it: see the options
  *     --help                                 alone: prints these
  *
  * Returns the exit status: 0 if all worlds passed.

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "soft/os.h" /* the first: its names are macros */
+
+#include "soft_system.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "chance.h"
+#include "clock.h"
+#include "epoll.h"
+#include "file.h"
+#include "host.h"
+#include "kernel.h"
+#include "socket.h"
+#include "system.h"
+#include "world.h"
+
+#define PAGE               4096U
+#define NS_PER_SECOND      1000000000U
+#define NS_PER_MILLISECOND 1000000U
+
+static struct {
+    struct kevy_ring_kernel kernel;
+    uint32_t mappings;
+    bool no_pwait2; /* a Linux before 5.11 */
+} system_state;
+
+void soft_system_reset(void)
+{
+    memset(&system_state, 0, sizeof system_state);
+    system_state.no_pwait2 = chance_one_in(2);
+}
+
+uint32_t soft_system_mappings(void)
+{
+    return system_state.mappings;
+}
+
+static long noted(const char *call, int fd, long result)
+{
+    world_note((uint64_t)(unsigned)fd << 32 | (uint32_t)result);
+    TRACE("  %s %d = %ld", call, fd, result);
+    return result;
+}
+
+/* ---- Waiting ------------------------------------------------------------------------------- */
+
+static int os_epoll_create(const struct soft_os *os)
+{
+    struct file *set = epoll_make();
+    int fd = file_install(set);
+
+    (void)os;
+    file_drop(set);
+    return fd;
+}
+
+static int os_epoll_ctl(const struct soft_os *os, int epoll_fd, int operation, int fd,
+                        struct epoll_event *event)
+{
+    struct file *set = file_at(epoll_fd, "epoll_ctl");
+
+    (void)os;
+    if (operation == EPOLL_CTL_ADD)
+        return epoll_add(set, fd, event);
+    return operation == EPOLL_CTL_MOD ? epoll_change(set, fd, event) : epoll_remove(set, fd);
+}
+
+static int wait_until(int epoll_fd, struct epoll_event *events, int room, uint64_t deadline_ns)
+{
+    struct file *set = file_at(epoll_fd, "epoll_wait");
+    int count = epoll_collect(set, events, room);
+
+    while (count == 0 && deadline_ns > clock_now()) {
+        if (chance(KEVY_SIM_WAIT_SIGNAL))
+            return -EINTR;
+        if (!clock_next(deadline_ns)) {
+            EXPECT(deadline_ns != CLOCK_NEVER, "the loop sleeps for ever");
+            break;
+        }
+        count = epoll_collect(set, events, room);
+    }
+    return count;
+}
+
+static int os_epoll_pwait2(const struct soft_os *os, int epoll_fd, struct epoll_event *events,
+                           int room, const struct kevy_timespec *limit, const void *mask,
+                           size_t mask_size)
+{
+    uint64_t deadline_ns = CLOCK_NEVER;
+
+    (void)os;
+    (void)mask;
+    (void)mask_size;
+    if (system_state.no_pwait2)
+        return -ENOSYS;
+    if (limit != NULL)
+        deadline_ns =
+            clock_now() + (uint64_t)limit->tv_sec * NS_PER_SECOND + (uint64_t)limit->tv_nsec;
+    return wait_until(epoll_fd, events, room, deadline_ns);
+}
+
+static int os_epoll_pwait(const struct soft_os *os, int epoll_fd, struct epoll_event *events,
+                          int room, int limit_ms, const void *mask, size_t mask_size)
+{
+    uint64_t deadline_ns = CLOCK_NEVER;
+
+    (void)os;
+    (void)mask;
+    (void)mask_size;
+    if (limit_ms >= 0)
+        deadline_ns = clock_now() + (uint64_t)limit_ms * NS_PER_MILLISECOND;
+    return wait_until(epoll_fd, events, room, deadline_ns);
+}
+
+static int os_poll(const struct soft_os *os, int fd, int events)
+{
+    (void)os;
+    return sim_system.poll(NULL, fd, events);
+}
+
+/* ---- Sockets ------------------------------------------------------------------------------- */
+
+/* Descriptor -1 is a question whether the kernel knows the other fields of a request. */
+static int socket_at(int fd, const char *call, struct kevy_x_socket **socket)
+{
+    struct file *file;
+
+    if (fd == -1)
+        return -EBADF;
+    file = file_at(fd, call);
+    if (file->kind != FILE_SOCKET)
+        return -ENOTSOCK;
+    *socket = socket_of(file);
+    return 0;
+}
+
+static int os_accept4(const struct soft_os *os, int fd, struct sockaddr *address, socklen_t *length,
+                      int flags)
+{
+    struct kevy_x_socket *listener;
+    int error = socket_at(fd, "accept", &listener);
+
+    (void)os;
+    EXPECT(address == NULL && length == NULL, "accept with an address");
+    return error < 0 ? error : (int)noted("accept", fd, socket_take(listener, flags));
+}
+
+static int connect_result(struct kevy_x_socket *socket, const struct sockaddr *address)
+{
+    int error;
+
+    if (socket->state == SOCKET_NEW) {
+        error = host_connect(socket, address);
+        return error < 0 ? error : -EINPROGRESS;
+    }
+    if (socket->state != SOCKET_CONNECTING)
+        return 0;
+    error = socket->error;
+    socket->error = 0;
+    return error != 0 ? -error : -EALREADY;
+}
+
+static int os_connect(const struct soft_os *os, int fd, const struct sockaddr *address,
+                      socklen_t length)
+{
+    struct kevy_x_socket *socket;
+    int error = socket_at(fd, "connect", &socket);
+
+    (void)os;
+    (void)length;
+    return error < 0 ? error : (int)noted("connect", fd, connect_result(socket, address));
+}
+
+/* One receive: an error that it leaves behind is for the next. */
+static long receive(struct kevy_x_socket *socket, const struct iovec *parts, size_t count)
+{
+    long total = 0;
+
+    for (size_t part = 0; part < count; part++) {
+        int result;
+
+        if (parts[part].iov_len == 0)
+            continue;
+        if (total != 0 && socket_readable(socket) == 0)
+            break;
+        result = socket_read(socket, parts[part].iov_base, (uint32_t)parts[part].iov_len);
+        if (result <= 0)
+            return total != 0 ? total : result;
+        total += result;
+        if ((size_t)result < parts[part].iov_len)
+            break;
+    }
+    return total;
+}
+
+static long transmit(struct kevy_x_socket *socket, const struct iovec *parts, size_t count)
+{
+    long total = 0;
+
+    for (size_t part = 0; part < count; part++) {
+        int result;
+
+        if (parts[part].iov_len == 0)
+            continue;
+        if (total != 0 && socket->error != 0)
+            break;
+        result = socket_write(socket, parts[part].iov_base, (uint32_t)parts[part].iov_len);
+        if (result < 0)
+            return total != 0 ? total : result;
+        total += result;
+        if ((size_t)result < parts[part].iov_len)
+            break;
+    }
+    return total;
+}
+
+static long os_recvmsg(const struct soft_os *os, int fd, struct msghdr *message, int flags)
+{
+    struct kevy_x_socket *socket;
+    int error = socket_at(fd, "recv", &socket);
+
+    (void)os;
+    if (error < 0)
+        return error;
+    EXPECT((flags & ~(MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_ERRQUEUE)) == 0, "recv with flags %x",
+           flags);
+    message->msg_flags = 0;
+    message->msg_controllen = 0;
+    message->msg_namelen = 0;
+    if (flags & MSG_ERRQUEUE)
+        return -EAGAIN;
+    return noted("recv", fd, receive(socket, message->msg_iov, (size_t)message->msg_iovlen));
+}
+
+static long os_recv(const struct soft_os *os, int fd, void *data, size_t length, int flags)
+{
+    struct iovec part = {.iov_base = data, .iov_len = length};
+    struct msghdr message;
+
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    return os_recvmsg(os, fd, &message, flags);
+}
+
+static long os_sendmsg(const struct soft_os *os, int fd, const struct msghdr *message, int flags)
+{
+    struct kevy_x_socket *socket;
+    int error = socket_at(fd, "send", &socket);
+
+    (void)os;
+    if (error < 0)
+        return error;
+    EXPECT((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)) == 0 && (flags & MSG_NOSIGNAL) != 0,
+           "send with flags %x", flags);
+    EXPECT(message->msg_controllen == 0, "send with a control message");
+    return noted("send", fd, transmit(socket, message->msg_iov, (size_t)message->msg_iovlen));
+}
+
+static long os_send(const struct soft_os *os, int fd, const void *data, size_t length, int flags)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    struct msghdr message;
+
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    return os_sendmsg(os, fd, &message, flags);
+}
+
+static int os_getsockopt(const struct soft_os *os, int fd, int level, int option, void *value,
+                         socklen_t *length)
+{
+    struct kevy_x_socket *socket;
+    int error = socket_at(fd, "getsockopt", &socket);
+    int protocol;
+
+    (void)os;
+    if (error < 0)
+        return error;
+    if (level != SOL_SOCKET || option != SO_PROTOCOL)
+        return sim_system.getsockopt(NULL, fd, level, option, value, length);
+    protocol = socket->family == AF_UNIX ? 0 : IPPROTO_TCP;
+    memcpy(value, &protocol, sizeof protocol);
+    return 0;
+}
+
+/* ---- Files --------------------------------------------------------------------------------- */
+
+static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
+                       int64_t offset, int flags)
+{
+    struct file *file = file_at(fd, "read");
+
+    (void)os;
+    (void)offset;
+    (void)flags;
+    if (file->kind == FILE_SOCKET)
+        return noted("read", fd, receive(socket_of(file), vectors, (size_t)count));
+    EXPECT(count == 1 && file->operations->read != NULL, "a read of %d parts", count);
+    return noted("read", fd,
+                 file->operations->read(file, vectors->iov_base, (uint32_t)vectors->iov_len));
+}
+
+static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
+                        int64_t offset, int flags)
+{
+    struct file *file = file_at(fd, "write");
+
+    (void)os;
+    (void)offset;
+    (void)flags;
+    if (file->kind == FILE_SOCKET)
+        return noted("write", fd, transmit(socket_of(file), vectors, (size_t)count));
+    EXPECT(count == 1 && file->operations->write != NULL, "a write of %d parts", count);
+    return noted("write", fd,
+                 file->operations->write(file, vectors->iov_base, (uint32_t)vectors->iov_len));
+}
+
+static int os_fcntl(const struct soft_os *os, int fd, int command, long argument)
+{
+    struct file *file = file_at(fd, "fcntl");
+
+    (void)os;
+    switch (command) {
+    case F_GETFL:
+        return file->flags;
+    case F_SETFL:
+        file->flags = (int)argument;
+        return 0;
+    case F_DUPFD_CLOEXEC:
+        return file_install(file);
+    default:
+        FAIL("fcntl %d", command);
+    }
+}
+
+static int os_fstat(const struct soft_os *os, int fd, struct stat *status)
+{
+    (void)os;
+    memset(status, 0, sizeof *status);
+    status->st_mode = (mode_t)sim_system.file_mode(NULL, fd);
+    return 0;
+}
+
+static int os_close(const struct soft_os *os, int fd)
+{
+    (void)os;
+    return sim_system.close(NULL, fd);
+}
+
+/* No SIGPIPE comes, and so none has to be blocked. The kernel asks for openat2 for its probe. */
+static long os_call(const struct soft_os *os, long number, const long arguments[6])
+{
+    (void)os;
+    (void)arguments;
+    if (number == SYS_rt_sigprocmask)
+        return 0;
+    if (number == SYS_rt_sigtimedwait)
+        return -EAGAIN;
+    if (number == SYS_openat2)
+        return -ENOSYS;
+    FAIL("system call %ld", number);
+}
+
+/* ---- Memory and time ----------------------------------------------------------------------- */
+
+static int os_map(const struct soft_os *os, size_t size, void **memory)
+{
+    size_t pages = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
+
+    (void)os;
+    if (chance(KEVY_SIM_ALLOCATION))
+        return -ENOMEM;
+    *memory = aligned_alloc(PAGE, pages);
+    assert(*memory != NULL);
+    memset(*memory, 0, pages);
+    system_state.mappings++;
+    return 0;
+}
+
+static void os_unmap(const struct soft_os *os, void *memory, size_t size)
+{
+    (void)os;
+    (void)size;
+    EXPECT(system_state.mappings > 0, "a mapping is given back twice");
+    system_state.mappings--;
+    free(memory);
+}
+
+static uint64_t os_now_ns(const struct soft_os *os, int clock)
+{
+    (void)os;
+    (void)clock;
+    return clock_now();
+}
+
+/* Those that are not set are never called: no request of the reactor leads to them. */
+static const struct soft_os os_table = {
+    .epoll_create = os_epoll_create,
+    .epoll_ctl = os_epoll_ctl,
+    .epoll_pwait2 = os_epoll_pwait2,
+    .epoll_pwait = os_epoll_pwait,
+    .poll = os_poll,
+    .accept4 = os_accept4,
+    .connect = os_connect,
+    .recv = os_recv,
+    .send = os_send,
+    .recvmsg = os_recvmsg,
+    .sendmsg = os_sendmsg,
+    .getsockopt = os_getsockopt,
+    .preadv2 = os_preadv2,
+    .pwritev2 = os_pwritev2,
+    .fcntl = os_fcntl,
+    .fstat = os_fstat,
+    .close = os_close,
+    .call = os_call,
+    .map = os_map,
+    .unmap = os_unmap,
+    .now_ns = os_now_ns,
+};
+
+static int enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+                 const void *argument, size_t argument_size)
+{
+    int result;
+
+    world_entered();
+    kernel_take_time();
+    TRACE("enter submit %u minimum %u flags %x", to_submit, minimum, flags);
+    result = kevy_ring_kernel_soft()->enter(state, fd, to_submit, minimum, flags, argument,
+                                            argument_size);
+    world_note(clock_now());
+    return (int)noted("enter", fd, result);
+}
+
+const struct kevy_ring_kernel *soft_kernel(void)
+{
+    system_state.kernel = *kevy_ring_kernel_soft();
+    system_state.kernel.context = (void *)(uintptr_t)&os_table;
+    system_state.kernel.enter = enter;
+    return &system_state.kernel;
+}
