@@ -136,6 +136,32 @@ START_TEST(each_call_of_the_ring_fails_in_turn)
 }
 END_TEST
 
+/* In the midst of everything. */
+START_TEST(a_destroy_in_which_one_call_fails_ends_everything_all_the_same)
+{
+    int descriptors = support_fd_count();
+    uint32_t nth = 0;
+
+    failing.what = "call of destroy";
+    failing.error = kernel_errors[_i];
+    do {
+        failing.nth = ++nth;
+        fault_reset();
+        memset(&world, 0, sizeof world);
+        ck_assert_int_eq(kevy_reactor_create(&world.reactor, &options), 0);
+        everything_start();
+        for (unsigned count = 0; count < 3; count++)
+            ck_assert_int_ge(kevy_reactor_run_once(world.reactor, 0), 0);
+        fault_nth(nth, failing.error);
+        everything_end();
+        (void)told(-ECANCELED);
+        world_check(descriptors);
+    } while (fault_happened() && nth < CALLS_MAX);
+    count_tell("calls of destroy", nth - 1, nth - 1);
+    ck_assert_uint_gt(nth, 2);
+}
+END_TEST
+
 /* The kernel has taken the ring away. What was in flight is lost with it, and whoever waits for
  * that; the process is not. */
 START_TEST(a_ring_that_is_lost_at_any_call_ends_the_run_alone)
@@ -209,6 +235,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, without_a_fault_everything_comes_to_its_good_end);
     tcase_add_test(tests, each_plain_system_call_fails_in_turn);
     tcase_add_loop_test(tests, each_call_of_the_ring_fails_in_turn, 0,
+                        (int)(sizeof kernel_errors / sizeof *kernel_errors));
+    tcase_add_loop_test(tests, a_destroy_in_which_one_call_fails_ends_everything_all_the_same, 0,
                         (int)(sizeof kernel_errors / sizeof *kernel_errors));
     tcase_add_test(tests, a_ring_that_is_lost_at_any_call_ends_the_run_alone);
     if (fault_results_offered())
