@@ -5,6 +5,8 @@
 #     static, shared    the repository lies in subprojects/, found through the wrap
 #     cpp               the same, from C++17
 #     installed         the libraries are installed, found through their .pc files
+#     cmake             the same, found through the package of CMake
+#     amalgamation      the two libraries are two files: compiled as C, included from C++
 #     tls, tls_installed
 #                       the same for a server by TLS
 set -eu
@@ -54,6 +56,7 @@ cpp)
 installed)
     have_installed
     ;;
+cmake | amalgamation) ;;
 tls)
     tls=enabled
     program='echo_tls'
@@ -69,6 +72,37 @@ tls_installed)
     exit 99
     ;;
 esac
+
+if [ "$kind" = cmake ]; then
+    if ! command -v cmake >/dev/null; then
+        echo 'SKIP cmake: it is not installed'
+        exit 77
+    fi
+    have_installed
+    cp "$here/CMakeLists.txt" "$work/project"
+    cmake -S "$work/project" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
+    cmake --build "$work/build"
+    python3 "$here/talk.py" "$work/build/echo"
+    exit
+fi
+
+if [ "$kind" = amalgamation ]; then
+    python3 "$root/reactor/amalgamate.py" "$work/project"
+    cd "$work/project"
+    sed -i 's|<kevy/kevy.h>|"kevy.h"|' main.c main.cc
+    # Word splitting wanted: a compiler may be called by ccache.
+    # shellcheck disable=SC2086
+    {
+        ${CC:-cc} -std=c11 -O2 -Wall -Wextra -pedantic -Werror -c kevy.c
+        ${CC:-cc} -std=c11 -O2 -Wall -Wextra -pedantic -Werror main.c kevy.o -pthread -o echo
+    }
+    python3 "$here/talk.py" ./echo
+    if command -v "${CXX:-c++}" >/dev/null; then
+        "${CXX:-c++}" -std=c++17 -Wall -Wextra -pedantic -Werror main.cc kevy.o -pthread -o echo_cpp
+        python3 "$here/talk.py" ./echo_cpp
+    fi
+    exit
+fi
 
 if [ "$program" = 'echo_cpp' ] && ! command -v "${CXX:-c++}" >/dev/null; then
     echo "SKIP cpp: no C++ compiler"
