@@ -143,7 +143,8 @@ static int run_poll(struct request *request)
 {
     uint32_t now = request->file->operations->poll(request->file) & request->events;
 
-    if (now == 0 && request->spurious)
+    /* Who polls a counter looks at it; a socket that is writable is connected. */
+    if (now == 0 && request->spurious && request->file->kind != FILE_SOCKET)
         now = request->sqe.poll32_events;
     if (now == 0)
         return REQUEST_WAITS;
