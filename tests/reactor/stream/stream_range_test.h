@@ -134,6 +134,25 @@ static inline void close_and_finish(void)
     ck_assert_int_eq(probe.reason, 0);
 }
 
+/* What is cached is asked of the kernel (6.5); an older one has everything copied. */
+static inline bool cache_told(void)
+{
+    const struct kevy_system *host = kevy_system_host();
+    int fd = memfd_create("cached", MFD_CLOEXEC);
+    bool told = write(fd, "x", 1) == 1 && host->file_cached(host->context, fd, 0, 1) > 0;
+
+    close(fd);
+    return told;
+}
+
+#define ADD_IF_CACHE_TOLD(tcase, name)              \
+    do {                                            \
+        if (cache_told())                           \
+            tcase_add_test(tcase, name);            \
+        else                                        \
+            support_skip(#name, "needs Linux 6.5"); \
+    } while (0)
+
 /* From the page cache for 0, copying for 1. */
 static inline void way_set(int way)
 {

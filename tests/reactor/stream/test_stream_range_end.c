@@ -12,7 +12,7 @@ static void stall_wait(int way)
 {
     int bytes = 0;
 
-    if (way == 0)
+    if (way == 0 && cache_told())
         TURN_UNTIL(sendings[0].range.full);
     else
         TURN_UNTIL(ioctl(probe.peer, FIONREAD, &bytes) == 0 && bytes > 10);
