@@ -58,8 +58,8 @@ static void question_run(struct kevy_task *task, struct kevy_reactor *reactor)
     struct member *member = member_of(reactor);
 
     (void)task;
+    atomic_store(&member->asked, false); /* first: who has read the answer may ask again */
     dprintf(1, "thread %d: %u clients\n", (int)(member - members), member->clients);
-    atomic_store(&member->asked, false);
 }
 
 static int member_setup(struct kevy_reactor *reactor, uint32_t index, void *context)
