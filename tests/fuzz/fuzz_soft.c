@@ -12,6 +12,7 @@
  * Memory lies below a large range that nobody may touch, so that a length beyond it is seen.
  */
 #include "soft_request.h"
+#include "scratch.h"
 
 #include <ftw.h>
 #include <kevy/buffer_ring.h>
@@ -32,11 +33,10 @@
 
 #define SPACE_BYTES  (UINT64_C(5) << 30) /* more than any length */
 #define REQUESTS_MAX 2000U
-#define FOLDER       "/tmp/kevy-fuzz-XXXXXX"
 #define BUFFERS      8U
 #define PATIENCE     300U /* rounds until everything that was cancelled has ended */
 
-static char folder[sizeof FOLDER];
+static scratch_path folder;
 
 /* Memory. */
 
@@ -179,8 +179,7 @@ static void world_open(struct choices *choices)
                                         .plain = choice(choices) % 4 == 0};
     int pipe_ends[2];
 
-    strcpy(folder, FOLDER);
-    MUST(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    MUST(scratch_folder(folder) && chdir(folder) == 0);
     numbers_begin();
     world.descriptors = 0;
     MUST(kevy_ring_init(&world.ring, 16, &options) == 0);

@@ -9,6 +9,7 @@
  * connection ends early only if the network has cut it, or the program was refused something.
  */
 #include "program.h"
+#include "scratch.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -18,14 +19,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PORT      7000
-#define CLIENTS   4
-#define PLAN_MAX  50000
-#define PIECE     4096
-#define PACE_NS   KEVY_MILLISECONDS(20)
-#define BIRTH_NS  KEVY_SECONDS(1)
-#define DAY_S     86400L
-#define PATH_SIZE 64
+#define PORT     7000
+#define CLIENTS  4
+#define PLAN_MAX 50000
+#define PIECE    4096
+#define PACE_NS  KEVY_MILLISECONDS(20)
+#define BIRTH_NS KEVY_SECONDS(1)
+#define DAY_S    86400L
 
 struct client {
     struct kevy_sim_peer peer;
@@ -42,8 +42,8 @@ struct client {
 static struct client clients[CLIENTS];
 static struct kevy_sim *world;
 static SSL_CTX *context;
-static char certificate_path[PATH_SIZE];
-static char key_path[PATH_SIZE];
+static scratch_path certificate_path;
+static scratch_path key_path;
 
 static uint8_t plain_byte(const struct client *client, uint32_t at)
 {
@@ -193,13 +193,10 @@ static void test(struct kevy_sim *sim)
 }
 
 /* A file of our own, which main() removes. */
-static FILE *file_make(char *path)
+static FILE *file_make(scratch_path path)
 {
-    const char *folder = getenv("TMPDIR");
-    int fd;
+    int fd = scratch_file(path);
 
-    (void)snprintf(path, PATH_SIZE, "%.40s/kevy-sim-XXXXXX", folder != NULL ? folder : "/tmp");
-    fd = mkstemp(path);
     return fd >= 0 ? fdopen(fd, "w") : NULL;
 }
 

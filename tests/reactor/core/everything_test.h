@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "reactor_test.h"
+#include "scratch.h"
 
 enum {
     COPY = 3000,
@@ -58,8 +59,8 @@ enum {
 /* What outlives a run. */
 static struct {
     struct kevy_workers *workers;
-    char path[32]; /* of a file */
-    int file_fd;   /* ALL_BYTES of the pattern */
+    scratch_path path; /* of a file */
+    int file_fd;       /* ALL_BYTES of the pattern */
     uint8_t bytes[ALL_BYTES];
 } stage;
 
@@ -620,8 +621,7 @@ static void stage_open(void)
     pattern_fill(stage.bytes, sizeof stage.bytes, 1, 0);
     stage.file_fd = memfd_create("everything", MFD_CLOEXEC);
     ck_assert_int_eq(write(stage.file_fd, stage.bytes, sizeof stage.bytes), ALL_BYTES);
-    strcpy(stage.path, "/tmp/kevy-XXXXXX");
-    fd = mkstemp(stage.path);
+    fd = scratch_file(stage.path);
     ck_assert_int_ge(fd, 0);
     close(fd);
     ck_assert_int_eq(kevy_workers_create(&stage.workers, &(struct kevy_workers_options){1, 8}), 0);
