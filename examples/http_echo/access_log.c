@@ -141,10 +141,10 @@ static uint64_t write_lines(struct access_log_file *file, const struct lines *li
 {
     size_t written;
 
-    if (!lines->length)
-        return 0;
     if (atomic_exchange(&file->reopen, false))
         reopen(file);
+    if (!lines->length)
+        return 0;
     written = put_lines(file, lines);
     file->stopped = written < lines->length;
     return count_lines(lines->bytes + written, lines->length - written);
@@ -158,12 +158,11 @@ static int write_run(struct kevy_work *work)
     return (int)write_lines(log->file, log->written);
 }
 
-/* Gives the worker what there is, unless it is busy. */
-static void flush(struct access_log *log)
+void access_log_flush(struct access_log *log)
 {
     struct lines *lines = log->filled;
 
-    if (log->busy || !lines->length)
+    if (log->busy || (!lines->length && !atomic_load(&log->file->reopen)))
         return;
     log->filled = log->written;
     log->written = lines;
@@ -183,7 +182,7 @@ static void write_done(struct kevy_work *work, int result)
         return;
     log->counters.dropped += (uint64_t)result;
     log->written->length = 0;
-    flush(log);
+    access_log_flush(log);
 }
 
 struct access_log *access_log_create(struct access_log_file *file, struct kevy_reactor *reactor)
@@ -238,7 +237,7 @@ static void append(struct access_log *log, const char *begin, size_t length, uin
     }
     memcpy(at, begin, length);
     lines->length += length + log_line_end(at + length, bytes);
-    flush(log);
+    access_log_flush(log);
 }
 
 void access_log_add(struct access_log *log, const char *peer, struct text request, unsigned status,

@@ -40,8 +40,9 @@ struct access_log_counters {
  */
 int access_log_file_open(struct access_log_file **file, const char *path);
 
-/* Opens the path again before the next line is written: the file may have been moved away. From any
- * thread. If that fails the old file stays in use, and a sentence on stderr says so. */
+/* Opens the path again before the next line is written, or with the next access_log_flush(): the
+ * file may have been moved away. From any thread. If that fails the old file stays in use, and a
+ * sentence on stderr says so. */
 void access_log_file_reopen(struct access_log_file *file);
 
 /* Frees it, after all its logs, and says on stderr how many lines were lost. NULL is accepted. */
@@ -64,6 +65,10 @@ struct access_log_line *access_log_hold(struct access_log *log, const char *peer
 
 /* Adds that line, and frees it. */
 void access_log_release(struct access_log *log, struct access_log_line *line, uint64_t bytes);
+
+/* Gives the worker what there is to write or to open, unless it is busy: then it comes after that.
+ */
+void access_log_flush(struct access_log *log);
 
 const struct access_log_counters *access_log_counters(const struct access_log *log);
 

@@ -126,35 +126,12 @@ static int tls_create(struct program *program)
     return 0;
 }
 
-static void tls_reload(struct program *program)
-{
-#ifdef HTTP_ECHO_TLS
-    secure_reload(program->server_options.tls, program->options.tls_certificate,
-                  program->options.tls_key);
-#endif
-    (void)program;
-}
-
 static void tls_destroy(struct program *program)
 {
 #ifdef HTTP_ECHO_TLS
     secure_destroy(program->server_options.tls);
 #endif
     (void)program;
-}
-
-/* Without anything to open again SIGHUP ends the program, as is usual. */
-bool program_heeds_hangup(const struct program *program)
-{
-    return program->server_options.tls || program->server_options.log;
-}
-
-void program_hang_up(struct program *program)
-{
-    if (program->server_options.tls)
-        tls_reload(program);
-    if (program->server_options.log)
-        access_log_file_reopen(program->server_options.log);
 }
 
 static int report_status(const struct program *program, int error)

@@ -13,6 +13,7 @@
 #include <kevy/group.h>
 #include <kevy/reactor.h>
 #include <kevy/ring_explain.h>
+#include <kevy/task.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct program {
     bool status_failed;                    /* the listener of the status page was not opened */
     bool served;                           /* the listeners were open */
     atomic_uint ended;                     /* threads of the group */
+    struct kevy_task flush;                /* of the log, on the first thread of the group */
+    atomic_bool flushing;                  /* `flush` is posted and has not run */
 };
 
 /* Opens what the first thread serves: clients, and the status page. On its thread. */

@@ -199,6 +199,31 @@ START_TEST(a_hang_up_opens_the_file_again)
 }
 END_TEST
 
+/* Whoever moved the file away waits for the new one, and no client comes. */
+START_TEST(a_hang_up_of_an_idle_server_makes_the_file)
+{
+    start(threads[_i]);
+    expect(GET, 200, NULL);
+    while (count_lines(path) == 0)
+        usleep(1000);
+    ck_assert_int_eq(rename(path, moved), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        kill(server.pid, SIGHUP);
+        while (access(path, F_OK) < 0)
+            usleep(1000);
+        ck_assert_uint_eq(count_lines(moved), 1);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    kill(server.pid, SIGHUP);
+    while (access(path, F_OK) < 0)
+        usleep(1000);
+    expect(GET, 200, NULL);
+    server_stop();
+    ck_assert_uint_eq(count_lines(path), 1);
+    stop();
+}
+END_TEST
+
 START_TEST(a_new_file_that_cannot_be_opened_leaves_the_old_one)
 {
     start("1");
@@ -289,6 +314,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, an_echo_that_is_cut_short_has_a_line);
     tcase_add_test(tcase, a_line_names_the_client_of_a_proxy);
     tcase_add_loop_test(tcase, a_hang_up_opens_the_file_again, 0, 2);
+    tcase_add_loop_test(tcase, a_hang_up_of_an_idle_server_makes_the_file, 0, 2);
     tcase_add_test(tcase, a_new_file_that_cannot_be_opened_leaves_the_old_one);
     tcase_add_loop_test(tcase, a_reader_that_has_stopped_stops_nobody, 0, 2);
     tcase_add_loop_test(tcase, a_reader_that_is_gone_ends_nobody, 0, 2);
