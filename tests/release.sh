@@ -10,9 +10,8 @@ work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 names='kevy-reactor kevy-ring kevy-tls'
-log_lines_shown=30
-passed=0
-failed=0
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 suites='--suite ring --suite style'
 case ${1:-} in
@@ -23,20 +22,6 @@ case ${1:-} in
     exit 2
     ;;
 esac
-
-# check TITLE COMMAND...
-check() {
-    title=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-        echo "PASS $title"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $title:"
-        tail -n "$log_lines_shown" "$work/log"
-    fi
-}
 
 # WrapDB's name is that of the project, in small letters; a release has a tag of its version.
 named() {
@@ -99,7 +84,6 @@ check 'installed below a folder' installed
 check 'a tarball is made' tarball
 check 'it builds and tests alone' tarball_alone
 # Headers on foreign systems, and the empty libraries where there is no Linux.
-sh tests/portability/run.sh --installed || failed=$((failed + 1))
+check 'other compilers and systems' sh tests/portability/run.sh --installed
 
-echo "RESULT release: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+checks_end release

@@ -7,9 +7,8 @@ CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 99
 
 instructions_max=200
 enters_max=0.10
-passed=0
-failed=0
-skipped=0
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 build=$(mktemp -d) || exit 99
 trap 'rm -rf "$build"' EXIT
@@ -38,11 +37,6 @@ at_most() {
     failed=$((failed + 1))
 }
 
-skip() {
-    skipped=$((skipped + 1))
-    echo "SKIP $1: $2"
-}
-
 if ! command -v valgrind >/dev/null; then
     skip 'instructions per message' 'valgrind is not installed'
 else
@@ -54,6 +48,4 @@ else
     at_most 'enters per message' "$enters_max" per_message enters
 fi
 
-echo "RESULT hot_path: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] || exit 1
-[ "$passed" -ne 0 ] || exit 77
+checks_end hot_path

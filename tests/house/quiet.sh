@@ -2,21 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # quiet.sh ARCHIVE...: what a library must not bring into a process, seen from its object files.
 set -u
-passed=0
-failed=0
-
-# check NAME COMMAND...: the output of COMMAND is the list of breaches
-check() {
-    name=$1
-    shift
-    breaches=$("$@")
-    if [ -z "$breaches" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name: $breaches"
-    fi
-}
+# shellcheck source=tests/support/checks.sh
+. "$(dirname -- "$0")/../support/checks.sh"
 
 # Tables of function addresses are written once, by the linker, and lie in .data.rel.ro.
 variables() {
@@ -40,11 +27,11 @@ calls_elsewhere() {
         grep -xE "(__)?($pattern)(64)?(_chk)?" | sort -u
 }
 
-check no_library_has_variables variables "$@"
-check no_library_reads_the_environment calls_of '(secure_)?getenv|setenv|putenv|environ' "$@"
-check no_library_prints \
+check_silent no_library_has_variables variables "$@"
+check_silent no_library_reads_the_environment calls_of '(secure_)?getenv|setenv|putenv|environ' "$@"
+check_silent no_library_prints \
     calls_of 'v?[fd]?printf|f?puts|f?putc|putchar|fwrite|perror|v?syslog|psignal|std(out|err)' "$@"
-check no_library_ends_the_process \
+check_silent no_library_ends_the_process \
     calls_of '_?exit|_Exit|quick_exit|abort|raise|kill|tgkill|pthread_kill|system' "$@"
 
 # The last of the archives is that of reactor/.
@@ -53,8 +40,7 @@ sockets='socket|bind|listen|connect|accept4?|shutdown|[gs]etsockopt|get(sock|pee
 bytes='send(to|msg)?|recv(from|msg)?|p?readv?|p?writev?'
 descriptors='open(at)?|close|dup[23]?|fcntl|fstat|ioctl|poll|lseek|pipe2?|eventfd|signalfd'
 others='syscall|wait(id|pid)?|clock_gettime|(clock_)?nanosleep|sleep'
-check reactor_asks_the_system_by_one_table \
+check_silent reactor_asks_the_system_by_one_table \
     calls_elsewhere core_system "$sockets|$bytes|$descriptors|$others" "$archive"
 
-echo "RESULT quiet: $passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+checks_end quiet

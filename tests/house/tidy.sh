@@ -8,10 +8,8 @@ columns_max=100
 function_lines_max=70
 example_lines_max=120
 formatter_release_min=14
-breaches_shown=20
-passed=0
-failed=0
-skipped=0
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 c_files=$(find ring reactor examples tests -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort)
 scripts=$(find .ci examples tests -name '*.sh' -o -path .ci/run | LC_ALL=C sort)
@@ -20,25 +18,6 @@ builds=$(find . -maxdepth 3 \( -name 'build*' -o -path ./subprojects \) -prune -
 others=$(find examples manual tests -name '*.py' -o -name '*.mjs' -o -name 'page.*')
 all_files="$c_files $scripts $builds $others"
 pages=$(find README.md .github examples reactor ring tests -name '*.md' | LC_ALL=C sort)
-
-# check NAME COMMAND...: the output of COMMAND is the list of breaches
-check() {
-    name=$1
-    shift
-    breaches=$("$@" 2>&1)
-    if [ -z "$breaches" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name:"
-        echo "$breaches" | head -n "$breaches_shown"
-    fi
-}
-
-skip() {
-    skipped=$((skipped + 1))
-    echo "SKIP $1: $2"
-}
 
 have() {
     command -v "$1" >/dev/null
@@ -217,37 +196,36 @@ first_server() {
 # Word splitting wanted below: no file of ours has a blank in its name.
 # shellcheck disable=SC2086
 {
-    check 'line length' long_lines $all_files
-    check 'banned words' banned_words $all_files
-    check 'paths of one machine' machine_paths $all_files
-    check 'tests that expect an abort' bare_aborts
-    check 'tabs and trailing blanks' loose_blanks $all_files
-    check 'SPDX line' without_licence $all_files
-    check 'asterisks of comments' bare_comment_lines $c_files
-    check 'names and links in pages' lost_names
-    check 'links to headings' lost_headings
-    check 'code of the guide' foreign_quotes
-    check 'tests of the guide' lost_tests
-    check 'files of the libraries' unlisted
-    check 'test programs' unregistered
-    check 'server in the README and in kevy.h' first_server
-    check 'length of examples' long_examples
+    check_silent 'line length' long_lines $all_files
+    check_silent 'banned words' banned_words $all_files
+    check_silent 'paths of one machine' machine_paths $all_files
+    check_silent 'tests that expect an abort' bare_aborts
+    check_silent 'tabs and trailing blanks' loose_blanks $all_files
+    check_silent 'SPDX line' without_licence $all_files
+    check_silent 'asterisks of comments' bare_comment_lines $c_files
+    check_silent 'names and links in pages' lost_names
+    check_silent 'links to headings' lost_headings
+    check_silent 'code of the guide' foreign_quotes
+    check_silent 'tests of the guide' lost_tests
+    check_silent 'files of the libraries' unlisted
+    check_silent 'test programs' unregistered
+    check_silent 'server in the README and in kevy.h' first_server
+    check_silent 'length of examples' long_examples
     if have ctags; then
-        check 'function length' long_functions $c_files
+        check_silent 'function length' long_functions $c_files
     else
         skip 'function length' 'universal-ctags is not installed'
     fi
     if [ -n "$(formatter)" ]; then
-        check 'clang-format' unformatted $c_files
+        check_silent 'clang-format' unformatted $c_files
     else
         skip 'clang-format' 'no clang-format from 14 on is installed'
     fi
     if have shellcheck; then
-        check 'shellcheck' shellcheck -x $scripts
+        check_silent 'shellcheck' shellcheck -x $scripts
     else
         skip 'shellcheck' 'shellcheck is not installed'
     fi
 }
 
-echo "RESULT tidy: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+checks_end tidy

@@ -16,32 +16,11 @@ trap 'exit 1' INT TERM HUP
 # Cross compilers: the name of one is NAME-linux-gnu-gcc, its Meson file is NAME.ini.
 machines='aarch64 riscv64 s390x i686'
 mingw=x86_64-w64-mingw32
-log_lines_shown=30
-passed=0
-failed=0
-skipped=0
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 have() {
     command -v "$1"
-}
-
-# check NAME COMMAND...
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-        echo "PASS $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name:"
-        tail -n "$log_lines_shown" "$work/log"
-    fi
-}
-
-skip() {
-    skipped=$((skipped + 1))
-    echo "SKIP $1: $2"
 }
 
 # check_with COMPILER NAME COMMAND...: skipped where there is no such compiler
@@ -307,6 +286,4 @@ else
 fi
 [ "$mode" != --all ] || check_variants
 
-echo "RESULT portability: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] || exit 1
-[ "$passed" -gt 0 ] || exit 77
+checks_end portability
