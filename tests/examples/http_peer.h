@@ -391,6 +391,15 @@ static inline void ping(struct peer *peer)
     peer_expect(peer, 204, "");
 }
 
+/* So many at once, on their way behind each other. */
+static inline void ping_often(struct peer *peer, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        peer_say(peer, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (unsigned i = 0; i < count; i++)
+        peer_expect(peer, 204, "");
+}
+
 /* Why this machine cannot run a reactor, or NULL. */
 static inline const char *why_no_reactor(void)
 {

@@ -253,8 +253,8 @@ START_TEST(a_reader_that_has_stopped_stops_nobody)
 
     server_start((const char *const[]){"--log=-", "--threads", threads[_i], NULL});
     peer_dial(&peer);
-    for (unsigned i = 0; i < count; i++)
-        ping(&peer);
+    for (unsigned i = 0; i < count; i += 100)
+        ping_often(&peer, 100);
     close(peer.fd);
     kill(server.pid, SIGTERM);
     server_check_end();

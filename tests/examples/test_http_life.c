@@ -261,7 +261,7 @@ START_TEST(resets_at_any_stage_are_survived)
     static struct peer gone;
 
     peer_dial(&other);
-    for (unsigned i = 0; i < 500; i++) {
+    for (unsigned i = 0; i < support_rounds(500); i++) {
         peer_dial(&gone);
         peer_say(&gone, stages[i % STAGES]);
         if (i % 3)
@@ -301,9 +301,10 @@ END_TEST
 
 START_TEST(noise_is_survived)
 {
+    unsigned rounds = support_rounds(300);
     uint32_t seed = 1;
 
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < rounds; i++) {
         char noise[1000];
 
         for (size_t at = 0; at < sizeof noise; at++)
@@ -315,7 +316,7 @@ START_TEST(noise_is_survived)
         peer_check_end(&peer);
     }
     server_stop();
-    ck_assert_uint_eq(server_counted(" refused"), 300);
+    ck_assert_uint_eq(server_counted(" refused"), rounds);
 }
 END_TEST
 

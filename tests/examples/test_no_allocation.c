@@ -88,7 +88,7 @@ static bool round_allocates_nothing(struct clients *clients, const uint64_t *cou
     uint64_t before = counted(counter);
 
     ck_assert_uint_gt(before, 0);
-    ck_assert_int_eq(clients_run(clients, REQUESTS), 0);
+    ck_assert_int_eq(clients_run(clients, support_rounds(REQUESTS)), 0);
     return counted(counter) == before;
 }
 

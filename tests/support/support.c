@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 static int skipped;
@@ -42,6 +43,11 @@ void support_add_abort(TCase *tcase, const TTest *test, int from, int to)
 int support_skipped(void)
 {
     return skipped;
+}
+
+unsigned support_rounds(unsigned rounds)
+{
+    return getenv("KEVY_TEST_SLOW") != NULL ? rounds / 10 + 1 : rounds;
 }
 
 int support_fd_count(void)

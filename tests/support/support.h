@@ -38,6 +38,12 @@ void support_add_abort(TCase *tcase, const TTest *test, int from, int to);
 /* The descriptors this process has open, so that a teardown can show that none was left behind. */
 int support_fd_count(void);
 
+/*
+ * How many rounds a test makes that makes `rounds` on a usual machine: a tenth of them and one more
+ * where $KEVY_TEST_SLOW is set, as it is in an emulator. For rounds that are all alike.
+ */
+unsigned support_rounds(unsigned rounds);
+
 /* Tests that provoke an abort() must not fill the disk with core files. */
 void support_core_limit_zero(void);
 

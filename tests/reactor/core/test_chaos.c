@@ -437,7 +437,7 @@ START_TEST(whatever_is_called_from_whatever_callback_every_promise_is_kept)
 {
     seed = (uint64_t)_i * 7919 + 1;
     world_make();
-    for (unsigned step = 0; step < STEPS; step++) {
+    for (unsigned step = 0; step < support_rounds(STEPS); step++) {
         if (alive < ENDS - 40)
             some_spawn(0);
         monkey(NULL);

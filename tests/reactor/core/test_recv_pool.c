@@ -426,7 +426,7 @@ static void floods_share(uint32_t buffers)
     pool(buffers, 512);
     for (unsigned index = 0; index < FLOODS; index++)
         probe_tcp(&probes[index], &probe_events);
-    for (unsigned round = 0; round < 6; round++) {
+    for (unsigned round = 0; round < support_rounds(6); round++) {
         for (unsigned index = 0; index < FLOODS; index++)
             before[index] = probes[index].count;
         for (unsigned count = 0; count < 200; count++) {
@@ -474,7 +474,7 @@ START_TEST(datagrams_make_progress_among_streams_that_starve_each_other)
     ck_assert_int_eq(kevy_datagram_open(&socket_under_test, reactor, &options), 0);
     ck_assert_int_eq(
         kevy_datagram_address(&socket_under_test, (struct sockaddr *)&address, &length), 0);
-    for (unsigned round = 0; round < 6; round++) {
+    for (unsigned round = 0; round < support_rounds(6); round++) {
         unsigned before = datagrams;
         uint64_t bytes = probes[0].count;
 
@@ -536,7 +536,7 @@ START_TEST(footgun_47_a_flooding_stream_does_not_delay_a_quiet_one_by_more_than_
     for (unsigned index = 0; index <= floods[_i].count; index++)
         probe_tcp(&probes[index], &probe_events);
     turns(10);
-    for (unsigned round = 0; round < 50; round++) {
+    for (unsigned round = 0; round < support_rounds(50); round++) {
         uint64_t before = quiet->count;
         unsigned waited = 0;
 

@@ -129,7 +129,7 @@ START_TEST(a_payload_is_forwarded_to_a_stream_and_its_buffer_comes_back)
     post.on_read = forward_to_sink;
     probe_tcp(&sink, &probe_events);
     turn_now();
-    for (unsigned count = 0; count < 3000; count++) {
+    for (unsigned count = 0; count < support_rounds(3000); count++) {
         plain_send(fd, &post, "letter", 6);
         peer_expect_text(sink.peer, "letter");
     }
@@ -336,7 +336,7 @@ START_TEST(floods_of_datagrams_that_starve_each_other_all_make_progress)
     fd = plain_socket(&peer);
     for (unsigned index = 0; index < FLOODS; index++)
         post_open(&posts[index]);
-    for (unsigned round = 0; round < 10; round++) {
+    for (unsigned round = 0; round < support_rounds(10); round++) {
         unsigned before[FLOODS];
 
         for (unsigned index = 0; index < FLOODS; index++)
@@ -461,6 +461,33 @@ START_TEST(a_segment_size_that_was_cut_off_is_none)
 }
 END_TEST
 
+/* What is sent merged arrives merged. The loopback of Linux 5.10 cuts it into its segments, also for
+ * a socket that takes merged datagrams. */
+static bool loopback_merges(void)
+{
+    static const int on = 1, segment_size = 100;
+    static char data[200];
+    struct sockaddr_in address, other_address;
+    int receiver = plain_socket(&address), sender = plain_socket(&other_address);
+    bool merges =
+        setsockopt(receiver, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0 &&
+        setsockopt(sender, IPPROTO_UDP, UDP_SEGMENT, &segment_size, sizeof segment_size) == 0 &&
+        sendto(sender, data, sizeof data, 0, (struct sockaddr *)&address, sizeof address) > 0 &&
+        recv(receiver, data, sizeof data, 0) == sizeof data;
+
+    close(sender);
+    close(receiver);
+    return merges;
+}
+
+static void add_merged(TCase *tests, const TTest *test)
+{
+    if (loopback_merges())
+        tcase_add_test(tests, test);
+    else
+        support_skip(test->name, "loopback cuts merged datagrams into their segments");
+}
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("datagram");
@@ -485,9 +512,9 @@ Suite *test_suite(void)
     tcase_add_test(tests, one_buffer_serves_sockets_and_streams_alike);
     tcase_add_loop_test(tests, floods_of_datagrams_that_starve_each_other_all_make_progress, 0, 9);
     tcase_add_test(tests, a_starved_socket_can_be_closed);
-    tcase_add_test(tests, merged_datagrams_come_with_their_segment_size);
+    add_merged(tests, merged_datagrams_come_with_their_segment_size);
     tcase_add_test(tests, control_data_without_room_is_reported);
-    tcase_add_test(tests, a_segment_size_that_was_cut_off_is_none);
+    add_merged(tests, a_segment_size_that_was_cut_off_is_none);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -245,7 +245,7 @@ START_TEST(proxies_pass_on_what_they_get_in_random_order)
     reactor_setup_with(&options);
     for (unsigned index = 0; index < CHAINS; index++)
         chain_start(&chains[index]);
-    for (unsigned step = 0; step < STEPS; step++) {
+    for (unsigned step = 0; step < support_rounds(STEPS); step++) {
         for (uint64_t calls = random_below(6); calls > 0; calls--)
             do_something(&chains[random_below(CHAINS)]);
         if (_i % 2 != 0 && random_below(10) == 0)

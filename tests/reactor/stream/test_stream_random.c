@@ -467,7 +467,7 @@ START_TEST(random_calls_in_random_order_keep_every_promise)
     reactor_of_random_size();
     for (unsigned number = 0; number < STREAMS; number += 2)
         pair_init(number);
-    for (unsigned step = 0; step < STEPS; step++) {
+    for (unsigned step = 0; step < support_rounds(STEPS); step++) {
         for (uint64_t calls = random_below(6); calls > 0; calls--)
             do_something(&ends[random_below(STREAMS)]);
         if (random_below(3) == 0)
