@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# run.sh [--cache FOLDER] [--jobs N] [--only PATTERNS] [KERNEL...]: the tests on other kernels, in an
-# emulator, N guests at a time: one for each processor if nothing is said.
+# run.sh [--cache FOLDER] [--jobs N] [--only PATTERNS] [KERNEL...]: the tests on other kernels, in
+# an emulator, N guests at a time: one for each processor if nothing is said.
 # Installs and downloads what is missing: some 20 MB for each kernel, kept in FOLDER
 # (build/kernels/cache). A KERNEL is a series, or MACHINE-SERIES for another machine:
 #     sh tests/kernels/run.sh 6.1 newest s390x-6.12 arm64-6.12-16k 5.10-soft
@@ -21,7 +21,7 @@ jobs=$(nproc)
 kernels='5.10-soft arm64-6.12-16k arm64-6.12 s390x-6.12 6.1 6.12 6.18 newest 5.10'
 
 # In the guest everything takes 10 to 100 times as long as here.
-program_seconds=900
+program_seconds=300
 boot_seconds=7200
 test_seconds=300
 log_lines_shown=40

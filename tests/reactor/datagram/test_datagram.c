@@ -461,8 +461,8 @@ START_TEST(a_segment_size_that_was_cut_off_is_none)
 }
 END_TEST
 
-/* What is sent merged arrives merged. The loopback of Linux 5.10 cuts it into its segments, also for
- * a socket that takes merged datagrams. */
+/* What is sent merged arrives merged. The loopback of Linux 5.10 cuts it into its segments, also
+ * for a socket that takes merged datagrams. */
 static bool loopback_merges(void)
 {
     static const int on = 1, segment_size = 100;
