@@ -206,6 +206,7 @@ int main(void)
     setenv("PATH", "/bin", 1);
     setenv("HOME", "/tmp", 1);
     setenv("KEVY_EXAMPLES", "/build/examples", 1);
+    setenv("KEVY_SOURCE", "", 1);
     programs_run();
     sync();
     reboot(RB_POWER_OFF);

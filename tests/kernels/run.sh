@@ -214,7 +214,9 @@ initramfs() {
     done
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$tree/etc/hosts"
     printf 'root:x:0:0:root:/tmp:/bin/sh\n' >"$tree/etc/passwd"
-    # What the tests start lies where they look for it: beside the examples.
+    # What the tests start lies where they look for it: beside the examples. And the units of
+    # systemd are read.
+    mkdir "$tree/examples" && cp -R examples/systemd "$tree/examples" || return
     libraries_copy && strip_into "$tree/build/examples" "$build"/examples/* &&
         strip_into "$tree/build/tests" "$build"/tests/* && mkdir "$tree/tests" &&
         mv "$tree"/build/tests/test_* "$tree/tests" && soft_programs || return
