@@ -270,7 +270,7 @@ static int ring_open_instead(struct kevy_ring *ring, int error, uint32_t entries
     const struct kevy_ring_kernel *soft = kevy_ring_kernel_soft();
     int result;
 
-    if (soft == NULL || !io_uring_refused(error))
+    if (soft == NULL || options->split_queues || !io_uring_refused(error))
         return error;
     result = ring_open_shrinking(ring, soft, entries, options);
     if (result == 0)
@@ -297,6 +297,9 @@ int kevy_ring_init(struct kevy_ring *ring, uint32_t entries,
     result = kernel_choose(options, &kernel);
     if (result < 0)
         return result;
+    /* Both threads enter, and the soft kernel has no lock. */
+    if (options->split_queues && kernel != NULL && kernel == kevy_ring_kernel_soft())
+        return -EINVAL;
     result = ring_open_shrinking(ring, kernel, entries, options);
     if (result < 0 && options->custom_kernel == NULL &&
         options->kernel == KEVY_RING_KERNEL_AUTOMATIC)

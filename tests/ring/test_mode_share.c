@@ -68,6 +68,22 @@ static void split_run(uint32_t flags)
     kevy_ring_deinit(&ring);
 }
 
+/* Both threads enter the ring at the same time, and the soft kernel has no lock. */
+START_TEST(split_queues_are_refused_on_the_soft_kernel)
+{
+    struct kevy_ring_options options = {.split_queues = true, .kernel = KEVY_RING_KERNEL_SOFT};
+    struct kevy_ring ring = {0};
+
+    ck_assert_int_eq(kevy_ring_init(&ring, 16, &options), -EINVAL);
+    options.kernel = KEVY_RING_KERNEL_AUTOMATIC;
+    options.custom_kernel = kevy_ring_kernel_soft();
+    ck_assert_int_eq(kevy_ring_init(&ring, 16, &options), -EINVAL);
+    options.split_queues = false;
+    ck_assert_int_eq(kevy_ring_init(&ring, 16, &options), 0);
+    kevy_ring_deinit(&ring);
+}
+END_TEST
+
 START_TEST(one_thread_submits_while_another_waits_and_reaps)
 {
     split_run(0);
@@ -394,6 +410,7 @@ static void split_add(Suite *suite, const struct kevy_ring_probe *probe)
     bool limits = (probe->features & KEVY_FEAT_EXT_ARG) != 0;
     bool sqpoll = setup_grants(KEVY_SETUP_SQPOLL);
 
+    tcase_add_test(split, split_queues_are_refused_on_the_soft_kernel);
     ADD_IF(split, one_thread_submits_while_another_waits_and_reaps, limits, "Linux 5.11");
     ADD_IF(split, one_thread_submits_to_sqpoll_while_another_waits_and_reaps, limits && sqpoll,
            "Linux 5.11");

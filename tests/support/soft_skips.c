@@ -22,6 +22,7 @@
 #define MESSAGE    "the operation is not in the probe: a ring is not found by its descriptor"
 #define FUTEX      "the operation is not in the probe: a thread would have to wait"
 #define OVERFLOW   "a multishot request waits for room in the completion queue and is not ended"
+#define THREADS    "a ring is used by one thread at a time"
 #define SHARED     "what a ring consists of is in the memory of one process"
 
 static const struct {
@@ -98,6 +99,10 @@ static const struct {
     {"another_process_adopts_a_ring_where_it_stands", SHARED},
     {"another_process_adopts_a_ring_without_an_index_array", SHARED},
     {"a_ring_shared_on_fork_takes_requests_of_the_child", SHARED},
+
+    {"one_thread_submits_while_another_waits_and_reaps", THREADS},
+    {"a_wait_of_split_queues_submits_nothing", THREADS},
+    {"a_registered_wait_of_split_queues_submits_nothing", THREADS},
 
     {"reactors_that_share_a_socket_share_its_connections",
      "both loops are told of a connection, and the one that looks first accepts it"},

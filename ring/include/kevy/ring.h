@@ -173,7 +173,8 @@ struct kevy_ring_options {
     /*
      * Let one thread submit while another one waits and reaps. Then kevy_ring_submit() uses only
      * the SQ; kevy_ring_wait() uses only the CQ, and submits nothing. Implies `any_thread`. Not
-     * with KEVY_SETUP_SINGLE_ISSUER: -EINVAL.
+     * with KEVY_SETUP_SINGLE_ISSUER, and not on the soft kernel: -EINVAL. If io_uring is refused,
+     * kevy_ring_init() fails with its error.
      */
     bool split_queues;
     /*
