@@ -155,10 +155,13 @@ int address_numeric(struct socket_address *address, const struct kevy_system *sy
 
 static int hexadecimal(char digit)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *found = digit != '\0' ? strchr(digits, digit | ' ') : NULL;
+    static const char digits[] = "0123456789abcdef", capitals[] = "ABCDEF";
+    const char *found = digit != '\0' ? strchr(digits, digit) : NULL;
 
-    return found != NULL ? (int)(found - digits) : -1;
+    if (found != NULL)
+        return (int)(found - digits);
+    found = digit != '\0' ? strchr(capitals, digit) : NULL;
+    return found != NULL ? (int)(found - capitals) + 10 : -1;
 }
 
 /* Reads one byte of a Unix name, maybe of the form \xNN. Returns the characters that it takes, or 0
@@ -258,12 +261,12 @@ static int unix_format(const struct sockaddr_un *address, size_t size, char *tex
         return snprintf(text, room, "unnamed");
     if (abstract)
         whole[filled++] = '@';
-    else if (*name == '@' || memchr(name, '/', length) == NULL)
+    else if (memchr(name, '/', length) == NULL)
         filled += (size_t)snprintf(whole, sizeof whole, "./");
     for (size_t at = abstract; at < length; at++) {
         unsigned char byte = (unsigned char)name[at];
 
-        if (byte < ' ' || byte == 0x7F || byte == '\\')
+        if (byte < ' ' || byte == 0x7F || byte == '\\' || (filled == 0 && byte == '@'))
             filled += (size_t)snprintf(whole + filled, sizeof whole - filled, "\\x%02x", byte);
         else
             whole[filled++] = (char)byte;

@@ -93,6 +93,8 @@ START_TEST(unix_names_are_read_and_written)
         {"@a\\x00b", "@a\\x00b"},
         {"/a\\x0ab", "/a\\x0ab"},
         {"/back\\x5cslash", "/back\\x5cslash"},
+        {"\\x40a/b@c", "\\x40a/b@c"},
+        {"/\\x4a\\x4A", "/JJ"},
         {"@", "@"},
     };
 
@@ -102,6 +104,8 @@ START_TEST(unix_names_are_read_and_written)
     ck_assert_uint_eq(length, offsetof(struct sockaddr_un, sun_path) + strlen("@name"));
     ck_assert_int_eq(parse("/a\\x00b", 0), -EINVAL);
     ck_assert_int_eq(parse("/a\\x4", 0), -EINVAL);
+    ck_assert_int_eq(parse("/a\\x4g", 0), -EINVAL);
+    ck_assert_int_eq(parse("/a\\x4\x11", 0), -EINVAL); /* '1' without one of its bits */
     ck_assert_int_eq(parse("/a\\n", 0), -EINVAL);
     ck_assert_int_eq(parse("/a\\", 0), -EINVAL);
 }
