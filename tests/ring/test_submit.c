@@ -2,6 +2,7 @@
 
 /* What submitting does with refusals and overflow, on the running kernel. */
 
+#include "kernel_choice.h"
 #include "ring_test.h"
 
 #include <errno.h>
@@ -278,6 +279,16 @@ START_TEST(a_cancelled_request_is_told_although_others_fill_the_queue)
         told |= cqe->user_data == 7 && cqe->res == -ECANCELED;
         if (kevy_ring_space(&ring) != 0)
             nop_queue(&ring, 9, 0);
+    }
+    /* Of io_uring Linux 5.10 lets others overtake it, and tells it when they are through. */
+    if (!told && !kernel_is_soft()) {
+        const struct kevy_cqe *cqe;
+
+        ck_assert_int_ge(kevy_ring_submit_and_wait(&ring, 1), 0);
+        while (!told && (cqe = kevy_ring_next(&ring)) != NULL) {
+            told = cqe->user_data == 7 && cqe->res == -ECANCELED;
+            ck_assert_int_ge(kevy_ring_submit_and_wait(&ring, told ? 0 : 1), 0);
+        }
     }
     ck_assert(told);
     kevy_ring_deinit(&ring);
