@@ -303,7 +303,10 @@ START_TEST(footgun_38_accepting_goes_on_at_once_whatever_gives_a_descriptor_back
     ck_assert_uint_eq(accepted, 1);
     ways[_i].free();
     TURN_UNTIL(accepted == 2);
-    ck_assert_uint_eq(states % 2, 0);
+    /* Before 6.10 the kernel takes a descriptor for the next before it looks whether one waits: so
+     * it runs out again. */
+    ck_assert_uint_ge(states, 2);
+    ck_assert_int_eq(last_state, states % 2 == 0 ? 0 : -EMFILE);
     descriptors_restore();
     end_all(2, 2);
     listener_end();
