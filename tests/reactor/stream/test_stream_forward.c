@@ -4,6 +4,8 @@
 
 #include "stream_read_test.h"
 
+#include <sys/ioctl.h>
+
 static struct probe other, third;
 
 /* Less than half a pool, beyond which is copied: older kernels fill buffers without end. */
@@ -383,6 +385,19 @@ START_TEST(an_abort_with_forwarded_buffers_queued_gives_them_back)
 }
 END_TEST
 
+/* Bytes that the kernel has yet to move: behind a window that was closed for long, a timer of its
+ * own moves the next ones, seconds later. */
+static bool on_their_way(void)
+{
+    int queued = 0, peers_queued = 0, arrived = 0, peers_arrived = 0;
+
+    ck_assert_int_eq(ioctl(probe.stream.fd, TIOCOUTQ, &queued), 0);
+    ck_assert_int_eq(ioctl(probe.stream.fd, FIONREAD, &arrived), 0);
+    ck_assert_int_eq(ioctl(probe.peer, TIOCOUTQ, &peers_queued), 0);
+    ck_assert_int_eq(ioctl(probe.peer, FIONREAD, &peers_arrived), 0);
+    return queued > 0 || peers_arrived > 0 || (peers_queued > 0 && arrived == 0);
+}
+
 /* The high mark is far above the limit: the source is held back all the same, and nothing lost. */
 START_TEST(memory_limit_reached_while_forwarding_holds_the_source_back)
 {
@@ -409,7 +424,7 @@ START_TEST(memory_limit_reached_while_forwarding_holds_the_source_back)
         ck_assert_uint_lt(round, TURNS_MAX);
         count += result > 0 ? (uint64_t)result : 0;
         idle = result > 0 ? 0 : idle + 1;
-        ck_assert(turn_waiting(idle));
+        ck_assert(turn_waiting(idle) || on_their_way());
     }
     ck_assert_uint_eq(stats_now().evictions, 0);
     QUIETLY(kevy_stream_abort(&probe.stream));
