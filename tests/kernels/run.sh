@@ -21,7 +21,7 @@ jobs=$(nproc)
 kernels='5.10-soft arm64-6.12-16k arm64-6.12 s390x-6.12 6.1 6.12 6.18 newest 5.10'
 
 # In the guest everything takes 10 to 100 times as long as here.
-program_seconds=300
+program_seconds=900
 boot_seconds=7200
 test_seconds=300
 log_lines_shown=40
