@@ -29,10 +29,10 @@
 
 /* The low bits of the seed choose, so that a new scenario changes no other's seeds. */
 static const struct scenario *const scenarios[16] = {
-    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy,
-    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy,
-    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy,
-    &scenario_echo, &scenario_mix, &scenario_mix, &scenario_proxy};
+    &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
+    &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
+    &scenario_echo,      &scenario_mix, &scenario_datagrams, &scenario_proxy,
+    &scenario_datagrams, &scenario_mix, &scenario_mix,       &scenario_proxy};
 
 struct kevy_sim *world;
 static struct kevy_reactor_options options;
@@ -191,6 +191,8 @@ static void test(struct kevy_sim *sim)
     world = sim;
     kevy_sim_invariant_add(sim, &clients);
     options_draw();
+    if (scenario->options != NULL)
+        scenario->options(&options);
     links_reset(options.memory_limit != 0);
     ending = (enum ending)kevy_sim_below(world, ENDINGS);
     reactor = reactor_make();

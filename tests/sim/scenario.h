@@ -9,6 +9,8 @@
 
 struct scenario {
     const char *name;
+    /* Changes the options that were drawn for the reactor; NULL for nothing. */
+    void (*options)(struct kevy_reactor_options *options);
     /* Sets everything up. Faults may strike: it tries as often as it takes. */
     void (*start)(struct kevy_reactor *reactor);
     /* After each turn; NULL for nothing. */
@@ -28,6 +30,7 @@ struct scenario {
 /* Lets the program have so many descriptors more than it has. */
 void descriptors_limit(uint32_t more);
 
+extern const struct scenario scenario_datagrams;
 extern const struct scenario scenario_echo;
 extern const struct scenario scenario_mix;
 extern const struct scenario scenario_proxy;

@@ -53,6 +53,12 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_ZERO_COPY_COPIES] = "zero copy copies",
     [KEVY_SIM_ALLOCATION] = "allocation fails",
     [KEVY_SIM_TURN_SLOW] = "turn slow",
+    [KEVY_SIM_DATAGRAM_LOST] = "datagram lost",
+    [KEVY_SIM_DATAGRAM_DUPLICATED] = "datagram duplicated",
+    [KEVY_SIM_DATAGRAM_REORDERED] = "datagram reordered",
+    [KEVY_SIM_DATAGRAM_REFUSED] = "datagram refused",
+    [KEVY_SIM_DATAGRAM_SEND_FAILS] = "datagram send fails",
+    [KEVY_SIM_DATAGRAM_SEND_FULL] = "datagram send full",
 };
 
 /* splitmix64: every seed is as good as any other, 0 included. */

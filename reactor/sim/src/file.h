@@ -26,6 +26,7 @@ struct watch;
 
 enum file_kind {
     FILE_SOCKET,
+    FILE_DATAGRAM,
     FILE_EVENT,
     FILE_PIPE,
     FILE_RING,

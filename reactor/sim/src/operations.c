@@ -11,6 +11,7 @@
 #include "chance.h"
 #include "host.h"
 #include "kernel.h"
+#include "message.h"
 #include "socket.h"
 #include "world.h"
 
@@ -27,16 +28,6 @@ struct operation {
     int (*run)(struct request *request);
 };
 
-static int parts_copy(struct request *request, const struct iovec *parts, uint32_t count)
-{
-    EXPECT(count <= REQUEST_PARTS_MAX, "%u parts", count);
-    request->parts = calloc(count + 1, sizeof *parts);
-    assert(request->parts != NULL);
-    memcpy(request->parts, parts, count * sizeof *parts);
-    request->part_count = count;
-    return 0;
-}
-
 /* One run of bytes. */
 static int prepare_bytes(struct request *request)
 {
@@ -45,19 +36,13 @@ static int prepare_bytes(struct request *request)
 
     if ((request->sqe.flags & KEVY_SQE_BUFFER_SELECT) != 0)
         return 0;
-    return parts_copy(request, &part, 1);
+    return request_parts_copy(request, &part, 1);
 }
 
 static int prepare_vector(struct request *request)
 {
-    return parts_copy(request, (const void *)(uintptr_t)request->sqe.addr, request->sqe.len);
-}
-
-static int prepare_message(struct request *request)
-{
-    request->message = *(const struct msghdr *)(uintptr_t)request->sqe.addr;
-    request->inline_only = (request->sqe.msg_flags & MSG_DONTWAIT) != 0;
-    return parts_copy(request, request->message.msg_iov, (uint32_t)request->message.msg_iovlen);
+    return request_parts_copy(request, (const void *)(uintptr_t)request->sqe.addr,
+                              request->sqe.len);
 }
 
 /* A send without a copy. Which refusals have a notice differs from kernel to kernel. */
@@ -82,7 +67,7 @@ static int prepare_message_zc(struct request *request)
 {
     int error = zero_copy_check(request);
 
-    return error < 0 ? error : prepare_message(request);
+    return error < 0 ? error : message_prepare_send(request);
 }
 
 static int prepare_receive(struct request *request)
@@ -126,8 +111,7 @@ static int run_nop(struct request *request)
     return 0;
 }
 
-/* Posts one of several. False when the queue is full: this completion is then the last one. */
-static bool post_more(struct request *request, int result, uint32_t flags)
+bool operation_post_more(struct request *request, int result, uint32_t flags)
 {
     if (chance(KEVY_SIM_MULTISHOT_ENDS) ||
         !kernel_post_more(request->sqe.user_data, result, flags | KEVY_CQE_F_MORE)) {
@@ -148,7 +132,7 @@ static int run_poll(struct request *request)
         now = request->sqe.poll32_events;
     if (now == 0)
         return REQUEST_WAITS;
-    if (request->multishot && post_more(request, (int)now, 0))
+    if (request->multishot && operation_post_more(request, (int)now, 0))
         return REQUEST_WAITS;
     return (int)now;
 }
@@ -204,7 +188,7 @@ static int run_select(struct request *request)
         if (limit != 0)
             request->limit -= (uint32_t)result;
         if (!request->multishot || (limit != 0 && request->limit == 0) ||
-            !post_more(request, result, request->flags))
+            !operation_post_more(request, result, request->flags))
             return result;
         request->flags = 0;
     }
@@ -257,6 +241,11 @@ static int run_write(struct request *request)
     return (int)total;
 }
 
+static int run_message(struct request *request)
+{
+    return request->file->kind == FILE_DATAGRAM ? message_transmit(request) : run_write(request);
+}
+
 static int run_zero_copy(struct request *request)
 {
     if (socket_of(request->file)->family == AF_UNIX)
@@ -277,7 +266,7 @@ static int run_accept(struct request *request)
             return REQUEST_WAITS;
         if (result < 0)
             return result;
-        if (!request->multishot || !post_more(request, result, 0))
+        if (!request->multishot || !operation_post_more(request, result, 0))
             return result;
     }
     return REQUEST_AGAIN;
@@ -321,7 +310,7 @@ static const struct operation operations[KEVY_OP_LAST] = {
     [KEVY_OP_READV] = {"readv", 1, true, false, POLLIN, prepare_vector, run_read},
     [KEVY_OP_WRITEV] = {"writev", 1, true, false, POLLOUT, prepare_vector, run_write},
     [KEVY_OP_POLL_ADD] = {"poll", 1, true, false, 0, prepare_poll, run_poll},
-    [KEVY_OP_SENDMSG] = {"sendmsg", 1, true, false, POLLOUT, prepare_message, run_write},
+    [KEVY_OP_SENDMSG] = {"sendmsg", 1, true, false, POLLOUT, message_prepare_send, run_message},
     [KEVY_OP_ACCEPT] = {"accept", 1, true, false, POLLIN, prepare_accept, run_accept},
     [KEVY_OP_ASYNC_CANCEL] = {"cancel", 1, false, true, 0, NULL, run_cancel},
     [KEVY_OP_CONNECT] = {"connect", 1, true, false, POLLOUT, prepare_connect, run_connect},
@@ -332,6 +321,7 @@ static const struct operation operations[KEVY_OP_LAST] = {
     [KEVY_OP_SEND_ZC] = {"send_zc", 1, true, false, POLLOUT, prepare_bytes_zc, run_zero_copy},
     [KEVY_OP_SENDMSG_ZC] = {"sendmsg_zc", 1, true, false, POLLOUT, prepare_message_zc,
                             run_zero_copy},
+    [KEVY_OP_RECVMSG] = {"recvmsg", 1, true, false, POLLIN, message_prepare, message_collect},
     [KEVY_OP_RECV] = {"recv", 1, true, false, POLLIN, prepare_receive, run_read},
 };
 
@@ -390,6 +380,8 @@ bool operation_interruptible(const struct request *request)
 
 bool operation_polls_first(const struct request *request)
 {
-    return request->sqe.opcode == KEVY_OP_RECV &&
+    uint8_t opcode = request->sqe.opcode;
+
+    return (opcode == KEVY_OP_RECV || opcode == KEVY_OP_RECVMSG) &&
            (request->sqe.ioprio & KEVY_RECVSEND_POLL_FIRST) != 0;
 }

@@ -21,6 +21,9 @@ int operation_prepare(struct request *request);
 /* Returns the result, REQUEST_WAITS or REQUEST_AGAIN. */
 int operation_try(struct request *request);
 
+/* Posts one of several. False when the queue is full: this completion is then the last one. */
+bool operation_post_more(struct request *request, int result, uint32_t flags);
+
 bool operation_may_be_late(const struct request *request);
 bool operation_interruptible(const struct request *request);
 bool operation_polls_first(const struct request *request);

@@ -11,14 +11,13 @@
 
 #include "chance.h"
 #include "kernel.h"
+#include "notice.h"
 #include "operations.h"
 #include "socket.h"
 #include "world.h"
 
 #define LATE_LEAST_NS 1000U
 #define LATE_MOST_NS  3000000U
-/* What the peer takes at most to acknowledge, and how often it is looked whether it has. */
-#define NOTICE_NS 50000000U
 
 static struct {
     struct request *first;
@@ -44,7 +43,7 @@ bool requests_ready(void)
     return requests.ready != 0;
 }
 
-static struct request *request_make(const struct kevy_sqe *sqe)
+struct request *request_make(const struct kevy_sqe *sqe)
 {
     struct request *request = calloc(1, sizeof *request);
 
@@ -86,7 +85,7 @@ static void ready_remove(struct request *request)
     requests.ready--;
 }
 
-static void ready_add(struct request *request)
+void request_ready(struct request *request)
 {
     request->ready_next = NULL;
     if (requests.ready_last != NULL)
@@ -98,7 +97,17 @@ static void ready_add(struct request *request)
     kernel_work_came();
 }
 
-static void request_free(struct request *request)
+int request_parts_copy(struct request *request, const struct iovec *parts, uint32_t count)
+{
+    EXPECT(count <= REQUEST_PARTS_MAX, "%u parts", count);
+    request->parts = calloc(count + 1, sizeof *parts);
+    assert(request->parts != NULL);
+    memcpy(request->parts, parts, count * sizeof *parts);
+    request->part_count = count;
+    return 0;
+}
+
+void request_free(struct request *request)
 {
     if (request->previous != NULL)
         request->previous->next = request->next;
@@ -124,84 +133,12 @@ static void late_over(struct kevy_sim_event *event)
 
     if (request->state != REQUEST_DONE)
         request->state = REQUEST_READY;
-    ready_add(request);
+    request_ready(request);
 }
 
 static void request_delay(struct request *request)
 {
     event_start(&request->late, chance_magnitude(LATE_LEAST_NS, LATE_MOST_NS), late_over);
-}
-
-/* A sum of the bytes that a zero-copy send took; reads memory that the user has to leave alone. */
-static uint32_t parts_sum(const struct request *request)
-{
-    uint32_t left = request->result > 0 ? (uint32_t)request->result : 0;
-    uint32_t sum = 0;
-
-    for (uint32_t part = 0; left > 0 && part < request->part_count; part++) {
-        const uint8_t *bytes = request->parts[part].iov_base;
-
-        for (size_t i = 0; left > 0 && i < request->parts[part].iov_len; i++, left--)
-            sum = sum * 31 + bytes[i];
-    }
-    return sum;
-}
-
-/* The peer has everything, or nobody asks for it any more. */
-static void notice_due(struct kevy_sim_event *event)
-{
-    struct request *notice = (void *)((char *)event - offsetof(struct request, late));
-    struct request **link;
-
-    if (notice->notice_of != NULL && socket_silent(notice->notice_of)) {
-        event_start(event, NOTICE_NS, notice_due);
-        return;
-    }
-    if (notice->notice_of != NULL) {
-        for (link = &notice->notice_of->notices; *link != notice;)
-            link = &(*link)->notice_next;
-        *link = notice->notice_next;
-    }
-    ready_add(notice);
-}
-
-static void notice_start(const struct request *request)
-{
-    struct request *notice = request_make(&request->sqe);
-
-    notice->state = REQUEST_DONE;
-    notice->flags = KEVY_CQE_F_NOTIF;
-    notice->result = request->result;
-    if (request->result > 0) {
-        notice->parts = calloc(request->part_count, sizeof *notice->parts);
-        assert(notice->parts != NULL);
-        memcpy(notice->parts, request->parts, request->part_count * sizeof *notice->parts);
-        notice->part_count = request->part_count;
-    }
-    notice->check = parts_sum(notice);
-    if (request->file != NULL) {
-        notice->notice_of = socket_of(request->file);
-        notice->notice_next = notice->notice_of->notices;
-        notice->notice_of->notices = notice;
-    }
-    event_start(&notice->late, chance_magnitude(0, NOTICE_NS), notice_due);
-}
-
-void requests_notices_end(struct kevy_x_socket *socket)
-{
-    for (struct request *notice = socket->notices; notice != NULL; notice = notice->notice_next)
-        notice->notice_of = NULL;
-    socket->notices = NULL;
-}
-
-static void notice_answer(struct request *notice)
-{
-    bool copied = chance(KEVY_SIM_ZERO_COPY_COPIES);
-
-    EXPECT(parts_sum(notice) == notice->check, "memory changes that the kernel is sending from");
-    kernel_post(notice->sqe.user_data, copied ? (int)KEVY_NOTIF_USAGE_ZC_COPIED : 0,
-                KEVY_CQE_F_NOTIF);
-    request_free(notice);
 }
 
 static void request_answer(struct request *request)
@@ -243,7 +180,7 @@ static void request_wait(struct request *request)
     /* A multishot poll tells changes: what is so already has been told. */
     if (now != 0 && !(request->sqe.opcode == KEVY_OP_POLL_ADD && request->tried)) {
         request->state = REQUEST_READY;
-        ready_add(request);
+        request_ready(request);
         return;
     }
     if (chance(KEVY_SIM_WAKE_SPURIOUS)) {
@@ -270,7 +207,7 @@ static void request_try(struct request *request)
         result = -EAGAIN;
     if (result == REQUEST_AGAIN) {
         request->state = REQUEST_READY;
-        ready_add(request);
+        request_ready(request);
     } else if (result == REQUEST_WAITS) {
         request_wait(request);
     } else {
@@ -334,7 +271,7 @@ void requests_wake(struct file *file, uint32_t events)
             request->state = REQUEST_DELAYED;
             request_delay(request);
         } else {
-            ready_add(request);
+            request_ready(request);
         }
     }
 }

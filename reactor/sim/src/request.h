@@ -79,6 +79,16 @@ void requests_reset(void);
 /* In flight. */
 uint32_t requests_count(void);
 
+/* A request in flight; one that has been answered. For what makes requests of its own. */
+struct request *request_make(const struct kevy_sqe *sqe);
+void request_free(struct request *request);
+
+/* Keeps what the request reads or writes. Returns 0. */
+int request_parts_copy(struct request *request, const struct iovec *parts, uint32_t count);
+
+/* Lets it try again, or be answered, in the next enter. */
+void request_ready(struct request *request);
+
 /* Takes a request out of the submission queue. */
 void request_issue(const struct kevy_sqe *sqe);
 

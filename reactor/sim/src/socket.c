@@ -14,14 +14,13 @@
 #include "world.h"
 
 static struct {
-    struct kevy_x_socket *listening;
     struct kevy_x_socket *parted;
-    uint16_t ports; /* given out */
 } sockets;
 
 void sockets_reset(void)
 {
     memset(&sockets, 0, sizeof sockets);
+    sockets_listening_reset();
 }
 
 struct kevy_x_socket *socket_of(struct file *file)
@@ -331,18 +330,6 @@ void socket_refuse(struct kevy_x_socket *socket)
     file_drop(&socket->file);
 }
 
-static void listening_remove(struct kevy_x_socket *socket)
-{
-    struct kevy_x_socket **link = &sockets.listening;
-
-    while (*link != socket)
-        link = &(*link)->next;
-    *link = socket->next;
-    while (socket->queue_first != NULL) {
-        socket_refuse(socket_accept(socket));
-    }
-}
-
 /* The last reference is gone: the connection ends, one way or the other. */
 static void file_release(struct file *file)
 {
@@ -350,7 +337,7 @@ static void file_release(struct file *file)
     struct kevy_x_socket *peer = socket->peer;
 
     if (socket->state == SOCKET_LISTENING)
-        listening_remove(socket);
+        socket_listen_end(socket);
     if (socket->deaf)
         parted_remove(socket);
     if (peer != NULL) {
@@ -370,113 +357,4 @@ static void file_release(struct file *file)
     event_stop(&socket->in.arrival);
     free(socket->in.bytes);
     free(socket);
-}
-
-/* What the program listens with at `port`, or the first one of all for 0. */
-static struct kevy_x_socket *listening_at(uint16_t port)
-{
-    struct kevy_x_socket *found = NULL;
-
-    for (struct kevy_x_socket *at = sockets.listening; at != NULL; at = at->next)
-        if (port == 0 || at->port == port)
-            found = at;
-    return found;
-}
-
-void socket_bind(struct kevy_x_socket *socket, uint16_t port)
-{
-    socket->port = port != 0 ? port : (uint16_t)(SOCKET_PORT_FIRST + sockets.ports++);
-}
-
-int socket_listen(struct kevy_x_socket *socket, int backlog)
-{
-    socket->queue_limit = (uint32_t)backlog;
-    if (socket->state == SOCKET_LISTENING)
-        return 0;
-    if (listening_at(socket->port) != NULL)
-        return -EADDRINUSE;
-    socket->state = SOCKET_LISTENING;
-    socket->next = sockets.listening;
-    sockets.listening = socket;
-    return 0;
-}
-
-struct kevy_x_socket *socket_accept(struct kevy_x_socket *listener)
-{
-    struct kevy_x_socket *first = listener->queue_first;
-
-    if (first == NULL)
-        return NULL;
-    listener->queue_first = first->queue_next;
-    listener->queue_count--;
-    return first;
-}
-
-/* What an accept fails with although somebody waits, or 0. */
-static int accept_fault(struct kevy_x_socket *listener)
-{
-    static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
-
-    if (chance(KEVY_SIM_ACCEPT_SHORTAGE))
-        return shortages[chance_below(sizeof shortages / sizeof *shortages)];
-    if (!chance(KEVY_SIM_ACCEPT_ABORTED))
-        return 0;
-    socket_refuse(socket_accept(listener));
-    return -ECONNABORTED;
-}
-
-int socket_take(struct kevy_x_socket *listener, int flags)
-{
-    struct kevy_x_socket *first = listener->queue_first;
-    int result;
-
-    if (first == NULL)
-        return -EAGAIN;
-    result = accept_fault(listener);
-    if (result == 0)
-        result = file_install(&first->file);
-    if (result < 0)
-        return result;
-    first->file.flags = flags;
-    file_drop(&socket_accept(listener)->file);
-    return result;
-}
-
-void socket_join(struct kevy_x_socket *one, struct kevy_x_socket *other, uint32_t capacity,
-                 uint64_t delay_ns)
-{
-    one->state = other->state = SOCKET_CONNECTED;
-    one->peer = other;
-    other->peer = one;
-    one->delay_ns = other->delay_ns = delay_ns;
-    one->in.capacity = other->in.capacity = capacity;
-    one->in.bytes = malloc(capacity);
-    other->in.bytes = malloc(capacity);
-    assert(one->in.bytes != NULL && other->in.bytes != NULL);
-}
-
-int socket_reach(struct kevy_x_socket *socket, uint16_t port)
-{
-    struct kevy_x_socket *listener = listening_at(port);
-    struct kevy_x_socket **link;
-    struct kevy_x_socket *end;
-    uint64_t delay_ns = 0;
-    uint32_t capacity;
-
-    if (listener == NULL)
-        return -ECONNREFUSED;
-    if (listener->queue_count >= listener->queue_limit)
-        return -EAGAIN;
-    end = socket_make(listener->family);
-    end->port = port;
-    capacity = (uint32_t)chance_magnitude(64, 65536);
-    if (listener->family != AF_UNIX)
-        delay_ns = chance_magnitude(0, 5000000);
-    socket_join(socket, end, capacity, delay_ns);
-    for (link = &listener->queue_first; *link != NULL;)
-        link = &(*link)->queue_next;
-    *link = end;
-    listener->queue_count++;
-    file_changed(&listener->file, POLLIN);
-    return 0;
 }

@@ -80,6 +80,10 @@ struct kevy_x_socket {
 
 void sockets_reset(void);
 
+/* Of those that listen: forgets all; and one of them is closed. */
+void sockets_listening_reset(void);
+void socket_listen_end(struct kevy_x_socket *socket);
+
 /* A socket with one reference. */
 struct kevy_x_socket *socket_make(int family);
 struct kevy_x_socket *socket_of(struct file *file);

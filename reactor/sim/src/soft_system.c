@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "soft/os.h" /* the first: its names are macros */
 
+#include "soft_sockets.h"
 #include "soft_system.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,6 @@
 #include "clock.h"
 #include "epoll.h"
 #include "file.h"
-#include "host.h"
 #include "kernel.h"
 #include "socket.h"
 #include "system.h"
@@ -43,7 +42,7 @@ uint32_t soft_system_mappings(void)
     return system_state.mappings;
 }
 
-static long noted(const char *call, int fd, long result)
+long soft_noted(const char *call, int fd, long result)
 {
     world_note((uint64_t)(unsigned)fd << 32 | (uint32_t)result);
     TRACE("  %s %d = %ld", call, fd, result);
@@ -126,173 +125,6 @@ static int os_poll(const struct soft_os *os, int fd, int events)
     return sim_system.poll(NULL, fd, events);
 }
 
-/* ---- Sockets ------------------------------------------------------------------------------- */
-
-/* Descriptor -1 is a question whether the kernel knows the other fields of a request. */
-static int socket_at(int fd, const char *call, struct kevy_x_socket **socket)
-{
-    struct file *file;
-
-    if (fd == -1)
-        return -EBADF;
-    file = file_at(fd, call);
-    if (file->kind != FILE_SOCKET)
-        return -ENOTSOCK;
-    *socket = socket_of(file);
-    return 0;
-}
-
-static int os_accept4(const struct soft_os *os, int fd, struct sockaddr *address, socklen_t *length,
-                      int flags)
-{
-    struct kevy_x_socket *listener;
-    int error = socket_at(fd, "accept", &listener);
-
-    (void)os;
-    EXPECT(address == NULL && length == NULL, "accept with an address");
-    return error < 0 ? error : (int)noted("accept", fd, socket_take(listener, flags));
-}
-
-static int connect_result(struct kevy_x_socket *socket, const struct sockaddr *address)
-{
-    int error;
-
-    if (socket->state == SOCKET_NEW) {
-        error = host_connect(socket, address);
-        return error < 0 ? error : -EINPROGRESS;
-    }
-    if (socket->state != SOCKET_CONNECTING)
-        return 0;
-    error = socket->error;
-    socket->error = 0;
-    return error != 0 ? -error : -EALREADY;
-}
-
-static int os_connect(const struct soft_os *os, int fd, const struct sockaddr *address,
-                      socklen_t length)
-{
-    struct kevy_x_socket *socket;
-    int error = socket_at(fd, "connect", &socket);
-
-    (void)os;
-    (void)length;
-    return error < 0 ? error : (int)noted("connect", fd, connect_result(socket, address));
-}
-
-/* One receive: an error that it leaves behind is for the next. */
-static long receive(struct kevy_x_socket *socket, const struct iovec *parts, size_t count)
-{
-    long total = 0;
-
-    for (size_t part = 0; part < count; part++) {
-        int result;
-
-        if (parts[part].iov_len == 0)
-            continue;
-        if (total != 0 && socket_readable(socket) == 0)
-            break;
-        result = socket_read(socket, parts[part].iov_base, (uint32_t)parts[part].iov_len);
-        if (result <= 0)
-            return total != 0 ? total : result;
-        total += result;
-        if ((size_t)result < parts[part].iov_len)
-            break;
-    }
-    return total;
-}
-
-static long transmit(struct kevy_x_socket *socket, const struct iovec *parts, size_t count)
-{
-    long total = 0;
-
-    for (size_t part = 0; part < count; part++) {
-        int result;
-
-        if (parts[part].iov_len == 0)
-            continue;
-        if (total != 0 && socket->error != 0)
-            break;
-        result = socket_write(socket, parts[part].iov_base, (uint32_t)parts[part].iov_len);
-        if (result < 0)
-            return total != 0 ? total : result;
-        total += result;
-        if ((size_t)result < parts[part].iov_len)
-            break;
-    }
-    return total;
-}
-
-static long os_recvmsg(const struct soft_os *os, int fd, struct msghdr *message, int flags)
-{
-    struct kevy_x_socket *socket;
-    int error = socket_at(fd, "recv", &socket);
-
-    (void)os;
-    if (error < 0)
-        return error;
-    EXPECT((flags & ~(MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_ERRQUEUE)) == 0, "recv with flags %x",
-           flags);
-    message->msg_flags = 0;
-    message->msg_controllen = 0;
-    message->msg_namelen = 0;
-    if (flags & MSG_ERRQUEUE)
-        return -EAGAIN;
-    return noted("recv", fd, receive(socket, message->msg_iov, (size_t)message->msg_iovlen));
-}
-
-static long os_recv(const struct soft_os *os, int fd, void *data, size_t length, int flags)
-{
-    struct iovec part = {.iov_base = data, .iov_len = length};
-    struct msghdr message;
-
-    memset(&message, 0, sizeof message);
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    return os_recvmsg(os, fd, &message, flags);
-}
-
-static long os_sendmsg(const struct soft_os *os, int fd, const struct msghdr *message, int flags)
-{
-    struct kevy_x_socket *socket;
-    int error = socket_at(fd, "send", &socket);
-
-    (void)os;
-    if (error < 0)
-        return error;
-    EXPECT((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)) == 0 && (flags & MSG_NOSIGNAL) != 0,
-           "send with flags %x", flags);
-    EXPECT(message->msg_controllen == 0, "send with a control message");
-    return noted("send", fd, transmit(socket, message->msg_iov, (size_t)message->msg_iovlen));
-}
-
-static long os_send(const struct soft_os *os, int fd, const void *data, size_t length, int flags)
-{
-    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
-    struct msghdr message;
-
-    memset(&message, 0, sizeof message);
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    return os_sendmsg(os, fd, &message, flags);
-}
-
-static int os_getsockopt(const struct soft_os *os, int fd, int level, int option, void *value,
-                         socklen_t *length)
-{
-    struct kevy_x_socket *socket;
-    int error = socket_at(fd, "getsockopt", &socket);
-    int protocol;
-
-    (void)os;
-    if (error < 0)
-        return error;
-    if (level != SOL_SOCKET || option != SO_PROTOCOL)
-        return sim_system.getsockopt(NULL, fd, level, option, value, length);
-    protocol = socket->family == AF_UNIX ? 0 : IPPROTO_TCP;
-    memcpy(value, &protocol, sizeof protocol);
-    return 0;
-}
-
 /* ---- Files --------------------------------------------------------------------------------- */
 
 static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
@@ -304,10 +136,10 @@ static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vec
     (void)offset;
     (void)flags;
     if (file->kind == FILE_SOCKET)
-        return noted("read", fd, receive(socket_of(file), vectors, (size_t)count));
+        return soft_noted("read", fd, soft_receive(socket_of(file), vectors, (size_t)count));
     EXPECT(count == 1 && file->operations->read != NULL, "a read of %d parts", count);
-    return noted("read", fd,
-                 file->operations->read(file, vectors->iov_base, (uint32_t)vectors->iov_len));
+    return soft_noted("read", fd,
+                      file->operations->read(file, vectors->iov_base, (uint32_t)vectors->iov_len));
 }
 
 static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
@@ -319,10 +151,10 @@ static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *ve
     (void)offset;
     (void)flags;
     if (file->kind == FILE_SOCKET)
-        return noted("write", fd, transmit(socket_of(file), vectors, (size_t)count));
+        return soft_noted("write", fd, soft_transmit(socket_of(file), vectors, (size_t)count));
     EXPECT(count == 1 && file->operations->write != NULL, "a write of %d parts", count);
-    return noted("write", fd,
-                 file->operations->write(file, vectors->iov_base, (uint32_t)vectors->iov_len));
+    return soft_noted("write", fd,
+                      file->operations->write(file, vectors->iov_base, (uint32_t)vectors->iov_len));
 }
 
 static int os_fcntl(const struct soft_os *os, int fd, int command, long argument)
@@ -410,13 +242,13 @@ static const struct soft_os os_table = {
     .epoll_pwait2 = os_epoll_pwait2,
     .epoll_pwait = os_epoll_pwait,
     .poll = os_poll,
-    .accept4 = os_accept4,
-    .connect = os_connect,
-    .recv = os_recv,
-    .send = os_send,
-    .recvmsg = os_recvmsg,
-    .sendmsg = os_sendmsg,
-    .getsockopt = os_getsockopt,
+    .accept4 = soft_os_accept4,
+    .connect = soft_os_connect,
+    .recv = soft_os_recv,
+    .send = soft_os_send,
+    .recvmsg = soft_os_recvmsg,
+    .sendmsg = soft_os_sendmsg,
+    .getsockopt = soft_os_getsockopt,
     .preadv2 = os_preadv2,
     .pwritev2 = os_pwritev2,
     .fcntl = os_fcntl,
@@ -439,7 +271,7 @@ static int enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint
     result = kevy_ring_kernel_soft()->enter(state, fd, to_submit, minimum, flags, argument,
                                             argument_size);
     world_note(clock_now());
-    return (int)noted("enter", fd, result);
+    return (int)soft_noted("enter", fd, result);
 }
 
 const struct kevy_ring_kernel *soft_kernel(void)

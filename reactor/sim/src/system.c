@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,8 +21,12 @@
 #include "signal_file.h"
 #include "file.h"
 #include "kernel.h"
+#include "packet.h"
 #include "socket.h"
 #include "world.h"
+
+/* The kind of a socket, in the type of socket(2). */
+#define TYPES 0xf
 
 /* A descriptor for a file that has one reference, which it takes. */
 static int installed(struct file *file, int flags)
@@ -47,22 +52,30 @@ static int sim_close(void *context, int fd)
 
 static int sim_socket(void *context, int family, int type)
 {
+    struct file *file;
+
     (void)context;
     if (chance(KEVY_SIM_SOCKET_FAILS))
         return -EMFILE;
-    EXPECT((type & SOCK_STREAM) != 0, "a socket of type %x", type);
-    return installed(&socket_make(family)->file, O_RDWR | (type & SOCK_NONBLOCK));
+    EXPECT((type & TYPES) == SOCK_STREAM || (type & TYPES) == SOCK_DGRAM, "a socket of type %x",
+           type);
+    file = (type & TYPES) == SOCK_DGRAM ? &packet_make(family)->file : &socket_make(family)->file;
+    return installed(file, O_RDWR | (type & SOCK_NONBLOCK));
 }
 
 static int sim_bind(void *context, int fd, const struct sockaddr *address, socklen_t length)
 {
-    struct kevy_x_socket *socket = socket_of(file_at(fd, "bind"));
+    struct file *file = file_at(fd, "bind");
     const struct sockaddr_in *internet = (const void *)address;
+    uint16_t port = 0;
 
     (void)context;
     (void)length;
-    /* The port of IPv6 lies in the same place. */
-    socket_bind(socket, address->sa_family == AF_UNIX ? 0 : ntohs(internet->sin_port));
+    if (address->sa_family != AF_UNIX)
+        port = ntohs(internet->sin_port); /* in the same place for IPv6 */
+    if (file->kind == FILE_DATAGRAM)
+        return packet_bind(packet_of(file), port);
+    socket_bind(socket_of(file), port);
     return 0;
 }
 
@@ -80,10 +93,17 @@ static int sim_accept(void *context, int fd)
 
 static int sim_connect(void *context, int fd, const struct sockaddr *address, socklen_t length)
 {
+    const struct sockaddr_in *internet = (const void *)address;
+    struct file *file = file_at(fd, "connect");
+
     (void)context;
     (void)length;
+    if (file->kind == FILE_DATAGRAM) {
+        packet_connect(packet_of(file), ntohs(internet->sin_port));
+        return 0;
+    }
     EXPECT(address->sa_family == AF_UNSPEC, "connect(2) of descriptor %d", fd);
-    socket_abort(socket_of(file_at(fd, "connect")));
+    socket_abort(socket_of(file));
     return 0;
 }
 
@@ -102,41 +122,67 @@ static int sim_shutdown(void *context, int fd, int how)
 static int sim_setsockopt(void *context, int fd, int level, int option, const void *value,
                           socklen_t length)
 {
-    struct kevy_x_socket *socket = socket_of(file_at(fd, "setsockopt"));
+    struct file *file = file_at(fd, "setsockopt");
     const struct linger *linger = value;
 
     (void)context;
+    if (file->kind == FILE_DATAGRAM) {
+        if (level == IPPROTO_UDP && option == UDP_GRO)
+            packet_merges(packet_of(file), *(const int *)value != 0);
+        return 0;
+    }
     if (level == SOL_SOCKET && option == SO_LINGER && length == sizeof *linger &&
         linger->l_onoff != 0 && linger->l_linger == 0)
-        socket_abort(socket);
+        socket_abort(socket_of(file));
     return 0;
+}
+
+static int stream_option(struct kevy_x_socket *socket, int option)
+{
+    int answered;
+
+    switch (option) {
+    case SO_ACCEPTCONN:
+        return socket->state == SOCKET_LISTENING;
+    case SO_ERROR:
+        answered = socket->error;
+        socket->error = 0;
+        return answered;
+    case SO_TYPE:
+        return SOCK_STREAM;
+    case SO_DOMAIN:
+        return socket->family;
+    default:
+        FAIL("getsockopt of option %d", option);
+    }
+}
+
+static int datagram_option(struct kevy_x_packet_socket *socket, int option)
+{
+    switch (option) {
+    case SO_ACCEPTCONN:
+        return 0;
+    case SO_ERROR:
+        return -packet_error_take(socket);
+    case SO_TYPE:
+        return SOCK_DGRAM;
+    case SO_DOMAIN:
+        return socket->family;
+    default:
+        FAIL("getsockopt of option %d", option);
+    }
 }
 
 static int sim_getsockopt(void *context, int fd, int level, int option, void *value,
                           socklen_t *length)
 {
-    struct kevy_x_socket *socket = socket_of(file_at(fd, "getsockopt"));
+    struct file *file = file_at(fd, "getsockopt");
     int answered;
 
     (void)context;
     EXPECT(level == SOL_SOCKET && *length == sizeof answered, "getsockopt of option %d", option);
-    switch (option) {
-    case SO_ACCEPTCONN:
-        answered = socket->state == SOCKET_LISTENING;
-        break;
-    case SO_ERROR:
-        answered = socket->error;
-        socket->error = 0;
-        break;
-    case SO_TYPE:
-        answered = SOCK_STREAM;
-        break;
-    case SO_DOMAIN:
-        answered = socket->family;
-        break;
-    default:
-        FAIL("getsockopt of option %d", option);
-    }
+    answered = file->kind == FILE_DATAGRAM ? datagram_option(packet_of(file), option)
+                                           : stream_option(socket_of(file), option);
     memcpy(value, &answered, sizeof answered);
     return 0;
 }
@@ -151,11 +197,16 @@ static int sim_poll(void *context, int fd, int events)
 
 static int sim_getsockname(void *context, int fd, struct sockaddr *address, socklen_t *length)
 {
-    const struct kevy_x_socket *socket = socket_of(file_at(fd, "getsockname"));
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(socket->port)};
+    struct file *file = file_at(fd, "getsockname");
+    struct sockaddr_in name = {.sin_family = AF_INET};
 
     (void)context;
-    if (socket->family == AF_INET6)
+    if (file->kind == FILE_DATAGRAM) {
+        packet_name(packet_of(file)->family, packet_of(file)->port, address, length);
+        return 0;
+    }
+    name.sin_port = htons(socket_of(file)->port);
+    if (socket_of(file)->family == AF_INET6)
         name.sin_family = AF_INET6; /* the port lies in the same place */
     memcpy(address, &name, sizeof name < *length ? sizeof name : *length);
     return 0;
@@ -163,6 +214,16 @@ static int sim_getsockname(void *context, int fd, struct sockaddr *address, sock
 
 static int sim_getpeername(void *context, int fd, struct sockaddr *address, socklen_t *length)
 {
+    struct file *file = file_at(fd, "getpeername");
+
+    if (file->kind == FILE_DATAGRAM) {
+        uint16_t port = packet_of(file)->to_port;
+
+        if (port == 0)
+            return -ENOTCONN;
+        packet_name(packet_of(file)->family, port, address, length);
+        return 0;
+    }
     return sim_getsockname(context, fd, address, length);
 }
 
@@ -183,8 +244,10 @@ static int sim_fcntl(void *context, int fd, int command)
 
 static int sim_file_mode(void *context, int fd)
 {
+    const struct file *file = file_at(fd, "fstat");
+
     (void)context;
-    return file_at(fd, "fstat")->kind == FILE_SOCKET ? S_IFSOCK : S_IFIFO;
+    return file->kind == FILE_SOCKET || file->kind == FILE_DATAGRAM ? S_IFSOCK : S_IFIFO;
 }
 
 static int sim_eventfd(void *context, unsigned value)

@@ -16,6 +16,7 @@
 #include "file.h"
 #include "host.h"
 #include "kernel.h"
+#include "packet.h"
 #include "request.h"
 #include "script.h"
 #include "signal_file.h"
@@ -175,6 +176,7 @@ struct kevy_sim *world_make(const struct kevy_sim_options *options, uint64_t see
     requests_reset();
     buffers_reset();
     sockets_reset();
+    packets_reset();
     hosts_reset();
     soft_system_reset();
     kernel_reset(minor != 0 ? minor : (uint32_t)chance_between(1, MINOR_LAST));

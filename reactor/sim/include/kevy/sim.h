@@ -39,7 +39,7 @@
  * Limits
  *
  *     A process has one world at a time, and a world one reactor at a time, on one thread. Peers
- *     are stream sockets. A program that reads another clock or other random numbers is not
+ *     are TCP and UDP sockets. A program that reads another clock or other random numbers is not
  *     repeated exactly. TLS works, with keys whose signatures all have the same length (RSA,
  *     Ed25519).
  *
@@ -113,6 +113,7 @@
 #define KEVY_SIM_H
 
 #include <kevy/kevy.h>
+#include <kevy/sim_datagram.h>
 #include <kevy/sim_peer.h>
 #include <kevy/sim_world.h>
 

@@ -102,6 +102,13 @@ enum kevy_sim_fault {
     /* Memory and time. */
     KEVY_SIM_ALLOCATION, /* the allocator of the reactor has no memory, or mmap(2) fails */
     KEVY_SIM_TURN_SLOW,  /* a callback or a system call takes milliseconds */
+    /* Datagrams. */
+    KEVY_SIM_DATAGRAM_LOST,
+    KEVY_SIM_DATAGRAM_DUPLICATED,
+    KEVY_SIM_DATAGRAM_REORDERED,  /* one may overtake others, or be overtaken */
+    KEVY_SIM_DATAGRAM_REFUSED,    /* the network answers one with an ICMP error */
+    KEVY_SIM_DATAGRAM_SEND_FAILS, /* -ENOBUFS or -EPERM */
+    KEVY_SIM_DATAGRAM_SEND_FULL,  /* -EAGAIN, although the socket has room */
     KEVY_SIM_FAULT_COUNT
 };
 

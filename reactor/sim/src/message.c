@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "message.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "buffers.h"
+#include "chance.h"
+#include "operations.h"
+#include "packet.h"
+#include "world.h"
+
+/* Datagrams in one go before others have their turn. */
+#define RETRIES 32
+
+int message_prepare_send(struct request *request)
+{
+    request->message = *(const struct msghdr *)(uintptr_t)request->sqe.addr;
+    request->inline_only = (request->sqe.msg_flags & MSG_DONTWAIT) != 0;
+    return request_parts_copy(request, request->message.msg_iov,
+                              (uint32_t)request->message.msg_iovlen);
+}
+
+int message_prepare(struct request *request)
+{
+    const uint16_t known = KEVY_RECVSEND_POLL_FIRST | KEVY_RECV_MULTISHOT;
+
+    request->message = *(const struct msghdr *)(uintptr_t)request->sqe.addr;
+    request->multishot = (request->sqe.ioprio & KEVY_RECV_MULTISHOT) != 0;
+    EXPECT(request->multishot && (request->sqe.flags & KEVY_SQE_BUFFER_SELECT) != 0 &&
+               (request->sqe.ioprio & ~known) == 0,
+           "recvmsg with flags %x", request->sqe.ioprio);
+    return 0;
+}
+
+/* Receives one datagram into a buffer of the group. The result is its length as it was sent; *used
+ * is how many bytes of the buffer it takes. */
+static long receive_into(const struct request *request, void *data, uint32_t size, uint32_t *used)
+{
+    struct kevy_recvmsg_out *out = data;
+    uint32_t name_room = request->message.msg_namelen;
+    uint32_t control_room = (uint32_t)request->message.msg_controllen;
+    uint32_t front = (uint32_t)sizeof *out + name_room + control_room;
+    char *name = (char *)(out + 1);
+    struct iovec part = {.iov_base = (char *)data + front, .iov_len = size - front};
+    struct msghdr message = {.msg_name = name,
+                             .msg_namelen = name_room,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = name + name_room,
+                             .msg_controllen = control_room};
+    long result;
+
+    if (size < front)
+        return -EFAULT;
+    result = packet_receive(packet_of(request->file), &message, (int)request->sqe.msg_flags);
+    if (result < 0)
+        return result;
+    out->namelen = message.msg_namelen;
+    out->controllen = (uint32_t)message.msg_controllen;
+    out->payloadlen = (uint32_t)result;
+    out->flags = (uint32_t)message.msg_flags;
+    *used = front + ((size_t)result < part.iov_len ? (uint32_t)result : (uint32_t)part.iov_len);
+    return result;
+}
+
+/* Posts what was received, unless it is the last. */
+static bool goes_on(struct request *request, long length, uint32_t used)
+{
+    request->flags = KEVY_CQE_F_BUFFER | (uint32_t)buffers_take(1) << KEVY_CQE_BUFFER_SHIFT;
+    if (packet_waits(packet_of(request->file)))
+        request->flags |= KEVY_CQE_F_SOCK_NONEMPTY;
+    if (length == 0 || !operation_post_more(request, (int)used, request->flags))
+        return false;
+    request->flags = 0;
+    return true;
+}
+
+int message_collect(struct request *request)
+{
+    if (request->tried && chance(KEVY_SIM_MULTISHOT_ENDS))
+        return chance_one_in(2) ? -EINTR : -EAGAIN;
+    for (int count = 0; count < RETRIES; count++) {
+        uint32_t size, used = 0;
+        void *data;
+        long result;
+
+        if (!packet_waits(packet_of(request->file)))
+            return REQUEST_WAITS;
+        if (!buffers_peek(request->sqe.buf_group, 0, &data, &size) ||
+            chance(KEVY_SIM_RECV_NO_BUFFERS))
+            return -ENOBUFS;
+        result = receive_into(request, data, size, &used);
+        if (result < 0)
+            return (int)result;
+        if (!goes_on(request, result, used))
+            return (int)used;
+    }
+    return REQUEST_AGAIN;
+}
+
+int message_transmit(struct request *request)
+{
+    struct msghdr message = request->message;
+    long result;
+
+    message.msg_iov = request->parts;
+    message.msg_iovlen = request->part_count;
+    result = packet_send(packet_of(request->file), &message);
+    return result == -EAGAIN ? REQUEST_WAITS : (int)result;
+}
