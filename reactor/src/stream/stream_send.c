@@ -255,7 +255,7 @@ static void send_failed(struct kevy_stream *stream, int error)
         stream->reason = (int16_t)error;
     if (stream->object.state != STREAM_OPEN || memory_lacks(error) ||
         stream_has(stream, STREAM_PAUSED | STREAM_READ_ENDED | STREAM_NOT_SOCKET)) {
-        stream_terminate(stream, error);
+        stream_terminate(stream, stream->reason);
         return;
     }
     stream->send_at = 0;
