@@ -472,6 +472,7 @@ struct kevy_file_range {
     struct kevy_buffer *blocks; /* being read into */
     uint64_t moved;             /* bytes taken from the file */
     uint32_t step;              /* what the request in flight does */
+    uint32_t turn;              /* in which it sent last */
     bool begun;
     bool copying; /* read and sent, not by sendfile(2) */
     bool full;    /* the socket has to be waited for */

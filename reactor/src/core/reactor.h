@@ -79,6 +79,10 @@ struct kevy_reactor {
     bool finish_waits;   /* objects have yet to be told that the reactor finishes */
     bool ended_in_flush; /* the turn must not sleep for what was alive before it */
 
+    /* stream_range.c */
+    uint32_t long_turn; /* the turn that `long_sum` is of */
+    uint32_t long_sum;  /* bytes of files that have been sent in it */
+
     /* submission.c */
     bool refused;            /* the kernel took nothing in the last enter, and nothing was reaped */
     uint32_t pool_published; /* the pool's tail as the kernel knows it */

@@ -9,6 +9,10 @@
  * of the range, and when they are gone it is the first again. Either way it is one piece at a time,
  * so a peer that does not read holds back the file, and others have their turn.
  *
+ * A range sends one piece from the page cache in a turn. The first ranges of a turn send long ones:
+ * a file of a mebibyte that the socket takes leaves in one call and is done with, however many wait
+ * for theirs. In short pieces all of them would go on side by side, four calls for each piece.
+ *
  *     first, nothing buffered --sendfile(2)--> sent; or the socket is full --poll--> first again
  *                             --read--> entries in front --the queue's own sends--> first again
  *
@@ -36,9 +40,11 @@
 #include <poll.h>
 #include <string.h>
 
-#define CHUNK     65536U  /* copied at a time */
-#define PIECE     131072U /* sent from the page cache at a time; a flush has several rounds */
-#define SHORT     16384U  /* read when it is queued */
+#define CHUNK     65536U   /* copied at a time */
+#define PIECE     262144U  /* sent from the page cache in a turn, at least */
+#define LONG      1048576U /* ... and by those that come first in it, as long as all of them */
+#define LONG_SUM  2097152U /* ... have sent less than this */
+#define SHORT     16384U   /* read when it is queued */
 #define PARTS_MAX 16U
 
 /* What the request in flight does. */
@@ -219,26 +225,58 @@ static void piece_sent(struct kevy_stream *stream, struct kevy_file_range *range
     stream->object.reactor->ended_in_flush = true; /* somebody may wait for just these bytes */
 }
 
+/* The next piece that is in the page cache as a whole, 0 for none. */
+static uint32_t piece_cached(struct kevy_reactor *reactor, const struct kevy_file_range *range)
+{
+    uint64_t offset = range->offset + range->moved;
+    uint32_t most = reactor->long_sum < LONG_SUM ? LONG : PIECE;
+
+    for (;; most = PIECE) {
+        uint32_t length = piece_next(range, most);
+
+        if (SYSTEM(reactor, file_cached, range->fd, offset, length) > 0)
+            return length;
+        if (length <= PIECE)
+            return 0;
+    }
+}
+
+/* False when the range has sent its piece of this turn. */
+static bool piece_due(struct kevy_reactor *reactor, struct kevy_file_range *range)
+{
+    uint32_t turn = (uint32_t)reactor->stats.turns;
+
+    if (reactor->long_turn != turn) {
+        reactor->long_turn = turn;
+        reactor->long_sum = 0;
+    }
+    return range->turn != turn;
+}
+
 /*
  * Sends the next piece from the page cache; false when it has to go another way. Errors are left to
- * that, which shows whose they are: the file's or the socket's.
+ * that, which shows whose they are: the file's or the socket's. A socket that takes less is full.
  */
 static bool cached_send(struct kevy_stream *stream, struct kevy_file_range *range)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
-    uint64_t offset = range->offset + range->moved;
-    uint32_t length = piece_next(range, PIECE);
+    uint32_t length;
     int64_t result;
 
-    if (SYSTEM(reactor, file_cached, range->fd, offset, length) <= 0)
+    if (!piece_due(reactor, range))
+        return true;
+    length = piece_cached(reactor, range);
+    if (length == 0)
         return false;
-    result = SYSTEM(reactor, sendfile, stream->fd, range->fd, offset, length);
-    if (result == -EAGAIN)
-        range->full = true;
-    else if (result <= 0)
+    result = SYSTEM(reactor, sendfile, stream->fd, range->fd, range->offset + range->moved, length);
+    if (result <= 0 && result != -EAGAIN)
         return result == -EINTR;
-    else
+    range->full = result < (int64_t)length;
+    if (result > 0) {
+        range->turn = reactor->long_turn;
+        reactor->long_sum += (uint32_t)result;
         piece_sent(stream, range, (uint32_t)result);
+    }
     return true;
 }
 
@@ -366,6 +404,7 @@ int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *ra
     range->entry.use = BUFFER_RANGE;
     range->blocks = NULL;
     range->moved = 0;
+    range->turn = (uint32_t)stream->object.reactor->stats.turns - 1;
     range->begun = range->copying = range->full = false;
     if (range->length > 0 && range->length <= SHORT)
         read_at_once(stream, range);
