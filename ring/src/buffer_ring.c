@@ -6,6 +6,8 @@
  *
  *     slots (entries * 16) | buffers (entries * size) | addresses | offsets | hands
  *
+ * With debug_checks the buffers end at a page that has no access, against who writes behind the last.
+ *
  * With KERNEL_MAPPED the kernel allocates the slots and we map them from the ring's descriptor.
  *
  * Invariants. The group is on ring->buffer_rings exactly while it is registered, and once. Memory
@@ -20,14 +22,17 @@
 #include <kevy/ring.h>
 #include <kevy/ring_register.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "kernel.h"
 #include "owner.h"
+#include "tools.h"
 #include "zeroed.h"
 
 #define ENTRIES_MAX 32768U
 /* The kernel maps slots by whole pages; 64 KiB is the largest page of the supported machines. */
 #define PART_ALIGNMENT 65536U
+#define PAGE_LEAST     4096U
 
 _Static_assert(offsetof(struct kevy_buf, resv) == 14, "the tail overlays slot 0");
 
@@ -52,6 +57,25 @@ static bool options_valid(const struct kevy_buffer_ring_options *options)
     return (options->buffer_size == 0) == callers && (options->flags & ~known) == 0;
 }
 
+/* With debug_checks, what the buffers take with the guard behind them, and else without. */
+static size_t buffers_room(size_t size)
+{
+    if (!TOOLS_TOLD || size == 0)
+        return align_up(size, sizeof(uint64_t));
+    return align_up(size, PART_ALIGNMENT) + PART_ALIGNMENT;
+}
+
+/* Gives the guard behind the buffers `access`, PROT_*. */
+static void guard_set(const struct kevy_buffer_ring *buffer_ring, int access)
+{
+    size_t size = (size_t)buffer_ring->entries * buffer_ring->buffer_size;
+    uint8_t *guard = buffer_ring->buffers + align_up(size, sizeof(uint64_t));
+
+    /* Only of whole pages: a simulated kernel may take its memory from anywhere. */
+    if (TOOLS_TOLD && size != 0 && (uintptr_t)guard % PAGE_LEAST == 0)
+        (void)mprotect(guard, PART_ALIGNMENT, access);
+}
+
 /* Lays the parts out in the mapping made for them. */
 static int memory_map(struct kevy_buffer_ring *buffer_ring, uint32_t flags)
 {
@@ -61,7 +85,8 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, uint32_t flags)
     size_t entries = buffer_ring->entries;
     size_t ids = (size_t)UINT16_MAX + 1;
     size_t slots_size = own_slots ? align_up(entries * sizeof(struct kevy_buf), PART_ALIGNMENT) : 0;
-    size_t buffers_size = align_up(entries * buffer_ring->buffer_size, sizeof(uint64_t));
+    size_t bytes = align_up(entries * buffer_ring->buffer_size, sizeof(uint64_t));
+    size_t buffers_size = buffers_room(bytes);
     size_t addresses_size = callers ? ids * sizeof(uint8_t *) : 0;
     size_t offsets_size = incremental ? (callers ? ids : entries) * sizeof(uint32_t) : 0;
     /* One for every id there can be, so that a foreign one needs no check of its own; pages that no
@@ -83,6 +108,8 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, uint32_t flags)
         buffer_ring->slots = memory;
     next += slots_size;
     buffer_ring->buffers = next;
+    if (TOOLS_TOLD && bytes != 0)
+        buffer_ring->buffers += buffers_size - PART_ALIGNMENT - bytes;
     next += buffers_size;
     if (callers)
         buffer_ring->addresses = (uint8_t **)(void *)next;
@@ -91,6 +118,7 @@ static int memory_map(struct kevy_buffer_ring *buffer_ring, uint32_t flags)
         buffer_ring->offsets = (uint32_t *)(void *)next;
     next += offsets_size;
     buffer_ring->hands = (uint32_t *)(void *)next;
+    guard_set(buffer_ring, PROT_NONE);
     return 0;
 }
 
@@ -227,8 +255,10 @@ void kevy_buffer_ring_deinit(struct kevy_buffer_ring *buffer_ring)
     }
     if (mapped && buffer_ring->kernel_memory != NULL)
         kernel_unmap(buffer_ring->ring, buffer_ring->kernel_memory, buffer_ring->kernel_size);
-    if (mapped && buffer_ring->memory != NULL)
+    if (mapped && buffer_ring->memory != NULL) {
+        guard_set(buffer_ring, PROT_READ | PROT_WRITE);
         kernel_unmap(buffer_ring->ring, buffer_ring->memory, buffer_ring->memory_size);
+    }
     memset(buffer_ring, 0, sizeof *buffer_ring);
 }
 

@@ -21,6 +21,7 @@
 #include <kevy/ring.h>
 
 #include "big.h"
+#include "inspect.h"
 #include "kernel.h"
 
 /*
@@ -48,6 +49,7 @@ static inline bool path_is_short(const struct kevy_ring *ring, uint32_t sq_flags
 /* For enters on the short path: after it nothing is left to do but the system call. */
 static inline uint32_t queues_publish(struct kevy_ring *ring)
 {
+    kevy_x_inspect_requests(ring);
     __atomic_store_n(ring->cq_head, ring->cqe_head, __ATOMIC_RELEASE);
     return kevy_ring_publish(ring);
 }
@@ -56,16 +58,22 @@ static inline uint32_t queues_publish(struct kevy_ring *ring)
 static inline int enter(struct kevy_ring *ring, uint32_t to_submit, uint32_t minimum,
                         uint32_t flags, const void *argument, size_t argument_size)
 {
+    int result;
+
     /* Of split queues the SQ is another thread's. */
     assert((ring->modes & KEVY_X_MODE_SPLIT) != 0 || kevy_ring_space(ring) <= ring->sq_entries);
     assert((int32_t)kevy_ring_ready(ring) >= 0 && "more CQEs were advanced past than were ready");
+    if (to_submit != 0)
+        kevy_x_inspect_requests(ring);
     if (flags & KEVY_ENTER_GETEVENTS)
         ring->overflows += kevy_ring_overflowed(ring);
     kevy_ring_release(ring);
     if (ring->modes & KEVY_X_MODE_CQE_MIXED)
         kevy_x_mixed_publish(ring);
-    return kernel_enter(ring, to_submit, minimum, flags | ring->enter_flags, argument,
-                        argument_size);
+    result =
+        kernel_enter(ring, to_submit, minimum, flags | ring->enter_flags, argument, argument_size);
+    kevy_x_inspect_messages(ring);
+    return result;
 }
 
 #endif

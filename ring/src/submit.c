@@ -15,6 +15,7 @@ static int submit_split(struct kevy_ring *ring)
     uint32_t queued = kevy_ring_publish(ring);
     uint32_t flags = ring->enter_flags;
 
+    kevy_x_inspect_requests(ring);
     if (ring->modes & KEVY_X_MODE_SQPOLL) {
         if (queued == 0 || !sqpoll_sleeps(ring))
             return (int)queued;
@@ -55,6 +56,7 @@ int kevy_ring_submit(struct kevy_ring *ring)
     if (queued == 0)
         return 0;
     result = io_uring_enter_plain(ring->enter_fd, queued, 0, ring->enter_flags);
+    kevy_x_inspect_messages(ring);
     return __builtin_expect(result > 0, 1) ? (int)result : kevy_x_owner_answer(ring, result);
 }
 
@@ -65,6 +67,7 @@ int kevy_ring_submit_and_wait(struct kevy_ring *ring, uint32_t minimum)
     if (!path_is_short(ring, KEVY_SQ_CQ_OVERFLOW))
         return submit_long(ring, minimum, KEVY_ENTER_GETEVENTS);
     result = io_uring_enter_plain(ring->enter_fd, queues_publish(ring), minimum, ring->wait_flags);
+    kevy_x_inspect_messages(ring);
     return __builtin_expect(result > 0, 1) ? (int)result : kevy_x_owner_answer(ring, result);
 }
 

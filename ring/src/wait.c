@@ -308,6 +308,7 @@ int kevy_ring_wait(struct kevy_ring *ring, struct kevy_ring_wait *wait)
     } else {
         result = (int)io_uring_enter_plain(ring->enter_fd, queued, wait->minimum, ring->wait_flags);
     }
+    kevy_x_inspect_messages(ring);
     ready = kevy_ring_ready(ring);
     wait->submitted = result > 0 ? (uint32_t)result : 0;
     return ready != 0 ? (int)ready : wait_outcome_since(ring, wait, result, &start);

@@ -425,7 +425,7 @@ struct kevy_send {
     void (*released)(struct kevy_send *write, struct kevy_stream *stream);
     struct kevy_stream *stream; /* private */
     uint32_t notices;           /* private: requests whose memory the kernel still uses */
-    uint32_t finished;          /* private: `done` has been called */
+    uint32_t finished;          /* private: `done` has been called; a sum of the bytes */
 } KEVY_X_OWNER_ALIGNED;
 
 /*

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools.h"
 #include "world.h"
 
 struct place {
@@ -77,6 +78,7 @@ static void publication_check(void)
                slot->bid);
         place->published = true;
         place->address = slot->addr;
+        tools_make_room((void *)(uintptr_t)slot->addr, slot->len);
         memset((void *)(uintptr_t)slot->addr, 0xDB, slot->len);
     }
 }

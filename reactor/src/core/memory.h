@@ -51,6 +51,7 @@ struct kevy_x_block {
     uint32_t used;     /* bytes written so far, of a heap block */
     uint32_t capacity; /* of a heap block; 0 marks a buffer of the pool */
     uint16_t id;       /* of a buffer of the pool */
+    bool hidden;       /* of a buffer of the pool: pool_hide() has filled it */
     bool rights;       /* descriptors were received with the bytes, are open, and nobody's yet */
     struct kevy_x_block *next_free;
 };

@@ -78,9 +78,13 @@
 #define object_state_set           kevy_x_object_state_set
 #define own_poll_start             kevy_x_own_poll_start
 #define own_polls_arm              kevy_x_own_polls_arm
+#define pinned_check               kevy_x_pinned_check
+#define pinned_note                kevy_x_pinned_note
 #define pool_close                 kevy_x_pool_close
+#define pool_hide                  kevy_x_pool_hide
 #define pool_open                  kevy_x_pool_open
 #define pool_register              kevy_x_pool_register
+#define pool_show                  kevy_x_pool_show
 #define reactor_called             kevy_x_reactor_called
 #define reader_turn_await          kevy_x_reader_turn_await
 #define reader_turn_end            kevy_x_reader_turn_end

@@ -49,6 +49,29 @@ static inline uint32_t run_endless(const struct kevy_reactor *reactor)
 /* The same bytes in heap memory, with one reference, or NULL at the limit. */
 struct kevy_x_block *block_copy(struct kevy_reactor *reactor, const void *data, uint32_t length);
 
+#if DEBUG_CHECKS
+/* A buffer is the kernel's: reading it is a mistake that AddressSanitizer and valgrind see, writing
+ * to it one that pool_show() sees. */
+void pool_hide(const struct kevy_reactor *reactor, struct kevy_x_block *block);
+
+/* The first `length` bytes are whose the buffer is now. */
+void pool_show(const struct kevy_reactor *reactor, struct kevy_x_block *block, uint32_t length);
+#else
+static inline void pool_hide(const struct kevy_reactor *reactor, const struct kevy_x_block *block)
+{
+    (void)reactor;
+    (void)block;
+}
+
+static inline void pool_show(const struct kevy_reactor *reactor, const struct kevy_x_block *block,
+                             uint32_t length)
+{
+    (void)reactor;
+    (void)block;
+    (void)length;
+}
+#endif
+
 static inline void block_release(struct kevy_reactor *reactor, struct kevy_x_block *block)
 {
     assert(block->refs > 0);
@@ -56,17 +79,21 @@ static inline void block_release(struct kevy_reactor *reactor, struct kevy_x_blo
         block->refs--;
     } else if (block->capacity == 0) {
         block->own.data = block->data; /* a send may have moved it */
+        pool_hide(reactor, block);
         kevy_buffer_ring_give_at(&reactor->pool, block->id, block->data);
     } else {
         block_give(&reactor->memory, block);
     }
 }
 
-/* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference. */
-static inline struct kevy_x_block *pool_take(struct kevy_reactor *reactor, uint16_t id)
+/* The buffer that a completion with KEVY_CQE_F_BUFFER names, with one reference, and the bytes that
+ * the kernel has written. */
+static inline struct kevy_x_block *pool_take(struct kevy_reactor *reactor, uint16_t id,
+                                             uint32_t length)
 {
     (void)kevy_buffer_ring_take(&reactor->pool, id);
     debug_assert(reactor->pool_blocks[id].refs == 1 && !reactor->pool_blocks[id].rights);
+    pool_show(reactor, &reactor->pool_blocks[id], length);
     return &reactor->pool_blocks[id];
 }
 

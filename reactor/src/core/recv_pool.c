@@ -7,6 +7,41 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tools.h"
+
+#if DEBUG_CHECKS
+
+/* What a hidden buffer is full of. */
+#define HIDDEN 0xDBU
+
+void pool_hide(const struct kevy_reactor *reactor, struct kevy_x_block *block)
+{
+    size_t size = reactor->pool.buffer_size;
+
+    memset(block->data, HIDDEN, size);
+    block->hidden = true;
+    tools_take_away(block->data, size);
+}
+
+static bool untouched(const uint8_t *data, size_t size)
+{
+    return size == 0 || (data[0] == HIDDEN && memcmp(data, data + 1, size - 1) == 0);
+}
+
+void pool_show(const struct kevy_reactor *reactor, struct kevy_x_block *block, uint32_t length)
+{
+    size_t size = reactor->pool.buffer_size;
+
+    assert(length <= size);
+    tools_written(block->data, size);
+    assert((!block->hidden || untouched(block->data + length, size - length)) &&
+           "a received buffer was written to after it had been given back");
+    block->hidden = false;
+    tools_take_away(block->data + length, size - length);
+}
+
+#endif
+
 int pool_register(struct kevy_reactor *reactor, uint32_t count, uint32_t size)
 {
     struct kevy_buffer_ring_options options = {
@@ -36,6 +71,7 @@ int pool_open(struct kevy_reactor *reactor)
         block->own.block = block;
         block->own.reactor = reactor;
     }
+    tools_take_away(reactor->pool.buffers, (size_t)count * size);
     reactor->pool_half = count / 2;
     reactor->pool_published = reactor->pool.tail;
     run_choose(reactor);
@@ -47,6 +83,7 @@ void pool_close(struct kevy_reactor *reactor)
     size_t size = reactor->pool.entries * sizeof *reactor->pool_blocks;
 
     assert(reactor->starved.count == 0 || reactor->objects != NULL);
+    tools_written(reactor->pool.buffers, (size_t)reactor->pool.entries * reactor->pool.buffer_size);
     kevy_buffer_ring_deinit(&reactor->pool);
     memory_table_free(reactor->memory.allocator, reactor->pool_blocks, size);
 }

@@ -249,10 +249,11 @@ static void receive_done(struct kevy_completion *completion, int result, uint32_
 
     /* The buffer follows the flag, whatever the result: errors carry none. */
     if (flags & KEVY_CQE_F_BUFFER) {
-        struct kevy_x_block *block = pool_take(completion->reactor, kevy_buffer_id(flags));
+        uint32_t length = result > 0 ? (uint32_t)result : 0;
+        struct kevy_x_block *block = pool_take(completion->reactor, kevy_buffer_id(flags), length);
 
         assert(block->own.data == block->data && !block->rights);
-        block->own.length = result > 0 ? (uint32_t)result : 0;
+        block->own.length = length;
         block->own.use = BUFFER_PART; /* behind the message's header */
         received(datagram, &block->own);
     }

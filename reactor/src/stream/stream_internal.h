@@ -284,6 +284,25 @@ int stream_zero_copy_result(struct kevy_stream *stream, struct kevy_send *write,
                             uint32_t flags);
 void stream_write_finished(struct kevy_send *write);
 
+/* In kevy_send.finished: `done` has been called. The bits above are a sum of the bytes. */
+#define WRITE_FINISHED 1U
+
+#if DEBUG_CHECKS
+/* Asserts that bytes which are PINNED, or the parts that name them, do not change meanwhile. */
+void pinned_note(struct kevy_send *write);
+void pinned_check(const struct kevy_send *write);
+#else
+static inline void pinned_note(const struct kevy_send *write)
+{
+    (void)write;
+}
+
+static inline void pinned_check(const struct kevy_send *write)
+{
+    (void)write;
+}
+#endif
+
 /* True where a zero-copy write begins. */
 static inline bool zero_copy_begins(const struct kevy_stream *stream,
                                     const struct kevy_buffer *entry)

@@ -388,7 +388,7 @@ static void recv_ended(struct kevy_stream *stream, int result)
 static inline struct kevy_buffer *buffer_fill(struct kevy_reactor *reactor, uint16_t id,
                                               uint32_t length)
 {
-    struct kevy_x_block *block = pool_take(reactor, id);
+    struct kevy_x_block *block = pool_take(reactor, id, length);
 
     block->own.length = length;
     block->own.use = BUFFER_BORROWED;
@@ -426,7 +426,8 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
     if ((flags & KEVY_CQE_F_BUFFER) && result > (int)reactor->pool.buffer_size) {
         bundle_received(reactor, stream, (uint32_t)result, flags);
     } else if (flags & KEVY_CQE_F_BUFFER) {
-        struct kevy_buffer *buffer = buffer_fill(reactor, kevy_buffer_id(flags), (uint32_t)result);
+        uint32_t length = result > 0 ? (uint32_t)result : 0;
+        struct kevy_buffer *buffer = buffer_fill(reactor, kevy_buffer_id(flags), length);
 
         assert(buffer->data == buffer->block->data && !buffer->block->rights);
         if (result > 0 && stream_has(stream, STREAM_TAKES_RIGHTS))

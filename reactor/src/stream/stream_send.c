@@ -160,6 +160,8 @@ static rare void write_report(struct kevy_send *write, struct kevy_stream *strea
 {
     bool two_stages = write->released != NULL; /* if not, `done` may free the write */
 
+    if (!two_stages)
+        pinned_check(write);
     if (write->done != NULL)
         write->done(write, stream, result);
     if (two_stages)

@@ -182,6 +182,45 @@ static int chain_make(struct kevy_reactor *reactor, const struct kevy_send *writ
     return error;
 }
 
+#if DEBUG_CHECKS
+
+/* FNV-1a, eight bytes at a time. */
+static uint64_t sum_add(uint64_t sum, const uint8_t *data, size_t length)
+{
+    while (length > 0) {
+        size_t part = length < sizeof(uint64_t) ? length : sizeof(uint64_t);
+        uint64_t word = 0;
+
+        memcpy(&word, data, part);
+        sum = (sum ^ word) * 0x100000001b3U;
+        data += part;
+        length -= part;
+    }
+    return sum ^ sum >> 32;
+}
+
+static uint32_t pinned_sum(const struct kevy_send *write)
+{
+    uint64_t sum = write->count;
+
+    for (uint32_t part = 0; part < write->count; part++)
+        sum = sum_add(sum, write->parts[part].iov_base, write->parts[part].iov_len);
+    return (uint32_t)sum & ~WRITE_FINISHED;
+}
+
+void pinned_note(struct kevy_send *write)
+{
+    write->finished = pinned_sum(write);
+}
+
+void pinned_check(const struct kevy_send *write)
+{
+    assert((write->finished & ~WRITE_FINISHED) == pinned_sum(write) &&
+           "bytes that are PINNED were changed before `done`, or before `released`");
+}
+
+#endif
+
 int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
@@ -206,6 +245,7 @@ int kevy_stream_send_pinned(struct kevy_stream *stream, struct kevy_send *write)
         write->notices = 0;
         write->finished = 0;
     }
+    pinned_note(write);
     if (write->flags != 0 && chain.length >= reactor->options.zero_copy_minimum)
         chain.first->use = BUFFER_ZERO_COPY;
     queue_append(stream, chain.first, chain.last, (uint32_t)chain.length);

@@ -98,12 +98,18 @@ static void zero_copy_end(struct kevy_stream *stream)
     stream->object.reactor->stats.zero_copy_fallbacks++;
 }
 
+static void write_release(struct kevy_send *write, struct kevy_stream *stream)
+{
+    pinned_check(write);
+    write->released(write, stream);
+}
+
 void stream_write_finished(struct kevy_send *write)
 {
-    assert(!write->finished);
-    write->finished = 1;
+    assert((write->finished & WRITE_FINISHED) == 0);
+    write->finished |= WRITE_FINISHED;
     if (write->notices == 0)
-        write->released(write, write->stream);
+        write_release(write, write->stream);
 }
 
 /* The kernel has let go of the memory of one send. */
@@ -114,8 +120,8 @@ void stream_zero_copy_notice(struct kevy_stream *stream, struct kevy_send *write
         zero_copy_end(stream);
     write->notices--;
     stream->notices--;
-    if (write->notices == 0 && write->finished)
-        write->released(write, stream);
+    if (write->notices == 0 && (write->finished & WRITE_FINISHED) != 0)
+        write_release(write, stream);
     if (stream->object.state == STREAM_LINGERING)
         stream_deadlines_lingering(stream); /* the peer makes progress */
     if (stream->object.state == STREAM_LINGERING || stream->object.state == STREAM_CLOSED)

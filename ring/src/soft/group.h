@@ -5,6 +5,8 @@
 
 #include "soft.h"
 
+#include "tools.h"
+
 #include <sys/uio.h>
 
 struct group {
@@ -56,6 +58,16 @@ static inline const struct kevy_buf *group_next(const struct group *group)
     if (unlikely(group == NULL || group_available(group) == 0))
         return NULL;
     return &group->entries[group->head & group->mask];
+}
+
+/* The same for a receive, which may write all of it. */
+static inline const struct kevy_buf *group_next_room(const struct group *group)
+{
+    const struct kevy_buf *buffer = group_next(group);
+
+    if (TOOLS_TOLD && buffer != NULL)
+        tools_make_room(sqe_pointer(buffer->addr), buffer->len);
+    return buffer;
 }
 
 /* The length of a buffer that a request cuts to `limit` bytes, unless that is 0. */

@@ -68,6 +68,8 @@ static rare long buffers_read(struct soft *soft, const struct request *request, 
 
     if (count < 0)
         return count;
+    for (int index = 0; TOOLS_TOLD && index < count; index++)
+        tools_make_room(vectors[index].iov_base, vectors[index].iov_len);
     memset(&message, 0, sizeof message);
     message.msg_iov = vectors;
     message.msg_iovlen = (size_t)count;
@@ -116,7 +118,7 @@ static long completion_read(struct soft *soft, const struct request *request,
 {
     const struct kevy_sqe *sqe = &request->sqe;
     struct group *group = group_find(soft, sqe->buf_group);
-    const struct kevy_buf *buffer = group_next(group);
+    const struct kevy_buf *buffer = group_next_room(group);
     long result = reading->next;
     uint32_t id;
 
@@ -226,7 +228,7 @@ static rare int recv_heavy(struct soft *soft, struct request *request, long resu
 int recv_light(struct soft *soft, struct request *request)
 {
     struct group *group = group_find(soft, request->sqe.buf_group);
-    const struct kevy_buf *buffer = group_next(group);
+    const struct kevy_buf *buffer = group_next_room(group);
     uint32_t flags = KEVY_CQE_F_BUFFER | KEVY_CQE_F_MORE;
     uint32_t length;
     long result;

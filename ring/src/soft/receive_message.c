@@ -156,7 +156,7 @@ static int recvmsg_select(struct soft *soft, struct request *request)
     struct msghdr scratch;
     struct msghdr *user = message_of(request, &scratch);
     struct group *group = group_find(soft, request->sqe.buf_group);
-    const struct kevy_buf *buffer = group_next(group);
+    const struct kevy_buf *buffer = group_next_room(group);
     struct iovec vector;
     struct msghdr message;
     uint32_t limit, id;
@@ -228,7 +228,7 @@ static int recvmsg_again_and_again(struct soft *soft, struct request *request)
     struct group *group = group_find(soft, request->sqe.buf_group);
 
     for (uint32_t round = 0; round < ROUNDS_MAX && cq_room(soft); round++) {
-        const struct kevy_buf *buffer = group_next(group);
+        const struct kevy_buf *buffer = group_next_room(group);
         uint32_t flags, used = 0, id = buffer != NULL ? buffer->bid : 0;
         long result = buffer != NULL ? message_receive(soft, request, buffer, &used) : -ENOBUFS;
 

@@ -178,7 +178,7 @@ static long read_selected(struct soft *soft, const struct request *request, uint
                           uint32_t *flags, size_t *room)
 {
     struct group *group = group_find(soft, request->sqe.buf_group);
-    const struct kevy_buf *buffer = group_next(group);
+    const struct kevy_buf *buffer = group_next_room(group);
     struct iovec vector;
     uint32_t id;
     long result;
