@@ -80,6 +80,16 @@
  *     meets an assert(), also in a release build, unless it is compiled with NDEBUG. The library
  *     prints nothing, reads no environment variables, and never ends the process.
  *
+ *     To look for mistakes with memory, build the library with -Ddebug_checks=true, best together
+ *     with a sanitizer (-Db_sanitize=address). Then it asserts that
+ *
+ *     - the memory that a request names is there, when the request is submitted;
+ *     - nobody writes to a received buffer after it has been given back;
+ *     - PINNED bytes of a send do not change before `done`, or before `released`.
+ *
+ *     AddressSanitizer and valgrind also report who reads such a buffer, or reads beyond its
+ *     length.
+ *
  * Kernel
  *
  *     io_uring of Linux 6.1, for multishot receive and DEFER_TASKRUN. The library uses newer
