@@ -6,7 +6,7 @@
  *
  *     slots (entries * 16) | buffers (entries * size) | addresses | offsets | hands
  *
- * With debug_checks the buffers end at a page that has no access, against who writes behind the last.
+ * With debug_checks the buffers end at a page without access, against who writes behind them.
  *
  * With KERNEL_MAPPED the kernel allocates the slots and we map them from the ring's descriptor.
  *
