@@ -56,7 +56,7 @@ for target in $targets; do
     dictionary=$here/$target.dict
     [ -f "$dictionary" ] || dictionary=$here/http.dict
     if "$build/tests/fuzz_$target" -max_total_time="$seconds" -max_len="$input_bytes_max" \
-        -timeout=20 -print_final_stats=1 -dict="$dictionary" -artifact_prefix="$work/$target-" \
+        -timeout=600 -print_final_stats=1 -dict="$dictionary" -artifact_prefix="$work/$target-" \
         "$found" "$here/corpus/$target" >"$log" 2>&1; then
         passed=$((passed + 1))
         echo "PASS $target: $(sed -n 's/^Done \([0-9]* runs\).*/\1/p' "$log")"
