@@ -13,8 +13,8 @@
  *     @server                a Unix socket with an abstract name
  *     unnamed                a Unix socket without a name; it is written, never read
  *
- *     A byte of a Unix name that is a control character or a backslash is written as \xNN, and so is
- *     an '@' at the beginning of a path.
+ *     A byte of a Unix name that is a control character or a backslash is written as \xNN, and so
+ *     is an '@' at the beginning of a path.
  *
  * Threads
  *
