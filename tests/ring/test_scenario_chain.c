@@ -341,7 +341,7 @@ static void attributes_that_cannot_be_break_their_chains(struct scene *s)
 {
     struct kevy_sqe *sqe = ask(s, 1);
 
-    kevy_prep_fsetxattr(sqe, s->file, "user.a", s->bytes, 1U << 20, 0);
+    kevy_prep_fsetxattr(sqe, s->file, "user.a", NULL, 1U << 20, 0);
     flag(sqe, KEVY_SQE_IO_LINK);
     nop(s, 2, 0, 0);
     nop(s, 3, 0, KEVY_SQE_IO_LINK);

@@ -179,7 +179,7 @@ static void recv_on_other_files(struct scene *s)
     kevy_prep_recv(ask(s, 3), s->file, s->bytes, 4, 0);
     kevy_prep_recv(ask(s, 4), 900, s->bytes, 4, 0);
     kevy_prep_recv(ask(s, 5), -1, s->bytes, 4, 0);
-    kevy_prep_recv(ask(s, 6), s->tcp[0], (void *)8, 4, 0);
+    kevy_prep_recv(ask(s, 6), s->tcp[0], NULL, 4, 0);
     kevy_prep_recv(ask(s, 7), s->event, s->bytes, 4, 0);
     put(s->tcp[1], "x");
     go(s);
