@@ -274,7 +274,8 @@ void kevy_x_inspect_requests(const struct kevy_ring *ring)
     uint32_t count = ring->sqe_tail - head;
 
     /* The second half of a request of 128 bytes is none. */
-    if ((ring->setup_flags & KEVY_SETUP_SQE_MIXED) != 0 || count > ring->sq_entries)
+    if ((ring->setup_flags & KEVY_SETUP_SQE_MIXED) != 0 || count > ring->sq_entries ||
+        ring->addresses_unchecked)
         return;
     for (uint32_t number = head; number != ring->sqe_tail; number++) {
         size_t place = (size_t)(number & ring->sq_mask) << ring->sqe_shift;

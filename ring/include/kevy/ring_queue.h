@@ -104,6 +104,7 @@ struct kevy_ring {
     uint32_t overflows;        /* times an overflowed CQ was flushed */
     int32_t clock;             /* the clock of kevy_ring_wait() */
     int32_t kernel_error;      /* why AUTOMATIC did not use io_uring: -errno, or 0 */
+    bool addresses_unchecked;  /* debug_checks lets requests name memory that is not there */
     const struct kevy_ring_kernel *kernel; /* NULL for io_uring */
     struct kevy_reg_wait *wait_region;     /* arguments of waits, shared with the kernel; or NULL */
     uint64_t wait_region_ns;               /* the time limit that the region holds */

@@ -5,7 +5,7 @@
 
 #include "soft.h"
 
-#include "tools.h"
+#include "../tools.h"
 
 #include <sys/uio.h>
 

@@ -18,7 +18,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "tools.h"
+#include "../tools.h"
 
 #include "../io_uring.h"
 

@@ -306,7 +306,7 @@ START_TEST(a_reset_in_the_middle_of_a_write_reports_the_write_then_closes)
     peer_reset(&probe);
     probe_finish(&probe);
     ck_assert_uint_eq(reported, 8);
-    /* The receive is told of the reset, and the send after it of a broken pipe: the first counts. */
+    /* The receive is told of a reset, and the send after it of a broken pipe: the first counts. */
     ck_assert_int_eq(probe.reason, -ECONNRESET);
     ck_assert_int_eq(reported_result, probe.reason);
 }
