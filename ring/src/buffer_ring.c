@@ -224,6 +224,7 @@ int kevy_buffer_ring_init(struct kevy_buffer_ring *buffer_ring, struct kevy_ring
     buffer_ring->mask = options->entries - 1;
     buffer_ring->buffer_size = options->buffer_size;
     buffer_ring->group = options->group;
+    buffer_ring->ends_early = options->min_left != 0;
     error = memory_map(buffer_ring, options->flags);
     if (error == 0)
         error = group_register(buffer_ring, options);

@@ -242,6 +242,28 @@ START_TEST(bundles_over_incremental_buffers_keep_their_offsets)
 }
 END_TEST
 
+/* Linux 6.18.15 drops the flag of the last buffer when it receives a bundle in two parts. */
+START_TEST(a_buffer_that_a_bundle_has_not_filled_stays_with_the_kernel)
+{
+    struct kevy_bundle bundle;
+    uint32_t length;
+    uint16_t id;
+
+    stream_open();
+    pool_open(8, 64, KEVY_BUFFER_RING_INCREMENTAL);
+    bundle = kevy_bundle_begin(&pool, KEVY_CQE_F_BUFFER, 70);
+    ck_assert_ptr_eq(kevy_bundle_next(&bundle, &id, &length), pool.buffers);
+    ck_assert_ptr_eq(kevy_bundle_next(&bundle, &id, &length), pool.buffers + 64);
+    ck_assert_uint_eq(length, 6);
+    ck_assert_ptr_null(kevy_bundle_next(&bundle, &id, &length));
+    ck_assert_uint_eq(pool.lent_count, 1);
+    bundle = kevy_bundle_begin(&pool, KEVY_CQE_F_BUFFER | 1U << KEVY_CQE_BUFFER_SHIFT, 58);
+    ck_assert_ptr_eq(kevy_bundle_next(&bundle, &id, &length), pool.buffers + 70);
+    ck_assert_uint_eq(length, 58);
+    ck_assert_uint_eq(pool.lent_count, 2);
+}
+END_TEST
+
 static struct kevy_zero_copy pair_take(int *cqes)
 {
     struct kevy_zero_copy send;
@@ -335,6 +357,11 @@ Suite *test_suite(void)
         tcase_add_test(result, bundles_over_incremental_buffers_keep_their_offsets);
     else
         support_skip("bundles_over_incremental_buffers_keep_their_offsets", "needs Linux 6.12");
+    if (probe.features & KEVY_FEAT_MIN_TIMEOUT)
+        tcase_add_test(result, a_buffer_that_a_bundle_has_not_filled_stays_with_the_kernel);
+    else
+        support_skip("a_buffer_that_a_bundle_has_not_filled_stays_with_the_kernel",
+                     "needs Linux 6.12");
     if (kevy_ring_probe_opcode(&probe, KEVY_OP_READ_MULTISHOT)) {
         tcase_add_test(result, a_zero_copy_send_answers_twice);
         tcase_add_test(result, a_failed_zero_copy_send_answers_twice_too);

@@ -113,6 +113,7 @@ struct kevy_buffer_ring {
     uint32_t tail;       /* counts up; the kernel sees its lower 16 bits */
     uint32_t lent_count; /* buffers in the caller's hand, or free places (CALLERS) */
     uint16_t group;
+    bool ends_early; /* min_left: a buffer may be full before its last byte */
 
     struct kevy_ring *ring;
     struct kevy_buffer_ring *next; /* the next in ring->buffer_rings */

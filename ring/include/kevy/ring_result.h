@@ -157,6 +157,9 @@ static inline uint8_t *kevy_bundle_next(struct kevy_bundle *bundle, uint16_t *id
 
         bundle->cqe_flags = (flags & UINT16_MAX) | next << KEVY_CQE_BUFFER_SHIFT;
         flags &= ~KEVY_CQE_F_BUF_MORE; /* the flag is about the last buffer; this one is full */
+    } else if (*length < room && buffer_ring->offsets != NULL && !buffer_ring->ends_early) {
+        /* It has room, so it stays. 6.18.15 drops the flag of a bundle received in parts. */
+        flags |= KEVY_CQE_F_BUF_MORE;
     }
     if (buffer_ring->offsets != NULL)
         return kevy_buffer_ring_take_piece(buffer_ring, flags, *length);
