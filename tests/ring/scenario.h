@@ -69,6 +69,12 @@ struct scene {
         group; /* number 5, 8 buffers of 16 bytes, once group_make() is called */
 };
 
+/* What a kernel does wrong. A scene of its own finds out whether this one does. */
+struct scenario_fault {
+    bool (*is_there)(struct scene *scene);
+    const char *name;
+};
+
 struct scenario {
     const char *name;
     void (*play)(struct scene *scene);
@@ -76,6 +82,7 @@ struct scenario {
     uint32_t cq_entries; /* 0: 64 */
     uint32_t flags;      /* KEVY_SETUP_*; 0: as a reactor has them */
     bool plain;          /* no SUBMIT_ALL */
+    const struct scenario_fault *fault; /* it is not played on a kernel with it; or NULL */
 };
 
 /* Played for as long as a completion is awaited that should come. */
@@ -373,14 +380,17 @@ static inline void reset(int fd)
 }
 
 /* Rows of a table. */
-#define SCENARIO_WHOLE NULL, 0, 0, false
-#define PLAY(function)                      \
-    {                                       \
-#function, function, SCENARIO_WHOLE \
+#define PLAY(function)                               \
+    {                                                \
+#function, function, NULL, 0, 0, false, NULL \
     }
-#define DIFFERS(function, why)                \
-    {                                         \
-#function, function, why, 0, 0, false \
+#define PLAY_UNLESS(function, fault)                     \
+    {                                                    \
+#function, function, NULL, 0, 0, false, &(fault) \
+    }
+#define DIFFERS(function, why)                      \
+    {                                               \
+#function, function, why, 0, 0, false, NULL \
     }
 
 /* Plays every scenario of a table on both kernels. */

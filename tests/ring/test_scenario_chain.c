@@ -31,6 +31,17 @@ static void nop_lookups(struct scene *s)
     reap_sorted(s, 6);
 }
 
+/* The failed look-up of a NOP is told. Linux 6.18.15 breaks the chain of it, and says 0. */
+static bool lookups_succeed(struct scene *s)
+{
+    kevy_prep_nop_lookup(ask(s, 1), KEVY_NOP_FILE, 900, 0);
+    go(s);
+    return result_of_next(s) == 0;
+}
+
+static const struct scenario_fault lookups_fault = {
+    lookups_succeed, "this kernel answers 0 to a NOP that has found nothing"};
+
 static void malformed_alone(struct scene *s)
 {
     malformed(s, 1, 0);
@@ -374,11 +385,11 @@ static void two_chains(struct scene *s)
 
 static const struct scenario scenarios[] = {
     PLAY(nop_results),
-    PLAY(nop_lookups),
+    PLAY_UNLESS(nop_lookups, lookups_fault),
     PLAY(malformed_alone),
-    {"malformed_ends_the_batch", malformed_ends_the_batch, NULL, 0, 0, true},
+    {"malformed_ends_the_batch", malformed_ends_the_batch, NULL, 0, 0, true, NULL},
     {"malformed_in_a_chain_does_not_end_the_batch", malformed_in_a_chain_does_not_end_the_batch,
-     NULL, 0, 0, true},
+     NULL, 0, 0, true, NULL},
     PLAY(skip_success),
     PLAY(chain_succeeds),
     PLAY(chain_fails_first),

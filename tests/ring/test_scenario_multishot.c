@@ -295,7 +295,7 @@ static const struct scenario scenarios[] = {
     PLAY(multishots_are_malformed),
     PLAY(two_multishots_share_a_socket),
     {"multishot_outlives_a_full_queue", multishot_outlives_a_full_queue,
-     "a multishot request waits for room in the completion queue", 32, 0, false},
+     "a multishot request waits for room in the completion queue", 32, 0, false, NULL},
 };
 
 Suite *test_suite(void)

@@ -365,8 +365,8 @@ static const struct scenario scenarios[] = {
     PLAY(wait_settles_and_then_waits),
     PLAY(wait_is_interrupted),
     PLAY(wait_with_a_mask),
-    {"overflow_keeps_the_order", overflow_keeps_the_order, NULL, 32, 0, false},
-    {"overflow_is_not_overtaken", overflow_is_not_overtaken, NULL, 32, 0, false},
+    {"overflow_keeps_the_order", overflow_keeps_the_order, NULL, 32, 0, false, NULL},
+    {"overflow_is_not_overtaken", overflow_is_not_overtaken, NULL, 32, 0, false, NULL},
     PLAY(more_is_submitted_than_there_is),
     PLAY(enters_are_malformed),
 };

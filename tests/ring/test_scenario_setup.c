@@ -153,9 +153,9 @@ static void unknown_registrations(struct scene *s)
 }
 
 static const struct scenario scenarios[] = {
-    {"disabled_ring", disabled_ring, NULL, 0, KEVY_SETUP_R_DISABLED, false},
-    {"restricted_ring", restricted_ring, NULL, 0, KEVY_SETUP_R_DISABLED, false},
-    {"flags_may_be_required", flags_may_be_required, NULL, 0, KEVY_SETUP_R_DISABLED, false},
+    {"disabled_ring", disabled_ring, NULL, 0, KEVY_SETUP_R_DISABLED, false, NULL},
+    {"restricted_ring", restricted_ring, NULL, 0, KEVY_SETUP_R_DISABLED, false, NULL},
+    {"flags_may_be_required", flags_may_be_required, NULL, 0, KEVY_SETUP_R_DISABLED, false, NULL},
     PLAY(rules_come_too_late),
     PLAY(tables_that_are_not_there),
     PLAY(groups_are_malformed),
