@@ -76,7 +76,7 @@ const struct measure measures[] = {
     ROW(COUNTER, "starvations_total", stats.starvations,
         "Times that a connection waited for a receive buffer."),
     ROW(COUNTER, "copies_total", stats.copies, "Receive buffers copied because few were left."),
-    ROW(GAUGE, "memory_bytes", stats.memory, "Memory for copies and queues in use now."),
+    ROW(GAUGE, "memory_bytes", stats.memory, "Memory that is kept for copies and queues."),
     ROW(GAUGE, "memory_peak_bytes", stats.memory_peak, "Most memory that was in use."),
     ROW(GAUGE, "memory_limit_bytes", memory_limit, "Limit of the memory for copies and queues."),
     ROW(COUNTER, "memory_failures_total", stats.memory_failures, "Allocations that failed."),

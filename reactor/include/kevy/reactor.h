@@ -261,7 +261,7 @@ struct kevy_reactor_stats {
     uint64_t zero_copy_sends; /* sends tried without a copy */
     /* Streams that went back to copying, because the kernel refused, or copied anyway. */
     uint64_t zero_copy_fallbacks;
-    uint64_t memory;            /* bytes of memory_limit in use now */
+    uint64_t memory;            /* bytes of memory_limit that are taken, and kept until destroy */
     uint64_t memory_peak;       /* the highest value of `memory` */
     uint64_t evictions;         /* streams ended with -ENOMEM, to make room for others */
     uint64_t memory_failures;   /* allocations refused by the limit or by the system */
