@@ -349,11 +349,7 @@ Suite *test_suite(void)
         tcase_add_test(result, bundles_are_walked_whatever_the_order_of_the_ids);
     else
         support_skip("bundles_are_walked_whatever_the_order_of_the_ids", "needs Linux 6.10");
-    /* 6.19 is known by its opcodes without the set-up flag of 7.0. */
-    if (probe.opcode_count == KEVY_OP_LAST && (probe.setup_flags & KEVY_SETUP_SQ_REWIND) == 0)
-        support_skip("bundles_over_incremental_buffers_keep_their_offsets",
-                     "Linux 6.19 hands out pieces of incremental bundles in the wrong order");
-    else if (probe.features & KEVY_FEAT_MIN_TIMEOUT)
+    if (probe.features & KEVY_FEAT_MIN_TIMEOUT)
         tcase_add_test(result, bundles_over_incremental_buffers_keep_their_offsets);
     else
         support_skip("bundles_over_incremental_buffers_keep_their_offsets", "needs Linux 6.12");
