@@ -33,6 +33,15 @@ static void failure_set(struct kevy_tls *tls, int error)
         tls->failure.error = error;
 }
 
+/* Closes the stream, when nothing is lost by that. */
+static void stream_leave(struct kevy_tls *tls)
+{
+    if (tls_has(tls, TLS_KERNEL))
+        tls_loop_end(tls);
+    else
+        kevy_stream_close(&tls->stream);
+}
+
 /* Nothing more is told but `close`. */
 static void closing(struct kevy_tls *tls)
 {
@@ -54,7 +63,7 @@ void tls_fail(struct kevy_tls *tls, int error)
     if (error == -ENOBUFS)
         kevy_stream_abort(&tls->stream);
     else
-        kevy_stream_close(&tls->stream);
+        stream_leave(tls);
 }
 
 void tls_fail_ssl(struct kevy_tls *tls)
@@ -80,6 +89,12 @@ static void opened(struct kevy_tls *tls)
     tls->messages = 0;
     kevy_stream_set_deadline(&tls->stream, KEVY_DEADLINE_TOTAL, 0);
     tls_count(tls->context, TLS_COUNT_HANDSHAKES);
+    if (tls_has(tls, TLS_DIRECT)) { /* and no keys were given to the kernel */
+        tls_clear(tls, TLS_DIRECT);
+        tls->kernel = -EOPNOTSUPP;
+    }
+    if (tls_has(tls, TLS_KERNEL))
+        tls_count(tls->context, TLS_COUNT_KERNEL);
     if (SSL_session_reused(tls->ssl))
         tls_count(tls->context, TLS_COUNT_RESUMED);
     if (tls_has(tls, TLS_PAUSED))
@@ -135,7 +150,7 @@ static bool read_piece(struct kevy_tls *tls, struct kevy_buffer *plain)
     /* Answers of OpenSSL's own: a peer that does not read them is not read from. */
     if (tls_has(tls, TLS_WROTE))
         tls_hold_above_mark(&tls->stream, tls);
-    if (result != 1)
+    if (result != 1 || tls_has(tls, TLS_KEYS_ASKED))
         return false;
     assert(length > 0 && length <= plain->length);
     plain->length = (uint32_t)length;
@@ -143,12 +158,25 @@ static bool read_piece(struct kevy_tls *tls, struct kevy_buffer *plain)
     return true;
 }
 
+/* The peer asked for new keys. OpenSSL would answer with the next byte that it encrypts, and the
+ * kernel encrypts all of them. */
+static void keys_refused(struct kevy_tls *tls)
+{
+    int error = 0;
+
+    if (!tls_has(tls, TLS_WRITE_ENDED))
+        error = tls_kernel_alert(tls, SSL3_AL_FATAL, SSL_AD_INTERNAL_ERROR);
+    tls_fail(tls, error == -ENOBUFS ? error : -EOPNOTSUPP);
+}
+
 /* OpenSSL has nothing for the user: the record is not complete, the peer ended, or it failed. */
 static void deliver_stopped(struct kevy_tls *tls)
 {
     int error = SSL_get_error(tls->ssl, 0);
 
-    if (tls->messages > MESSAGES_MAX)
+    if (tls_has(tls, TLS_KEYS_ASKED))
+        keys_refused(tls);
+    else if (tls->messages > MESSAGES_MAX)
         tls_fail(tls, -EPROTO);
     else if (error == SSL_ERROR_ZERO_RETURN)
         peer_ended(tls);
@@ -275,6 +303,8 @@ static int begin(struct kevy_tls *tls)
     tls->failure = (struct kevy_tls_failure){0};
     tls->write_error = 0;
     tls->messages = 0;
+    tls->kernel = 0;
+    tls->record_type = 0;
     tls->setup = tls_context_enter(tls->context, tls_has(tls, TLS_CLIENT));
     tls->ssl = SSL_new(tls->setup->ctx);
     if (tls->ssl == NULL || !tls_loop_enter(tls) || !tls_bio_attach(tls) || !tls_hello_begin(tls))
@@ -399,7 +429,7 @@ static struct kevy_stream *init(struct kevy_tls *tls, struct kevy_tls_context *c
     tls->events = events;
     tls->context = context;
     tls->name = name;
-    tls->flags = (uint8_t)flags;
+    tls->flags = (uint16_t)flags;
     return &tls->stream;
 }
 
@@ -448,9 +478,11 @@ void kevy_tls_close(struct kevy_tls *tls)
     if (tls->state == TLS_CLOSING)
         return;
     tls_notify(tls);
+    if (tls->state == TLS_CLOSING) /* there was no memory for that */
+        return;
     if (tls->state != TLS_IDLE)
         closing(tls);
-    kevy_stream_close(&tls->stream);
+    stream_leave(tls);
 }
 
 void kevy_tls_abort(struct kevy_tls *tls)

@@ -2,10 +2,11 @@
 /*
  * How OpenSSL reads and writes.
  *
- * Model. An SSL has one BIO, whose data is the connection. Reading takes from the received buffer,
- * where it lies, and says "again later" when that is used up. Writing appends to the queue of the
- * stream. OpenSSL writes whole records, so the queue takes them above its high watermark: that is
- * reserved for good when the stream opens, and whoever makes OpenSSL write has asked for room.
+ * Model. An SSL has two BIOs, one for each direction, whose data is the connection. Reading takes
+ * from the received buffer, where it lies, and says "again later" when that is used up. Writing
+ * appends to the queue of the stream. OpenSSL writes whole records, so the queue takes them above
+ * its high watermark: that is reserved for good when the stream opens, and whoever makes OpenSSL
+ * write has asked for room.
  *
  * Invariants. The BIO never blocks, and never says that the connection ended: tls.c sees the end of
  * TCP itself, because OpenSSL would not tell it from an end by close_notify in all versions.
@@ -34,6 +35,21 @@ static int bio_read(BIO *bio, char *to, size_t size, size_t *length)
     return 1;
 }
 
+/* Queues what OpenSSL has encrypted, or in the kernel's place what is to be encrypted there. */
+static int record_queue(struct kevy_tls *tls, const char *from, size_t size)
+{
+    size_t sent = 0;
+    int error = 0;
+
+    if (tls_has(tls, TLS_KERNEL))
+        return tls_kernel_record(tls, from, size);
+    if (tls_has(tls, TLS_DIRECT))
+        sent = tls_kernel_write(tls, from, size);
+    if (sent < size)
+        error = kevy_stream_send(&tls->stream, from + sent, size - sent);
+    return error;
+}
+
 static int bio_write(BIO *bio, const char *from, size_t size, size_t *length)
 {
     struct kevy_tls *tls = BIO_get_data(bio);
@@ -45,7 +61,7 @@ static int bio_write(BIO *bio, const char *from, size_t size, size_t *length)
     if (tls_has(tls, TLS_WRITE_ENDED))
         return 1;
     tls_set(tls, TLS_WROTE);
-    error = kevy_stream_send(&tls->stream, from, size);
+    error = record_queue(tls, from, size);
     if (error == 0)
         return 1;
     tls->write_error = error;
@@ -53,13 +69,11 @@ static int bio_write(BIO *bio, const char *from, size_t size, size_t *length)
     return 0;
 }
 
-/* A flush has nothing to do; all else is unknown. */
+/* A flush has nothing to do: what cannot go to the socket at once is no longer to be flushed. All
+ * else is for a kernel that encrypts, or unknown. */
 static long bio_control(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH;
+    return command == BIO_CTRL_FLUSH ? 1 : tls_kernel_control(bio, command, number, pointer);
 }
 
 static int bio_create(BIO *bio)
@@ -83,12 +97,18 @@ BIO_METHOD *tls_bio_method(void)
 
 bool tls_bio_attach(struct kevy_tls *tls)
 {
-    BIO *bio = BIO_new(tls->context->method);
+    BIO *in = BIO_new(tls->context->method);
+    BIO *out = BIO_new(tls->context->method);
 
-    if (bio == NULL)
+    if (in == NULL || out == NULL) {
+        BIO_free(in);
+        BIO_free(out);
         return false;
-    BIO_set_data(bio, tls);
-    SSL_set_bio(tls->ssl, bio, bio); /* which takes the reference */
+    }
+    BIO_set_data(in, tls);
+    BIO_set_data(out, tls);
+    SSL_set_bio(tls->ssl, in, out); /* which takes the references */
+    tls_kernel_prepare(tls, out);
     return true;
 }
 

@@ -177,6 +177,7 @@ void kevy_tls_context_stats(const struct kevy_tls_context *context, struct kevy_
     *stats = (struct kevy_tls_stats){
         .handshakes = counts[TLS_COUNT_HANDSHAKES],
         .handshakes_resumed = counts[TLS_COUNT_RESUMED],
+        .handshakes_kernel = counts[TLS_COUNT_KERNEL],
         .handshakes_failed = counts[TLS_COUNT_FAILED],
         .handshakes_waited = counts[TLS_COUNT_WAITED],
         .handshakes_shed = counts[TLS_COUNT_SHED],

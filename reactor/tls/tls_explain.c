@@ -44,6 +44,7 @@ static const struct sentence errors[] = {
     {-EINVAL, "an option is out of range, or there is a certificate without a key"},
     {-ENOBUFS, "no memory was left within memory_limit, or too many handshakes waited"},
     {-ECANCELED, "the connection was aborted"},
+    {-EOPNOTSUPP, "the peer asked for new keys, which the kernel cannot be given (kTLS)"},
 };
 
 static const char *find(const struct sentence *sentences, size_t count, int cause)

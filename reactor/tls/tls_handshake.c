@@ -17,6 +17,9 @@
  * at memory_limit. Nobody tells when there is some again, so these try again after MEMORY_WAIT_NS,
  * by a timer of their own: the turns of others do not wait for it.
  *
+ * The third queue is of connections that end, and that the kernel encrypts: tls_ending.c says what
+ * they wait for. Nobody tells that either, so a timer looks at all of them, less often each time.
+ *
  * Invariants. A connection is in one queue at most. Each turn serves at least one handshake, so the
  * queue moves even if two turns have the same time. What is served is what stood in the queues when
  * the timer fired. A loop is freed when it has no connection and no request.
@@ -27,7 +30,9 @@
 
 #include <stdlib.h>
 
-#define MEMORY_WAIT_NS KEVY_MILLISECONDS(1)
+#define MEMORY_WAIT_NS       KEVY_MILLISECONDS(1)
+#define ENDING_WAIT_LEAST_NS KEVY_MILLISECONDS(1)
+#define ENDING_WAIT_MOST_NS  KEVY_MILLISECONDS(64)
 
 static struct kevy_tls *tls_of_waiter(struct kevy_x_waiter *waiter)
 {
@@ -68,8 +73,10 @@ void tls_loop_unlink(struct kevy_tls *tls)
     } else if (tls_has(tls, TLS_CONTINUES)) {
         queue_remove(&loop->resumed, &tls->wait);
         loop->resumed_count--;
+    } else if (tls_has(tls, TLS_ENDS)) {
+        queue_remove(&loop->ending, &tls->wait);
     }
-    tls_clear(tls, TLS_WAITS | TLS_CONTINUES);
+    tls_clear(tls, TLS_WAITS | TLS_CONTINUES | TLS_ENDS);
 }
 
 /* True when this turn may answer another handshake. */
@@ -193,6 +200,36 @@ void tls_loop_await_memory(struct kevy_tls *tls)
         kevy_timer_start(&loop->memory_timer, loop->reactor, MEMORY_WAIT_NS, memory_may_be_back);
 }
 
+static void ending_look(struct kevy_timer *timer)
+{
+    struct kevy_x_tls_loop *loop = KEVY_CONTAINER_OF(timer, struct kevy_x_tls_loop, ending_timer);
+
+    for (struct kevy_x_waiter *waiter = loop->ending.first, *next; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (tls_ending_over(tls_of_waiter(waiter)))
+            tls_loop_unlink(tls_of_waiter(waiter));
+    }
+    if (loop->ending_wait_ns < ENDING_WAIT_MOST_NS)
+        loop->ending_wait_ns *= 2;
+    if (loop->ending.first != NULL)
+        kevy_timer_start(&loop->ending_timer, loop->reactor, loop->ending_wait_ns, ending_look);
+}
+
+void tls_loop_end(struct kevy_tls *tls)
+{
+    struct kevy_x_tls_loop *loop = tls->loop;
+
+    assert(tls->state == TLS_CLOSING);
+    tls_ending_begin(tls);
+    queue_append(&loop->ending, &tls->wait);
+    tls_set(tls, TLS_ENDS);
+    /* Not again if it is soon in any case: it would never fire where many connections end. */
+    if (kevy_timer_armed(&loop->ending_timer) && loop->ending_wait_ns == ENDING_WAIT_LEAST_NS)
+        return;
+    loop->ending_wait_ns = ENDING_WAIT_LEAST_NS;
+    kevy_timer_start(&loop->ending_timer, loop->reactor, loop->ending_wait_ns, ending_look);
+}
+
 static struct kevy_x_tls_loop *loop_find(struct kevy_tls_context *context,
                                          struct kevy_reactor *reactor)
 {
@@ -225,6 +262,7 @@ static void loop_free(struct kevy_x_tls_loop *loop)
     struct kevy_x_tls_loop **link = &context->loops;
 
     assert(loop->refs == 0 && loop->waiting.first == NULL && loop->resumed.first == NULL);
+    assert(loop->ending.first == NULL);
     pthread_mutex_lock(&context->lock);
     while (*link != loop)
         link = &(*link)->next;
@@ -232,6 +270,7 @@ static void loop_free(struct kevy_x_tls_loop *loop)
     pthread_mutex_unlock(&context->lock);
     kevy_timer_stop(&loop->timer);
     kevy_timer_stop(&loop->memory_timer);
+    kevy_timer_stop(&loop->ending_timer);
     free(loop);
     tls_context_release(context);
 }

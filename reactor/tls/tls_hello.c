@@ -112,6 +112,13 @@ static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *l
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* A KeyUpdate with update_requested (RFC 8446, 4.6.3): a type, a length of three bytes, that. */
+static bool asks_for_keys(const unsigned char *message, size_t length)
+{
+    return length == 5 && message[0] == SSL3_MT_KEY_UPDATE &&
+           message[4] == SSL_KEY_UPDATE_REQUESTED;
+}
+
 /* Counts what the peer sends beside the user's bytes. */
 static void on_message(int writes, int version, int type, const void *bytes, size_t length,
                        SSL *ssl, void *context)
@@ -119,11 +126,13 @@ static void on_message(int writes, int version, int type, const void *bytes, siz
     struct kevy_tls *tls = context;
 
     (void)version;
-    (void)bytes;
-    (void)length;
     (void)ssl;
-    if (!writes && type == SSL3_RT_HANDSHAKE && tls->messages < UINT16_MAX)
+    if (writes || type != SSL3_RT_HANDSHAKE)
+        return;
+    if (tls->messages < UINT16_MAX)
         tls->messages++;
+    if (tls_has(tls, TLS_KERNEL) && asks_for_keys(bytes, length))
+        tls_set(tls, TLS_KEYS_ASKED);
 }
 
 void tls_hello_install(SSL_CTX *ctx)
@@ -194,6 +203,7 @@ int kevy_tls_info(const struct kevy_tls *tls, struct kevy_tls_info *info)
         .resumed = SSL_session_reused(tls->ssl) == 1,
         .verified = certificate != NULL && SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
                     SSL_get_verify_result(tls->ssl) == X509_V_OK,
+        .kernel_encrypts = tls->kernel,
         .server_name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
     };
     return 0;

@@ -6,6 +6,8 @@
  *     tls_send.c       what goes into the queue
  *     tls_handshake.c  the handshakes of one reactor, and connections that are to be continued
  *     tls_bio.c        how OpenSSL reads and writes
+ *     tls_kernel.c     how the kernel gets the keys, if it is to encrypt
+ *     tls_ending.c     how a connection ends that the kernel encrypts
  *     tls_context.c    contexts: reload, references, counters
  *     tls_setup.c      options become an SSL_CTX
  *     tls_hello.c      what is chosen in the handshake: name, protocol, client certificates
@@ -44,13 +46,17 @@ enum tls_state {
 
 /* For kevy_tls.flags. */
 #define TLS_CLIENT      (1U << 0)
-#define TLS_PAUSED      (1U << 1) /* by the user */
-#define TLS_FINISH      (1U << 2) /* to be told after `open` */
-#define TLS_PEER_ENDED  (1U << 3) /* close_notify came */
-#define TLS_WRITE_ENDED (1U << 4) /* close_notify was queued */
-#define TLS_WAITS       (1U << 5) /* for a turn of the handshake */
-#define TLS_CONTINUES   (1U << 6) /* in this turn or in the next */
-#define TLS_WROTE       (1U << 7) /* a record was queued; whoever wants to know clears it first */
+#define TLS_PAUSED      (1U << 1)  /* by the user */
+#define TLS_FINISH      (1U << 2)  /* to be told after `open` */
+#define TLS_PEER_ENDED  (1U << 3)  /* close_notify came */
+#define TLS_WRITE_ENDED (1U << 4)  /* close_notify was queued */
+#define TLS_WAITS       (1U << 5)  /* for a turn of the handshake */
+#define TLS_CONTINUES   (1U << 6)  /* in this turn or in the next */
+#define TLS_WROTE       (1U << 7)  /* a record was queued; whoever wants to know clears it first */
+#define TLS_DIRECT      (1U << 8)  /* records go to the socket: the kernel may get the keys */
+#define TLS_KERNEL      (1U << 9)  /* the kernel has the keys for sending */
+#define TLS_KEYS_ASKED  (1U << 10) /* the peer wants other keys than the kernel has */
+#define TLS_ENDS        (1U << 11) /* closing, and the kernel may have a rest of the records */
 
 /* The most bytes of one send. */
 #define TLS_SEND_MAX (1U << 30)
@@ -69,6 +75,7 @@ struct kevy_x_tls_setup {
     uint32_t refs; /* atomic */
     enum kevy_tls_client_certificates clients;
     bool verify_nothing;
+    bool kernel_encrypts; /* where it can */
     bool authorities_due; /* those of the system, which nobody needed yet */
     uint32_t handshakes_per_turn;
     uint32_t handshakes_waiting;
@@ -89,6 +96,7 @@ struct tls_session {
 enum tls_count {
     TLS_COUNT_HANDSHAKES,
     TLS_COUNT_RESUMED,
+    TLS_COUNT_KERNEL,
     TLS_COUNT_FAILED,
     TLS_COUNT_WAITED,
     TLS_COUNT_SHED,
@@ -126,9 +134,12 @@ struct kevy_x_tls_loop {
     uint32_t resumed_count;
     struct tls_queue waiting;       /* handshakes with bytes to look at */
     struct tls_queue resumed;       /* open connections with something to deliver */
+    struct tls_queue ending;        /* closed ones that the kernel has a rest of */
     struct kevy_completion request; /* brings the next turn */
     struct kevy_timer timer;        /* brings the end of that turn */
     struct kevy_timer memory_timer; /* asks for a turn when there may be memory again */
+    struct kevy_timer ending_timer; /* looks after those that end */
+    uint64_t ending_wait_ns;        /* until it does so again */
 };
 
 static inline struct kevy_tls *tls_of(struct kevy_stream *stream)
@@ -143,12 +154,12 @@ static inline bool tls_has(const struct kevy_tls *tls, unsigned flags)
 
 static inline void tls_set(struct kevy_tls *tls, unsigned flags)
 {
-    tls->flags = (uint8_t)(tls->flags | flags);
+    tls->flags = (uint16_t)(tls->flags | flags);
 }
 
 static inline void tls_clear(struct kevy_tls *tls, unsigned flags)
 {
-    tls->flags = (uint8_t)(tls->flags & ~flags);
+    tls->flags = (uint16_t)(tls->flags & ~flags);
 }
 
 static inline void tls_count(struct kevy_tls_context *context, enum tls_count count)
@@ -190,12 +201,44 @@ void tls_loop_answered(struct kevy_tls *tls);
 void tls_loop_continue(struct kevy_tls *tls);
 void tls_loop_await_memory(struct kevy_tls *tls);
 
+/* Closes the stream when tls_ending_over() says so. */
+void tls_loop_end(struct kevy_tls *tls);
+
 /* Takes the connection out of the queues. Idempotent. */
 void tls_loop_unlink(struct kevy_tls *tls);
 
 /* tls_bio.c */
 BIO_METHOD *tls_bio_method(void);
 bool tls_bio_attach(struct kevy_tls *tls);
+
+/* tls_kernel.c */
+
+/* Prepares a connection that is to be encrypted by the kernel, or tells why it is not, in
+ * tls->kernel. `out` is what OpenSSL writes to. */
+void tls_kernel_prepare(struct kevy_tls *tls, BIO *out);
+
+/* Writes to the socket. Returns how much it took; if that is not all, the rest has to be queued. */
+size_t tls_kernel_write(struct kevy_tls *tls, const void *from, size_t size);
+
+/* Queues bytes as a record of the type that OpenSSL has told. Returns 0 or an error. */
+int tls_kernel_record(struct kevy_tls *tls, const char *from, size_t size);
+
+/* Queues an alert, past OpenSSL. Returns 0 or an error. */
+int tls_kernel_alert(struct kevy_tls *tls, uint8_t level, uint8_t description);
+
+/* What OpenSSL asks of `out` besides. */
+long tls_kernel_control(BIO *out, int command, long number, void *pointer);
+
+/* tls_ending.c */
+
+/* The kernel has the keys from here on. */
+void tls_ending_count(struct kevy_tls *tls);
+
+/* The connection ends: its limits are those of a stream that closes. */
+void tls_ending_begin(struct kevy_tls *tls);
+
+/* True when TCP has the last record, and the stream closes; or nothing moves, and it is aborted. */
+bool tls_ending_over(struct kevy_tls *tls);
 
 /* tls_context.c */
 void tls_context_keep(struct kevy_tls_context *context);

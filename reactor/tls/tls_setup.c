@@ -167,6 +167,7 @@ static int set_limits(struct kevy_x_tls_setup *setup, const struct kevy_tls_opti
         return -EINVAL;
     setup->clients = options->clients;
     setup->verify_nothing = options->verify_nothing;
+    setup->kernel_encrypts = options->kernel_encrypts;
     setup->server_name = options->server_name;
     setup->handshakes_per_turn =
         options->handshakes_per_turn != 0 ? options->handshakes_per_turn : PER_TURN_DEFAULT;

@@ -452,6 +452,16 @@ KEVY_X_CHECKED KEVY_API int kevy_stream_send_descriptor(struct kevy_stream *stre
                                                         const void *data, size_t length);
 
 /*
+ * Queues a copy of `length` bytes, 1 to buffer_size - 32, as a TLS record of the type `type`, for
+ * example 21 for an alert. It is for libraries of TLS that let the kernel encrypt (kTLS, 4.13): the
+ * socket has the keys (TLS_TX), and everything else that is sent becomes records of application
+ * data. A socket without keys sends the bytes as they are. Returns like kevy_stream_send(), or
+ * -EINVAL: the length is out of range.
+ */
+KEVY_X_CHECKED KEVY_API int kevy_stream_send_record(struct kevy_stream *stream, uint8_t type,
+                                                    const void *data, size_t length);
+
+/*
  * A range of a file that a stream sends. The struct and the descriptor are PINNED until `done`,
  * which comes once and is required. In `done` the struct may be queued again or freed.
  *

@@ -151,6 +151,7 @@
 #define stream_rights_recv         kevy_x_stream_rights_recv
 #define stream_rights_sent         kevy_x_stream_rights_sent
 #define stream_rights_tell         kevy_x_stream_rights_tell
+#define stream_sent_alone          kevy_x_stream_sent_alone
 #define stream_send_done           kevy_x_stream_send_done
 #define stream_stash_drop          kevy_x_stream_stash_drop
 #define stream_takes_rights        kevy_x_stream_takes_rights

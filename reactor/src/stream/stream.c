@@ -151,8 +151,13 @@ static void flights_cancel(struct kevy_stream *stream)
 static void connection_reset(const struct kevy_stream *stream)
 {
     static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    static const struct linger at_once = {.l_onoff = 1};
+    struct kevy_reactor *reactor = stream->object.reactor;
 
-    (void)SYSTEM(stream->object.reactor, connect, stream->fd, &nobody, sizeof nobody);
+    /* A socket that encrypts (kTLS) cannot be disconnected (6.12.22 and 6.15 on). */
+    if (SYSTEM(reactor, connect, stream->fd, &nobody, sizeof nobody) == -EOPNOTSUPP)
+        (void)SYSTEM(reactor, setsockopt, stream->fd, SOL_SOCKET, SO_LINGER, &at_once,
+                     sizeof at_once);
 }
 
 static bool step_cancelling(struct kevy_stream *stream)

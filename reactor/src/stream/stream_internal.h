@@ -272,6 +272,8 @@ void stream_rights_recv(struct kevy_sqe *sqe, int fd, uint16_t recv_flags);
 int stream_rights_received(struct kevy_buffer *buffer, int length);
 void stream_rights_tell(struct kevy_stream *stream, struct kevy_x_block *block);
 void stream_rights_drop(struct kevy_reactor *reactor, struct kevy_x_block *block);
+/* An entry with a control message is a record of TLS, and a message of its own. */
+bool stream_sent_alone(const struct kevy_buffer *entry);
 void stream_rights_attach(const struct kevy_buffer *entry, struct msghdr *message);
 void stream_rights_sent(struct kevy_reactor *reactor, struct kevy_buffer *entry);
 

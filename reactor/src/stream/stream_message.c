@@ -28,6 +28,8 @@ uint32_t stream_message_entries(const struct kevy_stream *stream)
     uint32_t count = 0;
 
     assert(first != NULL && first->use != BUFFER_RANGE);
+    if (unlikely(first->use == BUFFER_RIGHTS) && stream_sent_alone(first))
+        return 1;
     do {
         count++;
         entry = entry->next;

@@ -4,6 +4,8 @@
  *
  * Model. Sending: a descriptor hangs at a queue entry of its own, whose block begins with the
  * control message and goes on with the bytes; the kernel attaches it to the first of them.
+ * The type of a TLS record goes the same way, but its bytes go alone: the kernel makes one record,
+ * of that type, of all that a message has.
  * Receiving: a stream with a `descriptor` callback receives by multishot recvmsg, so that each
  * buffer of the pool begins with a header and the control data of its bytes. The descriptors stay
  * in the buffer, open, as long as the bytes are held back, and are told right before them.
@@ -29,6 +31,10 @@
 #define RIGHTS_MAX  16U
 #define CONTROL_IN  CMSG_SPACE(RIGHTS_MAX * sizeof(int))
 #define CONTROL_OUT CMSG_SPACE(sizeof(int))
+
+/* SOL_TLS and TLS_SET_RECORD_TYPE of the kernel, which not every C library knows. */
+#define LEVEL_TLS       282
+#define SET_RECORD_TYPE 1
 
 static const struct msghdr request = {.msg_controllen = CONTROL_IN};
 
@@ -113,7 +119,7 @@ void stream_rights_drop(struct kevy_reactor *reactor, struct kevy_x_block *block
         descriptor_close_now(reactor, fds[index]);
 }
 
-/* The control message of an entry that has a descriptor is the beginning of its block. */
+/* The control message of an entry is the beginning of its block. */
 void stream_rights_attach(const struct kevy_buffer *entry, struct msghdr *message)
 {
     assert(entry->use == BUFFER_RIGHTS);
@@ -127,15 +133,24 @@ void stream_rights_sent(struct kevy_reactor *reactor, struct kevy_buffer *entry)
     const struct cmsghdr *control = (const void *)entry->block->data;
     int fd;
 
-    assert(entry->use == BUFFER_RIGHTS && control->cmsg_type == SCM_RIGHTS);
+    assert(entry->use == BUFFER_RIGHTS);
+    if (control->cmsg_level != SOL_SOCKET)
+        return; /* a record: what is left of it is of the same type */
+    assert(control->cmsg_type == SCM_RIGHTS);
     memcpy(&fd, CMSG_DATA(control), sizeof fd);
     descriptor_close_now(reactor, fd);
     entry->use = BUFFER_QUEUED;
 }
 
-/* An entry with the descriptor and as many bytes as its block has room for, or NULL. */
-static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, int fd, const void *data,
-                                      uint32_t length)
+/* Behind a control message, in a block. */
+static size_t room(const struct kevy_reactor *reactor)
+{
+    return reactor->memory.block_size - CONTROL_OUT;
+}
+
+/* An entry with a control message of an int or less, and with bytes that fit in; or NULL. */
+static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, const struct cmsghdr *header,
+                                      const void *value, const void *data, uint32_t length)
 {
     struct kevy_x_block *block = block_take(&reactor->memory);
     struct kevy_buffer *entry = NULL;
@@ -150,10 +165,8 @@ static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, int fd, cons
     }
     memset(block->data, 0, CONTROL_OUT);
     control = (void *)block->data;
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(control), &fd, sizeof fd);
+    *control = *header;
+    memcpy(CMSG_DATA(control), value, header->cmsg_len - CMSG_LEN(0));
     memcpy(block->data + CONTROL_OUT, data, length);
     block->used = (uint32_t)CONTROL_OUT + length;
     entry->use = BUFFER_RIGHTS;
@@ -162,6 +175,8 @@ static struct kevy_buffer *entry_make(struct kevy_reactor *reactor, int fd, cons
 
 int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *data, size_t length)
 {
+    const struct cmsghdr header = {
+        .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
     struct kevy_reactor *reactor = stream->object.reactor;
     struct kevy_buffer *entry;
     int error = stream_write_allowed(stream);
@@ -170,13 +185,42 @@ int kevy_stream_send_descriptor(struct kevy_stream *stream, int fd, const void *
         return error;
     if (fd < 0)
         return -EBADF;
-    if (length == 0 || length > reactor->memory.block_size - CONTROL_OUT)
+    if (length == 0 || length > room(reactor))
         return -EINVAL;
     if (socket_family(reactor, stream->fd) != AF_UNIX)
         return -EOPNOTSUPP;
-    entry = entry_make(reactor, fd, data, (uint32_t)length);
+    entry = entry_make(reactor, &header, &fd, data, (uint32_t)length);
     if (entry == NULL)
         return -ENOBUFS;
+    stream_queue_append(stream, entry);
+    return 0;
+}
+
+bool stream_sent_alone(const struct kevy_buffer *entry)
+{
+    const struct cmsghdr *control = (const void *)entry->block->data;
+
+    assert(entry->use == BUFFER_RIGHTS);
+    return control->cmsg_level != SOL_SOCKET;
+}
+
+int kevy_stream_send_record(struct kevy_stream *stream, uint8_t type, const void *data,
+                            size_t length)
+{
+    const struct cmsghdr header = {
+        .cmsg_len = CMSG_LEN(sizeof type), .cmsg_level = LEVEL_TLS, .cmsg_type = SET_RECORD_TYPE};
+    struct kevy_reactor *reactor = stream->object.reactor;
+    struct kevy_buffer *entry;
+    int error = stream_write_allowed(stream);
+
+    if (error < 0)
+        return error;
+    if (length == 0 || length > room(reactor))
+        return -EINVAL;
+    entry = entry_make(reactor, &header, &type, data, (uint32_t)length);
+    if (entry == NULL)
+        return -ENOBUFS;
+    entry->block->used = entry->block->capacity; /* so that nothing is appended to the record */
     stream_queue_append(stream, entry);
     return 0;
 }

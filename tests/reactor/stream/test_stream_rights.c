@@ -501,6 +501,33 @@ START_TEST(what_cannot_be_sent_is_refused)
 }
 END_TEST
 
+/* Without keys for TLS in the socket a record is its bytes. */
+START_TEST(records_keep_their_order_among_bytes)
+{
+    static char big[5000];
+    struct probe tcp;
+    char got[8] = "";
+    size_t length = 0;
+
+    probe_tcp(&tcp, &probe_events);
+    ck_assert_int_eq(kevy_stream_send_record(&tcp.stream, 21, "", 0), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send_record(&tcp.stream, 21, big, sizeof big), -EINVAL);
+    ck_assert_int_eq(kevy_stream_send(&tcp.stream, "ab", 2), 0);
+    ck_assert_int_eq(kevy_stream_send_record(&tcp.stream, 21, "cd", 2), 0);
+    ck_assert_int_eq(kevy_stream_send(&tcp.stream, "ef", 2), 0);
+    QUIETLY(kevy_stream_close(&tcp.stream));
+    for (unsigned idle = 0; length < 6; idle++) {
+        ssize_t part = recv(tcp.peer, got + length, 6 - length, MSG_DONTWAIT);
+
+        length += part > 0 ? (size_t)part : 0;
+        turn_waiting(idle);
+    }
+    ck_assert_str_eq(got, "abcdef");
+    probe_peer_close(&tcp);
+    TURN_UNTIL(tcp.closed);
+}
+END_TEST
+
 START_TEST(tcp_streams_may_have_the_callback)
 {
     probe_tcp(&probe, &events);
@@ -535,6 +562,7 @@ Suite *test_suite(void)
     tcase_add_test(receiving, what_comes_while_closing_is_closed);
     tcase_add_test(receiving, received_bytes_can_be_forwarded);
     tcase_add_test(receiving, tcp_streams_may_have_the_callback);
+    tcase_add_test(receiving, records_keep_their_order_among_bytes);
     suite_add_tcase(suite, receiving);
     tcase_add_checked_fixture(sending, setup, reactor_teardown);
     tcase_add_test(sending, a_sent_descriptor_arrives_with_its_bytes_and_is_closed_here);

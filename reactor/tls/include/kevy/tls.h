@@ -48,17 +48,28 @@
  *
  *     OpenSSL takes received bytes directly from the receive buffer, and its records go directly
  *     into the write queue. The plain bytes of a `read` are in a buffer that can be kept, and
- *     forwarded to an unencrypted stream without a copy. There is no pinned send and no file range:
- *     encrypting copies the bytes in any case. For large answers send a part, and go on in `drain`.
+ *     forwarded to an unencrypted stream without a copy. For large answers send a part, and go on
+ *     in `drain`.
  *
- *     OpenSSL encrypts every record in user space; the TLS of the kernel (kTLS) is not used:
+ * The kernel encrypts (kTLS)
  *
- *     - Linux reports bytes as sent while the end of their record still waits for room in the
- *       socket, and drops it if FIN comes before there is room. (Tried with 6.12 on a full socket:
- *       of 32,768 bytes that counted as sent, 16,384 arrived.) A further record pushes it out.
- *     - OpenSSL 3.0 cannot give the kernel a second key. A peer of TLS 1.3 may ask for one.
- *     - OpenSSL writes alerts to the socket itself: past the queue of the stream, and without
- *       MSG_NOSIGNAL, so that a peer that is gone ends the process.
+ *     With the option `kernel_encrypts` the kernel makes the records of what is sent, if it can.
+ *     Then kevy_tls_send_pinned() and kevy_tls_send_file() send bytes from where they are. It needs
+ *     the module `tls` of Linux, which root loads (`modprobe tls`), a TCP socket, and an OpenSSL
+ *     that was built for it (tried: Linux 6.12 with OpenSSL 3.0). If anything is missing, OpenSSL
+ *     encrypts as without the option: kevy_tls_info() tells which it is, and why. OpenSSL decrypts
+ *     the received bytes in any case.
+ *
+ *     Four things differ while the kernel encrypts:
+ *
+ *     - The queue, and its watermarks, count the plain bytes.
+ *     - When a peer of TLS 1.3 asks for new keys (KeyUpdate), the connection ends with -EOPNOTSUPP,
+ *       because OpenSSL cannot give the kernel a second key. Peers rarely ask.
+ *     - Linux (6.12) reports bytes as sent while the end of a record still waits for room in the
+ *       socket, and drops it if FIN comes before there is room. So kevy_tls_close() sends FIN when
+ *       TCP has all records, and kevy_tls_shutdown() sends close_notify without FIN. If the
+ *       connection is cut, the peer may lack bytes that count as sent, and sees a truncation.
+ *     - A connection that was closed ends with -ETIMEDOUT if its peer receives nothing for 30 s.
  *
  * Ownership
  *
@@ -171,6 +182,9 @@ struct kevy_tls_options {
      * attacker. For tests. */
     bool verify_nothing;
 
+    /* The kernel encrypts the bytes that are sent, if it can [OpenSSL does]. */
+    bool kernel_encrypts;
+
     /* Protocols for ALPN, for example "http/1.1", in order of preference; a name has 1 to 255
      * bytes, and all together less than 65,535 [none]. A server refuses a client that offers only
      * others. */
@@ -242,6 +256,7 @@ KEVY_API void kevy_tls_context_destroy(struct kevy_tls_context *context);
 struct kevy_tls_stats {
     uint64_t handshakes;         /* complete */
     uint64_t handshakes_resumed; /* of these, with a session from before */
+    uint64_t handshakes_kernel;  /* of these, after which the kernel encrypts */
     uint64_t handshakes_failed;  /* also those that ended by a time limit */
     uint64_t handshakes_waited;  /* times that a handshake waited for a later turn */
     uint64_t handshakes_shed;    /* closed because too many waited */
@@ -287,6 +302,7 @@ struct kevy_tls_events {
      *     -EPROTO        the peer does not speak TLS, broke its rules, sent an alert, or has
      *                    nothing in common with us
      *     -EKEYREJECTED  the certificate of the peer is not valid
+     *     -EOPNOTSUPP    the peer asked for new keys while the kernel encrypts
      *     -ETIMEDOUT     a deadline, that of the handshake among them
      *     -ENOBUFS       memory_limit, or too many handshakes waited
      *     -ENOMEM        no memory for the handshake
@@ -312,8 +328,13 @@ struct kevy_tls {
     struct kevy_tls_failure failure;
     int write_error;   /* why the queue did not take a record, or 0 */
     uint16_t messages; /* of the handshake protocol since the last byte of the user's */
+    uint16_t flags;
+    int16_t kernel; /* kevy_tls_info.kernel_encrypts */
     uint8_t state;
-    uint8_t flags;
+    uint8_t record_type; /* of the next record, if the kernel encrypts */
+    uint32_t counted;    /* the difference of what is sent and what TCP got, without a rest */
+    uint32_t acked;      /* by the peer, when the ending connection was last looked at */
+    uint64_t moved_ns;   /* the time at which that had changed */
 };
 
 /*
@@ -343,6 +364,14 @@ KEVY_API struct kevy_stream *kevy_tls_client(struct kevy_tls *tls, struct kevy_t
 KEVY_X_CHECKED KEVY_API int kevy_tls_send(struct kevy_tls *tls, const void *data, size_t length);
 
 /*
+ * As kevy_stream_send_pinned() and kevy_stream_send_file(), if the kernel encrypts. Their callbacks
+ * get the stream, which is the first member of the connection. Return as these, or -EOPNOTSUPP:
+ * OpenSSL encrypts; use kevy_tls_send().
+ */
+KEVY_X_CHECKED KEVY_API int kevy_tls_send_pinned(struct kevy_tls *tls, struct kevy_send *send);
+KEVY_X_CHECKED KEVY_API int kevy_tls_send_file(struct kevy_tls *tls, struct kevy_file_range *range);
+
+/*
  * As kevy_tls_send(), for received bytes, of any stream or connection of the same reactor. They are
  * taken above the high watermark, too: then the stream whose read callback is running reads no more
  * until the queue is down to the low watermark. *buffer does not change: release it if you kept it.
@@ -364,9 +393,10 @@ KEVY_API void kevy_tls_pause(struct kevy_tls *tls);
 KEVY_API void kevy_tls_resume(struct kevy_tls *tls);
 
 /*
- * Ends the writing side: close_notify and FIN after the queue. Reading goes on. Idempotent. A peer
- * that speaks TLS 1.2 may drop the bytes that it still had to send (RFC 5246). Returns 0, or -EPIPE
- * when the connection is not open (yet, or any more).
+ * Ends the writing side: close_notify and FIN after the queue. Reading goes on. Idempotent. While
+ * the kernel encrypts, FIN comes with the close. A peer that speaks TLS 1.2 may drop the bytes that
+ * it still had to send (RFC 5246). Returns 0, or -EPIPE when the connection is not open (yet, or
+ * any more).
  */
 KEVY_API int kevy_tls_shutdown(struct kevy_tls *tls);
 
@@ -396,6 +426,22 @@ struct kevy_tls_info {
     bool resumed;             /* with a session from before */
     bool verified;            /* the peer showed a certificate, and it is valid */
     const char *server_name;  /* that the client asked for, or NULL */
+
+    /*
+     * Who encrypts what is sent: 1 for the kernel, 0 for OpenSSL because `kernel_encrypts` was not
+     * set, or for OpenSSL because of one of these:
+     *
+     *     -ENOENT           the kernel has no module `tls`, or it is not loaded
+     *     -ENOSYS           OpenSSL was built without kTLS
+     *     -ESOCKTNOSUPPORT  this is no TCP socket of Linux
+     *     -EOPNOTSUPP       OpenSSL or the kernel cannot do it for this cipher
+     *     -EMSGSIZE         the buffer_size of the reactor is below 160
+     *     -EAGAIN           the socket was full in the midst of the handshake
+     *     -ENOBUFS          memory_limit is reached
+     *
+     * and other errors of setsockopt(2) with TCP_ULP.
+     */
+    int kernel_encrypts;
 };
 
 /* Fills *info in an open connection. Returns 0, or -ENOTCONN before `open` and from the end on. */
