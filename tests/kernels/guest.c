@@ -18,6 +18,8 @@
  *     KEVY_FOLDER      where the programs are: /tests without it
  *     KEVY_PROGRAMS    patterns, separated by commas; without them, every program
  *     KEVY_SECONDS     that a program may take
+ *
+ * The files of /modules, if there are any, are modules of the kernel, and loaded in their order.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,6 +36,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -81,6 +84,28 @@ static void loopback_up(void)
     close(fd);
 }
 
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static void modules_load(void)
+{
+    struct dirent **entries = NULL;
+    int count = scandir("/modules", &entries, visible, alphasort);
+
+    for (int i = 0; i < count; i++) {
+        char path[512];
+        int fd;
+
+        snprintf(path, sizeof path, "/modules/%s", entries[i]->d_name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (syscall(SYS_finit_module, fd, "", 0) < 0)
+            printf("%s: %s\n", path, strerror(errno));
+        close(fd);
+    }
+}
+
 static void machine_prepare(void)
 {
     struct utsname names;
@@ -92,6 +117,7 @@ static void machine_prepare(void)
     folder_mount("/tmp", "tmpfs", 01777);
     console_open();
     loopback_up();
+    modules_load();
     uname(&names);
     printf("\nGUEST Linux %s %s, pages of %ld bytes\n", names.release, names.machine,
            sysconf(_SC_PAGESIZE));
@@ -175,11 +201,6 @@ static void program_run(const char *name, int seconds, const sigset_t *mask)
     status = program_wait(pid, begin + seconds);
     session_end(pid);
     printf("END %s %d %.2f\n", name, status, now() - begin);
-}
-
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
 }
 
 static void programs_run(void)
