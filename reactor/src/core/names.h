@@ -174,6 +174,7 @@
 #define submission_cancel_sqe      kevy_x_submission_cancel_sqe
 #define submission_cancelled       kevy_x_submission_cancelled
 #define submission_flush           kevy_x_submission_flush
+#define submission_room            kevy_x_submission_room
 #define submission_sqe_full        kevy_x_submission_sqe_full
 #define submission_wait            kevy_x_submission_wait
 #define tasks_close                kevy_x_tasks_close

@@ -187,13 +187,33 @@ static void pending_flush(struct kevy_reactor *reactor)
     }
 }
 
+/* Makes the oldest the first. */
+static rare void pending_reverse(struct kevy_reactor *reactor)
+{
+    struct kevy_x_object *object = reactor->pending;
+
+    reactor->pending = &reactor->pending_end;
+    while (object != &reactor->pending_end) {
+        struct kevy_x_object *next = object->pending_next;
+
+        object->pending_next = reactor->pending;
+        reactor->pending = object;
+        object = next;
+    }
+}
+
 void object_flush_all(struct kevy_reactor *reactor)
 {
     assert(reactor->running && !reactor->flushing);
     reactor->flushing = true;
-    for (int round = 0; round < FLUSH_ROUNDS && objects_pending(reactor); round++)
+    for (int round = 0; round < FLUSH_ROUNDS && objects_pending(reactor); round++) {
+        if (unlikely(reactor->crowded))
+            pending_reverse(reactor);
         pending_flush(reactor);
+    }
     reactor->flushing = false;
+    if (unlikely(reactor->crowded))
+        reactor->crowded = objects_pending(reactor);
 }
 
 #endif /* KEVY_RING_SUPPORTED */

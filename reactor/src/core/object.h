@@ -6,7 +6,8 @@
  * is pending when it has something to do that must not be done inside the user's call: deliver what
  * waits, write a request, close. The flush goes through the pending objects, newest first; what
  * becomes pending meanwhile is flushed in the same turn, for a bounded number of rounds. An object
- * that finds the submission queue refused by the kernel simply stays pending.
+ * that finds the submission queue refused by the kernel simply stays pending. As long as there are
+ * such objects the flush goes oldest first: otherwise those that come would starve those that wait.
  *
  * Invariants. An object that is idle is in no list and has nothing in flight: so looks one that is
  * all zero, and one that has ended. An object leaves the live list with nothing in flight, as the

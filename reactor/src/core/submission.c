@@ -60,10 +60,19 @@ static void room_make(struct kevy_reactor *reactor)
         submission_flush(reactor);
 }
 
+bool submission_room(struct kevy_reactor *reactor)
+{
+    if (kevy_ring_space(&reactor->ring) == 0)
+        room_make(reactor);
+    if (kevy_ring_space(&reactor->ring) != 0)
+        return true;
+    reactor->crowded = true;
+    return false;
+}
+
 struct kevy_sqe *submission_sqe_full(struct kevy_reactor *reactor, uint64_t user_data)
 {
-    room_make(reactor);
-    return kevy_ring_sqe(&reactor->ring, user_data);
+    return submission_room(reactor) ? kevy_ring_sqe(&reactor->ring, user_data) : NULL;
 }
 
 struct kevy_sqe *submission_cancel_sqe(struct kevy_reactor *reactor)
@@ -95,8 +104,10 @@ void *submission_arena(struct kevy_reactor *reactor, size_t size)
     /* The slot first: making room for it later would submit, and hand these bytes out again. */
     if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
         room_make(reactor);
-    if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE))
+    if (unlikely(kevy_ring_space(&reactor->ring) == 0 || reactor->arena_used + size > ARENA_SIZE)) {
+        reactor->crowded = true;
         return NULL;
+    }
     place = reactor->arena + reactor->arena_used;
     reactor->arena_used += (uint32_t)size;
     assert(((uintptr_t)place & 7) == 0);

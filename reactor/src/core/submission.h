@@ -25,8 +25,11 @@
 #define ARENA_SIZE      65536U
 #define BACKLOG_ENTRIES 256U
 
-/* Submits without waiting, to make room. The slot asked for again, or NULL when the kernel takes
- * nothing, which it is asked once a flush. */
+/* Submits without waiting, to make room, where there is none. False when the kernel takes nothing,
+ * which it is asked once a flush: from then on those that wait for room go first. */
+bool submission_room(struct kevy_reactor *reactor);
+
+/* The slot asked for again, or NULL when there is no room to be had. */
 struct kevy_sqe *submission_sqe_full(struct kevy_reactor *reactor, uint64_t user_data);
 
 /*

@@ -87,7 +87,8 @@ static void send_start(struct kevy_stream *stream)
     else if (unlikely(first->use == BUFFER_RANGE))
         written = stream_range_next(stream);
     else if (!message_needed(stream))
-        written = send_single(reactor, stream, first);
+        written = send_single(reactor, stream, first) ||
+                  (submission_room(reactor) && send_single(reactor, stream, first));
     else
         written = send_several(reactor, stream);
     if (!written)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* What datagram sockets, files and signals do while the kernel takes nothing: wait, then go on. */
+/*
+ * What datagram sockets, files, signals and streams do while the kernel takes nothing: wait, then
+ * go on.
+ */
 
 #include "datagram/datagram_test.h"
 
@@ -274,6 +277,75 @@ START_TEST(a_signal_watched_while_nothing_is_taken_is_heard_later)
 }
 END_TEST
 
+static struct probe busy[2 * SLOTS], last;
+
+static void streams_open(void)
+{
+    probe_unix(&last, &probe_events);
+    for (unsigned index = 0; index < 2 * SLOTS; index++)
+        probe_unix(&busy[index], &probe_events);
+    turns(5);
+}
+
+static void stream_finish(struct probe *probe)
+{
+    QUIETLY(kevy_stream_abort(&probe->stream));
+    probe_finish(probe);
+}
+
+static void streams_end(void)
+{
+    fault_reset();
+    stream_finish(&last);
+    for (unsigned index = 0; index < 2 * SLOTS; index++)
+        stream_finish(&busy[index]);
+}
+
+static void send_byte(struct probe *probe)
+{
+    QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe->stream, "x", 1), 0));
+}
+
+/* The first ones fill the queue, and the others find it full: `last` is the first of these. */
+static void all_send(bool with_last)
+{
+    for (unsigned index = 0; index < 2 * SLOTS; index++) {
+        if (with_last && index == SLOTS)
+            send_byte(&last);
+        send_byte(&busy[index]);
+    }
+}
+
+START_TEST(sends_for_which_the_queue_has_no_room_leave_in_the_same_turn)
+{
+    char byte;
+
+    streams_open();
+    all_send(true);
+    turn_now();
+    ck_assert_int_eq(peer_read(last.peer, &byte, 1), 1);
+    for (unsigned index = 0; index < 2 * SLOTS; index++)
+        ck_assert_int_eq(peer_read(busy[index].peer, &byte, 1), 1);
+    streams_end();
+}
+END_TEST
+
+/* In each turn the kernel takes two queues full of requests, as many as the busy streams have. */
+START_TEST(who_waits_for_a_slot_goes_before_who_comes_later)
+{
+    char byte;
+
+    streams_open();
+    for (unsigned count = 0; count < 10; count++) {
+        all_send(count == 0);
+        fault_nth(2, -EBUSY);
+        turn_now();
+    }
+    ck_assert_int_eq(peer_read(last.peer, &byte, 1), 1);
+    streams_end();
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("refusal_objects");
@@ -290,6 +362,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, an_operation_that_cannot_be_cancelled_now_can_be_cancelled_later);
     tcase_add_test(tests, an_abort_reaches_operations_that_the_kernel_has_not_seen);
     tcase_add_test(tests, a_signal_watched_while_nothing_is_taken_is_heard_later);
+    tcase_add_test(tests, sends_for_which_the_queue_has_no_room_leave_in_the_same_turn);
+    tcase_add_test(tests, who_waits_for_a_slot_goes_before_who_comes_later);
     suite_add_tcase(suite, tests);
     return suite;
 }
