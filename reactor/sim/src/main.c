@@ -88,6 +88,7 @@ int kevy_sim_main(int argc, char **argv, const struct kevy_sim_options *options)
         (void)fprintf(stderr, "%s: %s\n", name, strerror(-result));
         return EXIT_FAILURE;
     }
+    (void)printf("%s: %" PRIu64 " events\n", name, report.events_total);
     (void)printf("RESULT %s: %" PRIu64 " passed, %d failed, 0 skipped\n", name, report.passed,
                  result);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -131,15 +131,17 @@ static void report_print(const struct kevy_sim_options *options,
     (void)fflush(stdout);
 }
 
-/* Runs the worlds one after the other. `shared` is what the children write to. */
+/* Runs the worlds one after the other. `shared` is what the children write to; `sums` gets the
+ * worlds that passed, and the events of all. */
 static int worlds_run(const struct kevy_sim_options *options, struct kevy_sim_report *shared,
-                      uint64_t *passed)
+                      struct kevy_sim_report *sums)
 {
     uint64_t count = options->seeds != 0 ? options->seeds : 1;
     int error = 0;
 
-    for (*passed = 0; *passed < count; ++*passed) {
-        error = child_run(options, options->seed + *passed, shared, false);
+    for (; sums->passed < count; sums->passed++) {
+        error = child_run(options, options->seed + sums->passed, shared, false);
+        sums->events_total += shared->events;
         if (error < 0 || shared->failed)
             break;
     }
@@ -151,23 +153,26 @@ static int worlds_run(const struct kevy_sim_options *options, struct kevy_sim_re
 int kevy_sim_run(const struct kevy_sim_options *options, struct kevy_sim_report *report)
 {
     struct kevy_sim_report *shared;
-    struct kevy_sim_report copy;
-    uint64_t passed = 1;
+    struct kevy_sim_report copy, sums = {0};
     int error = 0;
 
     assert(options->test != NULL && "a world needs its test function");
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return -errno;
-    if (options->in_process)
+    if (options->in_process) {
         world_run(options, options->seed, shared);
-    else
-        error = worlds_run(options, shared, &passed);
+        sums.passed = 1;
+        sums.events_total = shared->events;
+    } else {
+        error = worlds_run(options, shared, &sums);
+    }
     copy = *shared;
     (void)munmap(shared, sizeof *shared);
     if (error < 0)
         return error;
-    copy.passed = passed;
+    copy.passed = sums.passed;
+    copy.events_total = sums.events_total;
     if (copy.failed)
         report_print(options, &copy);
     if (report != NULL)

@@ -143,7 +143,8 @@ struct kevy_sim_options {
 
 /* The result of kevy_sim_run(). */
 struct kevy_sim_report {
-    uint64_t passed;  /* worlds */
+    uint64_t passed;       /* worlds */
+    uint64_t events_total; /* of all worlds */
     bool failed;      /* one has failed; the members below are about it, otherwise the last one */
     uint64_t seed;    /* of that world */
     uint64_t faults;  /* that happened in it; after the search, the smallest number */
