@@ -114,16 +114,45 @@ static bool occasion(struct odds *odds)
     return injected || drawn;
 }
 
-bool chance(enum kevy_sim_fault which)
+/* This is an occasion, and it is taken. */
+static bool happens(enum kevy_sim_fault which)
 {
-    if (chances.quiet || chances.calm || !occasion(&chances.odds[which]) ||
-        chances.happened >= chances.limit)
+    if (chances.happened >= chances.limit)
         return false;
     chances.happened++;
     world_fault(chances.happened, names[which]);
     if (which == KEVY_SIM_ALLOCATION || which == KEVY_SIM_SOCKET_FAILS)
         world_refuses();
     return true;
+}
+
+static bool is_peaceful(void)
+{
+    return chances.quiet || chances.calm;
+}
+
+bool chance(enum kevy_sim_fault which)
+{
+    return !is_peaceful() && occasion(&chances.odds[which]) && happens(which);
+}
+
+bool chance_possible(enum kevy_sim_fault which)
+{
+    return !is_peaceful() && chances.odds[which].one_in != 0;
+}
+
+bool chance_due(enum kevy_sim_fault which)
+{
+    return chance_possible(which) && happens(which);
+}
+
+uint64_t chance_scripted(uint64_t script, enum kevy_sim_fault which, uint32_t index, uint64_t low,
+                         uint64_t high)
+{
+    uint64_t drawn = mix(mix(script + (which + 1) * FAULT_ODDS_MIX) + index);
+    uint64_t range = (high - low) >> (drawn >> 60);
+
+    return low + drawn % (range + 1);
 }
 
 uint64_t chance_below(uint64_t limit)

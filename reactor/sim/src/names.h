@@ -16,11 +16,14 @@
 #define chance                  kevy_x_sim_chance
 #define chance_below            kevy_x_sim_chance_below
 #define chance_between          kevy_x_sim_chance_between
+#define chance_due              kevy_x_sim_chance_due
 #define chance_is_quiet         kevy_x_sim_chance_is_quiet
 #define chance_limit            kevy_x_sim_chance_limit
 #define chance_magnitude        kevy_x_sim_chance_magnitude
 #define chance_one_in           kevy_x_sim_chance_one_in
 #define chance_quiet            kevy_x_sim_chance_quiet
+#define chance_possible         kevy_x_sim_chance_possible
+#define chance_scripted         kevy_x_sim_chance_scripted
 #define chance_seed             kevy_x_sim_chance_seed
 #define clock_events            kevy_x_sim_clock_events
 #define clock_next              kevy_x_sim_clock_next

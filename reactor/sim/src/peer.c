@@ -54,6 +54,7 @@ int kevy_sim_peer_connect(struct kevy_sim *sim, struct kevy_sim_peer *peer, uint
 
     world_check(sim);
     socket = socket_make(AF_INET);
+    socket->script = peer->script;
     error = socket_reach(socket, port);
     if (error < 0) {
         file_drop(&socket->file);

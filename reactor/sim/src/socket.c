@@ -13,6 +13,8 @@
 #include "request.h"
 #include "world.h"
 
+#define CUT_MOST 32768U /* bytes between two cuts of a script */
+
 static struct {
     struct kevy_x_socket *parted;
 } sockets;
@@ -80,11 +82,16 @@ static void reset_arrives(struct kevy_sim_event *event)
     file_changed(&socket->file, POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
 }
 
+static void flow_begin(struct kevy_x_socket *socket);
+
 static void reset_send(struct kevy_x_socket *to)
 {
     if (to == NULL || to->state != SOCKET_CONNECTED || event_started(&to->reset))
         return;
-    if (to->delay_ns == 0)
+    if (to->script != 0) {
+        to->in.reset_follows = true;
+        flow_begin(to);
+    } else if (to->delay_ns == 0)
         reset_arrives(&to->reset);
     else
         event_start(&to->reset, chance_between(1, to->delay_ns), reset_arrives);
@@ -105,7 +112,28 @@ static void arrival(struct kevy_sim_event *event)
         event_start(&flow->arrival, chance_between(0, socket->delay_ns), arrival);
     else
         flow->end_arrived = flow->ended;
-    file_changed(&socket->file, flow->end_arrived ? POLLIN | POLLRDHUP : POLLIN);
+    if (under_way != 0 || flow->end_arrived)
+        file_changed(&socket->file, flow->end_arrived ? POLLIN | POLLRDHUP : POLLIN);
+    if (flow->reset_follows && flow->arrived == flow->written)
+        reset_arrives(&socket->reset);
+}
+
+/* Where a read or a write of `length` bytes from offset `from` on stops. */
+static uint32_t cut_at(const struct kevy_x_socket *socket, struct cuts *cuts,
+                       enum kevy_sim_fault which, uint64_t from, uint32_t length)
+{
+    while (cuts->next <= from)
+        cuts->next += chance_scripted(socket->script, which, cuts->count++, 1, CUT_MOST);
+    return cuts->next - from < length && chance_due(which) ? (uint32_t)(cuts->next - from) : length;
+}
+
+/* The same for whichever connection. */
+static uint32_t shortened(const struct kevy_x_socket *socket, struct cuts *cuts,
+                          enum kevy_sim_fault which, uint64_t from, uint32_t length)
+{
+    if (socket->script != 0)
+        return cut_at(socket, cuts, which, from, length);
+    return length > 1 && chance(which) ? (uint32_t)chance_between(1, length) : length;
 }
 
 /* Something is on its way to the socket. */
@@ -152,6 +180,7 @@ int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length)
 {
     struct flow *flow = &socket->in;
     uint32_t readable = socket_readable(socket);
+    uint32_t wanted;
     uint8_t *to = data;
 
     if (readable == 0) {
@@ -164,10 +193,10 @@ int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length)
     }
     if (length > readable)
         length = readable;
-    if (length > 1 && chance(KEVY_SIM_RECV_SHORT)) {
-        length = (uint32_t)chance_between(1, length);
+    wanted = length;
+    length = shortened(socket, &flow->read_cuts, KEVY_SIM_RECV_SHORT, flow->taken, wanted);
+    if (length < wanted)
         epoll_changed(&socket->file, POLLIN); /* as if the rest had arrived right behind it */
-    }
     for (uint32_t i = 0; i < length; i++)
         to[i] = flow->bytes[(flow->taken + i) % flow->capacity];
     flow->taken += length;
@@ -186,6 +215,7 @@ static uint32_t room(const struct kevy_x_socket *socket)
 int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length)
 {
     const uint8_t *from = data;
+    uint32_t wanted;
     struct flow *flow;
 
     if (socket->error != 0)
@@ -205,10 +235,10 @@ int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length
         return -EAGAIN;
     if (length > room(socket))
         length = room(socket);
-    if (length > 1 && chance(KEVY_SIM_SEND_SHORT)) {
-        length = (uint32_t)chance_between(1, length);
+    wanted = length;
+    length = shortened(socket, &flow->write_cuts, KEVY_SIM_SEND_SHORT, flow->written, wanted);
+    if (length < wanted)
         epoll_changed(&socket->file, POLLOUT); /* as if there was room again right behind it */
-    }
     for (uint32_t i = 0; i < length; i++)
         flow->bytes[(flow->written + i) % flow->capacity] = from[i];
     flow->written += length;
@@ -266,7 +296,9 @@ void socket_cut(struct kevy_x_socket *socket)
 {
     struct kevy_x_socket *peer = socket->peer;
 
-    if (peer != NULL)
+    if (peer != NULL && peer->script != 0)
+        reset_send(peer);
+    else if (peer != NULL)
         reset_arrives(&peer->reset);
     reset_arrives(&socket->reset);
 }
@@ -296,7 +328,8 @@ static void hear(struct kevy_x_socket *socket)
         return;
     parted_remove(socket);
     socket->deaf = false;
-    if (socket->in.written != socket->in.arrived || socket->in.ended != socket->in.end_arrived)
+    if (socket->in.written != socket->in.arrived || socket->in.ended != socket->in.end_arrived ||
+        socket->in.reset_follows)
         flow_begin(socket);
     if (socket->reset_due)
         reset_arrives(&socket->reset);
@@ -344,7 +377,7 @@ static void file_release(struct file *file)
         peer->peer = NULL;
         if (socket->reset_wanted || socket->in.written != socket->in.taken) {
             reset_send(peer);
-        } else if (!peer->in.ended) {
+        } else if (!peer->in.ended && !peer->in.reset_follows) {
             peer->in.ended = true;
             flow_begin(peer);
         }

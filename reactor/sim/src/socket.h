@@ -15,6 +15,10 @@
  * As in Linux a socket that is closed with bytes unread, or that bytes come to after it was closed,
  * sends a reset; so does one with SO_LINGER of 0. Unix sockets have no delay.
  *
+ * A connection may have a script, a number that decides all of its faults: chance.h. Reads and
+ * writes then stop at offsets in its bytes, its accept fails so often, and a reset keeps its place
+ * behind the bytes that were sent before it.
+ *
  * The world's ends have no descriptor; a watcher hears of their changes.
  */
 
@@ -41,14 +45,23 @@ enum socket_state {
     SOCKET_RESET, /* by the peer */
 };
 
+/* Offsets in a flow of a scripted connection, at which reads or writes come to a stop. */
+struct cuts {
+    uint64_t next;
+    uint32_t count;
+};
+
 struct flow {
     uint8_t *bytes;
     uint32_t capacity;
     uint64_t written;
     uint64_t arrived;
     uint64_t taken;
+    struct cuts read_cuts;
+    struct cuts write_cuts;
     bool ended;
     bool end_arrived;
+    bool reset_follows; /* behind the last byte */
     struct kevy_sim_event arrival;
 };
 
@@ -61,6 +74,8 @@ struct kevy_x_socket {
     struct flow in;
     struct kevy_sim_event reset;
     uint64_t delay_ns;
+    uint64_t script;          /* of the connection; 0: the chances of the world */
+    uint32_t accepts_refused; /* so far, of a scripted one that waits to be accepted */
     int error;
     bool reset_wanted; /* SO_LINGER of 0 */
     bool read_shut;

@@ -10,6 +10,10 @@
 #include "socket.h"
 #include "world.h"
 
+/* For the accept of a connection with a script: shortages, and connections for one aborted. */
+#define SHORTAGES_MOST 16U
+#define ABORTED_ONE_IN 16U
+
 static struct {
     struct kevy_x_socket *first;
     uint16_t ports; /* given out */
@@ -72,14 +76,33 @@ struct kevy_x_socket *socket_accept(struct kevy_x_socket *listener)
     return first;
 }
 
+/* How often the accept of a scripted connection finds a shortage, and whether it is aborted. */
+static bool short_by_script(struct kevy_x_socket *first)
+{
+    uint64_t times = chance_scripted(first->script, KEVY_SIM_ACCEPT_SHORTAGE, 0, 0, SHORTAGES_MOST);
+
+    if (first->accepts_refused >= times)
+        return false;
+    first->accepts_refused++;
+    return chance_due(KEVY_SIM_ACCEPT_SHORTAGE);
+}
+
+static bool aborted_by_script(const struct kevy_x_socket *first)
+{
+    return chance_scripted(first->script, KEVY_SIM_ACCEPT_ABORTED, 0, 0, ABORTED_ONE_IN) ==
+               ABORTED_ONE_IN / 2 &&
+           chance_due(KEVY_SIM_ACCEPT_ABORTED);
+}
+
 /* What an accept fails with although somebody waits, or 0. */
 static int accept_fault(struct kevy_x_socket *listener)
 {
     static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
+    struct kevy_x_socket *first = listener->queue_first;
 
-    if (chance(KEVY_SIM_ACCEPT_SHORTAGE))
+    if (first->script != 0 ? short_by_script(first) : chance(KEVY_SIM_ACCEPT_SHORTAGE))
         return shortages[chance_below(sizeof shortages / sizeof *shortages)];
-    if (!chance(KEVY_SIM_ACCEPT_ABORTED))
+    if (!(first->script != 0 ? aborted_by_script(first) : chance(KEVY_SIM_ACCEPT_ABORTED)))
         return 0;
     socket_refuse(socket_accept(listener));
     return -ECONNABORTED;
@@ -129,6 +152,7 @@ int socket_reach(struct kevy_x_socket *socket, uint16_t port)
         return -EAGAIN;
     end = socket_make(listener->family);
     end->port = port;
+    end->script = socket->script;
     capacity = (uint32_t)chance_magnitude(64, 65536);
     if (listener->family != AF_UNIX)
         delay_ns = chance_magnitude(0, 5000000);

@@ -37,6 +37,11 @@ struct kevy_sim_peer {
      * comes some time after the change, `pace_ns` at most. */
     void (*ready)(struct kevy_sim_peer *peer);
     uint64_t pace_ns;
+    /* The faults of the sockets of this connection, as a function of the number alone: the offsets
+     * at which reads and writes are short, and the failures of its accept. Its resets arrive behind
+     * the bytes before them. So they are the same on each kernel. 0: the faults of the world. Set
+     * it before kevy_sim_peer_connect(). */
+    uint64_t script;
     struct kevy_sim *sim;         /* private, like the next ones */
     struct kevy_x_socket *socket; /* NULL: no connection */
     struct kevy_sim_event step;
