@@ -113,7 +113,9 @@ static void run(unsigned number, uint64_t until_ms, int results)
 const char *soak(unsigned scale)
 {
     struct result sum = {0}, result;
-    uint64_t until_ms = clock_ms() + options.seconds * UINT64_C(1000) / scale;
+    /* Even the small one fills what allocators keep: in less than a second it would not. */
+    uint64_t load_ms = options.seconds * UINT64_C(1000) / scale;
+    uint64_t until_ms = clock_ms() + (load_ms > 1000 ? load_ms : 1000);
     int results[2];
 
     if (pipe(results) < 0)
