@@ -228,7 +228,8 @@ static int64_t host_sendfile(void *context, int fd, int file, uint64_t offset, s
     pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
     result = sendfile(fd, file, &from, length);
     result = result < 0 ? -errno : result;
-    if (result == -EPIPE && sigismember(&before, SIGPIPE) == 0)
+    /* A peer that leaves in the middle raises it, too, and the count is of what went before. */
+    if (result != -EAGAIN && result < (int64_t)length && sigismember(&before, SIGPIPE) == 0)
         sigpipe_take(&sigpipe);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return result;

@@ -31,7 +31,7 @@ void sigpipe_begin(struct soft *soft, uint64_t *before)
     (void)soft->os->call(soft->os, SYS_rt_sigprocmask, arguments);
 }
 
-void sigpipe_end(struct soft *soft, const uint64_t *before, long result)
+void sigpipe_end(struct soft *soft, const uint64_t *before, long result, uint32_t length)
 {
     const uint64_t set = sigpipe_set();
     const struct kevy_timespec none = {0, 0};
@@ -40,7 +40,8 @@ void sigpipe_end(struct soft *soft, const uint64_t *before, long result)
 
     if ((*before & set) != 0)
         return; /* the user blocks it, and sees it pending if that is what he wants */
-    if (result == -EPIPE)
+    /* A peer that leaves in the middle raises it, too, and the count is of what went before. */
+    if (result != -EAGAIN && result < (long)length)
         (void)soft->os->call(soft->os, SYS_rt_sigtimedwait, wait);
     (void)soft->os->call(soft->os, SYS_rt_sigprocmask, restore);
 }

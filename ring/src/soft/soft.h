@@ -351,7 +351,7 @@ void nonblocking_end(struct soft *soft, int fd, bool changed);
 
 /* sigpipe.c: calls that may raise it, and must not. */
 void sigpipe_begin(struct soft *soft, uint64_t *before);
-void sigpipe_end(struct soft *soft, const uint64_t *before, long result);
+void sigpipe_end(struct soft *soft, const uint64_t *before, long result, uint32_t length);
 
 /* timer.c: requests with a time. */
 int timer_start(struct soft *soft, struct request *request, uint64_t deadline_ns);

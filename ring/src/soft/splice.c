@@ -74,7 +74,7 @@ static long splice_nonblocking(struct soft *soft, struct request *request)
     if (result == 0) {
         sigpipe_begin(soft, &mask);
         result = splice_call(soft, request);
-        sigpipe_end(soft, &mask, result);
+        sigpipe_end(soft, &mask, result, request->sqe.len);
     }
     nonblocking_end(soft, target_of(request), target_changed);
     nonblocking_end(soft, source_of(request), source_changed);

@@ -8,8 +8,10 @@
 #include "reactor_test.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 /* Errors of these calls, and one that none of them has. */
 static const int errors[] = {-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EACCES, -ENOSYS, -EXFULL};
@@ -400,6 +402,55 @@ START_TEST(what_cannot_be_sent_from_the_page_cache_is_copied)
 }
 END_TEST
 
+/* Ends its side, reads a little, and resets the connection while the rest is being sent. */
+static void leaver_run(int fd)
+{
+    const struct linger none = {.l_onoff = 1};
+    static char bytes[65536];
+    bool failed = shutdown(fd, SHUT_WR) < 0 || read(fd, bytes, sizeof bytes) <= 0;
+
+    usleep(5000);
+    failed |= setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none) < 0;
+    _exit(failed);
+}
+
+/* Of a socket that has had a FIN a reset is EPIPE, and in the middle of a file the count tells
+ * nothing of it. The socket blocks, so that the peer leaves in the middle. SIGPIPE would kill. */
+START_TEST(a_peer_that_leaves_in_the_middle_of_a_file_raises_no_signal)
+{
+    enum { LENGTH = 16 << 20 };
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int file = memfd_create("file", MFD_CLOEXEC), status, client, server;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pid_t peer;
+
+    signal(SIGPIPE, SIG_DFL);
+    ck_assert_int_eq(ftruncate(file, LENGTH), 0);
+    ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, length), 0);
+    ck_assert_int_eq(listen(listening, 1), 0);
+    ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&address, &length), 0);
+    for (int times = 0; times < 10; times++) {
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(connect(client, (struct sockaddr *)&address, length), 0);
+        server = accept(listening, NULL, NULL);
+        ck_assert_int_ge(server, 0);
+        peer = fork();
+        if (peer == 0) {
+            close(server);
+            leaver_run(client);
+        }
+        close(client);
+        ck_assert_int_lt(kevy_system_host()->sendfile(NULL, server, file, 0, LENGTH), LENGTH);
+        ck_assert_int_eq(waitpid(peer, &status, 0), peer);
+        ck_assert_int_eq(status, 0);
+        close(server);
+    }
+    close(listening);
+    close(file);
+}
+END_TEST
+
 /* A function that is added to the table and forgotten in the host's would be a jump to nowhere. */
 START_TEST(the_table_of_the_host_has_every_function)
 {
@@ -425,6 +476,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, an_adopted_descriptor_is_asked_by_the_table);
     tcase_add_test(tests, names_are_asked_by_the_table);
     tcase_add_loop_test(tests, what_cannot_be_sent_from_the_page_cache_is_copied, 0, 3);
+    tcase_add_test(tests, a_peer_that_leaves_in_the_middle_of_a_file_raises_no_signal);
     tcase_add_test(tests, the_table_of_the_host_has_every_function);
     suite_add_tcase(suite, tests);
     return suite;
