@@ -9,7 +9,7 @@
  *
  * A connection ends by the end of its stream. Whoever ends it (the user, a failure, the peer) only
  * sets the state, and closes or aborts the stream. Everything is given back in the last callback of
- * the stream, because until then the stream may be in the midst of a function of this file.
+ * the stream, because until then the stream may be in the middle of a function of this file.
  *
  * Invariants. Bytes are kept only while the stream is paused. In the state "closing" nothing is
  * told but `close`. OpenSSL's queue of errors is empty before each of its functions that may fail.

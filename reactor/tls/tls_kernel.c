@@ -3,7 +3,7 @@
  * How the kernel gets the keys for sending (kTLS), if the setup asks for it.
  *
  * Model. OpenSSL gives the kernel the keys at the moment when it starts to use them itself, in the
- * midst of a handshake, and only if every record before them is in the socket. So a handshake is
+ * middle of a handshake, and only if every record before them is in the socket. So a handshake is
  * written to the socket directly, and not to the queue, which is empty until then. Behind `out`
  * hangs OpenSSL's own BIO of a socket: no byte goes through it, but it knows how to set the keys.
  *

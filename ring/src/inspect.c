@@ -163,19 +163,16 @@ static bool path(const struct kevy_sqe *sqe)
     return string_mapped(sqe->addr);
 }
 
-static bool two_paths(const struct kevy_sqe *sqe)
+/* Two paths, or a path and a struct whose size the kernel knows. */
+static bool path_and_place(const struct kevy_sqe *sqe)
 {
     return string_mapped(sqe->addr) && string_mapped(sqe->addr2);
 }
 
-static bool path_and_how(const struct kevy_sqe *sqe)
+/* A path or a name, and `len` bytes. */
+static bool path_and_bytes(const struct kevy_sqe *sqe)
 {
     return string_mapped(sqe->addr) && mapped(sqe->addr2, sqe->len);
-}
-
-static bool path_and_status(const struct kevy_sqe *sqe)
-{
-    return string_mapped(sqe->addr) && string_mapped(sqe->addr2);
 }
 
 static bool numbers(const struct kevy_sqe *sqe)
@@ -186,11 +183,6 @@ static bool numbers(const struct kevy_sqe *sqe)
 static bool pair(const struct kevy_sqe *sqe)
 {
     return mapped(sqe->addr, 2 * sizeof(int32_t));
-}
-
-static bool attribute(const struct kevy_sqe *sqe)
-{
-    return string_mapped(sqe->addr) && mapped(sqe->addr2, sqe->len);
 }
 
 static bool child_state(const struct kevy_sqe *sqe)
@@ -214,21 +206,21 @@ static bool child_state(const struct kevy_sqe *sqe)
     X(CONNECT, address_named)     \
     X(OPENAT, path)               \
     X(FILES_UPDATE, numbers)      \
-    X(STATX, path_and_status)     \
+    X(STATX, path_and_place)      \
     X(READ, bytes)                \
     X(WRITE, bytes)               \
     X(SEND, bytes_sent)           \
     X(RECV, bytes)                \
-    X(OPENAT2, path_and_how)      \
-    X(RENAMEAT, two_paths)        \
+    X(OPENAT2, path_and_bytes)    \
+    X(RENAMEAT, path_and_place)   \
     X(UNLINKAT, path)             \
     X(MKDIRAT, path)              \
-    X(SYMLINKAT, two_paths)       \
-    X(LINKAT, two_paths)          \
-    X(FSETXATTR, attribute)       \
-    X(SETXATTR, attribute)        \
-    X(FGETXATTR, attribute)       \
-    X(GETXATTR, attribute)        \
+    X(SYMLINKAT, path_and_place)  \
+    X(LINKAT, path_and_place)     \
+    X(FSETXATTR, path_and_bytes)  \
+    X(SETXATTR, path_and_bytes)   \
+    X(FGETXATTR, path_and_bytes)  \
+    X(GETXATTR, path_and_bytes)   \
     X(SEND_ZC, bytes_sent)        \
     X(SENDMSG_ZC, message)        \
     X(WAITID, child_state)        \

@@ -5,11 +5,12 @@
 /* A folder or a file of a test's own. Its path is stored in `path`; the test removes it. */
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SCRATCH_TEMPLATE "/tmp/kevy-XXXXXX"
+#define SCRATCH_TEMPLATE P_tmpdir "/kevy-XXXXXX"
 
 typedef char scratch_path[sizeof SCRATCH_TEMPLATE];
 

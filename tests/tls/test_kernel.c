@@ -3,6 +3,7 @@
  * Connections that the kernel is to encrypt. Where it cannot, the same tests show that OpenSSL does
  * it, and that the connection says so.
  */
+#include "scratch.h"
 #include "tls_test.h"
 
 #include <fcntl.h>
@@ -404,8 +405,8 @@ static void send_done(struct kevy_send *send, struct kevy_stream *stream, int re
 
 static int file_make(void)
 {
-    char path[] = "/tmp/kevy-tls-XXXXXX";
-    int fd = mkstemp(path);
+    scratch_path path;
+    int fd = scratch_file(path);
 
     ck_assert_int_ge(fd, 0);
     unlink(path);

@@ -155,13 +155,11 @@ int address_numeric(struct socket_address *address, const struct kevy_system *sy
 
 static int hexadecimal(char digit)
 {
-    static const char digits[] = "0123456789abcdef", capitals[] = "ABCDEF";
+    static const char digits[] = "0123456789abcdefABCDEF";
     const char *found = digit != '\0' ? strchr(digits, digit) : NULL;
+    int value = found != NULL ? (int)(found - digits) : -1;
 
-    if (found != NULL)
-        return (int)(found - digits);
-    found = digit != '\0' ? strchr(capitals, digit) : NULL;
-    return found != NULL ? (int)(found - capitals) + 10 : -1;
+    return value < 16 ? value : value - 6;
 }
 
 /* Reads one byte of a Unix name, maybe of the form \xNN. Returns the characters that it takes, or 0

@@ -154,7 +154,7 @@ static void connection_reset(const struct kevy_stream *stream)
     static const struct linger at_once = {.l_onoff = 1};
     struct kevy_reactor *reactor = stream->object.reactor;
 
-    /* A socket that encrypts (kTLS) cannot be disconnected (6.12.22 and 6.15 on). */
+    /* A socket that encrypts (kTLS) cannot be disconnected: seen on 6.12.117. */
     if (SYSTEM(reactor, connect, stream->fd, &nobody, sizeof nobody) == -EOPNOTSUPP)
         (void)SYSTEM(reactor, setsockopt, stream->fd, SOL_SOCKET, SO_LINGER, &at_once,
                      sizeof at_once);

@@ -4,7 +4,7 @@
  *
  * Model. The user's calls, errors and deadlines only mark: they change the state, note why, and
  * make the stream pending. Nothing is given back, cancelled or told here, so that they can come
- * from anywhere, also from the midst of what they end. The flush does the rest, see stream.c.
+ * from anywhere, also from the middle of what they end. The flush does the rest, see stream.c.
  */
 #include "stream/stream_internal.h"
 

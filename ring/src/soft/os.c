@@ -18,9 +18,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "../tools.h"
-
 #include "../io_uring.h"
+#include "../tools.h"
 
 /* Where the C library's headers are older than the call. */
 #ifndef SYS_epoll_pwait2

@@ -436,7 +436,7 @@ struct kevy_tls_info {
      *     -ESOCKTNOSUPPORT  this is no TCP socket of Linux
      *     -EOPNOTSUPP       OpenSSL or the kernel cannot do it for this cipher
      *     -EMSGSIZE         the buffer_size of the reactor is below 160
-     *     -EAGAIN           the socket was full in the midst of the handshake
+     *     -EAGAIN           the socket was full during the handshake
      *     -ENOBUFS          memory_limit is reached
      *
      * and other errors of setsockopt(2) with TCP_ULP.
