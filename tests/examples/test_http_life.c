@@ -6,6 +6,7 @@
  */
 
 #include "http_peer.h"
+#include "roll.h"
 
 #include <kevy/ring_probe.h>
 
@@ -308,7 +309,7 @@ START_TEST(noise_is_survived)
         char noise[1000];
 
         for (size_t at = 0; at < sizeof noise; at++)
-            noise[at] = (char)((seed = seed * 1664525 + 1013904223) >> 24);
+            noise[at] = (char)(roll(&seed) >> 16);
         noise[0] = '~'; /* an empty line would be overlooked, and the next byte looked at */
         peer_dial(&peer);
         peer_send(&peer, noise, sizeof noise);

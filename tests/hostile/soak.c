@@ -3,6 +3,7 @@
 /* Mixed load: processes of clients that do all kinds of things, and check each byte that comes. */
 
 #include "hostile.h"
+#include "roll.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -28,8 +29,7 @@ static uint32_t seed;
 
 static uint32_t draw(uint32_t below)
 {
-    seed = seed * 1664525 + 1013904223;
-    return (seed >> 8) % below;
+    return roll(&seed) % below;
 }
 
 /* Sizes of all magnitudes. */
