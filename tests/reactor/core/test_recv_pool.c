@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
 /*
- * A pool that is too small: everybody makes progress all the same, and nobody sees -ENOBUFS, whoever
- * floods, keeps what he gets, or does not read.
+ * A pool that is too small: everybody makes progress all the same, and nobody sees -ENOBUFS,
+ * whoever floods, keeps what he gets, or does not read.
  */
 
 #include "recv_pool_test.h"

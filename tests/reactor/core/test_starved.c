@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* Who waits for a buffer: the oldest is served first, nobody is late for it, and nobody forgotten. */
+/* Who waits for a buffer: the oldest is served first, and nobody is late for it or forgotten. */
 
 #include "recv_pool_test.h"
 
