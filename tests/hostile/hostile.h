@@ -84,7 +84,8 @@ uint64_t server_descriptors_max(void);
 
 bool account_take(struct account *account);
 
-/* Waits until nobody is connected and the account stays the same. */
+/* Waits until nobody is connected and the account stays the same. *before is an earlier one, or
+ * zero. */
 bool account_open(struct account *before);
 
 /* Waits until the account balances. On failure *now is what there is in place of it. */

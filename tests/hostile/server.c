@@ -236,28 +236,33 @@ bool account_take(struct account *account)
     return account->operations != UINT64_MAX && account->descriptors != UINT64_MAX;
 }
 
-/* Fewer descriptors is one that was still to be closed: a connection of ours to the status page. */
-static bool balanced(const struct account *before, const struct account *now)
+/* The same but for descriptors: ours, to the status page, may or may not be closed yet. */
+static bool alike(const struct account *before, const struct account *now)
 {
-    return now->descriptors <= before->descriptors && now->operations == before->operations &&
-           now->objects == before->objects && now->lent == before->lent &&
-           now->open == before->open &&
+    return now->operations == before->operations && now->objects == before->objects &&
+           now->lent == before->lent && now->open == before->open &&
            (SANITIZED || now->rss_kib <= before->rss_kib + RSS_MORE_KIB);
 }
 
+static bool balanced(const struct account *before, const struct account *now)
+{
+    return now->descriptors <= before->descriptors && alike(before, now);
+}
+
+/* The fewest descriptors of all looks are those without a connection of ours. */
 bool account_open(struct account *before)
 {
-    struct account now = {0};
+    struct account now;
     uint64_t since_ms = 0;
     unsigned same = 0;
 
     do {
-        *before = now;
         if (!account_take(&now))
             return false;
-        same = now.open == 0 && now.descriptors == before->descriptors && balanced(before, &now)
-                   ? same + 1
-                   : 0;
+        same = now.open == 0 && alike(before, &now) ? same + 1 : 0;
+        if (same && before->descriptors < now.descriptors)
+            now.descriptors = before->descriptors;
+        *before = now;
         if (same == LOOKS)
             return true;
     } while (patient(&since_ms));
