@@ -4,7 +4,7 @@
 # an emulator, N guests at a time: one for each processor if nothing is said.
 # Installs and downloads what is missing: some 20 MB for each kernel, kept in FOLDER
 # (build/kernels/cache). A KERNEL is a series, or MACHINE-SERIES for another machine:
-#     sh tests/kernels/run.sh 6.1 newest s390x-6.12 arm64-6.12-16k 5.10-soft
+#     sh tests/kernels/run.sh 6.1 newest s390x-6.1 arm64-6.12-16k 5.10-soft
 # With -soft behind it the programs run on the soft kernel there. Where the kernel is older than the
 # reactor's floor and -soft is missing, the tests of ring/ run, and those of the floor. PATTERNS are
 # names of programs, separated by commas.
@@ -18,7 +18,7 @@ jobs=$(nproc)
 # One of each API that matters: before buffer rings, and the soft kernel where it is needed; the
 # floor; Debian 13's; one with most of what came later; the newest. And what differs by machine:
 # pages of 4 and 16 KiB, the other order of bytes. Those that take longest begin.
-kernels='5.10-soft arm64-6.12-16k arm64-6.12 s390x-6.12 6.1 6.12 6.18 newest 5.10'
+kernels='5.10-soft arm64-6.12-16k arm64-6.12 s390x-6.1 6.1 6.12 6.18 newest 5.10'
 
 # In the guest everything takes 10 to 100 times as long as here.
 program_seconds=900
