@@ -16,12 +16,13 @@ struct sim_server {
     struct kevy_listener listener;
 };
 
-/* Starts a server, as often as the faults of the world want it. NULL for `accept`: an echo. */
-static inline void sim_server_open(struct kevy_sim *sim, struct sim_server *server,
-                                   struct kevy_stream *(*accept)(struct kevy_listener *listener))
+/* Starts a server, as often as the faults of the world want it. */
+static inline void sim_server_open_at(struct kevy_sim *sim, struct sim_server *server,
+                                      uint16_t port,
+                                      struct kevy_stream *(*accept)(struct kevy_listener *))
 {
     struct kevy_reactor_options options = {0};
-    struct kevy_listener_options listen = {.port = SIM_PORT, .accept = accept};
+    struct kevy_listener_options listen = {.port = port, .accept = accept};
 
     *server = (struct sim_server){0};
     kevy_sim_reactor_options(sim, &options);
@@ -29,6 +30,12 @@ static inline void sim_server_open(struct kevy_sim *sim, struct sim_server *serv
         continue;
     while (kevy_listener_open(&server->listener, server->reactor, &listen) < 0)
         continue;
+}
+
+static inline void sim_server_open(struct kevy_sim *sim, struct sim_server *server,
+                                   struct kevy_stream *(*accept)(struct kevy_listener *listener))
+{
+    sim_server_open_at(sim, server, SIM_PORT, accept);
 }
 
 /* Closes it in good order, and checks that nothing is left. */
@@ -60,15 +67,20 @@ static inline struct kevy_stream *sim_echo_accept(struct kevy_listener *listener
     return stream != NULL ? kevy_stream_init(stream, &events) : NULL;
 }
 
-/* Worlds that have to pass. */
-static inline void sim_passes(void (*test)(struct kevy_sim *sim), uint64_t seeds)
+/* Worlds that have to pass, on the simulated io_uring or on the soft kernel. */
+static inline void sim_passes_on(void (*test)(struct kevy_sim *sim), uint64_t seeds, bool soft)
 {
-    const struct kevy_sim_options options = {.test = test, .seed = 1, .seeds = seeds};
+    const struct kevy_sim_options options = {.test = test, .seed = 1, .seeds = seeds, .soft = soft};
     struct kevy_sim_report report;
 
     ck_assert_int_eq(kevy_sim_run(&options, &report), 0);
     ck_assert_uint_eq(report.passed, seeds);
     ck_assert(!report.failed);
+}
+
+static inline void sim_passes(void (*test)(struct kevy_sim *sim), uint64_t seeds)
+{
+    sim_passes_on(test, seeds, false);
 }
 
 #endif

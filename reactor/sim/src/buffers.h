@@ -3,7 +3,7 @@
 #define KEVY_SIM_SRC_BUFFERS_H
 
 /*
- * The provided-buffer ring, as the kernel sees it.
+ * The provided-buffer ring of a ring, as the kernel sees it.
  *
  * Model. The kernel takes buffers in the order in which they were published. One that has just been
  * published is overwritten: whoever still reads from it reads rubbish.
@@ -18,16 +18,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void buffers_reset(void);
-int buffers_register(const struct kevy_buf_reg *registration);
-int buffers_unregister(uint16_t group);
-int buffers_status(struct kevy_buf_status *status);
+struct place;
+
+struct buffers {
+    struct kevy_buf *slots; /* NULL: there is no group */
+    struct place *places;   /* by id */
+    uint32_t entries;
+    uint16_t group;
+    uint16_t head;
+    uint16_t seen; /* what was published before it has been looked at */
+};
+
+int buffers_register(struct buffers *buffers, const struct kevy_buf_reg *registration);
+int buffers_unregister(struct buffers *buffers, uint16_t group);
+int buffers_status(const struct buffers *buffers, struct kevy_buf_status *status);
+
+/* Nothing of the group is needed any more. */
+void buffers_end(struct buffers *buffers);
 
 /* Buffer number `index` of those that come next, which it stays until it is taken; false when there
  * are not so many. */
-bool buffers_peek(uint16_t group, uint32_t index, void **data, uint32_t *size);
+bool buffers_peek(struct buffers *buffers, uint16_t group, uint32_t index, void **data,
+                  uint32_t *size);
 
 /* Takes the next `count`. Returns the id of the first. */
-uint16_t buffers_take(uint32_t count);
+uint16_t buffers_take(struct buffers *buffers, uint32_t count);
 
 #endif

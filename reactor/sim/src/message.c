@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "buffers.h"
 #include "chance.h"
 #include "operations.h"
 #include "packet.h"
+#include "ring.h"
 #include "world.h"
 
 /* Datagrams in one go before others have their turn. */
@@ -67,7 +67,8 @@ static long receive_into(const struct request *request, void *data, uint32_t siz
 /* Posts what was received, unless it is the last. */
 static bool goes_on(struct request *request, long length, uint32_t used)
 {
-    request->flags = KEVY_CQE_F_BUFFER | (uint32_t)buffers_take(1) << KEVY_CQE_BUFFER_SHIFT;
+    request->flags = KEVY_CQE_F_BUFFER | (uint32_t)buffers_take(&request->ring->buffers, 1)
+                                             << KEVY_CQE_BUFFER_SHIFT;
     if (packet_waits(packet_of(request->file)))
         request->flags |= KEVY_CQE_F_SOCK_NONEMPTY;
     if (length == 0 || !operation_post_more(request, (int)used, request->flags))
@@ -87,7 +88,7 @@ int message_collect(struct request *request)
 
         if (!packet_waits(packet_of(request->file)))
             return REQUEST_WAITS;
-        if (!buffers_peek(request->sqe.buf_group, 0, &data, &size) ||
+        if (!buffers_peek(&request->ring->buffers, request->sqe.buf_group, 0, &data, &size) ||
             chance(KEVY_SIM_RECV_NO_BUFFERS))
             return -ENOBUFS;
         result = receive_into(request, data, size, &used);

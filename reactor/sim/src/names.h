@@ -7,9 +7,9 @@
 #define KEVY_SIM_SRC_NAMES_H
 
 #define allocations_left        kevy_x_sim_allocations_left
+#define buffers_end             kevy_x_sim_buffers_end
 #define buffers_peek            kevy_x_sim_buffers_peek
 #define buffers_register        kevy_x_sim_buffers_register
-#define buffers_reset           kevy_x_sim_buffers_reset
 #define buffers_status          kevy_x_sim_buffers_status
 #define buffers_take            kevy_x_sim_buffers_take
 #define buffers_unregister      kevy_x_sim_buffers_unregister
@@ -21,8 +21,8 @@
 #define chance_limit            kevy_x_sim_chance_limit
 #define chance_magnitude        kevy_x_sim_chance_magnitude
 #define chance_one_in           kevy_x_sim_chance_one_in
-#define chance_quiet            kevy_x_sim_chance_quiet
 #define chance_possible         kevy_x_sim_chance_possible
+#define chance_quiet            kevy_x_sim_chance_quiet
 #define chance_scripted         kevy_x_sim_chance_scripted
 #define chance_seed             kevy_x_sim_chance_seed
 #define clock_events            kevy_x_sim_clock_events
@@ -30,6 +30,11 @@
 #define clock_now               kevy_x_sim_clock_now
 #define clock_pass              kevy_x_sim_clock_pass
 #define clock_reset             kevy_x_sim_clock_reset
+#define completion_post         kevy_x_sim_completion_post
+#define completion_post_more    kevy_x_sim_completion_post_more
+#define completions_flush       kevy_x_sim_completions_flush
+#define completions_ready       kevy_x_sim_completions_ready
+#define enter_run               kevy_x_sim_enter_run
 #define epoll_add               kevy_x_sim_epoll_add
 #define epoll_change            kevy_x_sim_epoll_change
 #define epoll_changed           kevy_x_sim_epoll_changed
@@ -54,18 +59,13 @@
 #define host_connect            kevy_x_sim_host_connect
 #define hosts_reset             kevy_x_sim_hosts_reset
 #define kernel_busy_ns          kevy_x_sim_kernel_busy_ns
-#define kernel_enable           kevy_x_sim_kernel_enable
-#define kernel_mappings         kevy_x_sim_kernel_mappings
+#define kernel_enter_flags      kevy_x_sim_kernel_enter_flags
+#define kernel_features         kevy_x_sim_kernel_features
 #define kernel_minor            kevy_x_sim_kernel_minor
-#define kernel_post             kevy_x_sim_kernel_post
-#define kernel_post_more        kevy_x_sim_kernel_post_more
-#define kernel_posted           kevy_x_sim_kernel_posted
-#define kernel_region_set       kevy_x_sim_kernel_region_set
-#define kernel_registered_set   kevy_x_sim_kernel_registered_set
 #define kernel_reset            kevy_x_sim_kernel_reset
+#define kernel_setup_flags      kevy_x_sim_kernel_setup_flags
 #define kernel_take_time        kevy_x_sim_kernel_take_time
 #define kernel_work             kevy_x_sim_kernel_work
-#define kernel_work_came        kevy_x_sim_kernel_work_came
 #define message_collect         kevy_x_sim_message_collect
 #define message_prepare         kevy_x_sim_message_prepare
 #define message_prepare_send    kevy_x_sim_message_prepare_send
@@ -104,13 +104,19 @@
 #define request_parts_copy      kevy_x_sim_request_parts_copy
 #define request_ready           kevy_x_sim_request_ready
 #define requests_cancel         kevy_x_sim_requests_cancel
-#define requests_count          kevy_x_sim_requests_count
 #define requests_describe       kevy_x_sim_requests_describe
 #define requests_notices_end    kevy_x_sim_requests_notices_end
 #define requests_ready          kevy_x_sim_requests_ready
-#define requests_reset          kevy_x_sim_requests_reset
 #define requests_run            kevy_x_sim_requests_run
 #define requests_wake           kevy_x_sim_requests_wake
+#define ring_index_add          kevy_x_sim_ring_index_add
+#define ring_index_remove       kevy_x_sim_ring_index_remove
+#define ring_work_came          kevy_x_sim_ring_work_came
+#define rings_describe          kevy_x_sim_rings_describe
+#define rings_mappings          kevy_x_sim_rings_mappings
+#define rings_posted            kevy_x_sim_rings_posted
+#define rings_requests          kevy_x_sim_rings_requests
+#define rings_reset             kevy_x_sim_rings_reset
 #define scripts_describe        kevy_x_sim_scripts_describe
 #define signal_file_make        kevy_x_sim_signal_file_make
 #define signal_file_set         kevy_x_sim_signal_file_set

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "chance.h"
-#include "kernel.h"
+#include "completion.h"
 #include "socket.h"
 #include "world.h"
 
@@ -48,7 +48,7 @@ static void notice_due(struct kevy_sim_event *event)
 
 void notice_start(const struct request *request)
 {
-    struct request *notice = request_make(&request->sqe);
+    struct request *notice = request_make(request->ring, &request->sqe);
 
     notice->state = REQUEST_DONE;
     notice->flags = KEVY_CQE_F_NOTIF;
@@ -80,7 +80,7 @@ void notice_answer(struct request *notice)
     bool copied = chance(KEVY_SIM_ZERO_COPY_COPIES);
 
     EXPECT(parts_sum(notice) == notice->check, "memory changes that the kernel is sending from");
-    kernel_post(notice->sqe.user_data, copied ? (int)KEVY_NOTIF_USAGE_ZC_COPIED : 0,
-                KEVY_CQE_F_NOTIF);
+    completion_post(notice->ring, notice->sqe.user_data,
+                    copied ? (int)KEVY_NOTIF_USAGE_ZC_COPIED : 0, KEVY_CQE_F_NOTIF);
     request_free(notice);
 }

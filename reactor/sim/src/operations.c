@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffers.h"
 #include "chance.h"
+#include "completion.h"
 #include "host.h"
 #include "kernel.h"
 #include "message.h"
+#include "ring.h"
 #include "socket.h"
 #include "world.h"
 
@@ -114,7 +115,8 @@ static int run_nop(struct request *request)
 bool operation_post_more(struct request *request, int result, uint32_t flags)
 {
     if (chance(KEVY_SIM_MULTISHOT_ENDS) ||
-        !kernel_post_more(request->sqe.user_data, result, flags | KEVY_CQE_F_MORE)) {
+        !completion_post_more(request->ring, request->sqe.user_data, result,
+                              flags | KEVY_CQE_F_MORE)) {
         request->flags = flags;
         return false;
     }
@@ -147,12 +149,14 @@ static bool more_to_read(const struct request *request)
 static int read_bundle(struct request *request, uint32_t most, uint32_t *used)
 {
     int (*const read)(struct file *, void *, uint32_t) = request->file->operations->read;
+    struct buffers *buffers = &request->ring->buffers;
     bool bundle = (request->sqe.ioprio & KEVY_RECVSEND_BUNDLE) != 0;
     uint32_t total = 0, size;
     void *data;
 
     *used = 0;
-    if (!buffers_peek(request->sqe.buf_group, 0, &data, &size) || chance(KEVY_SIM_RECV_NO_BUFFERS))
+    if (!buffers_peek(buffers, request->sqe.buf_group, 0, &data, &size) ||
+        chance(KEVY_SIM_RECV_NO_BUFFERS))
         return -ENOBUFS;
     do {
         uint32_t wanted = most - total < size ? most - total : size;
@@ -166,7 +170,7 @@ static int read_bundle(struct request *request, uint32_t most, uint32_t *used)
         if (!bundle || (uint32_t)result < size || total == most ||
             socket_readable(socket_of(request->file)) == 0)
             break;
-    } while (buffers_peek(request->sqe.buf_group, *used, &data, &size));
+    } while (buffers_peek(buffers, request->sqe.buf_group, *used, &data, &size));
     return (int)total;
 }
 
@@ -184,7 +188,8 @@ static int run_select(struct request *request)
         request->flags = more_to_read(request) ? KEVY_CQE_F_SOCK_NONEMPTY : 0;
         if (result <= 0)
             return result;
-        request->flags |= KEVY_CQE_F_BUFFER | (uint32_t)buffers_take(used) << KEVY_CQE_BUFFER_SHIFT;
+        request->flags |= KEVY_CQE_F_BUFFER | (uint32_t)buffers_take(&request->ring->buffers, used)
+                                                  << KEVY_CQE_BUFFER_SHIFT;
         if (limit != 0)
             request->limit -= (uint32_t)result;
         if (!request->multishot || (limit != 0 && request->limit == 0) ||
@@ -302,7 +307,7 @@ static int run_close(struct request *request)
 
 static int run_cancel(struct request *request)
 {
-    return requests_cancel(&request->sqe);
+    return requests_cancel(request);
 }
 
 static const struct operation operations[KEVY_OP_LAST] = {

@@ -6,69 +6,73 @@
 #include <errno.h>
 #include <string.h>
 
-#include "buffers.h"
-#include "file.h"
 #include "kernel.h"
 #include "operations.h"
 #include "registration.h"
+#include "ring.h"
 #include "world.h"
 
-static int enable(void *argument, uint32_t count)
+static int enable(struct ring *ring, void *argument, uint32_t count)
 {
+    bool disabled = (ring->params.flags & KEVY_SETUP_R_DISABLED) != 0;
+
     (void)argument;
     (void)count;
-    return kernel_enable() ? 0 : -EBADFD;
+    ring->params.flags &= ~KEVY_SETUP_R_DISABLED;
+    return disabled ? 0 : -EBADFD;
 }
 
-static int accepted(void *argument, uint32_t count)
+static int accepted(struct ring *ring, void *argument, uint32_t count)
 {
+    (void)ring;
     (void)argument;
     (void)count;
     return 0;
 }
 
-static int ring_fd_add(void *argument, uint32_t count)
+static int ring_fd_add(struct ring *ring, void *argument, uint32_t count)
 {
     struct kevy_rsrc_update *update = argument;
 
     EXPECT(count == 1 && update->offset == UINT32_MAX, "an index of the caller's choice");
-    EXPECT(!kernel_registered_set(true), "the ring is registered twice");
-    update->offset = KERNEL_REGISTERED_FD;
+    EXPECT(ring_index_add(ring), "the ring is registered twice");
+    update->offset = (uint32_t)ring->registered;
     return 1;
 }
 
-static int ring_fd_remove(void *argument, uint32_t count)
+static int ring_fd_remove(struct ring *ring, void *argument, uint32_t count)
 {
     const struct kevy_rsrc_update *update = argument;
 
-    EXPECT(count == 1 && update->offset == KERNEL_REGISTERED_FD, "unregisters index %u",
+    EXPECT(count == 1 && (int)update->offset == ring->registered, "unregisters index %u",
            update->offset);
-    EXPECT(kernel_registered_set(false), "unregisters a ring that is not registered");
+    EXPECT(ring_index_remove(ring), "unregisters a ring that is not registered");
     return 1;
 }
 
-static int group_add(void *argument, uint32_t count)
+static int group_add(struct ring *ring, void *argument, uint32_t count)
 {
     (void)count;
-    return buffers_register(argument);
+    return buffers_register(&ring->buffers, argument);
 }
 
-static int group_remove(void *argument, uint32_t count)
+static int group_remove(struct ring *ring, void *argument, uint32_t count)
 {
     const struct kevy_buf_reg *registration = argument;
 
     (void)count;
-    EXPECT(requests_count() == 0, "the pool goes with %u requests in flight", requests_count());
-    return buffers_unregister(registration->bgid);
+    EXPECT(ring->requests.count == 0, "the pool goes with %u requests in flight",
+           ring->requests.count);
+    return buffers_unregister(&ring->buffers, registration->bgid);
 }
 
-static int group_status(void *argument, uint32_t count)
+static int group_status(struct ring *ring, void *argument, uint32_t count)
 {
     (void)count;
-    return buffers_status(argument);
+    return buffers_status(&ring->buffers, argument);
 }
 
-static int region_add(void *argument, uint32_t count)
+static int region_add(struct ring *ring, void *argument, uint32_t count)
 {
     const struct kevy_mem_region_reg *registration = argument;
     const struct kevy_region_desc *region = (const void *)(uintptr_t)registration->region_uptr;
@@ -76,14 +80,15 @@ static int region_add(void *argument, uint32_t count)
     EXPECT(count == 1 && registration->flags == KEVY_MEM_REGION_REG_WAIT_ARG &&
                region->flags == KEVY_MEM_REGION_TYPE_USER,
            "a region with flags %x", region->flags);
-    kernel_region_set((void *)(uintptr_t)region->user_addr);
+    ring->wait_region = (void *)(uintptr_t)region->user_addr;
     return 0;
 }
 
-static int probe(void *argument, uint32_t count)
+static int probe(struct ring *ring, void *argument, uint32_t count)
 {
     struct kevy_probe *answer = argument;
 
+    (void)ring;
     for (uint32_t op = 0; op < count && op < KEVY_OP_LAST; op++) {
         answer->ops[op].op = (uint8_t)op;
         if (!operation_known((uint8_t)op))
@@ -97,7 +102,7 @@ static int probe(void *argument, uint32_t count)
 
 static const struct {
     uint32_t minor;
-    int (*run)(void *argument, uint32_t count);
+    int (*run)(struct ring *ring, void *argument, uint32_t count);
 } table[KEVY_REGISTER_LAST] = {
     [KEVY_REGISTER_PROBE] = {1, probe},
     [KEVY_REGISTER_RESTRICTIONS] = {1, accepted},
@@ -112,11 +117,12 @@ static const struct {
 
 int registration_run(void *state, int fd, uint32_t opcode, void *argument, uint32_t count)
 {
-    (void)state;
+    struct ring *ring = state;
+
     if (fd >= 0)
-        (void)file_at(fd, "register");
+        EXPECT(file_at(fd, "register") == &ring->file, "register on descriptor %d", fd);
     if (opcode >= KEVY_REGISTER_LAST || table[opcode].run == NULL ||
         table[opcode].minor > kernel_minor())
         return -EINVAL;
-    return table[opcode].run(argument, count);
+    return table[opcode].run(ring, argument, count);
 }

@@ -10,52 +10,36 @@
 #include <string.h>
 
 #include "chance.h"
-#include "kernel.h"
+#include "completion.h"
 #include "notice.h"
 #include "operations.h"
+#include "ring.h"
 #include "socket.h"
 #include "world.h"
 
 #define LATE_LEAST_NS 1000U
 #define LATE_MOST_NS  3000000U
 
-static struct {
-    struct request *first;
-    struct request *last;
-    struct request *ready_first;
-    struct request *ready_last;
-    uint32_t count;
-    uint32_t ready;
-} requests;
-
-void requests_reset(void)
+bool requests_ready(const struct ring *ring)
 {
-    memset(&requests, 0, sizeof requests);
+    return ring->requests.ready != 0;
 }
 
-uint32_t requests_count(void)
+struct request *request_make(struct ring *ring, const struct kevy_sqe *sqe)
 {
-    return requests.count;
-}
-
-bool requests_ready(void)
-{
-    return requests.ready != 0;
-}
-
-struct request *request_make(const struct kevy_sqe *sqe)
-{
+    struct requests *requests = &ring->requests;
     struct request *request = calloc(1, sizeof *request);
 
     assert(request != NULL);
+    request->ring = ring;
     request->sqe = *sqe;
-    request->previous = requests.last;
-    if (requests.last != NULL)
-        requests.last->next = request;
+    request->previous = requests->last;
+    if (requests->last != NULL)
+        requests->last->next = request;
     else
-        requests.first = request;
-    requests.last = request;
-    requests.count++;
+        requests->first = request;
+    requests->last = request;
+    requests->count++;
     return request;
 }
 
@@ -71,30 +55,33 @@ static void waiting_remove(struct request *request)
 
 static void ready_remove(struct request *request)
 {
+    struct requests *requests = &request->ring->requests;
     struct request *before = NULL;
 
-    for (struct request *at = requests.ready_first; at != request; at = at->ready_next)
+    for (struct request *at = requests->ready_first; at != request; at = at->ready_next)
         before = at;
     if (before != NULL)
         before->ready_next = request->ready_next;
     else
-        requests.ready_first = request->ready_next;
-    if (requests.ready_last == request)
-        requests.ready_last = before;
+        requests->ready_first = request->ready_next;
+    if (requests->ready_last == request)
+        requests->ready_last = before;
     request->ready_next = NULL;
-    requests.ready--;
+    requests->ready--;
 }
 
 void request_ready(struct request *request)
 {
+    struct requests *requests = &request->ring->requests;
+
     request->ready_next = NULL;
-    if (requests.ready_last != NULL)
-        requests.ready_last->ready_next = request;
+    if (requests->ready_last != NULL)
+        requests->ready_last->ready_next = request;
     else
-        requests.ready_first = request;
-    requests.ready_last = request;
-    requests.ready++;
-    kernel_work_came();
+        requests->ready_first = request;
+    requests->ready_last = request;
+    requests->ready++;
+    ring_work_came(request->ring);
 }
 
 int request_parts_copy(struct request *request, const struct iovec *parts, uint32_t count)
@@ -109,15 +96,17 @@ int request_parts_copy(struct request *request, const struct iovec *parts, uint3
 
 void request_free(struct request *request)
 {
+    struct requests *requests = &request->ring->requests;
+
     if (request->previous != NULL)
         request->previous->next = request->next;
     else
-        requests.first = request->next;
+        requests->first = request->next;
     if (request->next != NULL)
         request->next->previous = request->previous;
     else
-        requests.last = request->previous;
-    requests.count--;
+        requests->last = request->previous;
+    requests->count--;
     event_stop(&request->late);
     if (request->file != NULL) {
         request->file->requests--;
@@ -153,7 +142,7 @@ static void request_answer(struct request *request)
     }
     TRACE("  cqe %s %" PRIx64 " = %d flags %x fd %d", operation_name(request->sqe.opcode),
           request->sqe.user_data & 7, request->result, request->flags, request->sqe.fd);
-    kernel_post(request->sqe.user_data, request->result, request->flags);
+    completion_post(request->ring, request->sqe.user_data, request->result, request->flags);
     request_free(request);
 }
 
@@ -215,9 +204,9 @@ static void request_try(struct request *request)
     }
 }
 
-void request_issue(const struct kevy_sqe *sqe)
+void request_issue(struct ring *ring, const struct kevy_sqe *sqe)
 {
-    struct request *request = request_make(sqe);
+    struct request *request = request_make(ring, sqe);
     int error = operation_prepare(request);
 
     TRACE("  sqe %s %" PRIx64 " fd %d", operation_name(sqe->opcode), sqe->user_data & 7, sqe->fd);
@@ -237,13 +226,13 @@ void request_issue(const struct kevy_sqe *sqe)
     }
 }
 
-void requests_run(uint32_t limit)
+void requests_run(struct ring *ring, uint32_t limit)
 {
-    for (; limit > 0 && requests.ready_first != NULL; limit--) {
-        struct request *request = requests.ready_first;
+    for (; limit > 0 && ring->requests.ready_first != NULL; limit--) {
+        struct request *request = ring->requests.ready_first;
 
         if (chance(KEVY_SIM_WAKE_REORDERED))
-            for (uint64_t skip = chance_below(requests.ready); skip > 0; skip--)
+            for (uint64_t skip = chance_below(ring->requests.ready); skip > 0; skip--)
                 request = request->ready_next;
         ready_remove(request);
         if (request->state == REQUEST_DONE)
@@ -321,17 +310,17 @@ static bool request_cancel(struct request *request)
     return true;
 }
 
-int requests_cancel(const struct kevy_sqe *cancel)
+int requests_cancel(const struct request *cancel)
 {
-    bool all = (cancel->cancel_flags & (KEVY_ASYNC_CANCEL_ALL | KEVY_ASYNC_CANCEL_ANY)) != 0;
-    struct request *request = requests.first;
+    bool all = (cancel->sqe.cancel_flags & (KEVY_ASYNC_CANCEL_ALL | KEVY_ASYNC_CANCEL_ANY)) != 0;
+    struct request *request = cancel->ring->requests.first;
     int found = 0;
     int error = -ENOENT;
 
     while (request != NULL) {
         struct request *next = request->next;
 
-        if (cancel_matches(cancel, request)) {
+        if (cancel_matches(&cancel->sqe, request)) {
             bool cancelled = request_cancel(request);
 
             found += cancelled;
@@ -354,11 +343,12 @@ uint32_t request_left(const struct request *request)
     return left;
 }
 
-void requests_describe(void)
+void requests_describe(const struct ring *ring)
 {
     static const char *const states[] = {"delayed", "waiting", "ready", "done"};
 
-    for (struct request *request = requests.first; request != NULL; request = request->next)
+    for (const struct request *request = ring->requests.first; request != NULL;
+         request = request->next)
         printf("  in flight: %s on %d, %s, for events %x\n", operation_name(request->sqe.opcode),
                request->sqe.fd, states[request->state], request->events);
 }

@@ -46,9 +46,21 @@ enum request_state {
 };
 
 struct kevy_x_socket;
+struct ring;
+
+/* Those of one ring. */
+struct requests {
+    struct request *first; /* of all, the oldest */
+    struct request *last;
+    struct request *ready_first;
+    struct request *ready_last;
+    uint32_t count;
+    uint32_t ready;
+};
 
 struct request {
-    struct request *next; /* of all, oldest first */
+    struct ring *ring;
+    struct request *next; /* of the ring's, oldest first */
     struct request *previous;
     struct request *waiting_next; /* of those that wait for the same file */
     struct request *ready_next;
@@ -74,13 +86,8 @@ struct request {
     bool inline_only; /* MSG_DONTWAIT: neither waits nor is late */
 };
 
-void requests_reset(void);
-
-/* In flight. */
-uint32_t requests_count(void);
-
 /* A request in flight; one that has been answered. For what makes requests of its own. */
-struct request *request_make(const struct kevy_sqe *sqe);
+struct request *request_make(struct ring *ring, const struct kevy_sqe *sqe);
 void request_free(struct request *request);
 
 /* Keeps what the request reads or writes. Returns 0. */
@@ -90,16 +97,16 @@ int request_parts_copy(struct request *request, const struct iovec *parts, uint3
 void request_ready(struct request *request);
 
 /* Takes a request out of the submission queue. */
-void request_issue(const struct kevy_sqe *sqe);
+void request_issue(struct ring *ring, const struct kevy_sqe *sqe);
 
 /* Lets up to `limit` ready requests try again. */
-void requests_run(uint32_t limit);
-bool requests_ready(void);
+void requests_run(struct ring *ring, uint32_t limit);
+bool requests_ready(const struct ring *ring);
 
 void requests_wake(struct file *file, uint32_t events);
 
-/* Cancels what `cancel` names, as its result says. */
-int requests_cancel(const struct kevy_sqe *cancel);
+/* Cancels what `cancel` names of its ring, as its result says. */
+int requests_cancel(const struct request *cancel);
 
 /* The bytes of a send, `length` at most, have gone. */
 void request_consume(struct request *request, uint32_t length);
@@ -109,6 +116,6 @@ uint32_t request_left(const struct request *request);
 void requests_notices_end(struct kevy_x_socket *socket);
 
 /* Prints what is in flight, for the report of a stall. */
-void requests_describe(void);
+void requests_describe(const struct ring *ring);
 
 #endif

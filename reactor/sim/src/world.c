@@ -10,14 +10,13 @@
 #include <unistd.h>
 
 #include "allocator.h"
-#include "buffers.h"
 #include "chance.h"
 #include "clock.h"
 #include "file.h"
 #include "host.h"
 #include "kernel.h"
 #include "packet.h"
-#include "request.h"
+#include "ring.h"
 #include "script.h"
 #include "signal_file.h"
 #include "socket.h"
@@ -75,13 +74,13 @@ bool kevy_sim_refused(const struct kevy_sim *sim)
 /* Whatever has happened so far, for whoever waits. */
 static void report_update(void)
 {
-    world.report->events = clock_events() + kernel_posted() + world.enters;
+    world.report->events = clock_events() + rings_posted() + world.enters;
     world.report->time_ns = clock_now();
 }
 
 static void describe(void)
 {
-    requests_describe();
+    rings_describe();
     scripts_describe(&world);
     for (struct kevy_sim_invariant *invariant = world.invariants; invariant != NULL;
          invariant = invariant->next)
@@ -173,8 +172,7 @@ struct kevy_sim *world_make(const struct kevy_sim_options *options, uint64_t see
     clock_reset(chance_one_in(2) ? chance_below(UINT64_C(1) << 54) : chance_below(1000000));
     files_reset();
     signal_files_reset();
-    requests_reset();
-    buffers_reset();
+    rings_reset();
     sockets_reset();
     packets_reset();
     hosts_reset();
@@ -325,9 +323,9 @@ void kevy_sim_left(const struct kevy_sim *sim, struct kevy_sim_left *left)
 {
     world_check(sim);
     *left = (struct kevy_sim_left){.descriptors = files_open(),
-                                   .mappings = kernel_mappings() + soft_system_mappings(),
+                                   .mappings = rings_mappings() + soft_system_mappings(),
                                    .allocations = allocations_left(),
-                                   .requests = requests_count()};
+                                   .requests = rings_requests()};
 }
 
 uint64_t kevy_sim_events(const struct kevy_sim *sim)

@@ -38,10 +38,10 @@
  *
  * Limits
  *
- *     A process has one world at a time, and a world one reactor at a time, on one thread. Peers
- *     are TCP and UDP sockets. A program that reads another clock or other random numbers is not
- *     repeated exactly. TLS works, with keys whose signatures all have the same length (RSA,
- *     Ed25519).
+ *     A process has one world at a time, on one thread. It may have several reactors, if the test
+ *     function runs the turns of each. Peers are TCP and UDP sockets. A program that reads another
+ *     clock or other random numbers is not repeated exactly. TLS works, with keys whose signatures
+ *     all have the same length (RSA, Ed25519).
  *
  * Callable from one thread at a time. The library prints the report to standard output, and ends
  * the process of a world that has failed.

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "enter.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chance.h"
+#include "clock.h"
+#include "completion.h"
+#include "kernel.h"
+#include "ring.h"
+#include "world.h"
+
+/* A DEFER_TASKRUN ring runs so much task work an enter, unless more was asked for. */
+#define WORK_LIMIT 20U
+/* Enters in a row that neither submit, complete, reap nor sleep. */
+#define IDLE_ENTERS_MAX 100U
+
+static void work_run(struct ring *ring, uint32_t minimum)
+{
+    requests_run(ring, minimum > WORK_LIMIT ? minimum : WORK_LIMIT);
+    if (!requests_ready(ring))
+        ring->cursors->sq_flags &= ~KEVY_SQ_TASKRUN;
+}
+
+/* Takes up to `count` requests, fewer where chance wants so. */
+static uint32_t submit(struct ring *ring, uint32_t count)
+{
+    struct cursors *cursors = ring->cursors;
+    uint32_t queued = cursors->sq_tail - cursors->sq_head;
+    uint32_t taken = 0;
+
+    EXPECT(queued <= cursors->sq_entries, "the SQ's tail is %u before its head", queued);
+    if (count > queued)
+        count = queued;
+    if (count > 0 && chance(KEVY_SIM_SUBMIT_SHORT))
+        count = (uint32_t)chance_below(count);
+    for (; taken < count; taken++) {
+        uint32_t slot = cursors->sq_head & cursors->sq_mask;
+        struct kevy_sqe sqe;
+
+        if (ring->array != NULL)
+            slot = ring->array[slot];
+        sqe = ring->sqes[slot];
+        memset(&ring->sqes[slot], 0xDB, sizeof sqe);
+        cursors->sq_head++;
+        request_issue(ring, &sqe);
+    }
+    return taken;
+}
+
+/* Sleeps until there are `minimum` completions. */
+static int wait_for(struct ring *ring, uint32_t minimum, uint64_t deadline_ns)
+{
+    if (minimum > ring->cursors->cq_entries)
+        minimum = ring->cursors->cq_entries;
+    completions_flush(ring);
+    work_run(ring, minimum);
+    while (completions_ready(ring) < minimum) {
+        if (chance(KEVY_SIM_WAIT_SIGNAL))
+            return -EINTR;
+        if (!requests_ready(ring) && !clock_next(deadline_ns)) {
+            EXPECT(deadline_ns != CLOCK_NEVER, "the loop sleeps for ever");
+            return -ETIME;
+        }
+        work_run(ring, minimum);
+    }
+    return 0;
+}
+
+static uint64_t deadline_of(const struct kevy_timespec *limit, uint32_t flags)
+{
+    uint64_t ns = (uint64_t)limit->tv_sec * 1000000000U + (uint64_t)limit->tv_nsec;
+
+    return flags & KEVY_ENTER_ABS_TIMER ? ns : clock_now() + ns;
+}
+
+/* The instant that an enter's argument limits its wait to. */
+static uint64_t argument_deadline(const struct ring *ring, uint32_t flags, const void *argument,
+                                  size_t size)
+{
+    const struct kevy_getevents_arg *pointed = argument;
+    const struct kevy_reg_wait *region = ring->wait_region;
+
+    if ((flags & KEVY_ENTER_EXT_ARG) == 0)
+        return CLOCK_NEVER;
+    if (flags & KEVY_ENTER_EXT_ARG_REG) {
+        EXPECT(region != NULL && size == sizeof *region, "a wait without its region");
+        return region->flags & KEVY_REG_WAIT_TS ? deadline_of(&region->ts, flags) : CLOCK_NEVER;
+    }
+    EXPECT(size == sizeof *pointed, "a wait whose argument has %zu bytes", size);
+    if (pointed->ts == 0)
+        return CLOCK_NEVER;
+    return deadline_of((const void *)(uintptr_t)pointed->ts, flags);
+}
+
+/* What an enter fails with before it does anything, or 0. */
+static int enter_fault(void)
+{
+    static const struct {
+        enum kevy_sim_fault which;
+        int error;
+    } faults[] = {{KEVY_SIM_ENTER_BUSY, -EBUSY},
+                  {KEVY_SIM_ENTER_AGAIN, -EAGAIN},
+                  {KEVY_SIM_ENTER_MEMORY, -ENOMEM},
+                  {KEVY_SIM_ENTER_SIGNAL, -EINTR}};
+
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (chance(faults[i].which))
+            return faults[i].error;
+    return 0;
+}
+
+/* A loop with nothing to do has to sleep. */
+static void idle_check(struct ring *ring, uint64_t posted, uint64_t since_ns, uint32_t submitted)
+{
+    bool reaped = ring->seen_head != ring->cursors->cq_head;
+
+    ring->seen_head = ring->cursors->cq_head;
+    if (submitted != 0 || ring->posted != posted || clock_now() != since_ns || reaped) {
+        ring->idle_enters = 0;
+        return;
+    }
+    EXPECT(++ring->idle_enters <= IDLE_ENTERS_MAX,
+           "the loop spins: %u enters in which nothing happened", ring->idle_enters);
+}
+
+/* What the library must never do. */
+static void enter_check(const struct ring *ring, int fd, uint32_t flags)
+{
+    EXPECT((flags & ~kernel_enter_flags()) == 0, "enter flags %x on 6.%u", flags, kernel_minor());
+    if (flags & KEVY_ENTER_REGISTERED_RING)
+        EXPECT(ring->registered >= 0 && fd == ring->registered, "enter on index %d", fd);
+    else
+        EXPECT(file_at(fd, "enter") == &ring->file, "enter on descriptor %d", fd);
+    EXPECT((ring->params.flags & KEVY_SETUP_R_DISABLED) == 0, "enter on a ring not enabled");
+}
+
+int enter_run(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
+              const void *argument, size_t argument_size)
+{
+    struct ring *ring = state;
+    uint64_t posted = ring->posted, since_ns;
+    uint32_t submitted;
+    int result = 0;
+
+    world_entered();
+    enter_check(ring, fd, flags);
+    kernel_take_time();
+    result = enter_fault();
+    TRACE("enter submit %u minimum %u flags %x%s", to_submit, minimum, flags,
+          result != 0 ? " fails" : "");
+    if (result < 0)
+        return result;
+    submitted = submit(ring, to_submit);
+    if (submitted < to_submit)
+        return submitted != 0 ? (int)submitted : -EAGAIN;
+    since_ns = clock_now();
+    if (flags & KEVY_ENTER_GETEVENTS)
+        result = wait_for(ring, minimum, argument_deadline(ring, flags, argument, argument_size));
+    idle_check(ring, posted, since_ns, submitted);
+    return submitted != 0 ? (int)submitted : result;
+}
