@@ -6,6 +6,8 @@
  */
 #include "serve.h"
 
+#include <errno.h>
+
 struct side {
     struct kevy_stream stream;
     struct side *other; /* NULL once it is gone */
@@ -39,11 +41,16 @@ static void connected(struct kevy_connector *connect, int result)
 static void found(struct kevy_lookup *lookup, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(lookup, struct side, lookup);
-    struct kevy_connector_options options = {
-        .stream = &server->stream, .addresses = lookup->addresses, .done = connected};
-    struct kevy_reactor *reactor = kevy_stream_reactor(&server->other->stream);
-    options.count = lookup->count;
-    if (result || (result = kevy_connector_start(&server->connect, reactor, &options)))
+    struct kevy_connector_options options = {.stream = &server->stream,
+                                             .addresses = lookup->addresses,
+                                             .count = lookup->count,
+                                             .done = connected};
+    if (!server->other)
+        result = -ECANCELED; /* the client has left meanwhile */
+    if (!result)
+        result = kevy_connector_start(&server->connect, kevy_stream_reactor(&server->other->stream),
+                                      &options);
+    if (result)
         connected(&server->connect, result);
 }
 

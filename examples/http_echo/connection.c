@@ -2,9 +2,9 @@
 /*
  * The callbacks of a stream, the steps of a request and their time limits.
  *
- * Invariants. The exchange is there from step_begin() until the answer to its request begins. After
- * an answer the connection may be closing, and its exchange gone; then the loop over the steps
- * ends.
+ * Invariants. The exchange is there from step_begin() until the answer to its request begins. Its
+ * parser stays with a body that has not come to its end. After an answer the connection may be
+ * closing, and its exchange gone; then the loop over the steps ends.
  */
 #include "connection.h"
 
@@ -27,10 +27,26 @@
 
 void connection_release_exchange(struct connection *connection)
 {
-    if (connection->exchange)
-        server_give_exchange(connection->server, connection->exchange);
+    struct exchange *exchange = connection->exchange;
+
+    if (exchange) {
+        if (connection->request.parser)
+            exchange->parser = NULL;
+        server_give_exchange(connection->server, exchange);
+    }
     connection->exchange = NULL;
     request_release(&connection->request);
+}
+
+/* The message is complete, or never will be. Idempotent. */
+static void message_end(struct connection *connection)
+{
+    llhttp_t *parser;
+
+    connection_release_exchange(connection);
+    parser = request_release_parser(&connection->request);
+    if (parser)
+        server_give_parser(connection->server, parser);
 }
 
 /* Queued bytes below which reading goes on. */
@@ -81,7 +97,7 @@ void connection_let_go(struct connection *connection)
 {
     connection->mode = CONNECTION_CLOSES;
     limit_end(connection);
-    connection_release_exchange(connection);
+    message_end(connection);
     transport_close(connection);
 }
 
@@ -118,7 +134,8 @@ static void step_begin(struct connection *connection, struct reading *reading)
     (void)reading;
     connection->exchange = server_take_exchange(connection->server);
     if (connection->exchange)
-        request_begin(&connection->request, &connection->exchange->head);
+        request_begin(&connection->request, &connection->exchange->head,
+                      connection->exchange->parser);
     else
         answer_refusal(connection, REFUSAL_MEMORY);
     if (kevy_reactor_finishing(connection->server->reactor))
@@ -174,7 +191,7 @@ static void step_complete(struct connection *connection, struct reading *reading
         connection->stays = false;
     limit_end(connection);
     answer_complete(connection);
-    connection_release_exchange(connection);
+    message_end(connection);
     if (connection->mode == CONNECTION_CLOSES)
         return;
     connection->mode = CONNECTION_DISCARDS;
@@ -285,7 +302,7 @@ void connection_finish(struct connection *connection)
 void connection_closed(struct connection *connection)
 {
     count_cut_short(connection);
-    connection_release_exchange(connection);
+    message_end(connection);
     answer_log_end(connection);
     proxied_end(connection);
     server_give_connection(connection->server, connection);

@@ -78,7 +78,7 @@ void connection_closed(struct connection *connection);
 void connection_let_go(struct connection *connection);
 void connection_abort(struct connection *connection);
 
-/* Gives the exchange back. Idempotent. */
+/* Gives the exchange back, but not the parser that a body still needs. Idempotent. */
 void connection_release_exchange(struct connection *connection);
 
 #endif

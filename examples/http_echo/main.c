@@ -287,7 +287,7 @@ static int explain_limits(struct program *program)
         .connections = program->options.explained,
         .threads = program->options.threads,
         .closed = needs_footprint(),
-        .exchange_bytes = server_exchange_size(&program->server_options),
+        .exchange_bytes = server_exchange_bytes(&program->server_options),
         .memory_limit = program->options.memory_limit,
         .backlog = SERVER_BACKLOG,
     };

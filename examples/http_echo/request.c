@@ -37,7 +37,7 @@ static struct text take_guarded(struct request *request, struct request_input *i
 
 static bool parse(struct request *request, struct text text)
 {
-    return llhttp_execute(&request->parser, text.at, text.length) == HPE_OK;
+    return llhttp_execute(request->parser, text.at, text.length) == HPE_OK;
 }
 
 static int head_end(llhttp_t *parser)
@@ -113,8 +113,8 @@ static bool parse_head(struct request *request)
     char *end = length + sizeof length;
     char *at = text_put_before(end, "\r\n\r\n", 4);
 
-    llhttp_init(&request->parser, HTTP_REQUEST, &callbacks);
-    request->parser.data = request;
+    llhttp_init(request->parser, HTTP_REQUEST, &callbacks);
+    request->parser->data = request;
     if (!parse(request, (struct text){request->head->text, request->guard.target_end + 1}))
         return false;
     if (request->chunked)
@@ -122,7 +122,7 @@ static bool parse_head(struct request *request)
     at = text_put_number_before(at, request->length, 10);
     at = text_put_before(at, field, sizeof field - 1);
     return parse(request, (struct text){at, (size_t)(end - at)}) && request->head_parsed &&
-           !request->message_parsed && request->parser.content_length == request->length;
+           !request->message_parsed && request->parser->content_length == request->length;
 }
 
 /* The whole head is there. */
@@ -137,7 +137,9 @@ static enum request_step end_head(struct request *request)
         return refuse(request, refusal);
     request->chunked = head->chunked;
     request->length = request->left = head->body_length;
-    if ((request->chunked || request->length) && !parse_head(request))
+    if (!request->chunked && !request->length)
+        request->parser = NULL;
+    else if (!parse_head(request))
         return refuse(request, REFUSAL_PARSER);
     request->phase = request->chunked ? PHASE_CHUNK_LINE
                      : request->left  ? PHASE_BODY
@@ -312,10 +314,11 @@ void request_init(struct request *request, const struct request_limits *limits)
     *request = (struct request){.limits = limits};
 }
 
-void request_begin(struct request *request, struct head *head)
+void request_begin(struct request *request, struct head *head, llhttp_t *parser)
 {
     memset(request, 0, offsetof(struct request, limits));
     request->head = head;
+    request->parser = parser;
     request->phase = PHASE_HEAD;
     head_start(head);
     guard_start(&request->guard, GUARD_HEAD);
@@ -324,6 +327,14 @@ void request_begin(struct request *request, struct head *head)
 void request_release(struct request *request)
 {
     request->head = NULL;
+}
+
+llhttp_t *request_release_parser(struct request *request)
+{
+    llhttp_t *parser = request->parser;
+
+    request->parser = NULL;
+    return parser;
 }
 
 enum request_step request_next(struct request *request, struct request_input *input)

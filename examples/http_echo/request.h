@@ -24,6 +24,8 @@
  * Invariants.
  * - Nothing is allocated.
  * - The caller's memory for a head is used from BEGIN to HEAD, then only by the caller.
+ * - The caller's memory for llhttp is used from BEGIN to COMPLETE, where there is a body: `parser`
+ *   is not NULL for as long as it is needed. So a connection without a message has none.
  * - The guard and llhttp agree where a message ends; a request for which they do not is refused.
  * - After REFUSED nothing is parsed any more: every further step is REFUSED.
  */
@@ -97,7 +99,7 @@ struct request {
     uint64_t left;          /* of the body, or of the chunk with its CR LF */
     const struct request_limits *limits;
     struct guard guard;
-    llhttp_t parser;
+    llhttp_t *parser; /* NULL before BEGIN, and without a body from HEAD on */
 };
 
 /* Received bytes that are not used up yet. */
@@ -109,11 +111,16 @@ struct request_input {
 /* `limits` is borrowed for the life of *request. Nothing needs undoing. */
 void request_init(struct request *request, const struct request_limits *limits);
 
-/* Lends memory for the head that begins: a head with its `text` set to limits->head_bytes bytes. */
-void request_begin(struct request *request, struct head *head);
+/* Lends memory for the message that begins: a head with its `text` set to limits->head_bytes bytes,
+ * and a parser, which needs no value. */
+void request_begin(struct request *request, struct head *head, llhttp_t *parser);
 
 /* The caller takes the memory of the head back: at HEAD or later, or to give up. */
 void request_release(struct request *request);
+
+/* The caller takes that of the parser back: at COMPLETE, or to give up. Returns NULL when the
+ * message did not need it. */
+llhttp_t *request_release_parser(struct request *request);
 
 /* The next step. BODY, CHUNK_END and COMPLETE may still come when the input is used up. */
 enum request_step request_next(struct request *request, struct request_input *input);

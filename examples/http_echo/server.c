@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Spare memory is kept in two stacks: the memory that was given back last is taken first, because
+ * Spare memory is kept in three stacks: the memory that was given back last is taken first, because
  * it is still in the cache.
  */
 #include "server.h"
@@ -21,6 +21,7 @@
  */
 #define SPARE_CONNECTIONS_MAX 16384
 #define SPARE_EXCHANGES_MAX   512
+#define SPARE_PARSERS_MAX     512
 
 /* An address of IPv4 that came in by a socket of IPv6 is spelled as one of IPv4. */
 void server_name_peer(const struct server *server, struct connection *connection,
@@ -104,6 +105,12 @@ int server_open(struct server *server, struct kevy_reactor *reactor,
     return kevy_listener_open(&server->listener, reactor, &listener);
 }
 
+static void exchange_free(struct exchange *exchange)
+{
+    free(exchange->parser);
+    free(exchange);
+}
+
 void server_free(struct server *server)
 {
     while (server->spare_connections) {
@@ -114,7 +121,12 @@ void server_free(struct server *server)
     while (server->spare_exchanges) {
         struct exchange *exchange = server->spare_exchanges;
         server->spare_exchanges = exchange->next_spare;
-        free(exchange);
+        exchange_free(exchange);
+    }
+    while (server->spare_parsers) {
+        union parser *parser = server->spare_parsers;
+        server->spare_parsers = parser->next_spare;
+        free(parser);
     }
     access_log_destroy(server->log);
     server->log = NULL;
@@ -142,10 +154,50 @@ void server_give_connection(struct server *server, struct connection *connection
     server->spare_connection_count++;
 }
 
-size_t server_exchange_size(const struct server_options *options)
+static size_t exchange_size(const struct server_options *options)
 {
     return sizeof(struct exchange) + RESPONSE_BYTES_MAX + EXCHANGE_HELD_MAX + 2 +
            options->limits.head_bytes;
+}
+
+size_t server_exchange_bytes(const struct server_options *options)
+{
+    return exchange_size(options) + sizeof(union parser);
+}
+
+static llhttp_t *take_parser(struct server *server)
+{
+    union parser *parser = server->spare_parsers;
+
+    if (!parser)
+        parser = malloc(sizeof *parser);
+    else {
+        server->spare_parsers = parser->next_spare;
+        server->spare_parser_count--;
+    }
+    return parser ? &parser->llhttp : NULL;
+}
+
+void server_give_parser(struct server *server, llhttp_t *llhttp)
+{
+    union parser *parser = KEVY_CONTAINER_OF(llhttp, union parser, llhttp);
+
+    if (server->spare_parser_count == SPARE_PARSERS_MAX) {
+        free(parser);
+        return;
+    }
+    parser->next_spare = server->spare_parsers;
+    server->spare_parsers = parser;
+    server->spare_parser_count++;
+}
+
+static struct exchange *exchange_new(struct server *server)
+{
+    struct exchange *exchange = malloc(exchange_size(server->options));
+
+    if (exchange)
+        exchange->parser = NULL;
+    return exchange;
 }
 
 struct exchange *server_take_exchange(struct server *server)
@@ -156,9 +208,13 @@ struct exchange *server_take_exchange(struct server *server)
         server->spare_exchanges = exchange->next_spare;
         server->spare_exchange_count--;
     } else {
-        exchange = malloc(server_exchange_size(server->options));
+        exchange = exchange_new(server);
         if (!exchange)
             return NULL;
+    }
+    if (!exchange->parser && !(exchange->parser = take_parser(server))) {
+        server_give_exchange(server, exchange);
+        return NULL;
     }
     exchange->held_length = 0;
     exchange->head.text = exchange_held(exchange) + EXCHANGE_HELD_MAX + 2;
@@ -168,7 +224,7 @@ struct exchange *server_take_exchange(struct server *server)
 void server_give_exchange(struct server *server, struct exchange *exchange)
 {
     if (server->spare_exchange_count == SPARE_EXCHANGES_MAX) {
-        free(exchange);
+        exchange_free(exchange);
         return;
     }
     exchange->next_spare = server->spare_exchanges;

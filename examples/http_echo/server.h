@@ -2,11 +2,12 @@
 /*
  * server.h - what the connections of one reactor share.
  *
- * Model. One listener, the limits, the counters, the date of this second, and two kinds of memory
- * that is kept for later instead of being freed: connections and exchanges. A connection is small
- * and lives as long as the socket. An exchange has room for a whole head. A connection takes one at
- * the first byte of a request and gives it back when the answer begins, so an idle connection has
- * none.
+ * Model. One listener, the limits, the counters, the date of this second, and three kinds of memory
+ * that is kept for later instead of being freed: connections, exchanges and parsers. A connection
+ * is small and lives as long as the socket. An exchange has room for a whole head, and a parser. A
+ * connection takes one at the first byte of a request and gives it back when the answer begins. If
+ * the body has not come by then the connection keeps the parser until it has. So an idle connection
+ * has neither.
  *
  * Invariant. Memory is allocated only while the number of connections, or of requests that arrive
  * at the same time, is larger than ever before.
@@ -84,9 +85,16 @@ struct server_counters {
  */
 struct exchange {
     struct exchange *next_spare;
+    llhttp_t *parser; /* NULL: with a connection whose answer has begun */
     struct head head;
     uint32_t held_length;
     char bytes[]; /* RESPONSE_BYTES_MAX, what is held and its CR LF, limits.head_bytes of text */
+};
+
+/* Memory of llhttp's, or of nobody's. */
+union parser {
+    union parser *next_spare;
+    llhttp_t llhttp;
 };
 
 static inline char *exchange_held(struct exchange *exchange)
@@ -100,11 +108,13 @@ struct server {
     const struct server_options *options;
     struct connection *spare_connections;
     struct exchange *spare_exchanges;
+    union parser *spare_parsers;
     size_t connection_size; /* bytes */
     size_t peer_at;         /* bytes of a connection before its server_peer() */
     struct access_log *log; /* NULL: nothing is logged */
     uint32_t spare_connection_count;
     uint32_t spare_exchange_count;
+    uint32_t spare_parser_count;
     uint64_t date_until_ns; /* reactor time at which `date` is no longer right */
     char date[RESPONSE_DATE_BYTES];
     struct server_counters counters;
@@ -125,12 +135,15 @@ void server_free(struct server *server);
 struct connection *server_take_connection(struct server *server);
 void server_give_connection(struct server *server, struct connection *connection);
 
-/* Bytes of an exchange. */
-size_t server_exchange_size(const struct server_options *options);
+/* Bytes of an exchange and its parser. */
+size_t server_exchange_bytes(const struct server_options *options);
 
-/* Memory for an exchange, NULL when there is none; and back. */
+/* Memory for an exchange with a parser, NULL when there is none; and back, with or without it. */
 struct exchange *server_take_exchange(struct server *server);
 void server_give_exchange(struct server *server, struct exchange *exchange);
+
+/* A parser that was taken out of an exchange. */
+void server_give_parser(struct server *server, llhttp_t *parser);
 
 /* The address of the client as text, "" if it is not known; NULL when nothing is logged. */
 char *server_peer(const struct server *server, struct connection *connection);

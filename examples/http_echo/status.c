@@ -69,6 +69,7 @@ struct status_client {
     bool head_only;
     bool watching; /* it is counted as a watcher */
     struct request request;
+    llhttp_t parser;
     struct head head;
     char text[HEAD_BYTES];
 };
@@ -304,7 +305,7 @@ static void client_read(struct kevy_stream *stream, struct kevy_buffer *buffer)
     while (client->mode == CLIENT_ASKS && step != REQUEST_MORE) {
         step = request_next(&client->request, &input);
         if (step == REQUEST_BEGIN)
-            request_begin(&client->request, &client->head);
+            request_begin(&client->request, &client->head, &client->parser);
         else if (step == REQUEST_HEAD)
             step_head(client);
         else if (step == REQUEST_REFUSED)

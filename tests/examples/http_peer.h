@@ -242,7 +242,8 @@ static inline void peer_dial(struct peer *peer)
     setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(peer->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ck_assert_int_eq(connect(peer->fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_msg(connect(peer->fd, (struct sockaddr *)&address, sizeof address) == 0,
+                  "connect: %s", strerror(errno));
 }
 
 static inline void peer_send(struct peer *peer, const char *bytes, size_t length)

@@ -21,6 +21,7 @@
 
 struct run {
     struct request request;
+    llhttp_t parser;
     struct request_limits limits;
     struct head head;
     char text[16384];
@@ -62,7 +63,7 @@ static void take_step(struct run *run, enum request_step step)
     switch (step) {
     case REQUEST_BEGIN:
         run->head.text = run->text;
-        request_begin(&run->request, &run->head);
+        request_begin(&run->request, &run->head, &run->parser);
         break;
     case REQUEST_HEAD:
         note_head(run);
@@ -264,7 +265,7 @@ START_TEST(head_text_is_what_was_received)
     whole.head.text = whole.text;
     ck_assert_int_eq(request_next(&whole.request, &input), REQUEST_BEGIN);
     ck_assert(!request_in_message(&whole.request));
-    request_begin(&whole.request, &whole.head);
+    request_begin(&whole.request, &whole.head, &whole.parser);
     ck_assert(request_in_head(&whole.request));
     ck_assert_int_eq(request_next(&whole.request, &input), REQUEST_HEAD);
     ck_assert(!request_in_head(&whole.request) && request_in_message(&whole.request));
@@ -284,7 +285,7 @@ START_TEST(nothing_is_parsed_after_a_refusal)
     start(&whole, NULL);
     whole.head.text = whole.text;
     ck_assert_int_eq(request_next(&whole.request, &input), REQUEST_BEGIN);
-    request_begin(&whole.request, &whole.head);
+    request_begin(&whole.request, &whole.head, &whole.parser);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(request_next(&whole.request, &input), REQUEST_REFUSED);
         ck_assert_uint_eq(whole.request.refusal, REFUSAL_REQUEST_LINE);

@@ -29,11 +29,12 @@ static void read_head(struct reading *reading, const char *bytes, size_t length,
 {
     struct request_input input = {(const uint8_t *)bytes, (const uint8_t *)bytes + length};
     struct request request;
+    llhttp_t parser;
 
     request_init(&request, limits);
     ck_assert_int_eq(request_next(&request, &input), REQUEST_BEGIN);
     reading->head.text = reading->text;
-    request_begin(&request, &reading->head);
+    request_begin(&request, &reading->head, &parser);
     reading->complete = request_next(&request, &input) == REQUEST_HEAD;
     reading->refusal = (enum refusal)request.refusal;
 }

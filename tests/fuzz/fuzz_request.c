@@ -26,6 +26,7 @@ static const struct request_limits limits = {
 /* One input's steps, as bytes: those that say more than their name follow it. */
 struct run {
     struct request request;
+    llhttp_t parser;
     struct head head;
     char *text; /* of just the size that the limits promise */
     enum request_step last;
@@ -54,7 +55,7 @@ static void step_begin(struct run *run)
     MUST(run->last == REQUEST_MORE || run->last == REQUEST_COMPLETE);
     run->head.text = run->text;
     run->body = 0;
-    request_begin(&run->request, &run->head);
+    request_begin(&run->request, &run->head, &run->parser);
     MUST(request_in_head(&run->request) && request_in_message(&run->request));
 }
 
@@ -185,6 +186,7 @@ static void compare(const uint8_t *data, size_t size)
 {
     struct request_input input = {data, data + size};
     struct request request;
+    llhttp_t parser;
     struct head head = {.text = malloc(limits.head_bytes)};
 
     MUST(head.text != NULL);
@@ -192,7 +194,7 @@ static void compare(const uint8_t *data, size_t size)
     if (request_next(&request, &input) == REQUEST_BEGIN && input.at == data) {
         struct reference reference = reference_read(data, size, &limits);
 
-        request_begin(&request, &head);
+        request_begin(&request, &head, &parser);
         bool complete = request_next(&request, &input) == REQUEST_HEAD;
         MUST(complete == reference.complete);
         MUST(request.refusal == reference.refusal);

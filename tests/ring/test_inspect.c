@@ -18,9 +18,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define PAGE 4096U
-
 static struct kevy_ring ring;
+static uint32_t page; /* bytes */
 static int ends[2];
 static uint8_t *memory; /* a page, and behind it one without access */
 static struct iovec vectors[2];
@@ -29,14 +28,15 @@ static struct msghdr message;
 static void set_up(void)
 {
     support_core_limit_zero();
+    page = (uint32_t)sysconf(_SC_PAGESIZE);
     ring_open(&ring, 8, NULL);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     memory =
-        mmap(NULL, (size_t)2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, (size_t)2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(memory, MAP_FAILED);
-    ck_assert_int_eq(mprotect(memory + PAGE, PAGE, PROT_NONE), 0);
+    ck_assert_int_eq(mprotect(memory + page, page, PROT_NONE), 0);
     vectors[0] = (struct iovec){memory, 1};
-    vectors[1] = (struct iovec){memory + PAGE - 1, 2};
+    vectors[1] = (struct iovec){memory + page - 1, 2};
     message = (struct msghdr){.msg_iov = vectors, .msg_iovlen = 2};
 }
 
@@ -45,17 +45,17 @@ static void tear_down(void)
     kevy_ring_deinit(&ring);
     close(ends[0]);
     close(ends[1]);
-    munmap(memory, (size_t)2 * PAGE);
+    munmap(memory, (size_t)2 * page);
 }
 
 static void bytes_wrong(struct kevy_sqe *sqe)
 {
-    kevy_prep_send(sqe, ends[0], memory + PAGE - 1, 2, 0);
+    kevy_prep_send(sqe, ends[0], memory + page - 1, 2, 0);
 }
 
 static void receive_wrong(struct kevy_sqe *sqe)
 {
-    kevy_prep_recv(sqe, ends[0], memory + PAGE, PAGE, 0);
+    kevy_prep_recv(sqe, ends[0], memory + page, page, 0);
 }
 
 static void length_wrong(struct kevy_sqe *sqe)
@@ -70,7 +70,7 @@ static void vector_wrong(struct kevy_sqe *sqe)
 
 static void vectors_wrong(struct kevy_sqe *sqe)
 {
-    kevy_prep_readv(sqe, ends[0], (const void *)(memory + PAGE), 1, KEVY_OFFSET_CURRENT, 0);
+    kevy_prep_readv(sqe, ends[0], (const void *)(memory + page), 1, KEVY_OFFSET_CURRENT, 0);
 }
 
 static void message_wrong(struct kevy_sqe *sqe)
@@ -80,17 +80,17 @@ static void message_wrong(struct kevy_sqe *sqe)
 
 static void limit_wrong(struct kevy_sqe *sqe)
 {
-    kevy_prep_timeout(sqe, (const void *)(memory + PAGE - 8), 0, 0);
+    kevy_prep_timeout(sqe, (const void *)(memory + page - 8), 0, 0);
 }
 
 static void address_wrong(struct kevy_sqe *sqe)
 {
-    kevy_prep_connect(sqe, ends[0], (const void *)(memory + PAGE - 8), sizeof(struct sockaddr_in));
+    kevy_prep_connect(sqe, ends[0], (const void *)(memory + page - 8), sizeof(struct sockaddr_in));
 }
 
 static void path_wrong(struct kevy_sqe *sqe)
 {
-    kevy_prep_openat(sqe, -1, (const char *)memory + PAGE, 0, 0);
+    kevy_prep_openat(sqe, -1, (const char *)memory + page, 0, 0);
 }
 
 static void (*const mistakes[])(struct kevy_sqe *sqe) = {
@@ -119,7 +119,7 @@ START_TEST(memory_up_to_the_end_of_a_mapping_is_there)
     vectors[1].iov_len = 1;
     kevy_prep_sendmsg(kevy_ring_sqe(&ring, 1), ends[0], &message, 0);
     cqe_expect(&ring, 1, 2);
-    kevy_prep_recv(kevy_ring_sqe(&ring, 2), ends[1], memory + PAGE - 2, 2, 0);
+    kevy_prep_recv(kevy_ring_sqe(&ring, 2), ends[1], memory + page - 2, 2, 0);
     cqe_expect(&ring, 2, 2);
 }
 END_TEST
@@ -128,7 +128,7 @@ START_TEST(no_memory_and_no_bytes_are_left_to_the_kernel)
 {
     kevy_prep_send(kevy_ring_sqe(&ring, 1), ends[0], NULL, 1, 0);
     cqe_expect(&ring, 1, -EFAULT);
-    kevy_prep_send(kevy_ring_sqe(&ring, 2), ends[0], memory + PAGE, 0, 0);
+    kevy_prep_send(kevy_ring_sqe(&ring, 2), ends[0], memory + page, 0, 0);
     cqe_expect(&ring, 2, 0);
 }
 END_TEST
