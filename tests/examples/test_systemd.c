@@ -85,10 +85,16 @@ static const struct {
     CALL(uname),
     CALL(write),
     CALL(writev),
-#if defined(__x86_64__)
+#ifdef SYS_access
     CALL(access),
+#endif
+#ifdef SYS_arch_prctl
     CALL(arch_prctl),
+#endif
+#ifdef SYS_poll
     CALL(poll),
+#endif
+#ifdef SYS_readlink
     CALL(readlink),
 #endif
 };

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <kevy/ring_prep_base.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,7 @@ static int prepare_connect(struct request *request)
 static int prepare_poll(struct request *request)
 {
     request->multishot = (request->sqe.len & KEVY_POLL_ADD_MULTI) != 0;
-    request->events = request->sqe.poll32_events;
+    request->events = kevy_x_word_poll_events(request->sqe.poll32_events);
     return 0;
 }
 
@@ -131,7 +132,7 @@ static int run_poll(struct request *request)
 
     /* Who polls a counter looks at it; a socket that is writable is connected. */
     if (now == 0 && request->spurious && request->file->kind != FILE_SOCKET)
-        now = request->sqe.poll32_events;
+        now = request->events;
     if (now == 0)
         return REQUEST_WAITS;
     if (request->multishot && operation_post_more(request, (int)now, 0))

@@ -92,7 +92,8 @@ static inline uint32_t kevy_x_word_addr_len(uint16_t addr_len)
 #endif
 }
 
-/* Private: on big-endian machines the kernel reads poll32_events with its two halves swapped. */
+/* Private: on big-endian machines the kernel reads poll32_events with its two halves swapped. So
+ * does every other implementation of a ring, with this function again. */
 static inline uint32_t kevy_x_word_poll_events(uint32_t events)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

@@ -13,6 +13,7 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <kevy/ring_prep_base.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
@@ -24,17 +25,6 @@
 #define EVENTS_OF_POLL 0xffffU
 
 #define UPDATE_FLAGS (KEVY_POLL_UPDATE_EVENTS | KEVY_POLL_UPDATE_USER_DATA)
-
-/* The kernel has its own order of the halves on big-endian machines. */
-static uint32_t events_read(const struct kevy_sqe *sqe)
-{
-    uint32_t events = sqe->poll32_events;
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    events = events << 16 | events >> 16;
-#endif
-    return events;
-}
 
 static bool is_multishot(const struct request *request)
 {
@@ -51,7 +41,7 @@ int poll_prepare(struct soft *soft, struct request *request)
         return -EINVAL;
     if (is_multishot(request) && (sqe->flags & KEVY_SQE_CQE_SKIP_SUCCESS) != 0)
         return -EINVAL;
-    request->events = (uint16_t)(events_read(sqe) & EVENTS_OF_POLL);
+    request->events = (uint16_t)(kevy_x_word_poll_events(sqe->poll32_events) & EVENTS_OF_POLL);
     request->marks |= MARK_POLL;
     return 0;
 }
@@ -128,7 +118,7 @@ static int poll_update(struct soft *soft, struct request *poll, const struct kev
     if (sqe->len & KEVY_POLL_UPDATE_USER_DATA)
         request_show_as(soft, poll, sqe->off);
     if (sqe->len & KEVY_POLL_UPDATE_EVENTS) {
-        poll->events = (uint16_t)(events_read(sqe) & EVENTS_OF_POLL);
+        poll->events = (uint16_t)(kevy_x_word_poll_events(sqe->poll32_events) & EVENTS_OF_POLL);
         poll->sqe.len = sqe->len & KEVY_POLL_ADD_MULTI;
     }
     poll->done = 0;
