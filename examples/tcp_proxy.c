@@ -6,8 +6,6 @@
  */
 #include "serve.h"
 
-#include <errno.h>
-
 struct side {
     struct kevy_stream stream;
     struct side *other; /* NULL once it is gone */
@@ -41,13 +39,10 @@ static void connected(struct kevy_connector *connect, int result)
 static void found(struct kevy_lookup *lookup, int result)
 {
     struct side *server = KEVY_CONTAINER_OF(lookup, struct side, lookup);
-    struct kevy_connector_options options = {.stream = &server->stream,
-                                             .addresses = lookup->addresses,
-                                             .count = lookup->count,
-                                             .done = connected};
-    if (!server->other)
-        result = -ECANCELED; /* the client has left meanwhile */
-    if (!result)
+    struct kevy_connector_options options = {
+        .stream = &server->stream, .addresses = lookup->addresses, .done = connected};
+    options.count = lookup->count;
+    if (!result) /* else the client may be gone */
         result = kevy_connector_start(&server->connect, kevy_stream_reactor(&server->other->stream),
                                       &options);
     if (result)
