@@ -43,8 +43,7 @@ static void found(struct kevy_lookup *lookup, int result)
         .stream = &server->stream, .addresses = lookup->addresses, .done = connected};
     options.count = lookup->count;
     if (!result) /* else the client may be gone */
-        result = kevy_connector_start(&server->connect, kevy_stream_reactor(&server->other->stream),
-                                      &options);
+        result = kevy_connector_start(&server->connect, kevy_lookup_reactor(lookup), &options);
     if (result)
         connected(&server->connect, result);
 }

@@ -26,7 +26,7 @@ static void timeout_of_an_instant(struct scene *s)
     submit_reap(s, 1);
 }
 
-/* Each counts from the moment that the kernel takes it, so a machine that stands still between two of
+/* Each counts from the moment that the kernel takes it. A machine that stands still between two of
  * them must not stand still for as long as they differ. */
 static void timeouts_fire_in_their_order(struct scene *s)
 {
