@@ -28,7 +28,6 @@
 
 #include "core/reactor.h"
 #include "threads/cpus.h"
-#include "threads/thread.h"
 
 struct member {
     struct kevy_group *group;
@@ -45,6 +44,7 @@ struct member {
 
 struct kevy_group {
     struct kevy_group_options options;
+    const struct kevy_system *system;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint32_t started;  /* threads, once all are; 0 before */
@@ -67,9 +67,9 @@ static int members_agree(struct kevy_group *group, int kernel_error)
     group->created++;
     if (group->kernel_error == 0)
         group->kernel_error = kernel_error;
-    pthread_cond_broadcast(&group->changed);
+    THREADS(group, wake, &group->changed, true);
     while (group->started == 0 || group->created < group->started)
-        pthread_cond_wait(&group->changed, &group->lock);
+        THREADS(group, wait, &group->changed, &group->lock);
     agreed = group->kernel_error;
     pthread_mutex_unlock(&group->lock);
     return agreed;
@@ -125,9 +125,9 @@ static bool member_report(struct member *member)
     assert(group->reported < group->options.count && !group->go);
     group->reported++;
     group->failed |= member->result < 0;
-    pthread_cond_broadcast(&group->changed);
+    THREADS(group, wake, &group->changed, true);
     while (!group->go)
-        pthread_cond_wait(&group->changed, &group->lock);
+        THREADS(group, wait, &group->changed, &group->lock);
     run = !group->failed;
     pthread_mutex_unlock(&group->lock);
     return run;
@@ -157,7 +157,7 @@ static void *member_main(void *argument)
 
 static int member_start(struct member *member)
 {
-    int error = thread_start(&member->thread, member_main, member);
+    int error = THREADS(member->group, start, &member->thread, member_main, member);
 
     member->started = error == 0;
     return error;
@@ -175,9 +175,9 @@ static int members_start(struct kevy_group *group, struct kevy_group **out)
     }
     pthread_mutex_lock(&group->lock);
     group->started = started;
-    pthread_cond_broadcast(&group->changed);
+    THREADS(group, wake, &group->changed, true);
     while (group->reported < started)
-        pthread_cond_wait(&group->changed, &group->lock);
+        THREADS(group, wait, &group->changed, &group->lock);
     group->failed |= error < 0;
     for (uint32_t index = 0; index < started && error == 0; index++)
         if (group->members[index].result < 0)
@@ -185,7 +185,7 @@ static int members_start(struct kevy_group *group, struct kevy_group **out)
     if (error == 0)
         *out = group;
     group->go = true;
-    pthread_cond_broadcast(&group->changed);
+    THREADS(group, wake, &group->changed, true);
     pthread_mutex_unlock(&group->lock);
     return error;
 }
@@ -210,6 +210,9 @@ int kevy_group_start(struct kevy_group **group_out, const struct kevy_group_opti
     }
     group->options = *options;
     group->options.count = count;
+    group->system = options->reactor != NULL && options->reactor->system != NULL
+                        ? options->reactor->system
+                        : kevy_system_host();
     group->cpus = cpus;
     pthread_mutex_init(&group->lock, NULL);
     pthread_cond_init(&group->changed, NULL);
@@ -293,7 +296,7 @@ int kevy_group_join(struct kevy_group *group)
             continue;
         assert(!pthread_equal(member->thread, pthread_self()) &&
                "a member must not join its own group");
-        pthread_join(member->thread, NULL);
+        THREADS(group, join, member->thread);
         if (member->result < 0 && result >= 0)
             result = member->result;
         else if (result >= 0)

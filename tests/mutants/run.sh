@@ -12,6 +12,7 @@ check=false
 suite=false
 worlds=false
 lines_shown=20
+worlds_run='src/(core|datagram|socket|stream)/|src/(threads/work|group)|tls/'
 
 usage() {
     echo "usage: run.sh [--check | --suite | --worlds] [--only PATTERN]" >&2
@@ -52,9 +53,10 @@ tests_of() {
     fi
 }
 
-# Does a simulated world run what the patch changes? Not the kernels below, nor files and threads.
+# Does a simulated world run what the patch changes? Not the kernels below, files, children and
+# look-ups.
 wanted() {
-    ! "$worlds" || grep -qE '^\+\+\+ b/reactor/(src/(core|stream|socket)|tls)/' "$1"
+    ! "$worlds" || grep -qE "^\+\+\+ b/reactor/($worlds_run)" "$1"
 }
 
 # Does the patch fit the tree in that folder?

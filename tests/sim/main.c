@@ -32,7 +32,7 @@ static const struct scenario *const scenarios[16] = {
     &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
     &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
     &scenario_echo,      &scenario_mix, &scenario_datagrams, &scenario_proxy,
-    &scenario_datagrams, &scenario_mix, &scenario_mix,       &scenario_proxy};
+    &scenario_datagrams, &scenario_mix, &scenario_group,     &scenario_proxy};
 
 struct kevy_sim *world;
 static struct kevy_reactor_options options;
@@ -180,17 +180,13 @@ static void describe(struct kevy_sim *sim, struct kevy_sim_invariant *invariant)
     clients_describe();
 }
 
-static void test(struct kevy_sim *sim)
+/* One reactor serves, and comes to its end. */
+static void serve(const struct scenario *scenario)
 {
-    const struct scenario *scenario = scenarios[kevy_sim_seed(sim) % 16];
-    struct kevy_sim_invariant clients = {.describe = describe};
     struct kevy_reactor *reactor;
     uint64_t events = UINT64_MAX;
     enum ending ending;
 
-    world = sim;
-    kevy_sim_invariant_add(sim, &clients);
-    options_draw();
     if (scenario->options != NULL)
         scenario->options(&options);
     links_reset(options.memory_limit != 0);
@@ -216,6 +212,20 @@ static void test(struct kevy_sim *sim)
     clients_stop();
     if (scenario->gone != NULL)
         scenario->gone();
+}
+
+static void test(struct kevy_sim *sim)
+{
+    const struct scenario *scenario = scenarios[kevy_sim_seed(sim) % 16];
+    struct kevy_sim_invariant clients = {.describe = describe};
+
+    world = sim;
+    kevy_sim_invariant_add(sim, &clients);
+    options_draw();
+    if (scenario->play != NULL)
+        scenario->play(&options);
+    else
+        serve(scenario);
 }
 
 int main(int argc, char **argv)

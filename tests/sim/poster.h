@@ -5,8 +5,9 @@
 /*
  * What comes from other threads.
  *
- * Model. Threads are not simulated; but while the loop sleeps in an enter anything may happen, and
- * so tasks are posted from there, as another thread would. Others are posted and deferred by tasks.
+ * Model. While the loop sleeps in an enter anything may happen, and so tasks are posted from there,
+ * as another thread would. Others are posted and deferred by tasks. The threads of a group are in
+ * scenario_group.c.
  *
  * Invariants. Each task runs once, in the order of posting. A post wakes a loop that sleeps: its
  * task runs as soon as the wake has come through.

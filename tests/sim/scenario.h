@@ -9,6 +9,8 @@
 
 struct scenario {
     const char *name;
+    /* Plays the whole world, with reactors of its own; NULL: the members below are called. */
+    void (*play)(const struct kevy_reactor_options *options);
     /* Changes the options that were drawn for the reactor; NULL for nothing. */
     void (*options)(struct kevy_reactor_options *options);
     /* Sets everything up. Faults may strike: it tries as often as it takes. */
@@ -32,6 +34,7 @@ void descriptors_limit(uint32_t more);
 
 extern const struct scenario scenario_datagrams;
 extern const struct scenario scenario_echo;
+extern const struct scenario scenario_group;
 extern const struct scenario scenario_mix;
 extern const struct scenario scenario_proxy;
 

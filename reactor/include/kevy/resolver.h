@@ -107,6 +107,7 @@ struct kevy_resolver_options {
     /* The most threads that are started in place of those that look-ups keep which were cancelled
      * or have timed out [4 times `threads`]. */
     uint32_t spares;
+    const struct kevy_system *system; /* see struct kevy_workers_options */
 };
 
 /*

@@ -11,8 +11,11 @@
  *     setsockopt(2), close(2) and the clock, go through this table. To replace some of them, copy
  *     the table of the host, change the copy, and name it in the options of the reactor.
  *
- *     The library also makes some system calls that do not go through the table: threads and their
- *     CPUs, locks, memory, the signal mask, getpid(2), and those of getaddrinfo(3).
+ *     The threads of groups, workers and resolvers start and wait through a table too: that of the
+ *     reactors of the group, or the one in the options of the pool.
+ *
+ *     The library also makes some system calls that do not go through the table: the CPUs of
+ *     threads, locks, memory, the signal mask, getpid(2), and those of getaddrinfo(3).
  *
  * Results
  *
@@ -21,18 +24,21 @@
  *
  * Ownership
  *
- *     The table is PINNED from kevy_reactor_create() to kevy_reactor_destroy(). The members of a
- *     group share one table. A descriptor that a function returns is OWNED by the library. The
- *     library closes it with `close`, or with a request of the ring.
+ *     The table is PINNED from kevy_reactor_create() to kevy_reactor_destroy(), and as long as a
+ *     group or a pool uses it. The members of a group share one table. A descriptor that a function
+ *     returns is OWNED by the library. The library closes it with `close`, or with a request of the
+ *     ring.
  *
  * Callbacks
  *
- *     No function of the table may call the library. None may block, except `sleep_ns`.
+ *     No function of the table may call the library. None may block, except `sleep_ns`,
+ *     `thread_join` and `thread_wait`.
  *
  * Threads
  *
  *     `write` is called from each thread that calls kevy_reactor_post() or kevy_reactor_stop(), and
- *     also from a signal handler. The others are called from the thread of the reactor.
+ *     also from a signal handler. Those of threads are called from any thread. The others are
+ *     called from the thread of the reactor.
  *
  * Kernel
  *
@@ -83,6 +89,8 @@
 
 #if KEVY_RING_SUPPORTED
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -143,6 +151,15 @@ struct kevy_system {
     /* CLOCK_MONOTONIC in nanoseconds, and a pause of the thread. */
     uint64_t (*now_ns)(void *context);
     void (*sleep_ns)(void *context, uint64_t duration_ns);
+
+    /* Threads. thread_start() is pthread_create(3) with all signals blocked in the new thread.
+     * thread_wait() is pthread_cond_wait(3). thread_wake() is pthread_cond_signal(3), or
+     * pthread_cond_broadcast(3) if `all` is true. */
+    int (*thread_start)(void *context, pthread_t *thread, void *(*main)(void *argument),
+                        void *argument);
+    void (*thread_join)(void *context, pthread_t thread);
+    void (*thread_wait)(void *context, pthread_cond_t *changed, pthread_mutex_t *lock);
+    void (*thread_wake)(void *context, pthread_cond_t *changed, bool all);
 };
 
 /* The table of the host: the system calls of the C library. Its `context` is not used. */

@@ -132,6 +132,9 @@ struct kevy_work {
 struct kevy_workers_options {
     uint32_t threads; /* work that runs at the same time [4] */
     uint32_t queue;   /* work that may wait for a thread [1024] */
+    /* Whose threads they are [the host's]. PINNED until the pool has ended and all of its work has
+     * been reported. */
+    const struct kevy_system *system;
 };
 
 /*

@@ -59,6 +59,7 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_DATAGRAM_REFUSED] = "datagram refused",
     [KEVY_SIM_DATAGRAM_SEND_FAILS] = "datagram send fails",
     [KEVY_SIM_DATAGRAM_SEND_FULL] = "datagram send full",
+    [KEVY_SIM_THREAD_FAILS] = "thread fails",
 };
 
 /* splitmix64: every seed is as good as any other, 0 included. */

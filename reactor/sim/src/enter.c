@@ -9,6 +9,7 @@
 #include "completion.h"
 #include "kernel.h"
 #include "ring.h"
+#include "thread.h"
 #include "world.h"
 
 /* A DEFER_TASKRUN ring runs so much task work an enter, unless more was asked for. */
@@ -49,6 +50,11 @@ static uint32_t submit(struct ring *ring, uint32_t count)
     return taken;
 }
 
+static bool has_work(const void *ring)
+{
+    return requests_ready(ring);
+}
+
 /* Sleeps until there are `minimum` completions. */
 static int wait_for(struct ring *ring, uint32_t minimum, uint64_t deadline_ns)
 {
@@ -59,7 +65,7 @@ static int wait_for(struct ring *ring, uint32_t minimum, uint64_t deadline_ns)
     while (completions_ready(ring) < minimum) {
         if (chance(KEVY_SIM_WAIT_SIGNAL))
             return -EINTR;
-        if (!requests_ready(ring) && !clock_next(deadline_ns)) {
+        if (!requests_ready(ring) && !thread_sleep(has_work, ring, deadline_ns)) {
             EXPECT(deadline_ns != CLOCK_NEVER, "the loop sleeps for ever");
             return -ETIME;
         }
@@ -146,6 +152,8 @@ int enter_run(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_
 
     world_entered();
     enter_check(ring, fd, flags);
+    if (flags & KEVY_ENTER_GETEVENTS)
+        thread_yield();
     kernel_take_time();
     result = enter_fault();
     TRACE("enter submit %u minimum %u flags %x%s", to_submit, minimum, flags,

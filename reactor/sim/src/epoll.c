@@ -37,7 +37,7 @@ struct epoll_file {
 
 static struct epoll_file *epoll_of(struct file *file)
 {
-    EXPECT(file->kind == FILE_RING, "not an epoll descriptor");
+    EXPECT(file->kind == FILE_EPOLL, "not an epoll descriptor");
     return (void *)((char *)file - offsetof(struct epoll_file, file));
 }
 
@@ -77,7 +77,7 @@ struct file *epoll_make(void)
     struct epoll_file *set = calloc(1, sizeof *set);
 
     assert(set != NULL);
-    file_init(&set->file, FILE_RING, &operations);
+    file_init(&set->file, FILE_EPOLL, &operations);
     return &set->file;
 }
 
@@ -170,6 +170,17 @@ static struct watch *next_ready(const struct epoll_file *set)
             found = watch;
     }
     return found;
+}
+
+bool epoll_ready(const struct file *file)
+{
+    const struct epoll_file *set =
+        (const void *)((const char *)file - offsetof(struct epoll_file, file));
+    const struct watch *watch = set->watches;
+
+    while (watch != NULL && !watch->ready)
+        watch = watch->next;
+    return watch != NULL;
 }
 
 int epoll_collect(struct file *file, struct epoll_event *events, int room)

@@ -28,6 +28,9 @@ int epoll_add(struct file *set, int fd, const struct epoll_event *event);
 int epoll_change(struct file *set, int fd, const struct epoll_event *event);
 int epoll_remove(struct file *set, int fd);
 
+/* True when a watch may have something to report. */
+bool epoll_ready(const struct file *set);
+
 /* Reports up to `room` watches. */
 int epoll_collect(struct file *set, struct epoll_event *events, int room);
 

@@ -27,6 +27,7 @@ struct watch;
 enum file_kind {
     FILE_SOCKET,
     FILE_DATAGRAM,
+    FILE_EPOLL,
     FILE_EVENT,
     FILE_PIPE,
     FILE_RING,

@@ -41,6 +41,7 @@
 #define epoll_collect           kevy_x_sim_epoll_collect
 #define epoll_forget            kevy_x_sim_epoll_forget
 #define epoll_make              kevy_x_sim_epoll_make
+#define epoll_ready             kevy_x_sim_epoll_ready
 #define epoll_remove            kevy_x_sim_epoll_remove
 #define event_file_make         kevy_x_sim_event_file_make
 #define event_start             kevy_x_sim_event_start
@@ -124,6 +125,10 @@
 #define sim_allocator           kevy_x_sim_allocator
 #define sim_kernel              kevy_x_sim_kernel
 #define sim_system              kevy_x_sim_system
+#define sim_thread_join         kevy_x_sim_thread_join
+#define sim_thread_start        kevy_x_sim_thread_start
+#define sim_thread_wait         kevy_x_sim_thread_wait
+#define sim_thread_wake         kevy_x_sim_thread_wake
 #define socket_abort            kevy_x_sim_socket_abort
 #define socket_accept           kevy_x_sim_socket_accept
 #define socket_bind             kevy_x_sim_socket_bind
@@ -161,6 +166,10 @@
 #define soft_system_mappings    kevy_x_sim_soft_system_mappings
 #define soft_system_reset       kevy_x_sim_soft_system_reset
 #define soft_transmit           kevy_x_sim_soft_transmit
+#define thread_sleep            kevy_x_sim_thread_sleep
+#define thread_yield            kevy_x_sim_thread_yield
+#define threads_left            kevy_x_sim_threads_left
+#define threads_reset           kevy_x_sim_threads_reset
 #define world_check             kevy_x_sim_world_check
 #define world_current           kevy_x_sim_world_current
 #define world_end               kevy_x_sim_world_end

@@ -78,6 +78,7 @@ struct kevy_x_socket {
     uint32_t accepts_refused; /* so far, of a scripted one that waits to be accepted */
     int error;
     bool reset_wanted; /* SO_LINGER of 0 */
+    bool shared;       /* SO_REUSEPORT */
     bool read_shut;
     bool cut;       /* the other end was given up by nobody but the network, or a shortage */
     bool deaf;      /* nothing reaches it, and nobody is told */

@@ -36,15 +36,30 @@ void socket_listen_end(struct kevy_x_socket *socket)
     }
 }
 
-/* What the program listens with at `port`, or the first one of all for 0. */
+/* What the program listens with at `port`, or the first one of all for 0. Those that share a port
+ * share its connections. */
 static struct kevy_x_socket *listening_at(uint16_t port)
 {
     struct kevy_x_socket *found = NULL;
+    uint64_t shared = 0;
 
-    for (struct kevy_x_socket *at = listening.first; at != NULL; at = at->next)
-        if (port == 0 || at->port == port)
+    for (struct kevy_x_socket *at = listening.first; at != NULL; at = at->next) {
+        if (port != 0 && at->port != port)
+            continue;
+        shared += at->shared;
+        if (!at->shared || shared == 1 || chance_one_in(shared))
             found = at;
+    }
     return found;
+}
+
+/* Whether `port` is free, or all that listen there share it with this one. */
+static bool may_listen(const struct kevy_x_socket *socket)
+{
+    for (const struct kevy_x_socket *at = listening.first; at != NULL; at = at->next)
+        if (at->port == socket->port && !(at->shared && socket->shared))
+            return false;
+    return true;
 }
 
 void socket_bind(struct kevy_x_socket *socket, uint16_t port)
@@ -57,7 +72,7 @@ int socket_listen(struct kevy_x_socket *socket, int backlog)
     socket->queue_limit = (uint32_t)backlog;
     if (socket->state == SOCKET_LISTENING)
         return 0;
-    if (listening_at(socket->port) != NULL)
+    if (!may_listen(socket))
         return -EADDRINUSE;
     socket->state = SOCKET_LISTENING;
     socket->next = listening.first;

@@ -19,6 +19,7 @@
 #include "kernel.h"
 #include "socket.h"
 #include "system.h"
+#include "thread.h"
 #include "world.h"
 
 #define PAGE               4096U
@@ -72,6 +73,11 @@ static int os_epoll_ctl(const struct soft_os *os, int epoll_fd, int operation, i
     return operation == EPOLL_CTL_MOD ? epoll_change(set, fd, event) : epoll_remove(set, fd);
 }
 
+static bool has_news(const void *set)
+{
+    return epoll_ready(set);
+}
+
 static int wait_until(int epoll_fd, struct epoll_event *events, int room, uint64_t deadline_ns)
 {
     struct file *set = file_at(epoll_fd, "epoll_wait");
@@ -80,7 +86,7 @@ static int wait_until(int epoll_fd, struct epoll_event *events, int room, uint64
     while (count == 0 && deadline_ns > clock_now()) {
         if (chance(KEVY_SIM_WAIT_SIGNAL))
             return -EINTR;
-        if (!clock_next(deadline_ns)) {
+        if (!thread_sleep(has_news, set, deadline_ns)) {
             EXPECT(deadline_ns != CLOCK_NEVER, "the loop sleeps for ever");
             break;
         }
@@ -266,6 +272,8 @@ static int enter(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint
     int result;
 
     world_entered();
+    if (flags & KEVY_ENTER_GETEVENTS)
+        thread_yield();
     kernel_take_time();
     TRACE("enter submit %u minimum %u flags %x", to_submit, minimum, flags);
     result = kevy_ring_kernel_soft()->enter(state, fd, to_submit, minimum, flags, argument,

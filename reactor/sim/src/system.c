@@ -23,6 +23,7 @@
 #include "kernel.h"
 #include "packet.h"
 #include "socket.h"
+#include "thread.h"
 #include "world.h"
 
 /* The kind of a socket, in the type of socket(2). */
@@ -134,6 +135,8 @@ static int sim_setsockopt(void *context, int fd, int level, int option, const vo
     if (level == SOL_SOCKET && option == SO_LINGER && length == sizeof *linger &&
         linger->l_onoff != 0 && linger->l_linger == 0)
         socket_abort(socket_of(file));
+    if (level == SOL_SOCKET && option == SO_REUSEPORT)
+        socket_of(file)->shared = *(const int *)value != 0;
     return 0;
 }
 
@@ -373,4 +376,8 @@ const struct kevy_system sim_system = {
     .waitid = sim_waitid,
     .now_ns = sim_now_ns,
     .sleep_ns = sim_sleep_ns,
+    .thread_start = sim_thread_start,
+    .thread_join = sim_thread_join,
+    .thread_wait = sim_thread_wait,
+    .thread_wake = sim_thread_wake,
 };

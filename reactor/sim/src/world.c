@@ -22,6 +22,7 @@
 #include "socket.h"
 #include "soft_system.h"
 #include "system.h"
+#include "thread.h"
 
 #define EVENTS_DEFAULT   20000U
 #define QUIET_DEFAULT_NS KEVY_SECONDS(600)
@@ -173,6 +174,7 @@ struct kevy_sim *world_make(const struct kevy_sim_options *options, uint64_t see
     files_reset();
     signal_files_reset();
     rings_reset();
+    threads_reset();
     sockets_reset();
     packets_reset();
     hosts_reset();
@@ -187,6 +189,7 @@ void world_end(struct kevy_sim *sim)
 
     EXPECT(kevy_sim_over(sim), "the test ends before the world is over");
     kevy_sim_left(sim, &left);
+    EXPECT(threads_left() == 0, "%u threads are left at the end", threads_left());
     EXPECT(left.descriptors == 0, "%u descriptors are open at the end", left.descriptors);
     EXPECT(left.mappings == 0, "%u mappings are left at the end", left.mappings);
     EXPECT(left.allocations == 0, "%u allocations are left at the end", left.allocations);
@@ -385,4 +388,17 @@ void kevy_sim_serve(struct kevy_sim *sim, struct kevy_reactor *reactor)
                "the program has nothing to wait for, and the world is not over");
     }
     sim->serving = NULL;
+}
+
+static bool is_over(const void *sim)
+{
+    return kevy_sim_over(sim);
+}
+
+void kevy_sim_wait(struct kevy_sim *sim)
+{
+    world_check(sim);
+    while (!kevy_sim_over(sim))
+        EXPECT(thread_sleep(is_over, sim, CLOCK_NEVER),
+               "no thread has anything to wait for, and the world is not over");
 }

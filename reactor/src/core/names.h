@@ -183,7 +183,6 @@
 #define tasks_put_back             kevy_x_tasks_put_back
 #define tasks_run_due              kevy_x_tasks_run_due
 #define tasks_run_own              kevy_x_tasks_run_own
-#define thread_start               kevy_x_thread_start
 #define timers_forget              kevy_x_timers_forget
 #define timers_run                 kevy_x_timers_run
 #define wake_loop                  kevy_x_wake_loop

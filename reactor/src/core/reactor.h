@@ -145,6 +145,10 @@ struct kevy_reactor {
 #define SYSTEM(reactor, call, ...) \
     ((reactor)->system->call((reactor)->system->context, __VA_ARGS__))
 
+/* A call of those about threads, of whatever has a system. */
+#define THREADS(owner, call, ...) \
+    ((owner)->system->thread_##call((owner)->system->context, __VA_ARGS__))
+
 static inline uint64_t add_saturated(uint64_t a_ns, uint64_t b_ns)
 {
     return b_ns > UINT64_MAX - a_ns ? UINT64_MAX : a_ns + b_ns;

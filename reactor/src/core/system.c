@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The host's system calls: the only file of reactor/ that asks the system for anything but threads,
- * locks and memory.
+ * The host's system calls: the only file of reactor/ that asks the system for anything but locks,
+ * memory and the CPUs of threads.
  *
  * Model. One function a call, which turns -1 and errno into a negative errno. <kevy/system.h> says
  * what each does.
+ *
+ * A thread inherits the mask of signals of the one that starts it, so that one blocks all of them
+ * for the moment of the start. There is no moment in which the new thread could take one.
  */
 #include <kevy/system.h>
 
 #if KEVY_RING_SUPPORTED
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -280,6 +284,42 @@ static void host_sleep_ns(void *context, uint64_t duration_ns)
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
+static int host_thread_start(void *context, pthread_t *thread, void *(*main)(void *argument),
+                             void *argument)
+{
+    sigset_t all, before;
+    int error;
+
+    (void)context;
+    sigfillset(&all);
+    error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    assert(error == 0);
+    error = pthread_create(thread, NULL, main, argument);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static void host_thread_join(void *context, pthread_t thread)
+{
+    (void)context;
+    pthread_join(thread, NULL);
+}
+
+static void host_thread_wait(void *context, pthread_cond_t *changed, pthread_mutex_t *lock)
+{
+    (void)context;
+    pthread_cond_wait(changed, lock);
+}
+
+static void host_thread_wake(void *context, pthread_cond_t *changed, bool all)
+{
+    (void)context;
+    if (all)
+        pthread_cond_broadcast(changed);
+    else
+        pthread_cond_signal(changed);
+}
+
 static const struct kevy_system host = {
     .socket = host_socket,
     .bind = host_bind,
@@ -308,6 +348,10 @@ static const struct kevy_system host = {
     .waitid = host_waitid,
     .now_ns = host_now_ns,
     .sleep_ns = host_sleep_ns,
+    .thread_start = host_thread_start,
+    .thread_join = host_thread_join,
+    .thread_wait = host_thread_wait,
+    .thread_wake = host_thread_wake,
 };
 
 const struct kevy_system *kevy_system_host(void)

@@ -384,8 +384,10 @@ int kevy_resolver_open(struct kevy_resolver *resolver, const struct kevy_resolve
     assert(resolver->workers == NULL && "the resolver is open, or its memory was not zeroed");
     if (options != NULL && options->threads != 0)
         workers.threads = options->threads;
-    if (options != NULL)
+    if (options != NULL) {
         workers.queue = options->queue;
+        workers.system = options->system;
+    }
     spares = options != NULL ? options->spares : 0;
     if (spares == 0 && __builtin_mul_overflow(workers.threads, SPARES_DEFAULT, &spares))
         return -ENOMEM;

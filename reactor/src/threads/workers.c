@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "threads/thread.h"
+#include "core/reactor.h"
 #include "threads/threads_internal.h"
 
 #define THREADS_DEFAULT 4U
@@ -43,6 +43,7 @@ struct worker {
 };
 
 struct kevy_workers {
+    const struct kevy_system *system;
     pthread_mutex_t lock;
     pthread_cond_t filled; /* a job more in the queue, or ending */
     struct kevy_x_job *first;
@@ -65,7 +66,7 @@ static struct kevy_x_job *job_take(struct kevy_workers *workers)
     struct kevy_x_job *job;
 
     while (workers->first == NULL && !workers->ending)
-        pthread_cond_wait(&workers->filled, &workers->lock);
+        THREADS(workers, wait, &workers->filled, &workers->lock);
     job = workers->first;
     if (job == NULL)
         return NULL;
@@ -171,7 +172,7 @@ static void *worker_main(void *argument)
 static struct worker *worker_join(struct worker *worker)
 {
     if (worker->started)
-        pthread_join(worker->thread, NULL);
+        THREADS(worker->workers, join, worker->thread);
     worker->started = false;
     return worker;
 }
@@ -194,7 +195,7 @@ static int worker_start(struct kevy_workers *workers)
     assert(worker != NULL);
     worker->workers = workers;
     worker->leaving = false;
-    error = thread_start(&worker->thread, worker_main, worker);
+    error = THREADS(workers, start, &worker->thread, worker_main, worker);
     worker->started = error == 0;
     return error;
 }
@@ -220,7 +221,7 @@ int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
         workers->last = job;
         workers->queued++;
         workers->out++;
-        pthread_cond_signal(&workers->filled);
+        THREADS(workers, wake, &workers->filled, false);
         result = 0;
     }
     pthread_mutex_unlock(&workers->lock);
@@ -295,6 +296,7 @@ int workers_create(struct kevy_workers **workers_out, const struct kevy_workers_
     workers = calloc(1, size);
     if (workers == NULL)
         return -ENOMEM;
+    workers->system = options->system != NULL ? options->system : kevy_system_host();
     workers->capacity = capacity;
     workers->spares = spares;
     workers->queue_limit = options->queue != 0 ? options->queue : QUEUE_DEFAULT;
@@ -328,7 +330,7 @@ void kevy_workers_destroy(struct kevy_workers *workers)
         workers->queued--;
         job_post(job, -ECANCELED);
     }
-    pthread_cond_broadcast(&workers->filled);
+    THREADS(workers, wake, &workers->filled, true);
     pthread_mutex_unlock(&workers->lock);
     for (uint32_t index = 0; index < workers->capacity; index++) {
         assert(!(workers->threads[index].started &&

@@ -624,7 +624,9 @@ static void stage_open(void)
     fd = scratch_file(stage.path);
     ck_assert_int_ge(fd, 0);
     close(fd);
-    ck_assert_int_eq(kevy_workers_create(&stage.workers, &(struct kevy_workers_options){1, 8}), 0);
+    ck_assert_int_eq(kevy_workers_create(&stage.workers,
+                                         &(struct kevy_workers_options){.threads = 1, .queue = 8}),
+                     0);
 }
 
 static void stage_close(void)

@@ -36,15 +36,27 @@
  *     with which it still fails. The report has the seed, this number, and the last of these
  *     faults. A run with the same seed and number of faults, and with `traced`, shows everything.
  *
+ * Threads
+ *
+ *     A world may have several reactors: a group (<kevy/group.h>), whose `reactor` options are from
+ *     kevy_sim_reactor_options(), or reactors whose turns the test function runs. The threads of a
+ *     group are real, but only one of them runs at a time: the seed chooses which one goes on when
+ *     another enters the kernel or waits. So posts, streams that move to another reactor, and the
+ *     end of the group come in many orders, and in the same one for the same seed. A pool of
+ *     workers has such threads if its option `system` is that of the reactor options.
+ *
+ *     A callback must not hold a lock while it calls the library, nor wait for another thread.
+ *     Set `count` of the group, because the default depends on the machine. What two threads do at
+ *     the very same time is no subject of a world: use ThreadSanitizer.
+ *
  * Limits
  *
- *     A process has one world at a time, on one thread. It may have several reactors, if the test
- *     function runs the turns of each. Peers are TCP and UDP sockets. A program that reads another
- *     clock or other random numbers is not repeated exactly. TLS works, with keys whose signatures
- *     all have the same length (RSA, Ed25519).
+ *     A process has one world at a time. Peers are TCP and UDP sockets. A program that reads
+ *     another clock or other random numbers is not repeated exactly. TLS works, with keys whose
+ *     signatures all have the same length (RSA, Ed25519).
  *
- * Callable from one thread at a time. The library prints the report to standard output, and ends
- * the process of a world that has failed.
+ * Callable from one thread at a time, and from the threads of a group. The library prints the
+ * report to standard output, and ends the process of a world that has failed.
  *
  * Kernel: no requirements, the world brings its own: an io_uring of Linux 6.1 to 6.18, or with the
  * option `soft` the soft kernel of the library, on simulated sockets and a simulated epoll.
@@ -189,6 +201,10 @@ KEVY_API void kevy_sim_reactor_options(struct kevy_sim *sim, struct kevy_reactor
 /* Runs turns of the reactor until the world is over. Fails the test if the reactor has nothing to
  * wait for before that. */
 KEVY_API void kevy_sim_serve(struct kevy_sim *sim, struct kevy_reactor *reactor);
+
+/* Waits until the world is over, for a program whose reactors have threads of their own: a group.
+ * Fails the test if no thread has anything to wait for before that. */
+KEVY_API void kevy_sim_wait(struct kevy_sim *sim);
 
 /*
  * True when all scripts are over and nobody holds the world. kevy_sim_hold() and kevy_sim_release()

@@ -4,8 +4,8 @@
  *
  * Part of <kevy/sim.h>, which explains the world as a whole.
  *
- * All functions are called from the thread that runs the world: in the test function, in callbacks
- * of the program under test, and in callbacks of the world. None of them needs a kernel.
+ * All functions are called from a thread of the world: in the test function, in callbacks of the
+ * program under test, and in callbacks of the world. None of them needs a kernel.
  */
 #ifndef KEVY_SIM_WORLD_H
 #define KEVY_SIM_WORLD_H
@@ -109,6 +109,8 @@ enum kevy_sim_fault {
     KEVY_SIM_DATAGRAM_REFUSED,    /* the network answers one with an ICMP error */
     KEVY_SIM_DATAGRAM_SEND_FAILS, /* -ENOBUFS or -EPERM */
     KEVY_SIM_DATAGRAM_SEND_FULL,  /* -EAGAIN, although the socket has room */
+    /* Threads. */
+    KEVY_SIM_THREAD_FAILS, /* a group or a pool gets no thread: -EAGAIN */
     KEVY_SIM_FAULT_COUNT
 };
 
