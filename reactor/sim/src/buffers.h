@@ -5,8 +5,9 @@
 /*
  * The provided-buffer ring of a ring, as the kernel sees it.
  *
- * Model. The kernel takes buffers in the order in which they were published. One that has just been
- * published is overwritten: whoever still reads from it reads rubbish.
+ * Model. The kernel takes buffers in the order in which they were published, and those of an
+ * incremental group piece by piece. A buffer that has just been published to be received into is
+ * overwritten: whoever still reads from it reads rubbish.
  *
  * Invariants. A buffer is published only while it is out; it lies within the group's memory and has
  * the size it had from the first.
@@ -26,7 +27,8 @@ struct buffers {
     uint32_t entries;
     uint16_t group;
     uint16_t head;
-    uint16_t seen; /* what was published before it has been looked at */
+    uint16_t seen;    /* what was published before it has been looked at */
+    bool incremental; /* buffers are taken piece by piece */
 };
 
 int buffers_register(struct buffers *buffers, const struct kevy_buf_reg *registration);
@@ -41,7 +43,15 @@ void buffers_end(struct buffers *buffers);
 bool buffers_peek(struct buffers *buffers, uint16_t group, uint32_t index, void **data,
                   uint32_t *size);
 
-/* Takes the next `count`. Returns the id of the first. */
-uint16_t buffers_take(struct buffers *buffers, uint32_t count);
+/* The same of a group that is sent from. */
+bool buffers_peek_filled(struct buffers *buffers, uint16_t group, uint32_t index, void **data,
+                         uint32_t *size);
+
+/* Takes the next `count`, which hold so many bytes now. Returns the flags of the completion: the id
+ * of the first buffer, and whether there is more of the last one. */
+uint32_t buffers_take(struct buffers *buffers, uint32_t count, uint32_t bytes);
+
+/* True when the group has been registered. */
+bool buffers_known(const struct buffers *buffers, uint16_t group);
 
 #endif

@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "ring.h"
 #include "thread.h"
+#include "timeout.h"
 #include "world.h"
 
 /* A DEFER_TASKRUN ring runs so much task work an enter, unless more was asked for. */
@@ -24,8 +25,8 @@ static void work_run(struct ring *ring, uint32_t minimum)
         ring->cursors->sq_flags &= ~KEVY_SQ_TASKRUN;
 }
 
-/* Takes up to `count` requests, fewer where chance wants so. */
-static uint32_t submit(struct ring *ring, uint32_t count)
+/* Takes up to `count` requests, fewer where chance wants so: -EAGAIN for none of those there. */
+static int submit(struct ring *ring, uint32_t count)
 {
     struct cursors *cursors = ring->cursors;
     uint32_t queued = cursors->sq_tail - cursors->sq_head;
@@ -36,6 +37,8 @@ static uint32_t submit(struct ring *ring, uint32_t count)
         count = queued;
     if (count > 0 && chance(KEVY_SIM_SUBMIT_SHORT))
         count = (uint32_t)chance_below(count);
+    if (count == 0 && queued != 0)
+        return -EAGAIN;
     for (; taken < count; taken++) {
         uint32_t slot = cursors->sq_head & cursors->sq_mask;
         struct kevy_sqe sqe;
@@ -45,9 +48,15 @@ static uint32_t submit(struct ring *ring, uint32_t count)
         sqe = ring->sqes[slot];
         memset(&ring->sqes[slot], 0xDB, sizeof sqe);
         cursors->sq_head++;
-        request_issue(ring, &sqe);
+        if (request_issue(ring, &sqe) < 0 && (ring->params.flags & KEVY_SETUP_SUBMIT_ALL) == 0) {
+            taken++;
+            break;
+        }
     }
-    return taken;
+    chain_end(ring);
+    timeouts_reached(ring);
+    chains_run(ring);
+    return (int)taken;
 }
 
 static bool has_work(const void *ring)
@@ -60,8 +69,8 @@ static int wait_for(struct ring *ring, uint32_t minimum, uint64_t deadline_ns)
 {
     if (minimum > ring->cursors->cq_entries)
         minimum = ring->cursors->cq_entries;
-    completions_flush(ring);
     work_run(ring, minimum);
+    completions_flush(ring); /* behind the work: a multishot finds the queue full */
     while (completions_ready(ring) < minimum) {
         if (chance(KEVY_SIM_WAIT_SIGNAL))
             return -EINTR;
@@ -94,7 +103,6 @@ static uint64_t argument_deadline(const struct ring *ring, uint32_t flags, const
         EXPECT(region != NULL && size == sizeof *region, "a wait without its region");
         return region->flags & KEVY_REG_WAIT_TS ? deadline_of(&region->ts, flags) : CLOCK_NEVER;
     }
-    EXPECT(size == sizeof *pointed, "a wait whose argument has %zu bytes", size);
     if (pointed->ts == 0)
         return CLOCK_NEVER;
     return deadline_of((const void *)(uintptr_t)pointed->ts, flags);
@@ -118,12 +126,12 @@ static int enter_fault(void)
 }
 
 /* A loop with nothing to do has to sleep. */
-static void idle_check(struct ring *ring, uint64_t posted, uint64_t since_ns, uint32_t submitted)
+static void idle_check(struct ring *ring, uint64_t posted, uint64_t since_ns, bool submitted)
 {
     bool reaped = ring->seen_head != ring->cursors->cq_head;
 
     ring->seen_head = ring->cursors->cq_head;
-    if (submitted != 0 || ring->posted != posted || clock_now() != since_ns || reaped) {
+    if (submitted || ring->posted != posted || clock_now() != since_ns || reaped) {
         ring->idle_enters = 0;
         return;
     }
@@ -132,14 +140,20 @@ static void idle_check(struct ring *ring, uint64_t posted, uint64_t since_ns, ui
 }
 
 /* What the library must never do. */
-static void enter_check(const struct ring *ring, int fd, uint32_t flags)
+static int enter_check(const struct ring *ring, int fd, uint32_t flags, size_t argument_size)
 {
-    EXPECT((flags & ~kernel_enter_flags()) == 0, "enter flags %x on 6.%u", flags, kernel_minor());
+    REQUIRE((flags & ~kernel_enter_flags()) == 0, -EINVAL, "enter flags %x on 6.%u", flags,
+            kernel_minor());
     if (flags & KEVY_ENTER_REGISTERED_RING)
-        EXPECT(ring->registered >= 0 && fd == ring->registered, "enter on index %d", fd);
+        REQUIRE(ring->registered >= 0 && fd == ring->registered, -EBADF, "enter on index %d", fd);
     else
-        EXPECT(file_at(fd, "enter") == &ring->file, "enter on descriptor %d", fd);
-    EXPECT((ring->params.flags & KEVY_SETUP_R_DISABLED) == 0, "enter on a ring not enabled");
+        REQUIRE(file_find(fd) == &ring->file, -EBADF, "enter on descriptor %d", fd);
+    if ((flags & KEVY_ENTER_EXT_ARG) != 0 && (flags & KEVY_ENTER_EXT_ARG_REG) == 0)
+        REQUIRE(argument_size == sizeof(struct kevy_getevents_arg), -EINVAL,
+                "a wait whose argument has %zu bytes", argument_size);
+    REQUIRE((ring->params.flags & KEVY_SETUP_R_DISABLED) == 0, -EBADFD,
+            "enter on a ring not enabled");
+    return 0;
 }
 
 int enter_run(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_t flags,
@@ -147,11 +161,13 @@ int enter_run(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_
 {
     struct ring *ring = state;
     uint64_t posted = ring->posted, since_ns;
-    uint32_t submitted;
+    int submitted;
     int result = 0;
 
     world_entered();
-    enter_check(ring, fd, flags);
+    result = enter_check(ring, fd, flags, argument_size);
+    if (result < 0)
+        return result;
     if (flags & KEVY_ENTER_GETEVENTS)
         thread_yield();
     kernel_take_time();
@@ -160,12 +176,12 @@ int enter_run(void *state, int fd, uint32_t to_submit, uint32_t minimum, uint32_
           result != 0 ? " fails" : "");
     if (result < 0)
         return result;
-    submitted = submit(ring, to_submit);
-    if (submitted < to_submit)
-        return submitted != 0 ? (int)submitted : -EAGAIN;
+    submitted = to_submit != 0 ? submit(ring, to_submit) : 0;
+    if (submitted < 0 || (uint32_t)submitted < to_submit)
+        return submitted;
     since_ns = clock_now();
     if (flags & KEVY_ENTER_GETEVENTS)
         result = wait_for(ring, minimum, argument_deadline(ring, flags, argument, argument_size));
-    idle_check(ring, posted, since_ns, submitted);
-    return submitted != 0 ? (int)submitted : result;
+    idle_check(ring, posted, since_ns, submitted != 0);
+    return submitted != 0 ? submitted : result;
 }

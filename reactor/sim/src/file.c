@@ -84,11 +84,18 @@ int file_install(struct file *file)
     return fd;
 }
 
+struct file *file_find(int fd)
+{
+    return fd >= 0 && fd < table.end ? table.at[fd] : NULL;
+}
+
 struct file *file_at(int fd, const char *what)
 {
-    if (fd < 0 || fd >= table.end || table.at[fd] == NULL)
+    struct file *file = file_find(fd);
+
+    if (file == NULL)
         FAIL("%s of descriptor %d, which is not open", what, fd);
-    return table.at[fd];
+    return file;
 }
 
 void file_close(int fd)

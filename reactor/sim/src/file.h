@@ -34,9 +34,14 @@ enum file_kind {
 };
 
 /* What a kind of file can do; -EAGAIN where it would have to wait. NULL: it cannot. */
+#define FILE_POSITION UINT64_MAX
+
 struct file_operations {
     int (*read)(struct file *file, void *data, uint32_t length);
     int (*write)(struct file *file, const void *data, uint32_t length);
+    /* Instead of them, for files with offsets. FILE_POSITION: its own, which moves. */
+    int (*read_at)(struct file *file, void *data, uint32_t length, uint64_t offset);
+    int (*write_at)(struct file *file, const void *data, uint32_t length, uint64_t offset);
     uint32_t (*poll)(const struct file *file); /* POLLIN and so on, as it is now */
     void (*release)(struct file *file);        /* the last reference is gone */
 };
@@ -66,6 +71,9 @@ void file_drop(struct file *file);
 
 /* A descriptor for *file, which holds it, or -EMFILE. */
 int file_install(struct file *file);
+
+/* The file of a descriptor, or NULL. */
+struct file *file_find(int fd);
 
 /* The file of a descriptor; `what` is for the report when there is none. */
 struct file *file_at(int fd, const char *what);

@@ -100,7 +100,7 @@ int host_connect(struct kevy_x_socket *socket, const struct sockaddr *address)
     const struct sockaddr_in *internet = (const void *)address;
     struct kevy_sim_host *host;
 
-    EXPECT(address->sa_family != AF_UNIX, "connect to a path");
+    REQUIRE(address->sa_family != AF_UNIX, -ENOENT, "connect to a path");
     socket->port = ntohs(internet->sin_port); /* in the same place for IPv6 */
     host = host_at(socket->port);
     if (host != NULL && host->answer == KEVY_SIM_HOST_UNREACHABLE)

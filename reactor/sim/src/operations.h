@@ -15,8 +15,20 @@
 bool operation_known(uint8_t opcode);
 const char *operation_name(uint8_t opcode);
 
-/* Reads what the request names. 0 or the errno that answers it. */
+/* Completions that a multishot may have in one go before others have their turn. */
+#define OPERATION_ROUNDS 32
+
+/* Reads what the request names: its arguments. 0 or the errno that answers it. */
 int operation_prepare(struct request *request);
+
+/* Takes hold of its file. 0 or -EBADF. */
+int operation_begin(struct request *request);
+
+/* Keeps the one run of bytes that the request names, unless it selects from a group. Returns 0. */
+int operation_prepare_bytes(struct request *request);
+
+/* 0, or -EINVAL for flags that contradict each other. */
+int operation_cancel_check(const struct kevy_sqe *sqe);
 
 /* Returns the result, REQUEST_WAITS or REQUEST_AGAIN. */
 int operation_try(struct request *request);

@@ -96,7 +96,24 @@ static void packet_release(struct file *file)
     free(socket);
 }
 
-static const struct file_operations operations = {.poll = packet_poll, .release = packet_release};
+static int file_read(struct file *file, void *data, uint32_t length)
+{
+    struct iovec part = {.iov_base = data, .iov_len = length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    return (int)packet_receive(packet_of(file), &message, 0);
+}
+
+static int file_write(struct file *file, const void *data, uint32_t length)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    return (int)packet_send(packet_of(file), &message);
+}
+
+static const struct file_operations operations = {
+    .read = file_read, .write = file_write, .poll = packet_poll, .release = packet_release};
 
 struct kevy_x_packet_socket *packet_make(int family)
 {
@@ -164,6 +181,10 @@ void packet_name(int family, uint16_t port, void *address, socklen_t *length)
     struct sockaddr_in four = {.sin_family = AF_INET};
     socklen_t size = (socklen_t)NAME_SIZE(family);
 
+    if (family == AF_UNIX) { /* one of a pair, which have no names */
+        *length = 0;
+        return;
+    }
     six.sin6_port = four.sin_port = htons(port);
     four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     memcpy(address, family == AF_INET6 ? (const void *)&six : (const void *)&four,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "kernel.h"
 #include "operations.h"
@@ -14,19 +15,59 @@
 
 static int enable(struct ring *ring, void *argument, uint32_t count)
 {
-    bool disabled = (ring->params.flags & KEVY_SETUP_R_DISABLED) != 0;
-
-    (void)argument;
-    (void)count;
+    if (argument != NULL || count != 0)
+        return -EINVAL;
+    if ((ring->params.flags & KEVY_SETUP_R_DISABLED) == 0)
+        return -EBADFD;
     ring->params.flags &= ~KEVY_SETUP_R_DISABLED;
-    return disabled ? 0 : -EBADFD;
+    ring->restrictions.in_force = ring->restrictions.given;
+    return 0;
 }
 
-static int accepted(struct ring *ring, void *argument, uint32_t count)
+static int restrict_to(struct ring *ring, void *argument, uint32_t count)
 {
+    if ((ring->params.flags & KEVY_SETUP_R_DISABLED) == 0)
+        return -EBADFD;
+    return restrictions_give(&ring->restrictions, argument, count);
+}
+
+static int cancel(struct ring *ring, void *argument, uint32_t count)
+{
+    const struct kevy_sync_cancel_reg *wanted = argument;
+    struct kevy_sqe sqe = {.addr = wanted->addr, .fd = wanted->fd, .cancel_flags = wanted->flags};
+    int error;
+
+    sqe.len = wanted->opcode;
+    error = count != 1 ? -EINVAL : operation_cancel_check(&sqe);
+    return error < 0 ? error : requests_cancel(ring, &sqe);
+}
+
+/* All clocks tell the same time. */
+static int clock_choose(struct ring *ring, void *argument, uint32_t count)
+{
+    const struct kevy_clock_register *wanted = argument;
+
     (void)ring;
-    (void)argument;
-    (void)count;
+    if (count != 0)
+        return -EINVAL;
+    return wanted->clockid == CLOCK_MONOTONIC || wanted->clockid == CLOCK_BOOTTIME ? 0 : -EINVAL;
+}
+
+/* The ring is the one that gets the message. It may sleep, so that its next enter posts it. */
+static int message(struct ring *ring, void *argument, uint32_t count)
+{
+    const struct kevy_sqe *sqe = argument;
+    struct request *posted;
+
+    if (count != 1 || sqe->opcode != KEVY_OP_MSG_RING || sqe->flags != 0)
+        return -EINVAL;
+    posted = request_make(ring, sqe);
+    posted->sqe.user_data = sqe->off;
+    posted->result = (int)sqe->len;
+    if (sqe->msg_ring_flags & KEVY_MSG_RING_FLAGS_PASS)
+        posted->flags = sqe->file_index;
+    posted->state = REQUEST_DONE;
+    request_ready(posted);
     return 0;
 }
 
@@ -52,7 +93,8 @@ static int ring_fd_remove(struct ring *ring, void *argument, uint32_t count)
 
 static int group_add(struct ring *ring, void *argument, uint32_t count)
 {
-    (void)count;
+    if (count != 1)
+        return -EINVAL;
     return buffers_register(&ring->buffers, argument);
 }
 
@@ -89,6 +131,8 @@ static int probe(struct ring *ring, void *argument, uint32_t count)
     struct kevy_probe *answer = argument;
 
     (void)ring;
+    if (count > UINT8_MAX + 1U)
+        return -EINVAL;
     for (uint32_t op = 0; op < count && op < KEVY_OP_LAST; op++) {
         answer->ops[op].op = (uint8_t)op;
         if (!operation_known((uint8_t)op))
@@ -105,24 +149,29 @@ static const struct {
     int (*run)(struct ring *ring, void *argument, uint32_t count);
 } table[KEVY_REGISTER_LAST] = {
     [KEVY_REGISTER_PROBE] = {1, probe},
-    [KEVY_REGISTER_RESTRICTIONS] = {1, accepted},
+    [KEVY_REGISTER_RESTRICTIONS] = {1, restrict_to},
     [KEVY_REGISTER_ENABLE_RINGS] = {1, enable},
     [KEVY_REGISTER_RING_FDS] = {1, ring_fd_add},
     [KEVY_UNREGISTER_RING_FDS] = {1, ring_fd_remove},
     [KEVY_REGISTER_PBUF_RING] = {1, group_add},
     [KEVY_UNREGISTER_PBUF_RING] = {1, group_remove},
+    [KEVY_REGISTER_SYNC_CANCEL] = {1, cancel},
     [KEVY_REGISTER_PBUF_STATUS] = {8, group_status},
+    [KEVY_REGISTER_CLOCK] = {12, clock_choose},
+    [KEVY_REGISTER_SEND_MSG_RING] = {13, message},
     [KEVY_REGISTER_MEM_REGION] = {13, region_add},
 };
 
 int registration_run(void *state, int fd, uint32_t opcode, void *argument, uint32_t count)
 {
     struct ring *ring = state;
+    int error;
 
     if (fd >= 0)
         EXPECT(file_at(fd, "register") == &ring->file, "register on descriptor %d", fd);
     if (opcode >= KEVY_REGISTER_LAST || table[opcode].run == NULL ||
         table[opcode].minor > kernel_minor())
         return -EINVAL;
-    return table[opcode].run(ring, argument, count);
+    error = restrictions_check_register(&ring->restrictions, opcode);
+    return error < 0 ? error : table[opcode].run(ring, argument, count);
 }

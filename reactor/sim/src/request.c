@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain.h"
 #include "chance.h"
 #include "completion.h"
 #include "notice.h"
 #include "operations.h"
 #include "ring.h"
 #include "socket.h"
+#include "timeout.h"
 #include "world.h"
 
 #define LATE_LEAST_NS 1000U
@@ -130,8 +132,20 @@ static void request_delay(struct request *request)
     event_start(&request->late, chance_magnitude(LATE_LEAST_NS, LATE_MOST_NS), late_over);
 }
 
+void request_timer(struct request *request, uint64_t duration_ns)
+{
+    event_start(&request->late, duration_ns, late_over);
+}
+
+static bool has_failed(const struct request *request)
+{
+    return !request->succeeds && (request->result < 0 || request->falls_short);
+}
+
 static void request_answer(struct request *request)
 {
+    bool failed = has_failed(request);
+
     if (request->flags & KEVY_CQE_F_NOTIF) {
         notice_answer(request);
         return;
@@ -142,12 +156,28 @@ static void request_answer(struct request *request)
     }
     TRACE("  cqe %s %" PRIx64 " = %d flags %x fd %d", operation_name(request->sqe.opcode),
           request->sqe.user_data & 7, request->result, request->flags, request->sqe.fd);
-    completion_post(request->ring, request->sqe.user_data, request->result, request->flags);
+    if (failed || (request->sqe.flags & KEVY_SQE_CQE_SKIP_SUCCESS) == 0)
+        completion_post(request->ring, request->sqe.user_data, request->result, request->flags);
+    chain_follow(request, failed);
     request_free(request);
 }
 
-/* The request has come to its end, with what `result` and its flags say. */
-static void request_end(struct request *request, int result)
+void request_refuse(struct request *request, int error)
+{
+    request->result = error;
+    request->state = REQUEST_DONE;
+    request_answer(request);
+}
+
+void request_finish(struct request *request, int result)
+{
+    request_unwait(request);
+    request->result = result;
+    request->state = REQUEST_DONE;
+    request_ready(request);
+}
+
+void request_complete(struct request *request, int result)
 {
     request->result = result;
     request->state = REQUEST_DONE;
@@ -155,6 +185,16 @@ static void request_end(struct request *request, int result)
      * before. And buffers are told in the order in which they were taken. */
     if (!request->inline_only && (result >= 0 || request->file == NULL) &&
         (request->flags & KEVY_CQE_F_BUFFER) == 0 && chance(KEVY_SIM_COMPLETION_LATE))
+        request_delay(request);
+    else
+        request_answer(request);
+}
+
+void request_complete_cancelled(struct request *request, int result)
+{
+    request->result = result;
+    request->state = REQUEST_DONE;
+    if (chance(KEVY_SIM_CANCEL_FIRST))
         request_delay(request);
     else
         request_answer(request);
@@ -199,23 +239,22 @@ static void request_try(struct request *request)
         request_ready(request);
     } else if (result == REQUEST_WAITS) {
         request_wait(request);
+    } else if (result == REQUEST_TAKEN) {
+        request->state = REQUEST_DELAYED;
     } else {
-        request_end(request, result);
+        request_complete(request, result);
     }
 }
 
-void request_issue(struct ring *ring, const struct kevy_sqe *sqe)
+void request_start(struct request *request)
 {
-    struct request *request = request_make(ring, sqe);
-    int error = operation_prepare(request);
+    int error = operation_begin(request);
 
-    TRACE("  sqe %s %" PRIx64 " fd %d", operation_name(sqe->opcode), sqe->user_data & 7, sqe->fd);
     if (error < 0) { /* refused within the enter that submits it */
-        request->result = error;
-        request->state = REQUEST_DONE;
-        request_answer(request);
+        request_refuse(request, error);
         return;
     }
+    limit_arm(request);
     if (!request->inline_only && operation_may_be_late(request) && chance(KEVY_SIM_ISSUE_LATE)) {
         request->state = REQUEST_DELAYED;
         request_delay(request);
@@ -224,6 +263,28 @@ void request_issue(struct ring *ring, const struct kevy_sqe *sqe)
     } else {
         request_try(request);
     }
+}
+
+int request_issue(struct ring *ring, const struct kevy_sqe *sqe)
+{
+    struct request *request = request_make(ring, sqe);
+    int error = operation_prepare(request);
+
+    TRACE("  sqe %s %" PRIx64 " fd %d", operation_name(sqe->opcode), sqe->user_data & 7, sqe->fd);
+    if (error < 0 || chain_concerns(request))
+        return chain_take(request, error);
+    request_start(request);
+    return 0;
+}
+
+static void request_run(struct request *request)
+{
+    if (request->state == REQUEST_DONE)
+        request_answer(request);
+    else if (request->state == REQUEST_BEGINS)
+        request_start(request);
+    else
+        request_try(request);
 }
 
 void requests_run(struct ring *ring, uint32_t limit)
@@ -235,10 +296,9 @@ void requests_run(struct ring *ring, uint32_t limit)
             for (uint64_t skip = chance_below(ring->requests.ready); skip > 0; skip--)
                 request = request->ready_next;
         ready_remove(request);
-        if (request->state == REQUEST_DONE)
-            request_answer(request);
-        else
-            request_try(request);
+        request_run(request);
+        timeouts_reached(ring);
+        chains_run(ring);
     }
 }
 
@@ -256,6 +316,8 @@ void requests_wake(struct file *file, uint32_t events)
         *link = request->waiting_next;
         request->waiting_next = NULL;
         request->state = REQUEST_READY;
+        /* Bytes are all that a file says of its own accord; else it is asked. */
+        request->woken = events == POLLIN ? events : 0;
         if (chance(KEVY_SIM_WAKE_LATE)) {
             request->state = REQUEST_DELAYED;
             request_delay(request);
@@ -265,19 +327,8 @@ void requests_wake(struct file *file, uint32_t events)
     }
 }
 
-static bool cancel_matches(const struct kevy_sqe *cancel, const struct request *request)
-{
-    if (request->sqe.opcode == KEVY_OP_ASYNC_CANCEL || (request->flags & KEVY_CQE_F_NOTIF) != 0)
-        return false;
-    if (cancel->cancel_flags & KEVY_ASYNC_CANCEL_ANY)
-        return true;
-    if (cancel->cancel_flags & KEVY_ASYNC_CANCEL_FD)
-        return request->file != NULL && request->file == file_at(cancel->fd, "cancel");
-    return request->sqe.user_data == cancel->addr;
-}
-
 /* Takes a request out of whatever it waits in. */
-static void request_unwait(struct request *request)
+void request_unwait(struct request *request)
 {
     if (request->state == REQUEST_WAITING)
         waiting_remove(request);
@@ -285,53 +336,6 @@ static void request_unwait(struct request *request)
         event_stop(&request->late);
     else
         ready_remove(request);
-}
-
-/* Cancels one. False when it was too late: the request has been answered, or is about to be. */
-static bool request_cancel(struct request *request)
-{
-    if (request->state == REQUEST_DONE)
-        return false;
-    request_unwait(request);
-    if (!request->multishot && request->state != REQUEST_WAITING && chance(KEVY_SIM_CANCEL_LOSES)) {
-        int result = operation_try(request);
-
-        if (result != REQUEST_WAITS && result != REQUEST_AGAIN) {
-            request_end(request, result);
-            return false;
-        }
-    }
-    request->result = -ECANCELED;
-    request->state = REQUEST_DONE;
-    if (chance(KEVY_SIM_CANCEL_FIRST))
-        request_delay(request);
-    else
-        request_answer(request);
-    return true;
-}
-
-int requests_cancel(const struct request *cancel)
-{
-    bool all = (cancel->sqe.cancel_flags & (KEVY_ASYNC_CANCEL_ALL | KEVY_ASYNC_CANCEL_ANY)) != 0;
-    struct request *request = cancel->ring->requests.first;
-    int found = 0;
-    int error = -ENOENT;
-
-    while (request != NULL) {
-        struct request *next = request->next;
-
-        if (cancel_matches(&cancel->sqe, request)) {
-            bool cancelled = request_cancel(request);
-
-            found += cancelled;
-            if (!cancelled)
-                error = chance_one_in(2) ? -EALREADY : -ENOENT;
-            if (!all)
-                return cancelled ? 0 : error;
-        }
-        request = next;
-    }
-    return all ? found : error;
 }
 
 uint32_t request_left(const struct request *request)
@@ -343,9 +347,23 @@ uint32_t request_left(const struct request *request)
     return left;
 }
 
+void request_consume(struct request *request, uint32_t length)
+{
+    request->done += length;
+    for (uint32_t part = 0; length > 0; part++) {
+        struct iovec *at = &request->parts[part];
+        uint32_t here = at->iov_len < length ? (uint32_t)at->iov_len : length;
+
+        at->iov_base = (char *)at->iov_base + here;
+        at->iov_len -= here;
+        length -= here;
+    }
+}
+
 void requests_describe(const struct ring *ring)
 {
-    static const char *const states[] = {"delayed", "waiting", "ready", "done"};
+    static const char *const states[] = {"delayed", "waiting", "ready",
+                                         "done",    "linked",  "beginning"};
 
     for (const struct request *request = ring->requests.first; request != NULL;
          request = request->next)

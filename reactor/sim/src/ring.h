@@ -24,8 +24,10 @@
 #include <stdint.h>
 
 #include "buffers.h"
+#include "chain.h"
 #include "file.h"
 #include "request.h"
+#include "restriction.h"
 
 struct overflowed;
 
@@ -48,12 +50,15 @@ struct ring {
     struct overflowed **overflow_end;
     struct kevy_reg_wait *wait_region; /* NULL: none */
     struct requests requests;
+    struct chains chains;
+    struct restrictions restrictions;
     struct buffers buffers;
     uint32_t mappings;
     uint32_t idle_enters;
     uint32_t seen_head;
-    uint64_t posted; /* completions */
-    int registered;  /* its index; -1: none */
+    uint64_t posted;          /* completions */
+    uint64_t timeouts_posted; /* of these, of time-outs */
+    int registered;           /* its index; -1: none */
 };
 
 extern const struct kevy_ring_kernel sim_kernel;

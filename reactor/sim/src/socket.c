@@ -15,13 +15,9 @@
 
 #define CUT_MOST 32768U /* bytes between two cuts of a script */
 
-static struct {
-    struct kevy_x_socket *parted;
-} sockets;
-
 void sockets_reset(void)
 {
-    memset(&sockets, 0, sizeof sockets);
+    sockets_parted_reset();
     sockets_listening_reset();
 }
 
@@ -97,6 +93,16 @@ static void reset_send(struct kevy_x_socket *to)
         event_start(&to->reset, chance_between(1, to->delay_ns), reset_arrives);
 }
 
+static bool hung_up(const struct kevy_x_socket *socket);
+
+/* What has become true with an arrival. */
+static uint32_t news_of(const struct kevy_x_socket *socket)
+{
+    uint32_t end = socket->in.end_arrived ? POLLRDHUP : 0;
+
+    return POLLIN | end | (hung_up(socket) ? POLLHUP : 0);
+}
+
 static void arrival(struct kevy_sim_event *event)
 {
     struct kevy_x_socket *socket = by_event(event, offsetof(struct kevy_x_socket, in.arrival));
@@ -113,7 +119,7 @@ static void arrival(struct kevy_sim_event *event)
     else
         flow->end_arrived = flow->ended;
     if (under_way != 0 || flow->end_arrived)
-        file_changed(&socket->file, flow->end_arrived ? POLLIN | POLLRDHUP : POLLIN);
+        file_changed(&socket->file, news_of(socket));
     if (flow->reset_follows && flow->arrived == flow->written)
         reset_arrives(&socket->reset);
 }
@@ -176,29 +182,52 @@ uint32_t socket_unacknowledged(const struct kevy_x_socket *socket)
                                 : 0;
 }
 
+/* What a read of a socket without bytes says. */
+static int empty_read(struct kevy_x_socket *socket)
+{
+    if (socket->error != 0)
+        return error_take(socket);
+    if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING ||
+        socket->state == SOCKET_LISTENING)
+        return -ENOTCONN;
+    if (socket->in.end_arrived || socket->read_shut || socket->state == SOCKET_RESET)
+        return 0;
+    return -EAGAIN;
+}
+
+static void bytes_copy(const struct flow *flow, uint8_t *to, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        to[i] = flow->bytes[(flow->taken + i) % flow->capacity];
+}
+
+int socket_peek(struct kevy_x_socket *socket, void *data, uint32_t length)
+{
+    uint32_t readable = socket_readable(socket);
+
+    if (readable == 0)
+        return empty_read(socket);
+    if (length > readable)
+        length = readable;
+    bytes_copy(&socket->in, data, length);
+    return (int)length;
+}
+
 int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length)
 {
     struct flow *flow = &socket->in;
     uint32_t readable = socket_readable(socket);
     uint32_t wanted;
-    uint8_t *to = data;
 
-    if (readable == 0) {
-        if (socket->error != 0)
-            return error_take(socket);
-        if (socket->state == SOCKET_NEW || socket->state == SOCKET_CONNECTING)
-            return -ENOTCONN;
-        return flow->end_arrived || socket->read_shut || socket->state == SOCKET_RESET ? 0
-                                                                                       : -EAGAIN;
-    }
+    if (readable == 0)
+        return empty_read(socket);
     if (length > readable)
         length = readable;
     wanted = length;
     length = shortened(socket, &flow->read_cuts, KEVY_SIM_RECV_SHORT, flow->taken, wanted);
     if (length < wanted)
         epoll_changed(&socket->file, POLLIN); /* as if the rest had arrived right behind it */
-    for (uint32_t i = 0; i < length; i++)
-        to[i] = flow->bytes[(flow->taken + i) % flow->capacity];
+    bytes_copy(flow, data, length);
     flow->taken += length;
     if (socket->peer != NULL && (socket_poll(socket->peer) & POLLOUT) != 0)
         file_changed(&socket->peer->file, POLLOUT);
@@ -218,13 +247,13 @@ int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length
     uint32_t wanted;
     struct flow *flow;
 
+    if (socket->family == AF_UNIX && socket->peer == NULL && socket->state != SOCKET_NEW)
+        return -EPIPE;
     if (socket->error != 0)
         return error_take(socket);
-    if (socket->state != SOCKET_CONNECTED)
+    if (socket->state != SOCKET_CONNECTED || socket->write_shut)
         return -EPIPE;
     if (socket->peer == NULL) {
-        if (socket->family == AF_UNIX)
-            return -EPIPE;
         reset_send(socket); /* the answer to bytes for a socket that is closed */
         return (int)length;
     }
@@ -246,6 +275,14 @@ int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length
     return (int)length;
 }
 
+/* Nothing goes either way any more. Who closes a Unix socket shuts both ways. */
+static bool hung_up(const struct kevy_x_socket *socket)
+{
+    if (!socket->in.end_arrived && !socket->read_shut)
+        return false;
+    return socket->write_shut || (socket->family == AF_UNIX && socket->peer == NULL);
+}
+
 uint32_t socket_poll(const struct kevy_x_socket *socket)
 {
     uint32_t events = 0;
@@ -260,6 +297,8 @@ uint32_t socket_poll(const struct kevy_x_socket *socket)
         events |= POLLIN;
     if (socket->in.end_arrived || socket->read_shut)
         events |= POLLRDHUP;
+    if (hung_up(socket))
+        events |= POLLHUP;
     if (socket->state == SOCKET_RESET)
         return events | POLLOUT | POLLHUP | POLLERR;
     /* Writable with a third of the room free, as in Linux. */
@@ -277,14 +316,17 @@ void socket_shutdown(struct kevy_x_socket *socket, int how)
         socket->read_shut = true;
         events |= POLLIN | POLLRDHUP;
     }
+    if (how != SHUT_RD && socket->state == SOCKET_CONNECTED && !socket->write_shut) {
+        socket->write_shut = true;
+        events |= POLLOUT;
+    }
     if (how != SHUT_RD && socket->peer != NULL && !socket->peer->in.ended &&
         socket->state == SOCKET_CONNECTED) {
         socket->peer->in.ended = true;
         flow_begin(socket->peer);
-        events |= POLLOUT;
     }
     if (events != 0)
-        file_changed(&socket->file, events);
+        file_changed(&socket->file, events | (hung_up(socket) ? POLLHUP : 0));
 }
 
 void socket_abort(struct kevy_x_socket *socket)
@@ -303,56 +345,13 @@ void socket_cut(struct kevy_x_socket *socket)
     reset_arrives(&socket->reset);
 }
 
-static void parted_remove(struct kevy_x_socket *socket)
+void socket_go_on(struct kevy_x_socket *socket)
 {
-    struct kevy_x_socket **link = &sockets.parted;
-
-    while (*link != socket)
-        link = &(*link)->parted_next;
-    *link = socket->parted_next;
-}
-
-static void deafen(struct kevy_x_socket *socket)
-{
-    if (socket == NULL || socket->deaf)
-        return;
-    socket->deaf = true;
-    socket->parted_next = sockets.parted;
-    sockets.parted = socket;
-}
-
-/* All that is under way goes on. */
-static void hear(struct kevy_x_socket *socket)
-{
-    if (socket == NULL || !socket->deaf)
-        return;
-    parted_remove(socket);
-    socket->deaf = false;
     if (socket->in.written != socket->in.arrived || socket->in.ended != socket->in.end_arrived ||
         socket->in.reset_follows)
         flow_begin(socket);
     if (socket->reset_due)
         reset_arrives(&socket->reset);
-}
-
-void socket_part(struct kevy_x_socket *socket, bool parted)
-{
-    struct kevy_x_socket *peer = socket->peer;
-
-    if (parted) {
-        deafen(socket);
-        deafen(peer);
-        return;
-    }
-    hear(socket);
-    if (socket->peer == peer)
-        hear(peer);
-}
-
-void sockets_heal(void)
-{
-    while (sockets.parted != NULL)
-        hear(sockets.parted);
 }
 
 void socket_refuse(struct kevy_x_socket *socket)
@@ -371,8 +370,7 @@ static void file_release(struct file *file)
 
     if (socket->state == SOCKET_LISTENING)
         socket_listen_end(socket);
-    if (socket->deaf)
-        parted_remove(socket);
+    socket_part_end(socket);
     if (peer != NULL) {
         peer->peer = NULL;
         if (socket->reset_wanted || socket->in.written != socket->in.taken) {

@@ -80,6 +80,8 @@ struct kevy_x_socket {
     bool reset_wanted; /* SO_LINGER of 0 */
     bool shared;       /* SO_REUSEPORT */
     bool read_shut;
+    bool write_shut;
+    bool told;      /* that it is connected */
     bool cut;       /* the other end was given up by nobody but the network, or a shortage */
     bool deaf;      /* nothing reaches it, and nobody is told */
     bool reset_due; /* when it is not deaf any more */
@@ -96,6 +98,13 @@ struct kevy_x_socket {
 
 void sockets_reset(void);
 
+/* Of those that are deaf: forgets all; and one of them is so no more, or is closed. */
+void sockets_parted_reset(void);
+void socket_part_end(struct kevy_x_socket *socket);
+
+/* All that is under way to it, and has been held up, goes on. */
+void socket_go_on(struct kevy_x_socket *socket);
+
 /* Of those that listen: forgets all; and one of them is closed. */
 void sockets_listening_reset(void);
 void socket_listen_end(struct kevy_x_socket *socket);
@@ -105,6 +114,7 @@ struct kevy_x_socket *socket_make(int family);
 struct kevy_x_socket *socket_of(struct file *file);
 
 int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length);
+int socket_peek(struct kevy_x_socket *socket, void *data, uint32_t length);
 int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length);
 uint32_t socket_poll(const struct kevy_x_socket *socket);
 void socket_shutdown(struct kevy_x_socket *socket, int how);
@@ -126,7 +136,7 @@ void socket_abort(struct kevy_x_socket *socket);
 void socket_cut(struct kevy_x_socket *socket);
 
 /* From now on nothing passes between the two ends; or all that has been held up does. */
-void socket_part(struct kevy_x_socket *socket, bool parted);
+void socket_part(struct kevy_x_socket *socket, bool is_parted);
 void sockets_heal(void);
 
 /* Closes an end that nobody has accepted. */

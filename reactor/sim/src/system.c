@@ -114,6 +114,12 @@ static int sim_shutdown(void *context, int fd, int how)
 
     (void)context;
     TRACE("shutdown %d %d", fd, how);
+    if (socket->state == SOCKET_LISTENING && how != SHUT_WR) {
+        socket_listen_end(socket);
+        socket->state = SOCKET_NEW;
+        file_changed(&socket->file, POLLIN | POLLHUP);
+        return 0;
+    }
     if (socket->state != SOCKET_CONNECTED)
         return -ENOTCONN;
     socket_shutdown(socket, how);

@@ -66,6 +66,16 @@ void world_refuses(void)
     world.shortage = true;
 }
 
+void world_tolerate(void)
+{
+    world.tolerates = true;
+}
+
+bool world_tolerates(void)
+{
+    return world.tolerates;
+}
+
 bool kevy_sim_refused(const struct kevy_sim *sim)
 {
     world_check(sim);

@@ -32,7 +32,8 @@ struct kevy_sim {
     uint64_t quiet_ns; /* since when */
     uint64_t quiet_enters;
     uint32_t holds;
-    bool shortage; /* memory or a descriptor was refused */
+    bool tolerates; /* see world_tolerate() */
+    bool shortage;  /* memory or a descriptor was refused */
 };
 
 /* Makes the world of one seed. */
@@ -52,6 +53,11 @@ void world_entered(void);
 /* A script or a hold is over. */
 void world_over_look(struct kevy_sim *sim);
 
+/* For a test of the kernel itself: what no program should do does not fail the world, but has its
+ * errno. */
+void world_tolerate(void);
+bool world_tolerates(void);
+
 /* For the digest of the run: a number that depends on nothing but the seed. */
 void world_note(uint64_t value);
 void world_fault(uint64_t number, const char *name);
@@ -68,6 +74,14 @@ void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
     do {                       \
         if (!(condition))      \
             FAIL(__VA_ARGS__); \
+    } while (0)
+/* What no program should do: the world fails, or the function returns the errno. */
+#define REQUIRE(condition, error, ...)              \
+    do {                                            \
+        if (!(condition)) {                         \
+            EXPECT(world_tolerates(), __VA_ARGS__); \
+            return error;                           \
+        }                                           \
     } while (0)
 #define TRACE(...)                    \
     do {                              \
