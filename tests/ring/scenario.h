@@ -6,14 +6,16 @@
  * Scenarios: a few requests each, whose completions are written down as a text, the trace. Each is
  * played on io_uring and on the soft kernel, and the traces have to be equal. Where a kernel may
  * differ, the table says why, and the traces have to differ: a reason that no longer holds is a
- * failed test.
+ * failed test. The same tables are played on the simulated kernel: sim/stage/ has that.
  *
  * A line of a trace is a completion ("3: -ECANCELED", "7: 5 more buffer 2") or whatever the
  * scenario says. What is not part of the contract is left out: the numbers of descriptors, and
  * KEVY_CQE_F_SOCK_NONEMPTY, which is a hint. Completions that may come in any order are sorted by
  * the scenario (reap_sorted()).
  *
- * A scenario has a ring and, set up before it, sockets and files of every kind that it may use.
+ * A scenario has a ring and, set up before it, sockets and files of every kind that it may use. Its
+ * other calls, such as send(2) and close(2), go through scene->system, so that they can be those of
+ * a simulated world.
  */
 
 #include <arpa/inet.h>
@@ -53,9 +55,43 @@ static inline void scene_fail(const char *file, int line, const char *condition)
     _exit(9);
 }
 
+/* Bytes of a trace. */
+#define SCENE_TRACE 8192U
+
+struct scene;
+
+/* The calls of a scene: each does what the C library's function of its name does, `errno`
+ * included. */
+struct scene_system {
+    void (*open)(struct scene *scene); /* makes the sockets and files of the scene */
+    int (*socket)(int family, int type, int protocol);
+    int (*socketpair)(int family, int type, int protocol, int fds[2]);
+    int (*bind)(int fd, const struct sockaddr *address, socklen_t length);
+    int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
+    int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
+    int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t length);
+    int (*shutdown)(int fd, int how);
+    ssize_t (*recv)(int fd, void *data, size_t length, int flags);
+    ssize_t (*recvmsg)(int fd, struct msghdr *message, int flags);
+    ssize_t (*send)(int fd, const void *data, size_t length, int flags);
+    ssize_t (*sendto)(int fd, const void *data, size_t length, int flags,
+                      const struct sockaddr *address, socklen_t address_length);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+    ssize_t (*read)(int fd, void *data, size_t length);
+    ssize_t (*pread)(int fd, void *data, size_t length, off_t offset);
+    ssize_t (*write)(int fd, const void *data, size_t length);
+    off_t (*lseek)(int fd, off_t offset, int whence);
+    int (*poll)(struct pollfd *polled, nfds_t count, int timeout_ms);
+    int (*fcntl)(int fd, int command, int argument);
+    int (*dup2)(int fd, int number);
+    int (*close)(int fd);
+    int (*usleep)(useconds_t duration_us);
+};
+
 struct scene {
+    const struct scene_system *system;
     struct kevy_ring ring;
-    char trace[8192];
+    char *trace; /* SCENE_TRACE bytes */
     size_t length;
     int tcp[2];     /* a TCP connection, both ends blocking */
     int local[2];   /* a Unix stream */
@@ -85,6 +121,30 @@ struct scenario {
     const struct scenario_fault *fault; /* it is not played on a kernel with it; or NULL */
 };
 
+/* What a scenario is played on: a kernel of rings, and the calls that belong to it. */
+struct scene_kernel {
+    const char *name;
+    enum kevy_ring_kernel_choice choice;
+    const struct kevy_ring_kernel *custom; /* instead of `choice`; or NULL */
+    const struct scene_system *system;
+};
+
+extern const struct scene_kernel scene_io_uring, scene_soft;
+
+/* Plays a scenario in this process, which is to end after it. `trace` is at first empty. */
+void scene_play(struct scene *scene, const struct scenario *scenario,
+                const struct scene_kernel *kernel, char *trace);
+
+/* In a child, so that every performance begins with the same descriptors. `trace` is shared. */
+void scene_perform(const struct scenario *scenario, const struct scene_kernel *kernel, char *trace);
+
+/* True when io_uring has all that the scenarios use, and none of the fault of this one. */
+bool scene_io_uring_is_there(void);
+bool scene_is_faulty(const struct scenario *scenario);
+
+/* Room for so many traces, shared with children. */
+char *scene_traces(unsigned count);
+
 /* Played for as long as a completion is awaited that should come. */
 #define SCENE_PATIENCE_NS UINT64_C(2000000000)
 /* And when none should. */
@@ -99,12 +159,12 @@ static inline void say(struct scene *scene, const char *format, ...)
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(scene->trace + scene->length, sizeof scene->trace - scene->length, format,
-                       arguments);
+    length =
+        vsnprintf(scene->trace + scene->length, SCENE_TRACE - scene->length, format, arguments);
     va_end(arguments);
     must(length >= 0);
     scene->length += (size_t)length;
-    must(scene->length < sizeof scene->trace);
+    must(scene->length < SCENE_TRACE);
 }
 
 static inline const char *error_name(int error)
@@ -270,7 +330,7 @@ static inline void reap_descriptor(struct scene *scene)
     }
     say(scene, "%u: a descriptor%s\n", (unsigned)cqe.user_data,
         cqe.flags & KEVY_CQE_F_MORE ? " more" : "");
-    must(close(cqe.res) == 0);
+    must(scene->system->close(cqe.res) == 0);
 }
 
 /* What is in memory, as text. */
@@ -279,16 +339,16 @@ static inline void say_bytes(struct scene *scene, const void *bytes, size_t leng
     say(scene, "\"%.*s\"\n", (int)length, (const char *)bytes);
 }
 
-static inline void put(int fd, const char *text)
+static inline void put(struct scene *scene, int fd, const char *text)
 {
-    must(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    must(scene->system->write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 }
 
 /* What has arrived on `fd`, without waiting. */
 static inline void say_arrived(struct scene *scene, int fd)
 {
     char bytes[256];
-    ssize_t length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    ssize_t length = scene->system->recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
 
     if (length < 0)
         say(scene, "arrived: -%s\n", error_name(errno));
@@ -297,25 +357,25 @@ static inline void say_arrived(struct scene *scene, int fd)
 }
 
 /* Fills what `fd` sends to; returns how many bytes that took. */
-static inline size_t stuff(int fd)
+static inline size_t stuff(struct scene *scene, int fd)
 {
     static char bytes[65536];
     size_t total = 0;
     ssize_t length;
 
-    while ((length = send(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+    while ((length = scene->system->send(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
         total += (size_t)length;
     return total;
 }
 
 /* Takes everything out of `fd`. */
-static inline size_t drain(int fd)
+static inline size_t drain(struct scene *scene, int fd)
 {
     static char bytes[65536];
     size_t total = 0;
     ssize_t length;
 
-    while ((length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+    while ((length = scene->system->recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
         total += (size_t)length;
     return total;
 }
@@ -352,31 +412,31 @@ static inline struct sockaddr_in loopback(uint16_t port)
     return address;
 }
 
-static inline struct sockaddr_in name_of(int fd)
+static inline struct sockaddr_in name_of(struct scene *scene, int fd)
 {
     struct sockaddr_in address = loopback(0);
     socklen_t length = sizeof address;
 
-    must(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    must(scene->system->getsockname(fd, (struct sockaddr *)&address, &length) == 0);
     return address;
 }
 
-static inline int connect_to(int listener)
+static inline int connect_to(struct scene *scene, int listener)
 {
-    struct sockaddr_in address = name_of(listener);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = name_of(scene, listener);
+    int fd = scene->system->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    must(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    must(scene->system->connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
     return fd;
 }
 
 /* Closes `fd` so that the other end sees a reset. */
-static inline void reset(int fd)
+static inline void reset(struct scene *scene, int fd)
 {
     const struct linger now = {.l_onoff = 1};
 
-    must(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
-    must(close(fd) == 0);
+    must(scene->system->setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
+    must(scene->system->close(fd) == 0);
 }
 
 /* Rows of a table. */

@@ -51,7 +51,7 @@ static inline void limit(struct scene *scene, uint64_t user_data, const struct k
 
 static inline void end(struct scene *s)
 {
-    must(shutdown(s->tcp[1], SHUT_WR) == 0);
+    must(s->system->shutdown(s->tcp[1], SHUT_WR) == 0);
 }
 
 static inline void recv_once(struct scene *s, uint64_t user_data, uint32_t length, uint32_t flags)
@@ -60,11 +60,11 @@ static inline void recv_once(struct scene *s, uint64_t user_data, uint32_t lengt
 }
 
 /* Gives what has been sent the time to arrive: on loopback that is the time of a softirq. */
-static inline void arrive(int fd)
+static inline void arrive(struct scene *s, int fd)
 {
     struct pollfd polled = {.fd = fd, .events = POLLIN | POLLRDHUP};
 
-    must(poll(&polled, 1, 1000) == 1);
+    must(s->system->poll(&polled, 1, 1000) == 1);
 }
 
 #endif

@@ -116,7 +116,7 @@ static void chain_that_waits_then_succeeds(struct scene *s)
     nop(s, 3, 0, 0);
     submit(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 3);
 }
 
@@ -126,10 +126,10 @@ static void chain_that_waits_twice(struct scene *s)
     waiting(s, 2, KEVY_SQE_IO_LINK);
     nop(s, 3, 0, 0);
     submit(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
     quiet(s);
-    put(s->local[1], "y");
+    put(s, s->local[1], "y");
     reap(s, 2);
 }
 
@@ -138,7 +138,7 @@ static void chain_with_the_end_of_a_stream(struct scene *s)
     waiting(s, 1, KEVY_SQE_IO_LINK);
     nop(s, 2, 0, 0);
     go(s);
-    close(s->local[1]);
+    s->system->close(s->local[1]);
     reap(s, 2); /* 0 bytes are a success */
 }
 
@@ -160,7 +160,7 @@ static void chain_whose_members_cannot_be_cancelled(struct scene *s)
     go(s);
     kevy_prep_cancel(ask(s, 3), 2, 0);
     submit_reap(s, 1);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 2);
 }
 
@@ -285,7 +285,7 @@ static void short_recv_keeps_a_chain(struct scene *s)
 {
     struct kevy_sqe *sqe = ask(s, 1);
 
-    put(s->local[1], "abc");
+    put(s, s->local[1], "abc");
     kevy_prep_recv(sqe, s->local[0], s->bytes, 64, 0);
     flag(sqe, KEVY_SQE_IO_LINK);
     nop(s, 2, 0, 0);
@@ -296,8 +296,8 @@ static void short_recv_that_wanted_all_breaks_a_chain(struct scene *s)
 {
     struct kevy_sqe *sqe = ask(s, 1);
 
-    put(s->local[1], "abc");
-    close(s->local[1]);
+    put(s, s->local[1], "abc");
+    s->system->close(s->local[1]);
     kevy_prep_recv(sqe, s->local[0], s->bytes, 64, MSG_WAITALL);
     flag(sqe, KEVY_SQE_IO_LINK);
     nop(s, 2, 0, 0);
@@ -327,7 +327,7 @@ static void chain_keeps_its_arguments(struct scene *s)
     go(s);
     vectors[0].iov_len = 0;
     vectors[1].iov_base = NULL;
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 2);
     say_bytes(s, s->bytes, 2);
     say_bytes(s, s->bytes + 8, 2);
@@ -343,7 +343,7 @@ static void chain_opens_then_closes(struct scene *s)
     kevy_prep_openat(sqe, AT_FDCWD, path, O_RDONLY, 0);
     go(s);
     memset(path, 'x', sizeof path - 1);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
     reap_descriptor(s);
 }
@@ -379,7 +379,7 @@ static void two_chains(struct scene *s)
     nop(s, 3, 0, KEVY_SQE_IO_LINK);
     nop(s, 4, 0, 0);
     submit_reap(s, 2);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 2);
 }
 

@@ -19,7 +19,7 @@ static void limit_is_not_reached(struct scene *s)
     waiting(s, 1, KEVY_SQE_IO_LINK);
     limit(s, 2, &late, 0);
     submit(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap_sorted(s, 2);
 }
 
@@ -45,7 +45,7 @@ static void limit_within_a_chain(struct scene *s)
     limit(s, 2, &late, KEVY_SQE_IO_LINK);
     nop(s, 3, 0, 0);
     go(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap_sorted(s, 3);
 }
 
@@ -141,7 +141,7 @@ static void limit_skips_its_success(struct scene *s)
     waiting(s, 1, KEVY_SQE_IO_LINK);
     limit(s, 2, &late, KEVY_SQE_CQE_SKIP_SUCCESS);
     go(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
     quiet(s);
 }
@@ -158,7 +158,7 @@ static void drain_waits(struct scene *s)
     nop(s, 4, 0, 0);
     submit(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 4);
 }
 
@@ -176,7 +176,7 @@ static void drain_that_waits_itself(struct scene *s)
     nop(s, 3, 0, 0);
     go(s);
     reap_sorted(s, 2);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
 }
 
@@ -188,7 +188,7 @@ static void two_drains(struct scene *s)
     nop(s, 4, 0, 0);
     go(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 4);
 }
 
@@ -199,7 +199,7 @@ static void drain_of_a_chain(struct scene *s)
     nop(s, 3, 0, 0);
     go(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 3);
 }
 
@@ -211,7 +211,7 @@ static void drain_inside_a_chain(struct scene *s)
     nop(s, 4, 0, 0);
     go(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 4);
 }
 
@@ -221,10 +221,10 @@ static void drain_waits_for_a_multishot(struct scene *s)
     kevy_prep_recv_multishot(ask(s, 1), s->local[0], 5, 0);
     nop(s, 2, 0, KEVY_SQE_IO_DRAIN);
     go(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
     quiet(s);
-    close(s->local[1]);
+    s->system->close(s->local[1]);
     reap(s, 2);
 }
 
@@ -242,7 +242,7 @@ static void drained_is_not_found_by_a_cancel(struct scene *s)
     waiting(s, 1, 0);
     nop(s, 2, 0, KEVY_SQE_IO_DRAIN);
     go(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 2);
     kevy_prep_cancel(ask(s, 3), 2, 0);
     submit_reap(s, 1);

@@ -35,7 +35,7 @@ static void say_message(struct scene *s)
 
 static void message_that_is_there(struct scene *s)
 {
-    put(s->local[1], "abcdef");
+    put(s, s->local[1], "abcdef");
     kevy_prep_recvmsg(ask(s, 1), s->local[0], message_make(s), 0);
     submit_reap(s, 1);
     say_message(s);
@@ -49,7 +49,7 @@ static void message_that_comes(struct scene *s)
     go(s);
     parts[0].iov_base = NULL; /* the vectors may go */
     parts[1].iov_len = 0;
-    put(s->local[1], "abcdef");
+    put(s, s->local[1], "abcdef");
     reap(s, 1);
     say_message(s);
     say_bytes(s, s->bytes, 3);
@@ -67,7 +67,7 @@ static void message_with_a_descriptor(struct scene *s)
     control.header = (struct cmsghdr){
         .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
     memcpy(CMSG_DATA(&control.header), &s->file, sizeof s->file);
-    must(sendmsg(s->local[1], &sent, 0) == 1);
+    must(s->system->sendmsg(s->local[1], &sent, 0) == 1);
     memset(&control, 0, sizeof control);
     kevy_prep_recvmsg(ask(s, 1), s->local[0], message_make(s), MSG_CMSG_CLOEXEC);
     submit_reap(s, 1);
@@ -81,11 +81,11 @@ static void message_wanted_whole(struct scene *s)
     parts[1].iov_len = 5;
     kevy_prep_recvmsg(ask(s, 1), s->local[0], &header, MSG_WAITALL);
     go(s);
-    put(s->local[1], "ab");
+    put(s, s->local[1], "ab");
     quiet(s);
-    put(s->local[1], "cdef");
+    put(s, s->local[1], "cdef");
     quiet(s);
-    put(s->local[1], "gh");
+    put(s, s->local[1], "gh");
     reap(s, 1);
     say_bytes(s, s->bytes, 3);
     say_bytes(s, s->bytes + 100, 5);
@@ -93,7 +93,7 @@ static void message_wanted_whole(struct scene *s)
 
 static void message_that_is_too_long(struct scene *s)
 {
-    put(s->packets[1], "abcdef");
+    put(s, s->packets[1], "abcdef");
     message_make(s);
     header.msg_iovlen = 1;
     kevy_prep_recvmsg(ask(s, 1), s->packets[0], &header, 0);
@@ -109,7 +109,7 @@ static void message_into_a_group(struct scene *s)
     parts[0].iov_len = 0;
     kevy_prep_recvmsg_select(ask(s, 1), s->packets[0], &header, 5, 0);
     go(s);
-    put(s->packets[1], "abcdef");
+    put(s, s->packets[1], "abcdef");
     reap(s, 1);
     say_message(s);
     say_bytes(s, s->group.buffers, 6);
@@ -123,12 +123,12 @@ static void messages_again_and_again(struct scene *s)
     must(kevy_buffer_ring_init(&s->group, &s->ring, &options) == 0);
     kevy_prep_recvmsg_multishot(ask(s, 1), s->packets[0], &rooms, 5, MSG_TRUNC);
     go(s);
-    put(s->packets[1], "abc");
-    put(s->packets[1], "0123456789012345678901234567890123456789012345678901234567890");
+    put(s, s->packets[1], "abc");
+    put(s, s->packets[1], "0123456789012345678901234567890123456789012345678901234567890");
     reap(s, 2);
     say(s, "payload %u, %u\n", ((struct kevy_recvmsg_out *)(void *)s->group.buffers)->payloadlen,
         ((struct kevy_recvmsg_out *)(void *)(s->group.buffers + 64))->payloadlen);
-    must(send(s->packets[1], "", 0, 0) == 0);
+    must(s->system->send(s->packets[1], "", 0, 0) == 0);
     reap(s, 1);
     quiet(s);
 }
@@ -140,7 +140,7 @@ static void messages_with_too_little_room(struct scene *s)
     group_make(s, 0);
     kevy_prep_recvmsg_multishot(ask(s, 1), s->packets[0], &rooms, 5, 0);
     go(s);
-    put(s->packets[1], "abc");
+    put(s, s->packets[1], "abc");
     reap(s, 1);
 }
 
@@ -149,15 +149,16 @@ static void messages_name_their_sender(struct scene *s)
     static struct msghdr rooms = {.msg_namelen = 16};
     struct kevy_buffer_ring_options options = {.entries = 4, .buffer_size = 64, .group = 5};
     struct sockaddr_in address = loopback(0);
-    int from = socket(AF_INET, SOCK_DGRAM, 0), to = socket(AF_INET, SOCK_DGRAM, 0);
+    int from = s->system->socket(AF_INET, SOCK_DGRAM, 0),
+        to = s->system->socket(AF_INET, SOCK_DGRAM, 0);
     struct kevy_recvmsg_out *out;
 
-    must(bind(to, (struct sockaddr *)&address, sizeof address) == 0);
-    address = name_of(to);
+    must(s->system->bind(to, (struct sockaddr *)&address, sizeof address) == 0);
+    address = name_of(s, to);
     must(kevy_buffer_ring_init(&s->group, &s->ring, &options) == 0);
     kevy_prep_recvmsg_multishot(ask(s, 1), to, &rooms, 5, 0);
     go(s);
-    must(sendto(from, "abc", 3, 0, (struct sockaddr *)&address, sizeof address) == 3);
+    must(s->system->sendto(from, "abc", 3, 0, (struct sockaddr *)&address, sizeof address) == 3);
     reap(s, 1);
     out = (void *)s->group.buffers;
     say(s, "name %u control %u payload %u flags %u family %d\n", out->namelen, out->controllen,

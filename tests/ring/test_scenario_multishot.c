@@ -12,7 +12,7 @@ static void multishot_of_little(struct scene *s)
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
     for (unsigned i = 0; i < 5; i++) {
-        put(s->tcp[1], "hello");
+        put(s, s->tcp[1], "hello");
         reap(s, 1);
         quiet(s);
     }
@@ -21,11 +21,11 @@ static void multishot_of_little(struct scene *s)
 static void multishot_of_what_is_there(struct scene *s)
 {
     group_make(s, 0);
-    put(s->tcp[1], "hello");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "hello");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     submit_reap(s, 1);
-    put(s->tcp[1], "world");
+    put(s, s->tcp[1], "world");
     reap(s, 1);
 }
 
@@ -34,9 +34,9 @@ static void multishot_of_more_than_a_buffer(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "0123456789abcdefghijklmnopqrstuvwxyz");
+    put(s, s->tcp[1], "0123456789abcdefghijklmnopqrstuvwxyz");
     reap(s, 3);
-    put(s->tcp[1], "!");
+    put(s, s->tcp[1], "!");
     reap(s, 1);
     quiet(s);
 }
@@ -46,10 +46,10 @@ static void multishot_of_exactly_a_buffer(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "0123456789abcdef");
+    put(s, s->tcp[1], "0123456789abcdef");
     reap(s, 1);
     quiet(s);
-    put(s->tcp[1], "0123456789abcdef");
+    put(s, s->tcp[1], "0123456789abcdef");
     reap(s, 1);
     end(s);
     reap(s, 1);
@@ -60,7 +60,7 @@ static void multishot_to_the_end(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     reap(s, 1);
     end(s);
     reap(s, 1);
@@ -73,12 +73,12 @@ static void multishot_of_bytes_and_the_end(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     reap(s, 1);
-    put(s->tcp[1], "last");
+    put(s, s->tcp[1], "last");
     end(s);
-    arrive(s->tcp[0]);
-    usleep(2000);
+    arrive(s, s->tcp[0]);
+    s->system->usleep(2000);
     reap(s, 2);
     quiet(s);
 }
@@ -88,10 +88,10 @@ static void multishot_of_full_buffers_and_the_end(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "0123456789abcdef0123456789abcdef");
+    put(s, s->tcp[1], "0123456789abcdef0123456789abcdef");
     end(s);
-    arrive(s->tcp[0]);
-    usleep(2000);
+    arrive(s, s->tcp[0]);
+    s->system->usleep(2000);
     reap(s, 3);
     quiet(s);
 }
@@ -99,10 +99,10 @@ static void multishot_of_full_buffers_and_the_end(struct scene *s)
 static void multishot_armed_at_the_end(struct scene *s)
 {
     group_make(s, 0);
-    put(s->tcp[1], "last");
+    put(s, s->tcp[1], "last");
     end(s);
-    arrive(s->tcp[0]);
-    usleep(2000);
+    arrive(s, s->tcp[0]);
+    s->system->usleep(2000);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
     reap(s, 2);
@@ -113,9 +113,9 @@ static void multishot_to_a_reset(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     reap(s, 1);
-    reset(s->tcp[1]);
+    reset(s, s->tcp[1]);
     reap(s, 1);
     quiet(s);
 }
@@ -126,10 +126,10 @@ static void multishot_empties_its_group(struct scene *s)
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
     for (unsigned i = 0; i < 8; i++) {
-        put(s->tcp[1], "x");
+        put(s, s->tcp[1], "x");
         reap(s, 1);
     }
-    put(s->tcp[1], "y");
+    put(s, s->tcp[1], "y");
     reap(s, 1);
     quiet(s);
     kevy_prep_recv_multishot(ask(s, 2), s->tcp[0], 5, 0);
@@ -140,15 +140,15 @@ static void multishot_that_polls_first_minds_no_empty_group(struct scene *s)
 {
     group_make(s, 0);
     for (uint64_t i = 1; i < 9; i++) {
-        put(s->tcp[1], "x");
-        arrive(s->tcp[0]);
+        put(s, s->tcp[1], "x");
+        arrive(s, s->tcp[0]);
         kevy_prep_recv_select(ask(s, i), s->tcp[0], 5, 0, 0);
         submit_reap(s, 1);
     }
     kevy_prep_recv_multishot(ask(s, 9), s->tcp[0], 5, KEVY_RECVSEND_POLL_FIRST);
     go(s);
     quiet(s);
-    put(s->tcp[1], "y");
+    put(s, s->tcp[1], "y");
     reap(s, 1);
 }
 
@@ -163,13 +163,13 @@ static void multishot_is_cancelled(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     reap(s, 1);
     kevy_prep_cancel(ask(s, 2), 1, 0);
     go(s);
     reap_sorted(s, 2);
-    put(s->tcp[1], "y");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "y");
+    arrive(s, s->tcp[0]);
     quiet(s);
     say_arrived(s, s->tcp[0]);
 }
@@ -179,7 +179,7 @@ static void multishot_with_a_length(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot_limit(ask(s, 1), s->tcp[0], 5, 4, 0, 0);
     go(s);
-    put(s->tcp[1], "0123456789");
+    put(s, s->tcp[1], "0123456789");
     reap(s, 3);
     quiet(s);
 }
@@ -189,7 +189,7 @@ static void multishot_with_a_total(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot_limit(ask(s, 1), s->tcp[0], 5, 0, 20, 0);
     go(s);
-    put(s->tcp[1], "0123456789abcdefghijklmnopqrstuvwxyz");
+    put(s, s->tcp[1], "0123456789abcdefghijklmnopqrstuvwxyz");
     reap(s, 2);
     quiet(s);
     say_arrived(s, s->tcp[0]);
@@ -200,9 +200,9 @@ static void multishot_with_a_total_in_pieces(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot_limit(ask(s, 1), s->tcp[0], 5, 0, 6, 0);
     go(s);
-    put(s->tcp[1], "abc");
+    put(s, s->tcp[1], "abc");
     reap(s, 1);
-    put(s->tcp[1], "defg");
+    put(s, s->tcp[1], "defg");
     reap(s, 1);
     quiet(s);
     say_arrived(s, s->tcp[0]);
@@ -213,9 +213,9 @@ static void multishot_in_bundles(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, KEVY_RECVSEND_BUNDLE);
     go(s);
-    put(s->tcp[1], "hello");
+    put(s, s->tcp[1], "hello");
     reap(s, 1);
-    put(s->tcp[1], "world");
+    put(s, s->tcp[1], "world");
     reap(s, 1);
     end(s);
     reap(s, 1);
@@ -253,9 +253,9 @@ static void two_multishots_share_a_socket(struct scene *s)
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     kevy_prep_recv_multishot(ask(s, 2), s->tcp[1], 5, 0);
     go(s);
-    put(s->tcp[1], "a");
+    put(s, s->tcp[1], "a");
     reap(s, 1);
-    put(s->tcp[0], "b");
+    put(s, s->tcp[0], "b");
     reap(s, 1);
     quiet(s);
 }
@@ -267,9 +267,9 @@ static void multishot_outlives_a_full_queue(struct scene *s)
     go(s);
     for (unsigned i = 0; i < 40; i++)
         kevy_prep_nop(ask(s, 100 + i)), go(s);
-    put(s->packets[1], "x");
+    put(s, s->packets[1], "x");
     reap(s, 41);
-    put(s->packets[1], "y");
+    put(s, s->packets[1], "y");
     reap(s, 1);
 }
 

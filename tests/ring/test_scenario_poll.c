@@ -8,7 +8,7 @@
 
 static void poll_that_is_ready(struct scene *s)
 {
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     kevy_prep_poll(ask(s, 1), s->local[0], POLLIN);
     kevy_prep_poll(ask(s, 2), s->local[0], POLLIN | POLLOUT);
     kevy_prep_poll(ask(s, 3), s->local[0], POLLOUT);
@@ -21,7 +21,7 @@ static void poll_that_waits(struct scene *s)
     kevy_prep_poll(ask(s, 1), s->local[0], POLLIN);
     go(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
     quiet(s);
 }
@@ -32,7 +32,7 @@ static void poll_sees_the_end(struct scene *s)
     kevy_prep_poll(ask(s, 2), s->local[0], POLLRDHUP);
     kevy_prep_poll(ask(s, 3), s->local[0], 0);
     go(s);
-    close(s->local[1]);
+    s->system->close(s->local[1]);
     reap_sorted(s, 3);
 }
 
@@ -40,7 +40,7 @@ static void poll_of_a_pipe_without_readers(struct scene *s)
 {
     kevy_prep_poll(ask(s, 1), s->pipe[1], 0);
     go(s);
-    close(s->pipe[0]);
+    s->system->close(s->pipe[0]);
     reap(s, 1);
 }
 
@@ -61,23 +61,23 @@ static void poll_again_and_again(struct scene *s)
     kevy_prep_poll_multishot(ask(s, 1), s->local[0], POLLIN);
     go(s);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
-    close(s->local[1]);
+    s->system->close(s->local[1]);
     reap(s, 1);
 }
 
 static void poll_again_and_again_of_what_is_ready(struct scene *s)
 {
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     kevy_prep_poll_multishot(ask(s, 1), s->local[0], POLLIN);
     go(s);
     reap(s, 1);
     quiet(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
 }
 
@@ -88,9 +88,9 @@ static void poll_of_an_eventfd_again_and_again(struct scene *s)
     kevy_prep_poll_multishot(ask(s, 1), s->event, POLLIN);
     go(s);
     for (unsigned i = 0; i < 4; i++) {
-        must(write(s->event, &count, sizeof count) == sizeof count);
+        must(s->system->write(s->event, &count, sizeof count) == sizeof count);
         reap(s, 1);
-        must(read(s->event, &count, sizeof count) == sizeof count);
+        must(s->system->read(s->event, &count, sizeof count) == sizeof count);
     }
     quiet(s);
 }
@@ -131,7 +131,7 @@ static void poll_gets_another_name(struct scene *s)
     submit_reap(s, 1);
     kevy_prep_cancel(ask(s, 3), 1, 0);
     submit_reap(s, 1);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
 }
 
@@ -174,9 +174,9 @@ static void polls_share_a_descriptor(struct scene *s)
     kevy_prep_recv(ask(s, 3), s->tcp[0], s->bytes, 4, 0);
     kevy_prep_poll(ask(s, 4), s->tcp[0], POLLIN);
     go(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap_sorted(s, 2);
-    put(s->tcp[1], "yz");
+    put(s, s->tcp[1], "yz");
     reap_sorted(s, 2);
 }
 
@@ -298,7 +298,7 @@ static void overflow_is_not_overtaken(struct scene *s)
     reap(s, 4);
     nop(s, 50, 0, 0);
     waiting(s, 51, 0);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     go(s);
     reap(s, 39);
     quiet(s);

@@ -8,8 +8,8 @@
 
 static void recv_of_what_is_there(struct scene *s)
 {
-    put(s->tcp[1], "hello");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "hello");
+    arrive(s, s->tcp[0]);
     recv_once(s, 1, 64, 0);
     submit_reap(s, 1);
     say_bytes(s, s->bytes, 5);
@@ -20,14 +20,14 @@ static void recv_of_what_comes(struct scene *s)
     recv_once(s, 1, 64, 0);
     submit(s);
     quiet(s);
-    put(s->tcp[1], "hello");
+    put(s, s->tcp[1], "hello");
     reap(s, 1);
 }
 
 static void recv_of_a_part(struct scene *s)
 {
-    put(s->tcp[1], "hello");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "hello");
+    arrive(s, s->tcp[0]);
     recv_once(s, 1, 2, 0);
     recv_once(s, 2, 64, 0);
     go(s);
@@ -47,9 +47,9 @@ static void recv_at_the_end(struct scene *s)
 /* The end comes in the same moment as the last bytes. */
 static void recv_of_bytes_and_the_end(struct scene *s)
 {
-    put(s->tcp[1], "last");
+    put(s, s->tcp[1], "last");
     end(s);
-    arrive(s->tcp[0]);
+    arrive(s, s->tcp[0]);
     recv_once(s, 1, 64, 0);
     submit_reap(s, 1);
     recv_once(s, 2, 64, 0);
@@ -60,7 +60,7 @@ static void recv_after_a_reset(struct scene *s)
 {
     recv_once(s, 1, 64, 0);
     go(s);
-    reset(s->tcp[1]);
+    reset(s, s->tcp[1]);
     reap(s, 1);
     recv_once(s, 2, 64, 0);
     submit_reap(s, 1);
@@ -68,10 +68,10 @@ static void recv_after_a_reset(struct scene *s)
 
 static void recv_of_bytes_and_a_reset(struct scene *s)
 {
-    put(s->tcp[1], "lost");
-    arrive(s->tcp[0]);
-    reset(s->tcp[1]);
-    usleep(2000);
+    put(s, s->tcp[1], "lost");
+    arrive(s, s->tcp[0]);
+    reset(s, s->tcp[1]);
+    s->system->usleep(2000);
     recv_once(s, 1, 2, 0);
     submit_reap(s, 1);
     recv_once(s, 2, 64, 0);
@@ -84,16 +84,16 @@ static void recv_without_waiting(struct scene *s)
 {
     recv_once(s, 1, 64, MSG_DONTWAIT);
     submit_reap(s, 1);
-    put(s->tcp[1], "x");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "x");
+    arrive(s, s->tcp[0]);
     recv_once(s, 2, 64, MSG_DONTWAIT);
     submit_reap(s, 1);
 }
 
 static void recv_that_peeks(struct scene *s)
 {
-    put(s->tcp[1], "abc");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "abc");
+    arrive(s, s->tcp[0]);
     recv_once(s, 1, 64, MSG_PEEK);
     submit_reap(s, 1);
     recv_once(s, 2, 64, 0);
@@ -102,8 +102,8 @@ static void recv_that_peeks(struct scene *s)
 
 static void recv_of_nothing(struct scene *s)
 {
-    put(s->tcp[1], "abc");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "abc");
+    arrive(s, s->tcp[0]);
     recv_once(s, 1, 0, 0);
     submit_reap(s, 1);
 }
@@ -112,9 +112,9 @@ static void recv_of_all(struct scene *s)
 {
     recv_once(s, 1, 6, MSG_WAITALL);
     go(s);
-    put(s->tcp[1], "abc");
+    put(s, s->tcp[1], "abc");
     quiet(s);
-    put(s->tcp[1], "def");
+    put(s, s->tcp[1], "def");
     reap(s, 1);
     say_bytes(s, s->bytes, 6);
 }
@@ -123,7 +123,7 @@ static void recv_of_all_up_to_the_end(struct scene *s)
 {
     recv_once(s, 1, 6, MSG_WAITALL);
     go(s);
-    put(s->tcp[1], "abc");
+    put(s, s->tcp[1], "abc");
     end(s);
     reap(s, 1);
 }
@@ -132,9 +132,9 @@ static void recv_of_all_up_to_a_reset(struct scene *s)
 {
     recv_once(s, 1, 6, MSG_WAITALL);
     go(s);
-    put(s->tcp[1], "abc");
+    put(s, s->tcp[1], "abc");
     quiet(s);
-    reset(s->tcp[1]);
+    reset(s, s->tcp[1]);
     reap(s, 1);
 }
 
@@ -145,10 +145,10 @@ static void recvs_stand_in_line(struct scene *s)
     recv_once(s, 1, 2, 0);
     kevy_prep_recv(ask(s, 2), s->tcp[0], second, 2, 0);
     go(s);
-    put(s->tcp[1], "ab");
+    put(s, s->tcp[1], "ab");
     reap(s, 1);
     quiet(s);
-    put(s->tcp[1], "cd");
+    put(s, s->tcp[1], "cd");
     reap(s, 1);
     say_bytes(s, s->bytes, 2);
     say_bytes(s, second, 2);
@@ -162,10 +162,10 @@ static void recv_that_polls_first(struct scene *s)
     kevy_sqe_set_recvsend_flags(sqe, KEVY_RECVSEND_POLL_FIRST);
     go(s);
     quiet(s);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     reap(s, 1);
-    put(s->tcp[1], "y");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "y");
+    arrive(s, s->tcp[0]);
     sqe = ask(s, 2);
     kevy_prep_recv(sqe, s->tcp[0], s->bytes, 64, 0);
     kevy_sqe_set_recvsend_flags(sqe, KEVY_RECVSEND_POLL_FIRST);
@@ -181,22 +181,22 @@ static void recv_on_other_files(struct scene *s)
     kevy_prep_recv(ask(s, 5), -1, s->bytes, 4, 0);
     kevy_prep_recv(ask(s, 6), s->tcp[0], NULL, 4, 0);
     kevy_prep_recv(ask(s, 7), s->event, s->bytes, 4, 0);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     go(s);
     reap_sorted(s, 7);
 }
 
 static void recv_of_a_datagram(struct scene *s)
 {
-    put(s->packets[1], "four");
+    put(s, s->packets[1], "four");
     kevy_prep_recv(ask(s, 1), s->packets[0], s->bytes, 2, 0);
     submit_reap(s, 1);
-    put(s->packets[1], "five5");
+    put(s, s->packets[1], "five5");
     kevy_prep_recv(ask(s, 2), s->packets[0], s->bytes, 2, MSG_TRUNC);
     submit_reap(s, 1);
     kevy_prep_recv(ask(s, 3), s->packets[0], s->bytes, 64, 0);
     go(s);
-    must(send(s->packets[1], "", 0, 0) == 0);
+    must(s->system->send(s->packets[1], "", 0, 0) == 0);
     reap(s, 1);
 }
 
@@ -220,9 +220,9 @@ static void recv_stops_at_descriptors(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_multishot(ask(s, 1), s->local[0], 5, 0);
     go(s);
-    put(s->local[1], "ab");
-    must(sendmsg(s->local[1], &message, 0) == 1);
-    put(s->local[1], "cd");
+    put(s, s->local[1], "ab");
+    must(s->system->sendmsg(s->local[1], &message, 0) == 1);
+    put(s, s->local[1], "cd");
     reap(s, 3);
     quiet(s);
 }
@@ -232,8 +232,8 @@ static void recv_stops_at_descriptors(struct scene *s)
 static void select_of_what_is_there(struct scene *s)
 {
     group_make(s, 0);
-    put(s->tcp[1], "hello");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "hello");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_select(ask(s, 1), s->tcp[0], 5, 0, 0);
     submit_reap(s, 1);
     say_bytes(s, s->group.buffers, 5);
@@ -246,7 +246,7 @@ static void select_of_what_comes(struct scene *s)
     go(s);
     quiet(s);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
-    put(s->tcp[1], "hello");
+    put(s, s->tcp[1], "hello");
     reap(s, 1);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
 }
@@ -254,8 +254,8 @@ static void select_of_what_comes(struct scene *s)
 static void select_with_a_limit(struct scene *s)
 {
     group_make(s, 0);
-    put(s->tcp[1], "hello");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "hello");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_select(ask(s, 1), s->tcp[0], 5, 3, 0);
     submit_reap(s, 1);
     kevy_prep_recv_select(ask(s, 2), s->tcp[0], 5, 300, 0);
@@ -266,7 +266,7 @@ static void select_at_the_end(struct scene *s)
 {
     group_make(s, 0);
     end(s);
-    arrive(s->tcp[0]);
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_select(ask(s, 1), s->tcp[0], 5, 0, 0);
     submit_reap(s, 1);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
@@ -278,8 +278,8 @@ static void select_from_nothing(struct scene *s)
     submit_reap(s, 1);
     group_make(s, 0);
     for (uint64_t i = 2; i < 10; i++) {
-        put(s->tcp[1], "x");
-        arrive(s->tcp[0]);
+        put(s, s->tcp[1], "x");
+        arrive(s, s->tcp[0]);
         kevy_prep_recv_select(ask(s, i), s->tcp[0], 5, 0, 0);
         submit_reap(s, 1);
     }
@@ -301,8 +301,8 @@ static void select_is_cancelled(struct scene *s)
 static void bundle_of_what_is_there(struct scene *s)
 {
     group_make(s, 0);
-    put(s->tcp[1], "0123456789abcdefghijklmnopqrstuvwxyz");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "0123456789abcdefghijklmnopqrstuvwxyz");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_bundle(ask(s, 1), s->tcp[0], 5, 0);
     submit_reap(s, 1);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
@@ -313,7 +313,7 @@ static void bundle_of_little(struct scene *s)
     group_make(s, 0);
     kevy_prep_recv_bundle(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "hello");
+    put(s, s->tcp[1], "hello");
     reap(s, 1);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
 }
@@ -322,8 +322,8 @@ static void bundle_of_more_than_the_group(struct scene *s)
 {
     group_make(s, 0);
     for (unsigned i = 0; i < 20; i++)
-        put(s->tcp[1], "0123456789");
-    arrive(s->tcp[0]);
+        put(s, s->tcp[1], "0123456789");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_bundle(ask(s, 1), s->tcp[0], 5, 0);
     submit_reap(s, 1);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
@@ -336,12 +336,12 @@ static void pieces_of_a_buffer(struct scene *s)
     group_make(s, KEVY_BUFFER_RING_INCREMENTAL);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "hello");
+    put(s, s->tcp[1], "hello");
     reap(s, 1);
-    put(s->tcp[1], "world");
+    put(s, s->tcp[1], "world");
     reap(s, 1);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
-    put(s->tcp[1], "0123456789");
+    put(s, s->tcp[1], "0123456789");
     reap(s, 2);
     say_bytes(s, s->group.buffers, 20);
     say(s, "head %d\n", kevy_buffer_ring_head(&s->group));
@@ -352,9 +352,9 @@ static void piece_that_ends_a_buffer(struct scene *s)
     group_make(s, KEVY_BUFFER_RING_INCREMENTAL);
     kevy_prep_recv_multishot(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
-    put(s->tcp[1], "0123456789abcdef");
+    put(s, s->tcp[1], "0123456789abcdef");
     reap(s, 1);
-    put(s->tcp[1], "x");
+    put(s, s->tcp[1], "x");
     reap(s, 1);
     end(s);
     reap(s, 1);
@@ -363,12 +363,12 @@ static void piece_that_ends_a_buffer(struct scene *s)
 static void pieces_in_bundles(struct scene *s)
 {
     group_make(s, KEVY_BUFFER_RING_INCREMENTAL);
-    put(s->tcp[1], "0123456789abcdefghij");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "0123456789abcdefghij");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_bundle(ask(s, 1), s->tcp[0], 5, 0);
     submit_reap(s, 1);
-    put(s->tcp[1], "klm");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "klm");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_bundle(ask(s, 2), s->tcp[0], 5, 0);
     submit_reap(s, 1);
     say_bytes(s, s->group.buffers, 23);
@@ -380,8 +380,8 @@ static bool bundles_drop_the_flag(struct scene *s)
     struct kevy_cqe cqe;
 
     group_make(s, KEVY_BUFFER_RING_INCREMENTAL);
-    put(s->tcp[1], "0123456789abcdefghij");
-    arrive(s->tcp[0]);
+    put(s, s->tcp[1], "0123456789abcdefghij");
+    arrive(s, s->tcp[0]);
     kevy_prep_recv_bundle(ask(s, 1), s->tcp[0], 5, 0);
     go(s);
     return cqe_next(s, SCENE_PATIENCE_NS, &cqe) && cqe.res == 20 &&

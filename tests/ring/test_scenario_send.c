@@ -17,7 +17,7 @@ static void send_once(struct scene *s, uint64_t user_data, const char *text, uin
 /* Takes `total` bytes out of scene->local[1], while the ring goes on with its send. */
 static void take_while_sending(struct scene *s, size_t total)
 {
-    for (size_t taken = 0; taken < total; taken += drain(s->local[1]))
+    for (size_t taken = 0; taken < total; taken += drain(s, s->local[1]))
         must(kevy_ring_flush(&s->ring) >= 0);
 }
 
@@ -50,31 +50,31 @@ static void send_of_nothing(struct scene *s)
 
 static void send_to_a_full_socket(struct scene *s)
 {
-    must(stuff(s->local[0]) > 0);
+    must(stuff(s, s->local[0]) > 0);
     send_once(s, 1, "hello", 0);
     submit(s);
     quiet(s);
-    (void)drain(s->local[1]);
+    (void)drain(s, s->local[1]);
     reap(s, 1);
     say_arrived(s, s->local[1]);
 }
 
 static void send_to_a_full_socket_without_waiting(struct scene *s)
 {
-    must(stuff(s->local[0]) > 0);
+    must(stuff(s, s->local[0]) > 0);
     send_once(s, 1, "hello", MSG_DONTWAIT);
     submit_reap(s, 1);
 }
 
 static void send_to_a_full_socket_is_cancelled(struct scene *s)
 {
-    must(stuff(s->local[0]) > 0);
+    must(stuff(s, s->local[0]) > 0);
     send_once(s, 1, "hello", 0);
     go(s);
     kevy_prep_cancel(ask(s, 2), 1, 0);
     go(s);
     reap_sorted(s, 2);
-    (void)drain(s->local[1]);
+    (void)drain(s, s->local[1]);
     quiet(s);
     say_arrived(s, s->local[1]);
 }
@@ -87,7 +87,7 @@ static void send_of_more_than_fits(struct scene *s)
     go(s);
     result = result_of_next(s);
     say(s, "%s\n", result > 0 && result < (int)MUCH ? "a part" : "not a part");
-    say(s, "%s\n", drain(s->local[1]) == (size_t)result ? "as told" : "not as told");
+    say(s, "%s\n", drain(s, s->local[1]) == (size_t)result ? "as told" : "not as told");
     quiet(s);
 }
 
@@ -118,7 +118,7 @@ static void send_of_all_is_cancelled(struct scene *s)
         if (cqe.user_data == 1) {
             result = cqe.res;
             say(s, "%s\n", result > 0 && result < (int)MUCH ? "a part" : "not a part");
-            say(s, "%s\n", drain(s->local[1]) == (size_t)result ? "as told" : "not as told");
+            say(s, "%s\n", drain(s, s->local[1]) == (size_t)result ? "as told" : "not as told");
         }
     }
     quiet(s);
@@ -131,7 +131,7 @@ static void send_of_all_to_one_who_leaves(struct scene *s)
     kevy_prep_send(ask(s, 1), s->local[0], much, MUCH, MSG_WAITALL);
     go(s);
     must(kevy_ring_flush(&s->ring) >= 0);
-    must(close(s->local[1]) == 0);
+    must(s->system->close(s->local[1]) == 0);
     result = result_of_next(s);
     say(s, "%s\n", result > 0 && result < (int)MUCH ? "a part" : "not a part");
     send_once(s, 2, "more", 0);
@@ -141,14 +141,14 @@ static void send_of_all_to_one_who_leaves(struct scene *s)
 static void send_to_nobody(struct scene *s)
 {
     (void)signal(SIGPIPE, SIG_DFL);
-    must(close(s->local[1]) == 0);
+    must(s->system->close(s->local[1]) == 0);
     send_once(s, 1, "hello", 0);
     submit_reap(s, 1);
 }
 
 static void send_after_a_shutdown(struct scene *s)
 {
-    must(shutdown(s->local[0], SHUT_WR) == 0);
+    must(s->system->shutdown(s->local[0], SHUT_WR) == 0);
     send_once(s, 1, "hello", 0);
     submit_reap(s, 1);
 }
@@ -177,10 +177,11 @@ static void send_that_polls_first(struct scene *s)
 static void send_names_its_target(struct scene *s)
 {
     struct sockaddr_in address = loopback(0);
-    int from = socket(AF_INET, SOCK_DGRAM, 0), to = socket(AF_INET, SOCK_DGRAM, 0);
+    int from = s->system->socket(AF_INET, SOCK_DGRAM, 0),
+        to = s->system->socket(AF_INET, SOCK_DGRAM, 0);
 
-    must(bind(to, (struct sockaddr *)&address, sizeof address) == 0);
-    address = name_of(to);
+    must(s->system->bind(to, (struct sockaddr *)&address, sizeof address) == 0);
+    address = name_of(s, to);
     kevy_prep_sendto(ask(s, 1), from, "abc", 3, 0, (struct sockaddr *)&address, sizeof address);
     submit_reap(s, 1);
     say_arrived(s, to);
@@ -263,7 +264,7 @@ static size_t take_with_rights(struct scene *s, unsigned *descriptors)
                                  .msg_iovlen = 1,
                                  .msg_control = room.space,
                                  .msg_controllen = sizeof room.space};
-        ssize_t length = recvmsg(s->local[1], &message, MSG_DONTWAIT);
+        ssize_t length = s->system->recvmsg(s->local[1], &message, MSG_DONTWAIT);
 
         if (length <= 0)
             return total;
@@ -296,13 +297,13 @@ static void message_to_a_full_socket_keeps_its_vectors(struct scene *s)
 {
     struct msghdr message = message_make(s, 5, true);
     unsigned descriptors = 0;
-    size_t before = stuff(s->local[0]);
+    size_t before = stuff(s, s->local[0]);
 
     kevy_prep_sendmsg(ask(s, 1), s->local[0], &message, 0);
     go(s);
     memset(&message, 0, sizeof message);
     memset(parts, 0, sizeof parts);
-    must(drain(s->local[1]) == before);
+    must(drain(s, s->local[1]) == before);
     reap(s, 1);
     say(s, "bytes %zu\n", take_with_rights(s, &descriptors));
     say(s, "descriptors %u\n", descriptors);
@@ -330,7 +331,7 @@ static void message_to_nobody(struct scene *s)
     struct msghdr message = message_make(s, 5, false);
 
     (void)signal(SIGPIPE, SIG_DFL);
-    must(close(s->local[1]) == 0);
+    must(s->system->close(s->local[1]) == 0);
     kevy_prep_sendmsg(ask(s, 1), s->local[0], &message, 0);
     submit_reap(s, 1);
 }
@@ -372,7 +373,7 @@ static void bundle_from_no_group(struct scene *s)
     kevy_prep_send_bundle(ask(s, 1), s->local[0], 5, 0);
     kevy_prep_recv_bundle(ask(s, 2), s->local[0], 5, 0);
     submit_reap(s, 1);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     reap(s, 1);
 }
 
@@ -382,7 +383,7 @@ static void bundle_of_a_group(struct scene *s)
     kevy_prep_send_bundle(ask(s, 1), s->local[0], 5, 0);
     submit_reap(s, 1);
     quiet(s);
-    say(s, "arrived %zu, head %d\n", drain(s->local[1]), kevy_buffer_ring_head(&s->group));
+    say(s, "arrived %zu, head %d\n", drain(s, s->local[1]), kevy_buffer_ring_head(&s->group));
 }
 
 /* Writes. */
@@ -391,7 +392,7 @@ static void write_to_a_pipe(struct scene *s)
 {
     kevy_prep_write(ask(s, 1), s->pipe[1], "hello", 5, UINT64_MAX);
     submit_reap(s, 1);
-    must(read(s->pipe[0], s->bytes, 8) == 5);
+    must(s->system->read(s->pipe[0], s->bytes, 8) == 5);
     say_bytes(s, s->bytes, 5);
 }
 
@@ -403,7 +404,7 @@ static void write_to_a_full_pipe(struct scene *s)
     submit(s);
     quiet(s);
     for (unsigned i = 0; i < 16; i++)
-        must(read(s->pipe[0], s->bytes, 4096) == 4096);
+        must(s->system->read(s->pipe[0], s->bytes, 4096) == 4096);
     reap(s, 1);
 }
 
@@ -416,7 +417,7 @@ static void writes_of_vectors(struct scene *s)
     kevy_prep_writev(ask(s, 2), s->file, parts, 2, 2, 0);
     submit_reap(s, 2);
     say_arrived(s, s->local[1]);
-    must(pread(s->file, s->bytes, 10, 0) == 10);
+    must(s->system->pread(s->file, s->bytes, 10, 0) == 10);
     say_bytes(s, s->bytes, 10);
 }
 
@@ -424,7 +425,7 @@ static void write_to_other_files(struct scene *s)
 {
     uint64_t one = 1;
 
-    must(lseek(s->file, 4, SEEK_SET) == 4);
+    must(s->system->lseek(s->file, 4, SEEK_SET) == 4);
     kevy_prep_write(ask(s, 1), s->file, "x", 1, UINT64_MAX);
     kevy_prep_write(ask(s, 2), s->file, "y", 1, 7);
     kevy_prep_write(ask(s, 3), s->event, &one, 8, UINT64_MAX);
@@ -432,7 +433,7 @@ static void write_to_other_files(struct scene *s)
     kevy_prep_write(ask(s, 5), -1, "x", 1, 0);
     go(s);
     reap_sorted(s, 5);
-    must(pread(s->file, s->bytes, 10, 0) == 10);
+    must(s->system->pread(s->file, s->bytes, 10, 0) == 10);
     say_bytes(s, s->bytes, 10);
 }
 
@@ -448,7 +449,7 @@ static void signal_count(int number)
 static void writes_to_nobody_raise_a_signal(struct scene *s)
 {
     (void)signal(SIGPIPE, signal_count);
-    must(close(s->pipe[0]) == 0 && close(s->local[1]) == 0);
+    must(s->system->close(s->pipe[0]) == 0 && s->system->close(s->local[1]) == 0);
     kevy_prep_write(ask(s, 1), s->pipe[1], "x", 1, UINT64_MAX);
     submit_reap(s, 1);
     say(s, "signals %d\n", (int)signals);

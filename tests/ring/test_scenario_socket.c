@@ -8,7 +8,7 @@
 
 static int dial(struct scene *s)
 {
-    return connect_to(s->listener);
+    return connect_to(s, s->listener);
 }
 
 /* Accept. */
@@ -42,7 +42,7 @@ static void accept_tells_the_address(struct scene *s)
     go(s);
     reap_descriptor(s);
     say(s, "length %u, %s\n", length,
-        address.sin_port == name_of(from).sin_port ? "the peer's" : "not the peer's");
+        address.sin_port == name_of(s, from).sin_port ? "the peer's" : "not the peer's");
 }
 
 static void accept_sets_flags(struct scene *s)
@@ -53,12 +53,14 @@ static void accept_sets_flags(struct scene *s)
     kevy_prep_accept(ask(s, 1), s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     go(s);
     fd = result_of_next(s);
-    say(s, "%d %d\n", fcntl(fd, F_GETFD) & FD_CLOEXEC, fcntl(fd, F_GETFL) & O_NONBLOCK);
+    say(s, "%d %d\n", s->system->fcntl(fd, F_GETFD, 0) & FD_CLOEXEC,
+        s->system->fcntl(fd, F_GETFL, 0) & O_NONBLOCK);
     (void)dial(s);
     kevy_prep_accept(ask(s, 2), s->listener, NULL, NULL, 0);
     go(s);
     fd = result_of_next(s);
-    say(s, "%d %d\n", fcntl(fd, F_GETFD) & FD_CLOEXEC, fcntl(fd, F_GETFL) & O_NONBLOCK);
+    say(s, "%d %d\n", s->system->fcntl(fd, F_GETFD, 0) & FD_CLOEXEC,
+        s->system->fcntl(fd, F_GETFL, 0) & O_NONBLOCK);
 }
 
 static void accept_again_and_again(struct scene *s)
@@ -84,8 +86,8 @@ static void accept_at_the_limit_of_files(struct scene *s)
     struct rlimit limit = {.rlim_cur = 1024, .rlim_max = 1024}, lowered = limit;
 
     (void)dial(s);
-    lowered.rlim_cur = (rlim_t)fcntl(0, F_DUPFD, 0); /* the first number that is free */
-    must(close((int)lowered.rlim_cur) == 0);
+    lowered.rlim_cur = (rlim_t)s->system->fcntl(0, F_DUPFD, 0); /* the first number that is free */
+    must(s->system->close((int)lowered.rlim_cur) == 0);
     must(setrlimit(RLIMIT_NOFILE, &lowered) == 0);
     kevy_prep_accept_multishot(ask(s, 1), s->listener, SOCK_CLOEXEC);
     submit_reap(s, 1);
@@ -137,22 +139,22 @@ static void accept_ends_with_its_listener(struct scene *s)
 
 static void connect_to_a_listener(struct scene *s)
 {
-    struct sockaddr_in address = name_of(s->listener);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = name_of(s, s->listener);
+    int fd = s->system->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     kevy_prep_connect(ask(s, 1), fd, (struct sockaddr *)&address, sizeof address);
     submit_reap(s, 1);
     kevy_prep_connect(ask(s, 2), fd, (struct sockaddr *)&address, sizeof address);
     submit_reap(s, 1);
-    say(s, "blocking %d\n", (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
+    say(s, "blocking %d\n", (s->system->fcntl(fd, F_GETFL, 0) & O_NONBLOCK) == 0);
 }
 
 static void connect_is_refused(struct scene *s)
 {
-    struct sockaddr_in address = name_of(s->listener);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = name_of(s, s->listener);
+    int fd = s->system->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    must(close(s->listener) == 0);
+    must(s->system->close(s->listener) == 0);
     kevy_prep_connect(ask(s, 1), fd, (struct sockaddr *)&address, sizeof address);
     submit_reap(s, 1);
 }
@@ -161,7 +163,8 @@ static void connect_to_nothing(struct scene *s)
 {
     struct sockaddr_un nobody = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
     struct sockaddr_in strange = {.sin_family = 200};
-    int unix_fd = socket(AF_UNIX, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+    int unix_fd = s->system->socket(AF_UNIX, SOCK_STREAM, 0),
+        fd = s->system->socket(AF_INET, SOCK_STREAM, 0);
 
     kevy_prep_connect(ask(s, 1), unix_fd, (struct sockaddr *)&nobody, sizeof nobody);
     kevy_prep_connect(ask(s, 2), fd, (struct sockaddr *)&strange, sizeof strange);
@@ -175,10 +178,11 @@ static void connect_to_nothing(struct scene *s)
 static void connect_of_datagrams(struct scene *s)
 {
     struct sockaddr_in address = loopback(0);
-    int from = socket(AF_INET, SOCK_DGRAM, 0), to = socket(AF_INET, SOCK_DGRAM, 0);
+    int from = s->system->socket(AF_INET, SOCK_DGRAM, 0),
+        to = s->system->socket(AF_INET, SOCK_DGRAM, 0);
 
-    must(bind(to, (struct sockaddr *)&address, sizeof address) == 0);
-    address = name_of(to);
+    must(s->system->bind(to, (struct sockaddr *)&address, sizeof address) == 0);
+    address = name_of(s, to);
     kevy_prep_connect(ask(s, 1), from, (struct sockaddr *)&address, sizeof address);
     kevy_prep_send(ask(s, 2), from, "abc", 3, 0);
     submit_reap(s, 2);
@@ -199,7 +203,7 @@ static void socket_is_made_and_listens(struct scene *s)
     kevy_prep_bind(ask(s, 2), fd, (struct sockaddr *)&address, sizeof address);
     kevy_prep_listen(ask(s, 3), fd, 4);
     submit_reap(s, 2);
-    must(connect_to(fd) >= 0);
+    must(connect_to(s, fd) >= 0);
     kevy_prep_bind(ask(s, 4), fd, (struct sockaddr *)&address, sizeof address);
     kevy_prep_bind(ask(s, 5), s->file, (struct sockaddr *)&address, sizeof address);
     kevy_prep_listen(ask(s, 6), s->packets[0], 4);
@@ -241,7 +245,7 @@ static void shutdowns_that_fail(struct scene *s)
 {
     kevy_prep_shutdown(ask(s, 1), s->file, SHUT_WR);
     kevy_prep_shutdown(ask(s, 2), s->local[0], 7);
-    kevy_prep_shutdown(ask(s, 3), socket(AF_INET, SOCK_STREAM, 0), SHUT_WR);
+    kevy_prep_shutdown(ask(s, 3), s->system->socket(AF_INET, SOCK_STREAM, 0), SHUT_WR);
     kevy_prep_shutdown(ask(s, 4), -1, SHUT_WR);
     go(s);
     reap_sorted(s, 4);
@@ -270,7 +274,7 @@ static void close_does_not_end_what_waits(struct scene *s)
     kevy_prep_close(ask(s, 2), s->local[0]);
     submit_reap(s, 1);
     quiet(s);
-    put(s->local[1], "late");
+    put(s, s->local[1], "late");
     reap(s, 1);
     say_arrived(s, s->local[1]); /* it is closed with its last request */
 }
@@ -280,18 +284,18 @@ static void say_ring_polled(struct scene *s)
 {
     struct pollfd polled = {.fd = s->ring.fd, .events = POLLIN};
 
-    say(s, "ring is %s\n", poll(&polled, 1, 0) == 0 ? "silent" : "heard");
+    say(s, "ring is %s\n", s->system->poll(&polled, 1, 0) == 0 ? "silent" : "heard");
 }
 
 /* A request has waited, and its descriptor is closed while the file lives on behind another. */
 static int close_behind_another_number(struct scene *s)
 {
-    int other = fcntl(s->local[0], F_DUPFD_CLOEXEC, 100);
+    int other = s->system->fcntl(s->local[0], F_DUPFD_CLOEXEC, 100);
 
     must(other >= 0);
     kevy_prep_recv(ask(s, 1), s->local[0], s->bytes, 8, 0);
     go(s);
-    put(s->local[1], "early");
+    put(s, s->local[1], "early");
     reap(s, 1);
     kevy_prep_close(ask(s, 2), s->local[0]);
     submit_reap(s, 1);
@@ -302,7 +306,7 @@ static void closed_descriptor_is_not_heard(struct scene *s)
 {
     int other = close_behind_another_number(s);
 
-    put(s->local[1], "late");
+    put(s, s->local[1], "late");
     say_ring_polled(s);
     quiet(s);
     say_arrived(s, other);
@@ -312,14 +316,14 @@ static void file_returns_to_its_number(struct scene *s)
 {
     int other = close_behind_another_number(s);
 
-    must(dup2(other, s->local[0]) == s->local[0]);
+    must(s->system->dup2(other, s->local[0]) == s->local[0]);
     kevy_prep_recv(ask(s, 3), s->local[0], s->bytes, 8, 0);
     go(s);
-    put(s->local[1], "again");
+    put(s, s->local[1], "again");
     reap(s, 1);
     kevy_prep_recv(ask(s, 4), other, s->bytes, 8, 0);
     go(s);
-    put(s->local[1], "other");
+    put(s, s->local[1], "other");
     reap(s, 1);
 }
 
@@ -329,16 +333,16 @@ static void number_is_used_again(struct scene *s)
 
     kevy_prep_recv(ask(s, 1), number, s->bytes, 8, 0);
     go(s);
-    put(s->local[1], "old");
+    put(s, s->local[1], "old");
     reap(s, 1);
     kevy_prep_close(ask(s, 2), number);
     submit_reap(s, 1);
-    must(socketpair(AF_UNIX, SOCK_STREAM, 0, fresh) == 0);
+    must(s->system->socketpair(AF_UNIX, SOCK_STREAM, 0, fresh) == 0);
     must(fresh[0] == number);
     kevy_prep_recv(ask(s, 3), number, s->bytes, 8, 0);
     go(s);
     quiet(s);
-    put(fresh[1], "fresh");
+    put(s, fresh[1], "fresh");
     reap(s, 1);
     say_bytes(s, s->bytes, 5);
 }
@@ -349,15 +353,15 @@ static void number_is_used_again_behind_the_ring(struct scene *s)
 
     kevy_prep_recv(ask(s, 1), number, s->bytes, 8, 0);
     go(s);
-    put(s->local[1], "old");
+    put(s, s->local[1], "old");
     reap(s, 1);
-    must(close(number) == 0);
-    must(socketpair(AF_UNIX, SOCK_STREAM, 0, fresh) == 0);
+    must(s->system->close(number) == 0);
+    must(s->system->socketpair(AF_UNIX, SOCK_STREAM, 0, fresh) == 0);
     must(fresh[0] == number);
     kevy_prep_recv(ask(s, 3), number, s->bytes, 8, 0);
     go(s);
     quiet(s);
-    put(fresh[1], "fresh");
+    put(s, fresh[1], "fresh");
     reap(s, 1);
     say_bytes(s, s->bytes, 5);
 }

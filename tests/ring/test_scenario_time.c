@@ -192,7 +192,7 @@ static void cancel_of_a_recv(struct scene *s)
     kevy_prep_cancel(ask(s, 2), 1, 0);
     go(s);
     reap_sorted(s, 2);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     quiet(s);
     say_arrived(s, s->local[0]);
 }
@@ -303,7 +303,7 @@ static void cancel_after_data(struct scene *s)
 {
     waiting(s, 1, 0);
     go(s);
-    put(s->local[1], "x");
+    put(s, s->local[1], "x");
     kevy_prep_cancel(ask(s, 2), 1, 0);
     go(s);
     if (result_of_next(s) == 1 || result_of_next(s) == 1)
@@ -316,7 +316,7 @@ static void cancel_of_a_partial_recv_tells_the_part(struct scene *s)
 {
     kevy_prep_recv(ask(s, 1), s->local[0], s->bytes, 8, MSG_WAITALL);
     go(s);
-    put(s->local[1], "abc");
+    put(s, s->local[1], "abc");
     quiet(s);
     kevy_prep_cancel(ask(s, 2), 1, 0);
     go(s);
