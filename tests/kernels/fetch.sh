@@ -5,6 +5,8 @@
 #     6.1       the newest of this series that there is
 #     newest    the newest of all
 #     6.12-16k  arm64 with pages of 16 KiB
+#     6.12-tls  one with the module `tls` and those of its ciphers, which are in PATH.root/modules,
+#               named in the order in which they are to be loaded
 # Every suite has an apt of its own in CACHE: the lists and sources of the system stay as they are,
 # signatures are checked as always.
 set -eu
@@ -13,12 +15,18 @@ cache=$(mkdir -p "$1" && CDPATH='' cd -- "$1" && pwd)
 machine=$2
 name=$3
 file=$cache/$machine-$name
+kernel=${name%-tls}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # Lists are kept for a day: kernels come and go with each point release.
 fresh_minutes=1440
+# What a connection needs: the kernel would load all but the first by itself, if it had modprobe. A
+# kernel that has one of them built in, or under another name, gets the others.
+modules='tls ghash-generic gcm ccm chacha-generic poly1305-generic chacha20poly1305'
+# modprobe is not on the path of a user.
+PATH=$PATH:/usr/sbin:/sbin
 
 suite() {
-    case $name in
+    case $kernel in
     5.10) echo bullseye ;;
     6.1) echo bookworm ;;
     6.12 | 6.12-16k | busybox) echo trixie ;;
@@ -71,15 +79,15 @@ kernels() {
 
 kernel_package() {
     flavour=cloud-$machine
-    series=$name
-    case $machine-$name in
+    series=$kernel
+    case $machine-$kernel in
     arm64-*-16k)
         flavour=arm64-16k
-        series=${name%-16k}
+        series=${kernel%-16k}
         ;;
     s390x-*) flavour=s390x ;;
     esac
-    [ "$name" = newest ] && series=
+    [ "$kernel" = newest ] && series=
     kernels "$flavour" | awk -v series="$series" 'series == "" || index($1, series ".") == 1' |
         sort -k 1,1Vr -k 2,2 | awk 'NR == 1 { print $3 }'
 }
@@ -96,6 +104,28 @@ download() {
     (cd "$folder" && apt-get download -qq "$package:$machine")
 }
 
+unpack() {
+    dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -x -C "$folder" --wildcards "$@"
+}
+
+# The modules, unpacked, in the folder $file.root/modules.
+modules_unpack() {
+    unpack '*/lib/modules/*'
+    tree=$(find "$folder" -path '*/lib/modules/*' -prune)
+    base=${tree%/lib/modules/*}
+    find "$tree" -name '*.xz' -exec xz -d {} +
+    depmod -b "$base" "${tree##*/}"
+    rm -rf "$file.root"
+    mkdir -p "$file.root/modules"
+    for module in $modules; do
+        modprobe -d "$base" -S "${tree##*/}" --show-depends "$module" || true
+    done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | nl -n rz -w 2 |
+        while read -r number path; do
+            cp "$path" "$file.root/modules/$number-${path##*/}"
+        done
+    rm -rf "$tree"
+}
+
 if [ ! -s "$file" ]; then
     folder=$(mktemp -d -p "$cache")
     trap 'rm -rf "$folder"' EXIT
@@ -105,10 +135,14 @@ if [ ! -s "$file" ]; then
         download
     fi
     case $name in
-    busybox) pattern='*/bin/busybox' ;;
-    *) pattern='*/vmlinu*' ;;
+    busybox) unpack '*/bin/busybox' ;;
+    *-tls)
+        # Of one package: another kernel would refuse them.
+        modules_unpack
+        unpack '*/vmlinu*'
+        ;;
+    *) unpack '*/vmlinu*' ;;
     esac
-    dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -x -C "$folder" --wildcards "$pattern"
     rm "$folder"/*.deb
     mv "$(find "$folder" -type f)" "$file"
 fi

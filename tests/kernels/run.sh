@@ -5,6 +5,8 @@
 # Installs and downloads what is missing: some 20 MB for each kernel, kept in FOLDER
 # (build/kernels/cache). A KERNEL is a series, or MACHINE-SERIES for another machine:
 #     sh tests/kernels/run.sh 6.1 newest s390x-6.1 arm64-6.12-16k 5.10-soft
+# With -tls behind the series the guest has the module `tls`, and the programs of TLS run, on a
+# machine like this one: `6.12-tls`.
 # With -soft behind it the programs run on the soft kernel there. Where the kernel is older than the
 # reactor's floor and -soft is missing, the tests of ring/ run, and those of the floor. PATTERNS are
 # names of programs, separated by commas.
@@ -17,8 +19,9 @@ only=
 jobs=$(nproc)
 # One of each API that matters: before buffer rings, and the soft kernel where it is needed; the
 # floor; Debian 13's; one with most of what came later; the newest. And what differs by machine:
-# pages of 4 and 16 KiB, the other order of bytes. Those that take longest begin.
-kernels='5.10-soft arm64-6.12-16k arm64-6.12 s390x-6.1 6.1 6.12 6.18 newest 5.10'
+# pages of 4 and 16 KiB, the other order of bytes. And one that encrypts. Those that take longest
+# begin.
+kernels='5.10-soft arm64-6.12-16k arm64-6.12 s390x-6.1 6.1 6.12 6.18 newest 5.10 6.12-tls'
 
 # In the guest everything takes 10 to 100 times as long as here.
 program_seconds=900
@@ -78,6 +81,13 @@ is_soft() {
     esac
 }
 
+is_tls() {
+    case $1 in
+    *-tls | *-tls-soft) true ;;
+    *) false ;;
+    esac
+}
+
 # The name that compilers have for a machine.
 compiler_name() {
     case $1 in
@@ -99,6 +109,13 @@ install() {
     . tests/support/packages.sh
     need_build_tools
     need cpio have cpio
+    for kernel in $kernels; do
+        if is_tls "$kernel"; then
+            need kmod have kmod
+            need xz-utils have xz
+            need openssl have openssl
+        fi
+    done
     for machine in $machines; do
         name=$(compiler_name "$machine")
         case $machine in
@@ -125,12 +142,24 @@ libcheck() {
         rm -rf "$prefix.build"
 }
 
+# The targets that guests need: a few, where all that was asked for is TLS.
+needed='^(tests/test_(tls_.*|examples_tls_echo)|examples/(tls_echo|ring_cat))$'
+for kernel in $kernels; do
+    is_tls "$kernel" || needed=
+done
+
 # programs MACHINE: builds the tests and the examples
 programs() {
     build=$root/build/kernels/$1
-    # Optimised, for every instruction counts in an emulator. Without TLS, which asks nothing of a
-    # kernel, and whose libraries no guest has.
-    options="--optimization 2 -Dtests=enabled -Dexamples=enabled -Dtls=disabled \
+    # Optimised, for every instruction counts in an emulator. TLS asks nothing of a kernel but one
+    # thing, which is tested on this machine's: only its OpenSSL is at hand.
+    tls=disabled
+    folders=$cache/check-$1/lib/pkgconfig
+    if [ "$1" = "$host" ]; then
+        tls=enabled
+        folders=$folders:$(pkg-config --variable pcfiledir openssl)
+    fi
+    options="--optimization 2 -Dtests=enabled -Dexamples=enabled -Dtls=$tls \
 -Ddefault_library=static -Dprefer_static=true"
     # A folder that was set up with other options is no longer of use.
     if [ ! -f "$build/build.ninja" ] || [ "$(cat "$build.options")" != "$options" ]; then
@@ -140,7 +169,7 @@ programs() {
 [binaries]
 pkgconfig = 'pkg-config'
 [properties]
-pkg_config_libdir = '$cache/check-$1/lib/pkgconfig'
+pkg_config_libdir = '$folders'
 END
         if [ "$1" = "$host" ]; then
             set -- --native-file "$build.ini"
@@ -154,8 +183,8 @@ END
         echo "$options" >"$build.options"
     fi
     targets=$(ninja -C "$build" -t targets all |
-        sed -n 's|^\(\(tests\|examples\)/[a-z0-9_.]*\): c_LINKER.*|\1|p' |
-        grep -vE '^tests/(fuzz_|sim$)')
+        sed -n 's,^\(\(tests\|examples\)/[a-z0-9_.]*\): c_LINKER.*,\1,p' |
+        grep -vE '^tests/(fuzz_|sim$)' | grep -E "$needed")
     # Word splitting wanted: no name of ours has a blank in it.
     # shellcheck disable=SC2086
     ninja -C "$build" $targets
@@ -181,6 +210,20 @@ libraries_copy() {
     cp "$("$tools-gcc" -print-file-name="${loader##*/}")" "$tree$loader" || return
     for library in libc.so.6 libm.so.6 libgcc_s.so.1; do
         cp "$("$tools-gcc" -print-file-name="$library")" "$tree/lib" || return
+    done
+    # A peer in the tests of TLS.
+    [ "$1" = "$host" ] || return 0
+    for library in libssl.so libcrypto.so; do
+        cp "$("$tools-gcc" -print-file-name="$library.3")" "$tree/lib" || return
+    done
+    cp "$(command -v openssl)" "$tree/bin"
+}
+
+# The programs of TLS have a folder of their own, too.
+tls_programs() {
+    mkdir "$tree/tls" || return
+    for program in "$tree"/tests/test_tls_* "$tree/tests/test_examples_tls_echo"; do
+        [ ! -f "$program" ] || mv "$program" "$tree/tls" || return
     done
 }
 
@@ -217,10 +260,22 @@ initramfs() {
     # What the tests start lies where they look for it: beside the examples. And the units of
     # systemd are read.
     mkdir "$tree/examples" && cp -R examples/systemd "$tree/examples" || return
-    libraries_copy && strip_into "$tree/build/examples" "$build"/examples/* &&
+    libraries_copy "$1" && strip_into "$tree/build/examples" "$build"/examples/* &&
         strip_into "$tree/build/tests" "$build"/tests/* && mkdir "$tree/tests" &&
-        mv "$tree"/build/tests/test_* "$tree/tests" && soft_programs || return
+        mv "$tree"/build/tests/test_* "$tree/tests" && tls_programs && soft_programs || return
     (cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$build/initramfs.cpio"
+}
+
+# root_of MACHINE KERNEL_FILE: the guest's root, with what belongs to that kernel alone
+root_of() {
+    root_file=$root/build/kernels/$1/initramfs.cpio
+    if [ -d "$2.root" ]; then
+        # The kernel unpacks one archive after the other.
+        { cat "$root_file" && cd "$2.root" && find . | cpio -o -H newc -R 0:0 --quiet; } \
+            >"$root/build/kernels/${2##*/}.cpio"
+        root_file=$root/build/kernels/${2##*/}.cpio
+    fi
+    echo "$root_file"
 }
 
 # boot MACHINE KERNEL_FILE WORDS: what the guest says
@@ -243,7 +298,7 @@ boot() {
             -chardev stdio,id=console -device sclpconsole,chardev=console
         ;;
     esac
-    initramfs=$root/build/kernels/$1/initramfs.cpio
+    initramfs=$(root_of "$1" "$2")
     file=$2
     words="console=$4 quiet loglevel=1 panic=-1 KEVY_SECONDS=$program_seconds \
 KEVY_TEST_SLOW=1 CK_DEFAULT_TIMEOUT=$test_seconds CK_TIMEOUT_MULTIPLIER=10 $3"
@@ -289,8 +344,13 @@ summary() {
 # words KERNEL: which programs run there, and on what
 words() {
     patterns=$only
+    if is_tls "$1"; then
+        echo 'KEVY_FOLDER=/tls KEVY_TEST_KTLS=required'
+    elif is_soft "$1"; then
+        echo 'KEVY_FOLDER=/soft'
+    fi
     if is_soft "$1"; then
-        echo 'KEVY_FOLDER=/soft KEVY_TEST_KERNEL=soft'
+        echo 'KEVY_TEST_KERNEL=soft'
     else
         case $only-$(series_of "$1") in
         -5.*) patterns=$below_floor ;;
@@ -304,6 +364,10 @@ words() {
 check() {
     machine=$(machine_of "$1")
     log=$root/build/kernels/$1.log
+    if is_tls "$1" && [ "$machine" != "$host" ]; then
+        echo "$1: 0 passed, 0 failed, 1 skipped: no OpenSSL for another machine than this one"
+        return
+    fi
     if ! file=$(sh "$here/fetch.sh" "$cache" "$machine" "$(series_of "$1")"); then
         echo "$1: 0 passed, 0 failed, 1 skipped: no such kernel could be downloaded"
         return
