@@ -24,6 +24,11 @@ MACHINES = {
     'x86_64': ('SCMP_ARCH_X86_64', 0xC000003E),
     'aarch64': ('SCMP_ARCH_AARCH64', 0xC00000B7),
 }
+# What runc 1.1 knows (Debian 12). One that it does not know, and it starts no container; that of
+# the machine itself is in every filter.
+ARCHITECTURES = {'SCMP_ARCH_' + name for name in (
+    'X86', 'X86_64', 'X32', 'ARM', 'AARCH64', 'MIPS', 'MIPS64', 'MIPS64N32', 'MIPSEL', 'MIPSEL64',
+    'MIPSEL64N32', 'PPC', 'PPC64', 'PPC64LE', 'S390', 'S390X')}
 KEYS = {'defaultAction', 'defaultErrnoRet', 'architectures', 'syscalls'}
 RULE_KEYS = {'names', 'action', 'args', 'errnoRet'}
 
@@ -140,6 +145,7 @@ def check_shape(profile):
     allowed = [name for rule in profile['syscalls'] for name in rule['names']
                if rule['action'] == 'SCMP_ACT_ALLOW' and 'args' not in rule]
     assert len(allowed) == len(set(allowed)), 'a call is named twice'
+    assert set(profile['architectures']) <= ARCHITECTURES, profile['architectures']
     assert set(IO_URING) <= set(allowed)
     assert not set(FORBIDDEN) & set(allowed)
 
