@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 
 #ifndef TCP_ULP
 #define TCP_ULP 31
@@ -342,6 +344,82 @@ START_TEST(a_peer_that_reads_slowly_gets_every_byte_before_the_end)
 }
 END_TEST
 
+/*
+ * While this is on, no worker of the kernel runs on the processor that we are on, and so nobody but
+ * us gives TCP what waits. Only root can have it.
+ */
+static bool workers_hold(bool on)
+{
+    struct sched_param priority = {.sched_priority = on ? 1 : 0};
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    return sched_setaffinity(0, sizeof one, &one) == 0 &&
+           sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &priority) == 0;
+}
+
+/* The bytes that TCP has of the server, beyond those that the peer has read. */
+static size_t tcp_holds(void)
+{
+    int unacked = 0, arrived = 0;
+
+    ck_assert_int_eq(ioctl(kevy_stream_fd(&server.tls.stream), TIOCOUTQ, &unacked), 0);
+    ck_assert_int_eq(ioctl(hand.fd, FIONREAD, &arrived), 0);
+    return (size_t)unacked + (size_t)arrived;
+}
+
+/* Reads until the kernel has reported all as sent. Returns the bytes that it read. */
+static size_t sip_until_reported(uint8_t *raw, size_t size)
+{
+    size_t got = 0;
+
+    for (unsigned idle = 0; kevy_tls_queued(&server.tls) != 0; idle++) {
+        ssize_t part = recv(hand.fd, raw + got, size - got < 100 ? size - got : 100, MSG_DONTWAIT);
+
+        if (part > 0)
+            got += (size_t)part;
+        ck_assert_uint_lt(idle, TURNS_MAX);
+        turn_now();
+    }
+    return got;
+}
+
+/* The rest of a record waits for room, and the peer does not read: FIN would drop it. */
+START_TEST(a_record_that_waits_for_room_is_sent_before_the_end)
+{
+    const size_t length = 16384;
+    size_t got, part;
+    bool held;
+    BIO *in = BIO_new(BIO_s_mem());
+
+    served_narrowly(_i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    pattern_fill(much, length, 11, 0);
+    held = workers_hold(true);
+    QUIETLY(ck_assert_int_eq(kevy_tls_send(&server.tls, much, length), 0));
+    QUIETLY(kevy_tls_close(&server.tls));
+    got = sip_until_reported(much + MIB / 2, MIB / 2);
+    if (expected == 1 && held)
+        ck_assert_uint_lt(got + tcp_holds(), length);
+    if (held)
+        ck_assert(workers_hold(false));
+    for (unsigned count = 0; count < 100; count++) { /* it looks more than once */
+        usleep(1000);
+        turn_now();
+    }
+    BIO_set_mem_eof_return(in, -1);
+    ck_assert_int_eq(BIO_write(in, much + MIB / 2, (int)got), (int)got);
+    SSL_set0_rbio(hand.ssl, in);
+    for (got = 0; got < length; got += part) {
+        while (SSL_read_ex(hand.ssl, much + MIB / 2, MIB / 2, &part) != 1)
+            ck_assert_msg(hand_sip(in), "%zu of %zu bytes came before the end", got, length);
+        pattern_check(much + MIB / 2, part, 11, got);
+    }
+    peer_leaves();
+    ck_assert_int_eq(server.reason, 0);
+}
+END_TEST
+
 /* Nothing can be sent behind close_notify, and the other direction is open. */
 START_TEST(a_side_that_has_ended_reads_on)
 {
@@ -538,6 +616,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, an_abort_is_a_truncation_for_the_peer);
     tcase_add_loop_test(tcase, an_abort_is_a_reset, 0, 2);
     tcase_add_loop_test(tcase, a_peer_that_reads_slowly_gets_every_byte_before_the_end, 0, 8);
+    tcase_add_loop_test(tcase, a_record_that_waits_for_room_is_sent_before_the_end, 0, 2);
     tcase_add_loop_test(tcase, a_side_that_has_ended_reads_on, 0, 2);
     tcase_add_test(tcase, buffers_that_hold_no_record_leave_it_to_openssl);
     tcase_add_test(tcase, buffers_that_hold_one_record_are_enough);
