@@ -170,7 +170,7 @@ static void connect_to_nothing(struct scene *s)
     kevy_prep_connect(ask(s, 2), fd, (struct sockaddr *)&strange, sizeof strange);
     kevy_prep_connect(ask(s, 3), fd, (struct sockaddr *)&strange, 1);
     kevy_prep_connect(ask(s, 4), s->file, (struct sockaddr *)&strange, sizeof strange);
-    kevy_prep_connect(ask(s, 5), fd, (struct sockaddr *)&nobody, 1000);
+    kevy_prep_connect(ask(s, 5), fd, (struct sockaddr *)(void *)s->bytes, 1000);
     go(s);
     reap_sorted(s, 5);
 }

@@ -209,13 +209,13 @@ static int flags_check(struct request *request)
 
 int operation_prepare(struct request *request)
 {
-    const struct operation *operation = &operations[request->sqe.opcode];
+    uint8_t opcode = request->sqe.opcode;
     int error;
 
-    if (!operation_known(request->sqe.opcode))
+    if (!operation_known(opcode))
         return -EINVAL;
     error = flags_check(request);
-    return error < 0 ? error : operation->prepare(request);
+    return error < 0 ? error : operations[opcode].prepare(request);
 }
 
 int operation_begin(struct request *request)

@@ -61,6 +61,10 @@
  * Kernel: no requirements, the world brings its own: an io_uring of Linux 6.1 to 6.18, or with the
  * option `soft` the soft kernel of the library, on simulated sockets and a simulated epoll.
  *
+ * For requests of your own (kevy_reactor_sqe()) the simulated io_uring has the opcodes of sockets,
+ * polls, time-outs, cancels and chains, and answers -EINVAL to the others, as an older kernel. It
+ * has no registered files and no registered buffers.
+ *
  * Example: an echo server, 50 worlds
  *
  *     #include <kevy/sim.h>
