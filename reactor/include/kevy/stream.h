@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * kevy/stream.h - a byte stream: TCP, a Unix socket, a pipe or a terminal; why it was closed.
+ * kevy/stream.h - a byte stream, and why it was closed: TCP, a Unix socket, a pipe or a terminal.
  *
  * Model
  *
