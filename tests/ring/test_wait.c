@@ -5,7 +5,9 @@
 #include "ring_test.h"
 
 #include <kevy/ring_prep.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -159,6 +161,30 @@ START_TEST(completions_that_are_there_outweigh_the_end_of_the_limit)
     cqe_take(&ring);
     ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -ETIME);
     kevy_ring_deinit(&ring);
+}
+END_TEST
+
+/* As a reactor asks before it judges what is late. */
+START_TEST(a_wait_whose_limit_is_over_collects_all_that_is_there)
+{
+    enum { COUNT = 300 }; /* more than one look at epoll tells, on the soft kernel */
+    struct kevy_ring ring = {0};
+    struct kevy_ring_wait wait = {.minimum = COUNT + 1, .timeout_ns = 0};
+    int counters[COUNT];
+
+    ring_open(&ring, 512, NULL);
+    for (unsigned index = 0; index < COUNT; index++) {
+        counters[index] = eventfd(0, EFD_CLOEXEC);
+        ck_assert_int_ge(counters[index], 0);
+        kevy_prep_poll(kevy_ring_sqe(&ring, index), counters[index], POLLIN);
+    }
+    ck_assert_int_eq(kevy_ring_submit(&ring), COUNT);
+    for (unsigned index = 0; index < COUNT; index++)
+        ck_assert_int_eq(eventfd_write(counters[index], 1), 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), COUNT);
+    kevy_ring_deinit(&ring);
+    for (unsigned index = 0; index < COUNT; index++)
+        close(counters[index]);
 }
 END_TEST
 
@@ -389,6 +415,7 @@ static void waits_add(Suite *suite, const struct kevy_ring_probe *probe)
         tcase_add_test(wait, a_wait_without_the_clock_tells_the_time_out_where_the_kernel_does);
         tcase_add_test(wait, a_wait_without_the_clock_reads_none);
         tcase_add_test(wait, completions_that_are_there_outweigh_the_end_of_the_limit);
+        tcase_add_test(wait, a_wait_whose_limit_is_over_collects_all_that_is_there);
         tcase_add_test(wait, a_very_long_time_is_not_over_at_once);
         tcase_add_test(wait, a_signal_mask_is_in_force_while_waiting);
         tcase_add_loop_test(wait, each_wait_has_the_limit_it_was_given, 0, 2);

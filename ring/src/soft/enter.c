@@ -10,6 +10,10 @@
  * asked. That is so HARVESTS_SKIPPED_MAX times in a row, or those who send without end would keep
  * all others from being heard.
  *
+ * A time limit that is over ends a wait only when epoll has told everything: it tells EVENTS_ROOM
+ * pieces of news at a time, and who waits for more completions than that, as a reactor does before
+ * it judges what is late, wants all that has happened by then.
+ *
  * Invariants. The count of what was submitted hides how the wait ended. -ETIME and -EINTR are
  * answers only while the CQ is empty. A time-out that fires ends the wait, whatever it is for.
  */
@@ -23,12 +27,15 @@
 #define NS_PER_MICROSECOND   1000U
 #define HARVESTS_SKIPPED_MAX 4U
 #define LEAVING_ROUNDS       4U /* of a flood */
+/* Rounds past the time limit: they bring as much news as the largest CQ has entries. */
+#define LATE_ROUNDS_MAX (KEVY_MAX_CQ_ENTRIES / EVENTS_ROOM)
 
 /* What a wait waits for. */
 struct wait {
     uint32_t minimum;
     uint64_t deadline_ns; /* on CLOCK_MONOTONIC; UINT64_MAX: none */
     uint64_t settle_ns;   /* from then on one completion is enough; UINT64_MAX: never */
+    uint32_t late_rounds; /* that were full, past the deadline */
     const void *mask;
     size_t mask_size;
 };
@@ -116,6 +123,14 @@ static bool enough(const struct soft *soft, const struct wait *wait)
     return cq_ready(soft) >= wait->minimum || soft->timed_out;
 }
 
+/* True when epoll, which has told `count` pieces of news, has more that had happened in time. */
+static bool more_in_time(const struct soft *soft, struct wait *wait, int count)
+{
+    if (count < (int)EVENTS_ROOM && !work_waits(soft))
+        return false;
+    return wait->late_rounds++ < LATE_ROUNDS_MAX;
+}
+
 /*
  * Sleeps until something happens. Returns 0, or -ETIME or -EINTR, which end the wait. Past
  * `settle_ns` one completion is enough.
@@ -141,7 +156,7 @@ static int sleep_once(struct soft *soft, struct wait *wait)
         wait->settle_ns = UINT64_MAX;
         wait->minimum = 1;
     }
-    return wait->deadline_ns <= now_ns ? -ETIME : 0;
+    return wait->deadline_ns <= now_ns && !more_in_time(soft, wait, result) ? -ETIME : 0;
 }
 
 /* Waits for `minimum` completions. 0, -ETIME or -EINTR. */
