@@ -122,6 +122,7 @@
 #define stream_deadline_due        kevy_x_stream_deadline_due
 #define stream_deadline_file       kevy_x_stream_deadline_file
 #define stream_deadlines_closing   kevy_x_stream_deadlines_closing
+#define stream_deadlines_late      kevy_x_stream_deadlines_late
 #define stream_deadlines_lingering kevy_x_stream_deadlines_lingering
 #define stream_deadlines_off       kevy_x_stream_deadlines_off
 #define stream_detach_step         kevy_x_stream_detach_step

@@ -188,14 +188,23 @@ static bool limits_void(const struct kevy_stream *stream)
            (stream->object.state == STREAM_CLOSING && !stream_noted(stream, NOTE_LET_GO));
 }
 
-/*
- * Bytes of the peer's wait in the socket, and the stream for a buffer to read them into: it is the
- * reactor that is late. Idle begins again, because something has come; the others are put off.
- */
-static bool buffers_late(struct kevy_stream *stream, enum kevy_deadline which)
+/* Bytes of the peer's wait in the socket, or its end. */
+static bool bytes_wait(const struct kevy_stream *stream)
 {
-    if (which == KEVY_DEADLINE_SEND || !stream_has(stream, READER_STARVED) ||
-        SYSTEM(stream->object.reactor, poll, stream->fd, POLLIN) <= 0)
+    return SYSTEM(stream->object.reactor, poll, stream->fd, POLLIN) > 0;
+}
+
+/*
+ * Bytes of the peer's wait in the socket, and the stream for a buffer to read them into, or for its
+ * turn: it is the reactor that is late. Idle begins again, because something has come; total is put
+ * off while buffers are missing. Turns are those of streams that have bytes without end, which must
+ * not put total off.
+ */
+static bool reactor_late(struct kevy_stream *stream, enum kevy_deadline which)
+{
+    uint32_t waits = which == KEVY_DEADLINE_IDLE ? READER_STARVED | READER_IN_TURN : READER_STARVED;
+
+    if (which == KEVY_DEADLINE_SEND || !stream_has(stream, waits) || !bytes_wait(stream))
         return false;
     if (which == KEVY_DEADLINE_IDLE)
         stream->idle_at = deadline_after(stream, stream->idle_ticks);
@@ -203,6 +212,24 @@ static bool buffers_late(struct kevy_stream *stream, enum kevy_deadline which)
         stream->total_at = deadline_after(stream, stream_ticks(STARVED_NS));
     stream_deadline_file(stream);
     return true;
+}
+
+/*
+ * The stream has waited, and is about to be armed. A loop that catches up may have asked the kernel
+ * for everything before that, and judge limits before it sees what this recv brings.
+ */
+void stream_deadlines_late(struct kevy_stream *stream, bool starved)
+{
+    uint32_t now = (uint32_t)(stream->object.reactor->now_ns >> WHEEL_TICK_SHIFT);
+    bool idle = stream->idle_at != 0 && !deadline_before(now, stream->idle_at);
+    bool total = starved && stream->total_at != 0 && !deadline_before(now, stream->total_at);
+
+    if (likely(!idle && !total) || !bytes_wait(stream))
+        return;
+    if (idle)
+        stream->idle_at = deadline_after(stream, stream->idle_ticks);
+    if (total)
+        stream->total_at = deadline_after(stream, stream_ticks(STARVED_NS));
 }
 
 /* The node came up. The first limit is reported; another that is due as well comes right after. */
@@ -223,7 +250,7 @@ void stream_deadline_due(struct kevy_x_wheel_node *node)
         return;
     }
     which = deadline_first(stream);
-    if (unlikely(buffers_late(stream, which)))
+    if (unlikely(reactor_late(stream, which)))
         return;
     limit_off(stream, which);
     stream_deadline_file(stream);

@@ -317,6 +317,7 @@ uint32_t stream_ticks(uint64_t timeout_ns);
 void stream_deadline_file(struct kevy_stream *stream);
 void stream_deadlines_off(struct kevy_stream *stream);
 void stream_deadlines_closing(struct kevy_stream *stream);
+void stream_deadlines_late(struct kevy_stream *stream, bool starved);
 void stream_deadlines_lingering(struct kevy_stream *stream);
 void stream_deadline_due(struct kevy_x_wheel_node *node);
 

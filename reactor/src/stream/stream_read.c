@@ -295,6 +295,8 @@ uint32_t stream_feed(struct kevy_x_object *object)
     assert(!stream_has(stream, READER_STARVED | STREAM_RECV_ARMED));
     if (object->state >= STREAM_TERMINATING)
         return 0; /* it ended while it was starved, and its flush has yet to come */
+    if (object->state == STREAM_OPEN)
+        stream_deadlines_late(stream, stream_has(stream, READER_POLL_FIRST));
     stream_recv_adjust(stream);
     if (!stream_has(stream, STREAM_RECV_ARMED))
         return 0;

@@ -9,8 +9,11 @@
 
 #include "reactor_test.h"
 
+#include "core/reactor.h"
+
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #define MS(n) KEVY_MILLISECONDS(n)
 
@@ -151,6 +154,37 @@ START_TEST(a_pause_of_the_loop_ends_no_stream_whose_peer_has_made_room)
 }
 END_TEST
 
+/* More than a recv takes at once, so that the streams take turns. */
+static void sends_much(unsigned index)
+{
+    static uint8_t much[8 * PART];
+
+    ck_assert_int_gt(send(probes[index].peer, much, sizeof much, MSG_DONTWAIT), PART);
+}
+
+START_TEST(a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn)
+{
+    enum { BULK = 16 };
+
+    for (unsigned index = 0; index < BULK; index++) {
+        probe_tcp(&probes[index], &probe_events);
+        probes[index].on_timeout = too_late;
+    }
+    turns(5);
+    for (unsigned index = 0; index < BULK; index++)
+        sends_much(index);
+    TURN_UNTIL(reactor->in_turn.count > 2);
+    for (unsigned index = 0; index < BULK; index++)
+        QUIETLY(kevy_stream_set_deadline(&probes[index].stream, KEVY_DEADLINE_IDLE, MS(LIMIT_MS)));
+    clock_pass(clock_ns() + MS(3 * LIMIT_MS));
+    turns(3);
+    for (unsigned index = 0; index < BULK; index++) {
+        QUIETLY(kevy_stream_abort(&probes[index].stream));
+        probe_finish(&probes[index]);
+    }
+}
+END_TEST
+
 static struct kevy_completion completions[MANY];
 static int counters[MANY];
 
@@ -223,17 +257,30 @@ static void setup(void)
     reactor_setup_with(&(struct kevy_reactor_options){.turn_completions = 16});
 }
 
+/* And so few buffers that most streams get theirs only after the look. */
+static void setup_few_buffers(void)
+{
+    reactor_setup_with(&(struct kevy_reactor_options){.turn_completions = 16, .buffer_count = 64});
+}
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("pause");
     TCase *pauses = tcase_create("pauses");
+    TCase *few_buffers = tcase_create("few_buffers");
 
     tcase_add_checked_fixture(pauses, setup, reactor_teardown);
     tcase_set_timeout(pauses, 30);
     tcase_add_loop_test(pauses, a_pause_of_the_loop_ends_no_stream_whose_bytes_are_there, 0, 2);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_whose_peer_has_made_room);
+    tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_request_whose_answer_is_there);
     tcase_add_test(pauses, what_was_posted_comes_before_what_is_late);
     suite_add_tcase(suite, pauses);
+    tcase_add_checked_fixture(few_buffers, setup_few_buffers, reactor_teardown);
+    tcase_set_timeout(few_buffers, 30);
+    tcase_add_loop_test(few_buffers, a_pause_of_the_loop_ends_no_stream_whose_bytes_are_there, 0,
+                        2);
+    suite_add_tcase(suite, few_buffers);
     return suite;
 }
