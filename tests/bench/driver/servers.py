@@ -79,12 +79,21 @@ HTTP_UV = Server('libuv + llhttp', 'http_uv @port@')
 HTTP = HTTP_OURS + [HTTP_UV, NGINX, conf('h2o', 'h2o -c @conf@', 'h2o.conf')]
 POST = HTTP_OURS + [HTTP_UV, NGINX]
 
+
+def _nginx_tls(name, words=''):
+    return conf(name, 'nginx -c @conf@', 'nginx.conf', ssl='ssl',
+                ssl_files='ssl_certificate @certificate@; ssl_certificate_key @key@;'
+                          ' ssl_protocols TLSv1.2 TLSv1.3;' + words)
+
+
 # With the same certificate, and so the same cipher; nginx keeps tickets, as we do, and no cache.
 HTTPS = ours('http_echo',
              'http_echo --port @port@ --tls-certificate @certificate@ --tls-key @key@') + [
-    conf('nginx', 'nginx -c @conf@', 'nginx.conf', ssl='ssl',
-         ssl_files='ssl_certificate @certificate@; ssl_certificate_key @key@;'
-                   ' ssl_protocols TLSv1.2 TLSv1.3;'),
+    _nginx_tls('nginx'),
+]
+# The other way to resume a session: in a cache of the server.
+HANDSHAKES = HTTPS + [
+    _nginx_tls('nginx, cache', ' ssl_session_tickets off; ssl_session_cache shared:sessions:10m;'),
 ]
 
 FILES = ours('file_server', 'file_server @port@ @files@') + [
