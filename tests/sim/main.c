@@ -18,6 +18,7 @@
 #include "client.h"
 #include "link.h"
 #include "scenario.h"
+#include "visits.h"
 #include "world.h"
 
 #define DRAIN_NS   KEVY_SECONDS(60) /* beyond its own limit: connects end by theirs */
@@ -49,6 +50,7 @@ static void options_draw(void)
         kevy_sim_one_in(world, 4) ? kevy_sim_magnitude(world, 100000, 1000000) : 0;
     options.zero_copy_minimum = (uint32_t)kevy_sim_magnitude(world, 1, 40000);
     options.restricted = kevy_sim_one_in(world, 4);
+    options.trace = visits_trace;
     kevy_sim_reactor_options(world, &options);
 }
 
@@ -230,5 +232,10 @@ static void test(struct kevy_sim *sim)
 
 int main(int argc, char **argv)
 {
-    return kevy_sim_main(argc, argv, &(struct kevy_sim_options){.name = "sim", .test = test});
+    int status;
+
+    visits_open();
+    status = kevy_sim_main(argc, argv, &(struct kevy_sim_options){.name = "sim", .test = test});
+    visits_print();
+    return status;
 }

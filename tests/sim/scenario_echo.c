@@ -14,10 +14,14 @@
 #include "link.h"
 #include "world.h"
 
+#define PACE_NS 200000000U
+
 static struct {
     struct kevy_listener listener;
+    struct kevy_timer toggle; /* pauses the listener, and lets it go on */
     uint32_t connections_max;
     bool listening;
+    bool paused;
 } echo;
 
 static void forward(struct link *link, struct kevy_buffer *buffer)
@@ -48,6 +52,19 @@ static void closed(struct kevy_listener *listener)
     echo.listening = false;
 }
 
+static void toggle(struct kevy_timer *timer)
+{
+    if (!echo.listening)
+        return;
+    if (echo.paused)
+        QUIETLY(kevy_listener_resume(&echo.listener));
+    else
+        QUIETLY(kevy_listener_pause(&echo.listener));
+    echo.paused = !echo.paused;
+    kevy_timer_start(timer, echo.listener.object.reactor, kevy_sim_magnitude(world, 1000, PACE_NS),
+                     toggle);
+}
+
 static void start(struct kevy_reactor *reactor)
 {
     struct kevy_listener_options options = {
@@ -66,6 +83,9 @@ static void start(struct kevy_reactor *reactor)
     while (kevy_listener_open(&echo.listener, reactor, &options) < 0)
         continue;
     echo.listening = true;
+    echo.paused = false;
+    if (kevy_sim_one_in(world, 3))
+        kevy_timer_start(&echo.toggle, reactor, kevy_sim_below(world, PACE_NS), toggle);
     count = (uint32_t)kevy_sim_magnitude(world, 1, 100);
     plan_most = kevy_sim_magnitude(world, 100, 200000);
     clients_start(count, 0, plan_most, true);
@@ -77,7 +97,14 @@ static void start(struct kevy_reactor *reactor)
 static void quiet(struct kevy_reactor *reactor)
 {
     (void)reactor;
+    kevy_timer_stop(&echo.toggle);
+    QUIETLY(kevy_listener_resume(&echo.listener));
     clients_quiet();
+}
+
+static void abandon(void)
+{
+    kevy_timer_stop(&echo.toggle);
 }
 
 static bool over(void)
@@ -92,4 +119,4 @@ static void stop(struct kevy_reactor *reactor)
 }
 
 const struct scenario scenario_echo = {
-    .name = "echo", .start = start, .quiet = quiet, .over = over, .stop = stop};
+    .name = "echo", .start = start, .quiet = quiet, .over = over, .stop = stop, .abandon = abandon};

@@ -34,6 +34,7 @@ struct pair {
     uint64_t began_ns;
     uint64_t limit_ns;
     bool connecting;
+    bool direct; /* to one address, without a connector */
 };
 
 static struct {
@@ -59,6 +60,15 @@ static void pair_free(struct pair *pair)
     memset(pair, 0xDB, sizeof *pair);
     free(pair);
     proxy.pairs--;
+}
+
+/* The client is gone: nobody needs the connection that is being made. */
+static void connect_cancel(struct pair *pair)
+{
+    if (pair->direct)
+        QUIETLY(kevy_stream_close(&pair->server->link.stream));
+    else
+        QUIETLY(kevy_connector_cancel(&pair->connect));
 }
 
 /* One side is gone before its time: the other is of no use. */
@@ -112,14 +122,31 @@ static void closed(struct link *link, int reason)
     if (side == pair->client) {
         pair->client = NULL;
         if (pair->connecting)
-            QUIETLY(kevy_connector_cancel(&pair->connect));
+            connect_cancel(pair);
     } else {
+        EXPECT(!pair->connecting || reason != -ETIMEDOUT ||
+                   kevy_sim_now(world) >= pair->began_ns + pair->limit_ns,
+               "a connect times out early");
+        pair->connecting = false;
         pair->server = NULL;
     }
     pair_free(pair);
 }
 
-static const struct link_manner server_manner = {.read = forward, .end = ended, .close = closed};
+/* A connector says so by itself. */
+static void server_opened(struct link *link)
+{
+    struct pair *pair = side_of(link)->pair;
+
+    if (!pair->direct)
+        return;
+    EXPECT(pair->connecting && pair->client != NULL, "a connect reports twice, or after its end");
+    pair->connecting = false;
+    QUIETLY(kevy_stream_resume(&pair->client->link.stream));
+}
+
+static const struct link_manner server_manner = {
+    .open = server_opened, .read = forward, .end = ended, .close = closed};
 
 static void attempted(struct kevy_connector *connect, uint32_t index, int error)
 {
@@ -164,12 +191,42 @@ static void addresses_write(struct pair *pair)
     }
 }
 
+/* To the first address alone. */
+static void connect_direct(struct pair *pair, struct kevy_reactor *reactor)
+{
+    int error;
+
+    pair->direct = true;
+    QUIETLY(error =
+                kevy_stream_connect(&pair->server->link.stream, reactor, pair->addresses[0].address,
+                                    pair->addresses[0].length, pair->limit_ns));
+    if (error == 0)
+        return;
+    pair->connecting = false;
+    link_forget(&pair->server->link);
+    pair->server = NULL;
+    give_up(pair->client);
+}
+
+static void connect_any(struct pair *pair, struct kevy_reactor *reactor)
+{
+    struct kevy_connector_options options = {.stream = &pair->server->link.stream,
+                                             .addresses = pair->addresses,
+                                             .count = HOSTS,
+                                             .timeout_ns = pair->limit_ns,
+                                             .attempt = attempted,
+                                             .done = connected};
+    int error;
+
+    options.attempt_delay_ns = kevy_sim_magnitude(world, 1000, 400000000);
+    QUIETLY(error = kevy_connector_start(&pair->connect, reactor, &options));
+    EXPECT(error == 0, "connect answers %d", error);
+}
+
 static void opened(struct link *link)
 {
+    struct kevy_reactor *reactor = kevy_stream_reactor(&link->stream);
     struct pair *pair = calloc(1, sizeof *pair);
-    struct kevy_connector_options options = {
-        .count = HOSTS, .attempt = attempted, .done = connected};
-    int error;
 
     EXPECT(pair != NULL, "no memory");
     proxy.pairs++;
@@ -179,17 +236,14 @@ static void opened(struct link *link)
     pair->server->pair = pair;
     link_share(&pair->server->link, link);
     addresses_write(pair);
-    options.stream = &pair->server->link.stream;
-    options.addresses = pair->addresses;
-    options.attempt_delay_ns = kevy_sim_magnitude(world, 1000, 400000000);
-    options.timeout_ns = kevy_sim_magnitude(world, 100000, KEVY_SECONDS(30));
-    pair->limit_ns = options.timeout_ns;
-    pair->began_ns = kevy_reactor_now(kevy_stream_reactor(&link->stream));
+    pair->limit_ns = kevy_sim_magnitude(world, 100000, KEVY_SECONDS(30));
+    pair->began_ns = kevy_reactor_now(reactor);
     pair->connecting = true;
     QUIETLY(kevy_stream_pause(&link->stream));
-    QUIETLY(error =
-                kevy_connector_start(&pair->connect, kevy_stream_reactor(&link->stream), &options));
-    EXPECT(error == 0, "connect answers %d", error);
+    if (kevy_sim_one_in(world, 3))
+        connect_direct(pair, reactor);
+    else
+        connect_any(pair, reactor);
 }
 
 static const struct link_manner client_manner = {
