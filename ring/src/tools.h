@@ -8,7 +8,8 @@
  * order that a message from ring to ring makes between two threads.
  *
  * Posts and the eventfd need nothing: ThreadSanitizer knows atomic operations and descriptors. The
- * queues need nothing either: for every tool, memory from mmap(2) has a value.
+ * queues need nothing either, unless the caller lends their memory: for every tool, memory from
+ * mmap(2) has a value.
  *
  * Invariants. Without the Meson option `debug_checks` all functions are empty, and the compiler
  * leaves nothing of them. Memory is nobody's but the kernel's only from tools_take_away() to one of
@@ -111,6 +112,26 @@ static inline const void *tools_forbidden(const void *memory, size_t size)
     return (const void *)(uintptr_t)VALGRIND_CHECK_MEM_IS_ADDRESSABLE(memory, size);
 #else
     return NULL;
+#endif
+}
+
+/* For tests: valgrind runs this program. */
+static inline bool tools_valgrind(void)
+{
+#if TOOLS_VALGRIND
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}
+
+/* For tests: how many mistakes valgrind has told. */
+static inline unsigned long tools_mistakes(void)
+{
+#if TOOLS_VALGRIND
+    return VALGRIND_COUNT_ERRORS;
+#else
+    return 0;
 #endif
 }
 

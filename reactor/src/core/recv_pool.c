@@ -18,6 +18,8 @@ void pool_hide(const struct kevy_reactor *reactor, struct kevy_x_block *block)
 {
     size_t size = reactor->pool.buffer_size;
 
+    /* Behind what was received it is nobody's yet: pool_show(). */
+    tools_written(block->data, size);
     memset(block->data, HIDDEN, size);
     block->hidden = true;
     tools_take_away(block->data, size);
