@@ -15,6 +15,10 @@
  * registered buffer, which the kernel checks, and that of a group, which no request names. With
  * SQPOLL, requests that the kernel's thread has taken before an enter are not seen.
  *
+ * Written. MemorySanitizer sees nothing that a ring does: memory that a request lets the kernel
+ * write is called written when the request is submitted. That of a group comes from mmap(2), and
+ * has a value. valgrind knows each system call of the soft kernel, and nothing that io_uring does.
+ *
  * Messages. MSG_RING orders what its sender did before what its receiver does after; the kernel
  * carries that, where ThreadSanitizer cannot see it. So an enter that submits a message releases
  * the place of the descriptor that the message names, and an enter of that ring acquires it.
@@ -26,8 +30,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <kevy/ring_prep.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -99,10 +106,16 @@ static bool bytes(const struct kevy_sqe *sqe)
     return selects(sqe) || mapped(sqe->addr, sqe->len);
 }
 
+/* The kernel refuses a length that no address has before it looks at the address. */
+static bool name(uint64_t address, uint64_t length)
+{
+    return length > sizeof(struct sockaddr_storage) || mapped(address, length);
+}
+
 /* With an address to send to, where there is one. */
 static bool bytes_sent(const struct kevy_sqe *sqe)
 {
-    if (!mapped(sqe->addr2, sqe->addr_len))
+    if (!name(sqe->addr2, sqe->addr_len))
         return false;
     return fixed(sqe) || ((sqe->ioprio & KEVY_SEND_VECTORIZED) != 0
                               ? vectors_mapped(pointer(sqe->addr), sqe->len, true)
@@ -132,7 +145,7 @@ static bool message(const struct kevy_sqe *sqe)
 
 static bool address_named(const struct kevy_sqe *sqe)
 {
-    return mapped(sqe->addr, sqe->off);
+    return name(sqe->addr, sqe->off);
 }
 
 static bool address_wanted(const struct kevy_sqe *sqe)
@@ -238,6 +251,109 @@ OPCODES(INSPECTED)
 
 static void (*const inspections[KEVY_OP_LAST])(const struct kevy_sqe *sqe) = {OPCODES(LISTED)};
 
+#if TOOLS_MEMORY
+
+static void written(uint64_t address, uint64_t size)
+{
+    if (address != 0 && size != 0)
+        tools_written(pointer(address), size);
+}
+
+static void vectors_written(const struct iovec *vectors, uint64_t count)
+{
+    for (uint64_t index = 0; vectors != NULL && index < count; index++)
+        written((uintptr_t)vectors[index].iov_base, vectors[index].iov_len);
+}
+
+static void bytes_come(const struct kevy_sqe *sqe)
+{
+    if (!selects(sqe))
+        written(sqe->addr, sqe->len);
+}
+
+static void vectors_come(const struct kevy_sqe *sqe)
+{
+    if (!selects(sqe))
+        vectors_written(pointer(sqe->addr), sqe->len);
+}
+
+static void message_comes(const struct kevy_sqe *sqe)
+{
+    const struct msghdr *header = pointer(sqe->addr);
+
+    if (header == NULL || selects(sqe))
+        return;
+    written((uintptr_t)header->msg_name, header->msg_namelen);
+    written((uintptr_t)header->msg_control, header->msg_controllen);
+    vectors_written(header->msg_iov, header->msg_iovlen);
+}
+
+static void address_comes(const struct kevy_sqe *sqe)
+{
+    const socklen_t *length = pointer(sqe->addr2);
+
+    if (length != NULL)
+        written(sqe->addr, *length);
+}
+
+static void slots_come(const struct kevy_sqe *sqe)
+{
+    written(sqe->addr, sqe->len * sizeof(int32_t));
+}
+
+static void pair_comes(const struct kevy_sqe *sqe)
+{
+    written(sqe->addr, 2 * sizeof(int32_t));
+}
+
+static void status_comes(const struct kevy_sqe *sqe)
+{
+    written(sqe->addr2, sizeof(struct statx));
+}
+
+static void value_comes(const struct kevy_sqe *sqe)
+{
+    written(sqe->addr2, sqe->len);
+}
+
+static void child_state_comes(const struct kevy_sqe *sqe)
+{
+    written(sqe->addr2, sizeof(siginfo_t));
+}
+
+static void events_come(const struct kevy_sqe *sqe)
+{
+    written(sqe->addr, sqe->len * sizeof(struct epoll_event));
+}
+
+static void option_comes(const struct kevy_sqe *sqe)
+{
+    if (sqe->cmd_op == KEVY_SOCKET_OP_GETSOCKOPT)
+        written(sqe->optval, sqe->optlen);
+}
+
+static void (*const writers[KEVY_OP_LAST])(const struct kevy_sqe *sqe) = {
+    [KEVY_OP_READV] = vectors_come,     [KEVY_OP_READV_FIXED] = vectors_come,
+    [KEVY_OP_READ] = bytes_come,        [KEVY_OP_READ_FIXED] = bytes_come,
+    [KEVY_OP_RECV] = bytes_come,        [KEVY_OP_RECVMSG] = message_comes,
+    [KEVY_OP_ACCEPT] = address_comes,   [KEVY_OP_FILES_UPDATE] = slots_come,
+    [KEVY_OP_PIPE] = pair_comes,        [KEVY_OP_STATX] = status_comes,
+    [KEVY_OP_GETXATTR] = value_comes,   [KEVY_OP_FGETXATTR] = value_comes,
+    [KEVY_OP_EPOLL_WAIT] = events_come, [KEVY_OP_WAITID] = child_state_comes,
+    [KEVY_OP_URING_CMD] = option_comes,
+};
+
+#endif
+
+static void memory_written(const struct kevy_sqe *sqe)
+{
+    (void)sqe;
+#if TOOLS_MEMORY
+    if (sqe->opcode < KEVY_OP_LAST && writers[sqe->opcode] != NULL)
+        writers[sqe->opcode](sqe);
+#endif
+}
+
 #if TOOLS_THREAD
 static char places[PLACES];
 #endif
@@ -275,6 +391,7 @@ void kevy_x_inspect_requests(const struct kevy_ring *ring)
 
         if (sqe->opcode < KEVY_OP_LAST && inspections[sqe->opcode] != NULL)
             inspections[sqe->opcode](sqe);
+        memory_written(sqe);
         message_leaves(sqe);
     }
 }

@@ -24,6 +24,7 @@
 
 #include "kernel.h"
 #include "memory.h"
+#include "tools.h"
 
 /* In front of the CQEs: 64 bytes on 6.18, and a cache line a cursor on the kernels before. */
 #define RINGS_HEADER_BYTES 1024U
@@ -226,6 +227,7 @@ int kevy_x_memory_map(struct kevy_ring *ring, const struct kevy_params *params)
         ring->ring_size = (size_t)(params->sq_off.user_addr - params->cq_off.user_addr) +
                           sqes_room(params->sq_entries, params->flags);
         ring->sqes = (struct kevy_sqe *)(uintptr_t)params->sq_off.user_addr;
+        tools_written(ring->ring_memory, ring->ring_size);
     } else {
         error = areas_map(ring, params);
         if (error < 0)

@@ -33,7 +33,7 @@ static inline void file_holds(int fd, const char *text)
 
 static inline off_t size_of(int fd)
 {
-    struct stat status;
+    struct stat status = {0};
 
     ck_assert_int_eq(fstat(fd, &status), 0);
     return status.st_size;

@@ -120,7 +120,7 @@ START_TEST(openat_opens_into_descriptors_and_slots)
     memset(name, 'x', sizeof name - 1); /* BORROWED only */
     int fd = next_cqe().res;
     ck_assert_int_ge(fd, 0);
-    struct stat status;
+    struct stat status = {0};
     ck_assert_int_eq(fstat(fd, &status), 0);
     ck_assert_uint_eq(status.st_mode & 0777, 0640 & ~(mode_t)022);
     ck_assert_int_eq(write(fd, "hello", 5), 5);
