@@ -170,7 +170,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(hasty, start_hasty, stop);
     tcase_set_timeout(hasty, 60);
     tcase_add_test(hasty, a_line_whose_bytes_come_one_by_one_is_late);
-    tcase_add_test(hasty, a_client_that_reads_no_answer_is_not_read_from_and_ends);
+    support_add_sized(hasty, a_client_that_reads_no_answer_is_not_read_from_and_ends);
     suite_add_tcase(suite, hasty);
     return suite;
 }

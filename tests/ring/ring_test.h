@@ -52,7 +52,8 @@ static inline void nop_queue(struct kevy_ring *ring, uint64_t user_data, int32_t
 {
     struct kevy_sqe *sqe = kevy_ring_sqe(ring, user_data);
 
-    ck_assert_ptr_nonnull(sqe);
+    if (sqe == NULL)
+        ck_abort_msg("the queue is full");
     if (result != 0) {
         sqe->nop_flags = KEVY_NOP_INJECT_RESULT;
         sqe->len = (uint32_t)result;

@@ -251,6 +251,19 @@ START_TEST(a_completion_that_is_reaped_is_not_overwritten_by_an_enter)
 }
 END_TEST
 
+/* How many completions in a row are `first` and those after it. Without libcheck, which writes to a
+ * pipe for each comparison. */
+static uint32_t in_order(struct kevy_ring *ring, uint64_t first, uint32_t most)
+{
+    for (uint32_t count = 0; count < most; count++) {
+        const struct kevy_cqe *cqe = kevy_ring_next(ring);
+
+        if (cqe == NULL || cqe->user_data != first + count)
+            return count;
+    }
+    return most;
+}
+
 /* Every slot of both queues, and past the end of both. */
 START_TEST(the_largest_ring_takes_32768_requests_at_once)
 {
@@ -264,12 +277,7 @@ START_TEST(the_largest_ring_takes_32768_requests_at_once)
             nop_queue(&ring, lap << 32 | i, 0);
         ck_assert_ptr_null(kevy_ring_sqe(&ring, 0));
         ck_assert_int_eq(kevy_ring_submit(&ring), 32768);
-        for (uint64_t i = 0; i < 32768; i++) {
-            const struct kevy_cqe *cqe = kevy_ring_next(&ring);
-
-            ck_assert_ptr_nonnull(cqe);
-            ck_assert_uint_eq(cqe->user_data, lap << 32 | i);
-        }
+        ck_assert_uint_eq(in_order(&ring, lap << 32, 32768), 32768);
         ck_assert_ptr_null(kevy_ring_next(&ring));
     }
     kevy_ring_deinit(&ring);

@@ -251,9 +251,9 @@ static void reserved_check(const struct kevy_ring *ring, uint32_t head)
             bool waiting = far[part] + step < ring->sqe_tail - head;
             const struct kevy_sqe *sqe = kevy_ring_sqe_at(ring, number);
 
-            ck_assert_msg((sqe != NULL) == waiting, "%u with head %u", number, head);
-            if (waiting)
-                ck_assert_uint_eq(sqe->user_data, number);
+            /* libcheck writes to a pipe for each comparison. */
+            if ((sqe != NULL) != waiting || (waiting && sqe->user_data != number))
+                ck_abort_msg("%u with head %u", number, head);
         }
 }
 

@@ -40,6 +40,30 @@ void support_add_abort(TCase *tcase, const TTest *test, int from, int to)
         support_skip(test->name, "this build has no assertions");
 }
 
+#ifdef __has_feature
+#define CLANG_HAS(feature) __has_feature(feature)
+#else
+#define CLANG_HAS(feature) 0
+#endif
+
+bool support_sizes_tell(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    CLANG_HAS(address_sanitizer) || CLANG_HAS(memory_sanitizer) || CLANG_HAS(thread_sanitizer)
+    return false;
+#else
+    return true;
+#endif
+}
+
+void support_add_sized(TCase *tcase, const TTest *test)
+{
+    if (support_sizes_tell())
+        tcase_add_test(tcase, test);
+    else
+        support_skip(test->name, "a sanitizer keeps a shadow of all memory");
+}
+
 int support_skipped(void)
 {
     return skipped;

@@ -35,6 +35,15 @@ bool support_asserts(void);
  */
 void support_add_abort(TCase *tcase, const TTest *test, int from, int to);
 
+/*
+ * False in a build with a sanitizer, which keeps a shadow of all memory, keeps what was freed, and
+ * pads the rest: how much a program uses says nothing.
+ */
+bool support_sizes_tell(void);
+
+/* Adds a test about how much memory a program uses, where that tells something. */
+void support_add_sized(TCase *tcase, const TTest *test);
+
 /* The descriptors this process has open, so that a teardown can show that none was left behind. */
 int support_fd_count(void);
 
