@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # run.sh [--asan | --tsan | --valgrind | --ndebug | --soft] [TEST...]: installs what is missing,
 # builds, runs every test or those named, and ends with "N passed, N failed, N skipped". The exit
-# status is 0 when nothing failed. Builds in build/test, with another option than --soft in
+# status is 0 when nothing failed. Builds in build/test, and where an option means another build in
 # build/OPTION; git ignores both.
 #
 #     --asan      with AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
@@ -11,7 +11,8 @@
 #     --ndebug    without assertions; a test that expects one is skipped, and says so
 #     --soft      the programs that run on the soft kernel alone
 #
-# With an option only programs run: the scripts look at sources, or build by themselves.
+# With an option only programs run: the scripts look at sources, or build by themselves. Without
+# option and names the suite `sanitized` runs at the end, built as with --asan.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/.."
 . tests/support/packages.sh
@@ -22,24 +23,31 @@ build=build/test
 settings=-Ddebug_checks=true
 selection=
 wrapper=
+targets=
+slower=1
+logs=
 
 usage() {
-    sed -n '3,15s/^# \{0,1\}//p' tests/run.sh >&2
+    sed -n '3,16s/^# \{0,1\}//p' tests/run.sh >&2
     exit 2
 }
 
-# What an option means. Sanitizers bring symbols along that the libraries do not link with.
+# What an option means, and how many times as long a program may take. Sanitizers bring symbols
+# along that the libraries do not link with.
 option_take() {
     selection=$programs
     case $1 in
-    --asan) settings="$settings -Db_sanitize=address,undefined -Db_lundef=false" ;;
-    --tsan) settings="$settings -Db_sanitize=thread -Db_lundef=false" ;;
-    --valgrind) wrapper=$memcheck selection='--suite soft' ;;
+    --asan) settings="$settings -Db_sanitize=address,undefined -Db_lundef=false" slower=3 ;;
+    --tsan) settings="$settings -Db_sanitize=thread -Db_lundef=false" slower=10 ;;
     --ndebug) settings='-Db_ndebug=true' ;;
+    --valgrind) wrapper=$memcheck selection='--suite soft' slower=20 ;;
     --soft) selection='--suite soft' ;;
     *) usage ;;
     esac
-    [ "$1" = --soft ] || build=build/${1#--}
+    case $1 in
+    --valgrind | --soft) ;;
+    *) build=build/${1#--} ;;
+    esac
 }
 
 install_tools() {
@@ -71,19 +79,47 @@ build_tests() {
         # shellcheck disable=SC2086
         meson setup "$build" -Dtests=enabled -Dexamples=enabled $settings
     fi
-    echo "== Building"
-    ninja -C "$build"
+    echo "== Building $build"
+    # shellcheck disable=SC2086
+    ninja -C "$build" $targets
 }
 
-# The tests named, or the option's; what runs under valgrind takes its time.
+# The tests named, or the option's. libcheck has limits of its own, for each case.
 run_tests() {
     [ $# -eq 0 ] || selection=
     if [ -n "$wrapper" ]; then
-        set -- --wrapper "$wrapper" --timeout-multiplier 20 "$@"
+        set -- --wrapper "$wrapper" "$@"
     fi
     # Word splitting wanted: one argument for each suite.
     # shellcheck disable=SC2086
-    meson test -C "$build" --no-rebuild --print-errorlogs $selection "$@"
+    CK_TIMEOUT_MULTIPLIER=$slower meson test -C "$build" --no-rebuild --print-errorlogs \
+        --timeout-multiplier "$slower" $selection "$@"
+}
+
+# build_and_run TEST...: adds its log to `logs`
+build_and_run() {
+    build_tests
+    echo "== Testing $build"
+    run_tests "$@" || status=1
+    logs="$logs $build/meson-logs/testlog.json"
+}
+
+sanitizers_work() {
+    echo 'int main(void) { return 0; }' >build/works.c
+    # Word splitting wanted: a compiler may have arguments.
+    # shellcheck disable=SC2086
+    ${CC:-cc} -fsanitize=address,undefined build/works.c -o build/works && build/works
+}
+
+repeat_sanitized() {
+    option_take --asan
+    selection='--suite sanitized'
+    targets=sanitized
+    if sanitizers_work; then
+        build_and_run
+    else
+        echo 'skipped: the suite sanitized: no program with AddressSanitizer runs here'
+    fi
 }
 
 case ${1-} in
@@ -97,9 +133,10 @@ case ${1-} in
 esac
 
 install_tools
-build_tests
-echo "== Testing"
 status=0
-run_tests "$@" || status=$?
-python3 tests/support/summary.py "$build/meson-logs/testlog.json" || status=1
+build_and_run "$@"
+[ -n "$selection$*" ] || repeat_sanitized
+# Word splitting wanted: one argument for each log.
+# shellcheck disable=SC2086
+python3 tests/support/summary.py $logs || status=1
 exit "$status"

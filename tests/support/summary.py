@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Adds up what the test programs of one `meson test` run report.
+"""Adds up what the test programs report, in one `meson test` run or several.
 
 A program's own "RESULT name: P passed, F failed, S skipped" counts: its last one, for those of what
 it tries come before. A program without it counts as one test with Meson's verdict, and so does one
@@ -29,21 +29,29 @@ def count(run):
     return passed, failed, skipped
 
 
-def main(path):
-    total = [0, 0, 0]
+def runs_of(path):
     with open(path, encoding="utf-8") as log:
-        runs = [json.loads(line) for line in log]
-    for run in runs:
-        total = [sum(pair) for pair in zip(total, count(run))]
-        name = run['name'].split(' / ')[-1]
-        reasons = SKIP.findall(run.get("stdout", ""))
-        if run["result"] == "SKIP" and not reasons:
-            reasons = ["no reason given"]
-        for reason in reasons:
-            print(f"skipped: {name}: {reason}")
+        return [json.loads(line) for line in log]
+
+
+def main(paths):
+    total = [0, 0, 0]
+    for path in paths:
+        runs = runs_of(path)
+        if not runs:
+            print(f"{path}: nothing ran")
+            total[1] += 1
+        for run in runs:
+            total = [sum(pair) for pair in zip(total, count(run))]
+            name = run['name'].split(' / ')[-1]
+            reasons = SKIP.findall(run.get("stdout", ""))
+            if run["result"] == "SKIP" and not reasons:
+                reasons = ["no reason given"]
+            for reason in reasons:
+                print(f"skipped: {name}: {reason}")
     print("{} passed, {} failed, {} skipped".format(*total))
-    return 1 if total[1] or not runs else 0
+    return 1 if total[1] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))
