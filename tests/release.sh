@@ -74,7 +74,7 @@ tarball_alone() {
         ninja -C "$work/alone" || return
     # Word splitting wanted: one argument for each word.
     # shellcheck disable=SC2086
-    meson test -C "$work/alone" --no-rebuild --print-errorlogs $suites
+    meson test -C "$work/alone" --no-rebuild --quiet --print-errorlogs $suites
 }
 
 check 'name, version, changes and licences' named
