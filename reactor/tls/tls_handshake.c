@@ -14,8 +14,8 @@
  *
  * The second queue is of open connections that were resumed while OpenSSL, or the kept buffer, had
  * something for them: no callback comes inside kevy_tls_resume(). And of those that found no memory
- * at memory_limit. Nobody tells when there is some again, so these try again after MEMORY_WAIT_NS,
- * by a timer of their own: the turns of others do not wait for it.
+ * at memory_limit. Nobody tells when there is some again, so these try again by a timer of their
+ * own, less often each time: the turns of others do not wait for it.
  *
  * The third queue is of connections that end, and that the kernel encrypts: tls_ending.c says what
  * they wait for. Nobody tells that either, so a timer looks at all of them, less often each time.
@@ -30,9 +30,9 @@
 
 #include <stdlib.h>
 
-#define MEMORY_WAIT_NS       KEVY_MILLISECONDS(1)
-#define ENDING_WAIT_LEAST_NS KEVY_MILLISECONDS(1)
-#define ENDING_WAIT_MOST_NS  KEVY_MILLISECONDS(64)
+/* For what nobody tells. */
+#define WAIT_LEAST_NS KEVY_MILLISECONDS(1)
+#define WAIT_MOST_NS  KEVY_MILLISECONDS(64)
 
 static struct kevy_tls *tls_of_waiter(struct kevy_x_waiter *waiter)
 {
@@ -110,6 +110,8 @@ static void turn(struct kevy_timer *timer)
 
     for (; resumed > 0 && loop->resumed.first != NULL; resumed--)
         serve(loop, loop->resumed.first);
+    if (!kevy_timer_armed(&loop->memory_timer)) /* all have found memory */
+        loop->memory_wait_ns = WAIT_LEAST_NS;
     for (uint32_t count = 0; count < waiting && loop->waiting.first != NULL; count++) {
         if (count > 0 && !answers_left(loop, tls_of_waiter(loop->waiting.first)))
             break;
@@ -196,8 +198,11 @@ void tls_loop_await_memory(struct kevy_tls *tls)
     struct kevy_x_tls_loop *loop = tls->loop;
 
     resumed_append(tls);
-    if (!kevy_timer_armed(&loop->memory_timer))
-        kevy_timer_start(&loop->memory_timer, loop->reactor, MEMORY_WAIT_NS, memory_may_be_back);
+    if (kevy_timer_armed(&loop->memory_timer))
+        return;
+    kevy_timer_start(&loop->memory_timer, loop->reactor, loop->memory_wait_ns, memory_may_be_back);
+    if (loop->memory_wait_ns < WAIT_MOST_NS)
+        loop->memory_wait_ns *= 2;
 }
 
 static void ending_look(struct kevy_timer *timer)
@@ -209,7 +214,7 @@ static void ending_look(struct kevy_timer *timer)
         if (tls_ending_over(tls_of_waiter(waiter)))
             tls_loop_unlink(tls_of_waiter(waiter));
     }
-    if (loop->ending_wait_ns < ENDING_WAIT_MOST_NS)
+    if (loop->ending_wait_ns < WAIT_MOST_NS)
         loop->ending_wait_ns *= 2;
     if (loop->ending.first != NULL)
         kevy_timer_start(&loop->ending_timer, loop->reactor, loop->ending_wait_ns, ending_look);
@@ -224,9 +229,9 @@ void tls_loop_end(struct kevy_tls *tls)
     queue_append(&loop->ending, &tls->wait);
     tls_set(tls, TLS_ENDS);
     /* Not again if it is soon in any case: it would never fire where many connections end. */
-    if (kevy_timer_armed(&loop->ending_timer) && loop->ending_wait_ns == ENDING_WAIT_LEAST_NS)
+    if (kevy_timer_armed(&loop->ending_timer) && loop->ending_wait_ns == WAIT_LEAST_NS)
         return;
-    loop->ending_wait_ns = ENDING_WAIT_LEAST_NS;
+    loop->ending_wait_ns = WAIT_LEAST_NS;
     kevy_timer_start(&loop->ending_timer, loop->reactor, loop->ending_wait_ns, ending_look);
 }
 
@@ -249,6 +254,7 @@ static struct kevy_x_tls_loop *loop_make(struct kevy_tls_context *context,
         return NULL;
     loop->context = context;
     loop->reactor = reactor;
+    loop->memory_wait_ns = WAIT_LEAST_NS;
     kevy_completion_init(&loop->request, reactor, turn_comes);
     loop->next = context->loops;
     context->loops = loop;

@@ -138,6 +138,7 @@ struct kevy_x_tls_loop {
     struct kevy_completion request; /* brings the next turn */
     struct kevy_timer timer;        /* brings the end of that turn */
     struct kevy_timer memory_timer; /* asks for a turn when there may be memory again */
+    uint64_t memory_wait_ns;        /* until it does so again */
     struct kevy_timer ending_timer; /* looks after those that end */
     uint64_t ending_wait_ns;        /* until it does so again */
 };

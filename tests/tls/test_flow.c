@@ -269,6 +269,33 @@ START_TEST(who_finds_no_memory_for_plain_bytes_reads_on_later)
 }
 END_TEST
 
+START_TEST(who_finds_no_memory_costs_few_turns)
+{
+    static struct kevy_buffer taken[MIB / BUFFER_SIZE];
+    struct hand hand;
+    unsigned count = 0;
+    uint64_t before, end_ns;
+
+    reactor_setup_scarce();
+    serve_hand(&server, &hand);
+    TURN_UNTIL(kevy_tls_queued(&server.tls) == 0);
+    while (kevy_buffer_create(reactor, NULL, &taken[count]) == 0)
+        count++;
+    hand_write(&hand, "how are you?", 12);
+    turns(20);
+    before = stats_now().turns;
+    end_ns = clock_ns() + KEVY_MILLISECONDS(300);
+    for (uint64_t now_ns = clock_ns(); now_ns < end_ns; now_ns = clock_ns())
+        ck_assert_int_eq(kevy_reactor_run_once(reactor, end_ns - now_ns), 1);
+    ck_assert_uint_lt(stats_now().turns - before, 60);
+    while (count > 0)
+        kevy_buffer_release(&taken[--count]);
+    side_expect(&server, "how are you?");
+    side_abort(&server);
+    hand_free(&hand);
+}
+END_TEST
+
 /* Many handshakes at a time, of which a turn answers few. */
 static struct side servers[CROWD], clients[CROWD];
 static struct kevy_tls_context *context;
@@ -405,6 +432,7 @@ Suite *test_suite(void)
     tcase_add_test(bulk, a_send_that_finds_no_memory_ends_the_connection);
     tcase_add_test(bulk, clients_that_do_not_read_are_held_back_and_none_is_ended);
     tcase_add_test(bulk, who_finds_no_memory_for_plain_bytes_reads_on_later);
+    tcase_add_test(bulk, who_finds_no_memory_costs_few_turns);
     suite_add_tcase(suite, bulk);
     tcase_set_timeout(crowd, 30);
     tcase_add_test(crowd, a_crowd_of_handshakes_starves_nobody);
