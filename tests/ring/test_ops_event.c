@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static void pipe_open(int ends[2])
@@ -218,6 +219,29 @@ START_TEST(waitid_sees_a_child_end)
 }
 END_TEST
 
+/* Nothing tells of a group but a look, on the soft kernel. */
+START_TEST(waitid_of_a_group_costs_few_wakes)
+{
+    struct kevy_ring_wait wait = {.minimum = 1, .timeout_ns = 500000000};
+    struct rusage before, after;
+    pid_t child = fork();
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        pause();
+        _exit(1);
+    }
+    ck_assert_int_eq(setpgid(child, child), 0);
+    kevy_prep_waitid(request(1), P_PGID, (uint32_t)child, NULL, WEXITED);
+    ck_assert_int_eq(getrusage(RUSAGE_THREAD, &before), 0);
+    ck_assert_int_eq(kevy_ring_wait(&ring, &wait), -ETIME);
+    ck_assert_int_eq(getrusage(RUSAGE_THREAD, &after), 0);
+    ck_assert_int_lt(after.ru_nvcsw - before.ru_nvcsw, 20);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    expect(1, 0);
+}
+END_TEST
+
 START_TEST(epoll_ctl_adds_and_removes)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = 42};
@@ -269,9 +293,9 @@ Suite *test_suite(void)
         {msg_ring_hands_files_over, 600},
     };
     const struct ops_test others[] = {
-        {futex_wait_is_woken, 607},     {futex_waitv_says_which, 607},
-        {waitid_sees_a_child_end, 607}, {epoll_ctl_adds_and_removes, 506},
-        {epoll_wait_waits, 615},
+        {futex_wait_is_woken, 607},        {futex_waitv_says_which, 607},
+        {waitid_sees_a_child_end, 607},    {waitid_of_a_group_costs_few_wakes, 607},
+        {epoll_ctl_adds_and_removes, 506}, {epoll_wait_waits, 615},
     };
     Suite *suite = suite_create("ring_ops_event");
 

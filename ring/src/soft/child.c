@@ -5,9 +5,10 @@
  * Model. waitid(2) with WNOHANG, now and whenever there may be news. A pidfd is readable when its
  * process has ended, so a request for one process waits at a pidfd: the user's, or one of our own.
  * Where there is none (a group of processes, a stop instead of an end, Linux before 5.3) the
- * request looks again every few milliseconds.
+ * request looks again after a while, which doubles each time.
  *
- * Invariants. While it waits at a pidfd of our own, `fd` is that, and `addr` the process.
+ * Invariants. While it waits at a pidfd of our own, `fd` is that, and `addr` the process. `addr3`,
+ * which nobody may set, counts how often it has looked again.
  */
 #include "soft.h"
 
@@ -18,7 +19,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define RETRY_NS 10000000U
+#define RETRY_NS        1000000U
+#define RETRY_DOUBLINGS 7U
 
 #define TYPE_PID   1U /* P_PID, as the kernel numbers them */
 #define TYPE_PIDFD 3U /* P_PIDFD, 5.4 */
@@ -63,6 +65,7 @@ static int wait_at_own(struct soft *soft, struct request *request)
 static int wait_again(struct soft *soft, struct request *request)
 {
     bool ends_only = (request->sqe.file_index & (WSTOPPED | WCONTINUED)) == 0;
+    uint64_t delay_ns;
     int error;
 
     if ((request->marks & MARK_STREAM) != 0 || (request->sqe.len == TYPE_PIDFD && ends_only))
@@ -70,8 +73,11 @@ static int wait_again(struct soft *soft, struct request *request)
     if (request->sqe.len == TYPE_PID && ends_only && wait_at_own(soft, request) == RUN_WAITS)
         return RUN_WAITS;
     error = request_keep(soft, request);
+    delay_ns = (uint64_t)RETRY_NS << request->sqe.addr3;
     if (error == 0)
-        error = timer_start(soft, request, soft->os->now_ns(soft->os, CLOCK_MONOTONIC) + RETRY_NS);
+        error = timer_start(soft, request, soft->os->now_ns(soft->os, CLOCK_MONOTONIC) + delay_ns);
+    if (request->sqe.addr3 < RETRY_DOUBLINGS)
+        request->sqe.addr3++;
     return error < 0 ? error : RUN_TAKEN;
 }
 
