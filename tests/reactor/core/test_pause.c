@@ -185,6 +185,45 @@ START_TEST(a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn)
 }
 END_TEST
 
+static struct sockaddr_in listening;
+
+static void connects(unsigned index)
+{
+    ck_assert_int_eq(kevy_stream_connect(&probes[index].stream, reactor,
+                                         (struct sockaddr *)&listening, sizeof listening,
+                                         MS(LIMIT_MS)),
+                     0);
+}
+
+static void connected(struct probe *probe)
+{
+    QUIETLY(kevy_stream_abort(&probe->stream));
+    done_count++;
+}
+
+static void not_connected(struct probe *probe, int reason)
+{
+    ck_assert_int_ne(reason, -ETIMEDOUT);
+    (void)probe;
+}
+
+START_TEST(a_pause_of_the_loop_ends_no_connect_that_has_succeeded)
+{
+    int listener = plain_listen(&listening);
+
+    for (unsigned index = 0; index < MANY; index++) {
+        probe_init(&probes[index], &probe_events);
+        probes[index].on_open = connected;
+        probes[index].on_close = not_connected;
+    }
+    pause_begin(connects);
+    TURN_UNTIL(done_count == MANY);
+    for (unsigned index = 0; index < MANY; index++)
+        probe_finish(&probes[index]);
+    close(listener);
+}
+END_TEST
+
 static struct kevy_completion completions[MANY];
 static int counters[MANY];
 
@@ -274,6 +313,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(pauses, a_pause_of_the_loop_ends_no_stream_whose_bytes_are_there, 0, 2);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_whose_peer_has_made_room);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn);
+    tcase_add_test(pauses, a_pause_of_the_loop_ends_no_connect_that_has_succeeded);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_request_whose_answer_is_there);
     tcase_add_test(pauses, what_was_posted_comes_before_what_is_late);
     suite_add_tcase(suite, pauses);
