@@ -95,6 +95,7 @@ static void serve(struct kevy_x_tls_loop *loop, struct kevy_x_waiter *waiter)
 {
     struct kevy_tls *tls = tls_of_waiter(waiter);
 
+    (void)loop;
     assert(tls->loop == loop);
     tls_loop_unlink(tls);
     tls_continue(tls);

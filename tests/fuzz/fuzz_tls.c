@@ -193,9 +193,9 @@ static void records_harmed(struct drive *drive, struct choices *choices)
 static void bytes_of_the_input(struct drive *drive, struct choices *choices)
 {
     uint8_t bytes[256];
-    size_t length = choice(choices);
+    uint8_t length = choice(choices);
 
-    for (size_t i = 0; i < length; i++)
+    for (uint8_t i = 0; i < length; i++)
         bytes[i] = choice(choices);
     drive_send(drive, bytes, length);
 }

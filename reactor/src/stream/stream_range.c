@@ -56,6 +56,13 @@ static struct kevy_file_range *range_of(struct kevy_buffer *entry)
     return KEVY_CONTAINER_OF(entry, struct kevy_file_range, entry);
 }
 
+/* The range that the queue begins with. */
+static struct kevy_file_range *range_first(const struct kevy_stream *stream)
+{
+    assert(stream->queue_last != NULL);
+    return range_of(stream->queue_last->next);
+}
+
 /* The slot of a request, or NULL as submission_sqe(). */
 static struct kevy_sqe *request(struct kevy_stream *stream, struct kevy_file_range *range,
                                 enum range_step step)
@@ -294,7 +301,7 @@ static void range_begin(const struct kevy_stream *stream, struct kevy_file_range
  * when it is not done with, and has no request in flight: the flush comes again. */
 bool stream_range_next(struct kevy_stream *stream)
 {
-    struct kevy_file_range *range = range_of(queue_first(stream));
+    struct kevy_file_range *range = range_first(stream);
 
     if (range->moved == range->length) {
         stream_range_end(stream, 0);
@@ -317,7 +324,7 @@ void stream_range_done(struct kevy_stream *stream, int result)
         [STEP_READ] = read_done,
         [STEP_POLL] = poll_done,
     };
-    struct kevy_file_range *range = range_of(queue_first(stream));
+    struct kevy_file_range *range = range_first(stream);
 
     /* Cancelled, as a rule: dropping the queue reports the range, with what ended the stream. */
     if (result < 0 && stream->object.state >= STREAM_TERMINATING)
@@ -328,7 +335,7 @@ void stream_range_done(struct kevy_stream *stream, int result)
 /* Takes the range that the queue begins with out of it, and reports it. */
 void stream_range_end(struct kevy_stream *stream, int result)
 {
-    struct kevy_file_range *range = range_of(queue_first(stream));
+    struct kevy_file_range *range = range_first(stream);
 
     assert(range->entry.length == 0);
     stream->queue_last->next = range->entry.next;
