@@ -97,6 +97,9 @@ static const struct {
 #ifdef SYS_readlink
     CALL(readlink),
 #endif
+#ifdef SYS_socketcall
+    CALL(socketcall),
+#endif
 };
 
 #define CALLS (sizeof calls / sizeof *calls)
