@@ -148,6 +148,15 @@ for kernel in $kernels; do
     is_tls "$kernel" || needed=
 done
 
+# Of this machine's packages the programs find OpenSSL alone: whatever else they would link with,
+# such as libuv, is missing in the guest.
+packages_copy() {
+    mkdir -p "$build.packages" || return
+    for package in openssl libssl libcrypto; do
+        cp "$(pkg-config --variable pcfiledir "$package")/$package.pc" "$build.packages" || return
+    done
+}
+
 # programs MACHINE: builds the tests and the examples
 programs() {
     build=$root/build/kernels/$1
@@ -157,12 +166,12 @@ programs() {
     folders=$cache/check-$1/lib/pkgconfig
     if [ "$1" = "$host" ]; then
         tls=enabled
-        folders=$folders:$(pkg-config --variable pcfiledir openssl)
+        packages_copy && folders=$folders:$build.packages || return
     fi
     options="--optimization 2 -Dtests=enabled -Dexamples=enabled -Dtls=$tls \
 -Ddefault_library=static -Dprefer_static=true"
     # A folder that was set up with other options is no longer of use.
-    if [ ! -f "$build/build.ninja" ] || [ "$(cat "$build.options")" != "$options" ]; then
+    if [ ! -f "$build/build.ninja" ] || [ "$(cat "$build.options")" != "$options $folders" ]; then
         rm -rf "$build"
         mkdir -p "$build"
         cat >"$build.ini" <<END
@@ -180,7 +189,7 @@ END
         # Word splitting wanted: one argument for each option.
         # shellcheck disable=SC2086
         meson setup "$build" --wrap-mode nodownload $options "$@" || return
-        echo "$options" >"$build.options"
+        echo "$options $folders" >"$build.options"
     fi
     targets=$(ninja -C "$build" -t targets all |
         sed -n 's,^\(\(tests\|examples\)/[a-z0-9_.]*\): c_LINKER.*,\1,p' |

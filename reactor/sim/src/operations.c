@@ -46,6 +46,20 @@ int operation_prepare_bytes(struct request *request)
     return request_parts_copy(request, &part, 1);
 }
 
+int operation_whole(struct request *request, int result)
+{
+    request->falls_short = true; /* should it end before that */
+    if (result == -EAGAIN)
+        return REQUEST_WAITS;
+    if (result < 0 || (result == 0 && request_left(request) != 0))
+        return request->done != 0 ? (int)request->done : result;
+    request_consume(request, (uint32_t)result);
+    if (request_left(request) != 0)
+        return REQUEST_AGAIN;
+    request->falls_short = false;
+    return (int)request->done;
+}
+
 static int prepare_vector(struct request *request)
 {
     return request_parts_copy(request, (const void *)(uintptr_t)request->sqe.addr,

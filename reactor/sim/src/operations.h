@@ -27,6 +27,10 @@ int operation_begin(struct request *request);
 /* Keeps the one run of bytes that the request names, unless it selects from a group. Returns 0. */
 int operation_prepare_bytes(struct request *request);
 
+/* Goes on with a transfer that is to be whole: `result` is what has come of a further part. Returns
+ * the result, REQUEST_WAITS or REQUEST_AGAIN. */
+int operation_whole(struct request *request, int result);
+
 /* 0, or -EINVAL for flags that contradict each other. */
 int operation_cancel_check(const struct kevy_sqe *sqe);
 

@@ -204,28 +204,13 @@ int run_read(struct request *request)
     return result;
 }
 
-/* A receive that is to fill its memory. */
-static int receive_all(struct request *request)
-{
-    int result = read_parts(request);
-
-    request->falls_short = true; /* should it end before that */
-    if (result == -EAGAIN)
-        return REQUEST_WAITS;
-    if (result <= 0)
-        return request->done != 0 ? (int)request->done : result;
-    request_consume(request, (uint32_t)result);
-    if (request_left(request) != 0)
-        return REQUEST_AGAIN;
-    request->falls_short = false;
-    return (int)request->done;
-}
-
 int run_receive(struct request *request)
 {
     if (request->file->kind != FILE_SOCKET && request->file->kind != FILE_DATAGRAM)
         return -ENOTSOCK;
     if (selects(request))
         return receive_select(request);
-    return (request->sqe.msg_flags & MSG_WAITALL) != 0 ? receive_all(request) : run_read(request);
+    return (request->sqe.msg_flags & MSG_WAITALL) != 0
+               ? operation_whole(request, read_parts(request))
+               : run_read(request);
 }

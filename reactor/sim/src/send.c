@@ -150,23 +150,6 @@ int run_write(struct request *request)
     return result;
 }
 
-/* A send that is to go whole. */
-static int send_all(struct request *request)
-{
-    int result = write_parts(request);
-
-    request->falls_short = true; /* should it end before that */
-    if (result == -EAGAIN)
-        return REQUEST_WAITS;
-    if (result < 0)
-        return request->done != 0 ? (int)request->done : result;
-    request_consume(request, (uint32_t)result);
-    if (request_left(request) != 0)
-        return REQUEST_AGAIN;
-    request->falls_short = false;
-    return (int)request->done;
-}
-
 /* From buffers of a group: one, or as many as there are and have room. */
 static int send_select(struct request *request)
 {
@@ -206,7 +189,9 @@ int run_send(struct request *request)
         return send_select(request);
     if (request->file->kind == FILE_DATAGRAM)
         return message_transmit(request);
-    return (request->sqe.msg_flags & MSG_WAITALL) != 0 ? send_all(request) : run_write(request);
+    return (request->sqe.msg_flags & MSG_WAITALL) != 0
+               ? operation_whole(request, write_parts(request))
+               : run_write(request);
 }
 
 int run_send_zero_copy(struct request *request)
