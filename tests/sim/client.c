@@ -138,6 +138,19 @@ static int give(struct client *client)
     return count;
 }
 
+/* What is cut short because memory is missing is reset. */
+static void reset_owed_check(const struct story *story)
+{
+    if (story->closed && story->seen_short)
+        EXPECT(story->reason != -ENOMEM && story->reason != -ENOBUFS,
+               "a stream ends with %d, and its client takes it for complete", story->reason);
+}
+
+void story_ends(struct story *story)
+{
+    story->ends = true;
+}
+
 /* The other side has ended. */
 static void ended(struct client *client)
 {
@@ -145,6 +158,11 @@ static void ended(struct client *client)
     uint64_t owed = story->echo ? story->sent : story->promised;
 
     /* A server that drains answers no more, and sends what it has promised. */
+    if (!story->broken)
+        EXPECT(!story->told || story->ends || clients.warned,
+               "the client is told of an end that the server has not made");
+    story->seen_short = !story->broken && story->answers != owed;
+    reset_owed_check(story);
     if (!story->broken && (!story->echo || (story->finished && !clients.warned)))
         EXPECT(story->answers == owed, "the end came after %" PRIu64 " of %" PRIu64 " bytes",
                story->answers, owed);
@@ -164,7 +182,9 @@ void story_close(struct story *story, int reason)
 {
     story->closed = true;
     story->reason = reason;
+    story->ends |= reason == 0;
     reset_explain(story);
+    reset_owed_check(story);
 }
 
 /* The connection was reset. */

@@ -17,7 +17,8 @@
  *
  * Invariants. What a client reads is the pattern it expects, in order, from the first byte on: its
  * own bytes from an echo, else those that the server has promised. If its connection ends in good
- * order nothing is missing. A reset has a reason.
+ * order nothing is missing. A reset has a reason, and so has an end: a stream that has failed for
+ * want of memory does not look complete.
  */
 
 #include "world.h"
@@ -36,6 +37,9 @@ struct story {
     bool reset;           /* the client has seen a reset that is yet to be explained */
     bool closed;          /* the server's stream has had its last callback ... */
     int reason;           /* ... with this reason */
+    bool told;            /* of each end in good order the server says so: story_ends() */
+    bool ends;            /* it has said so */
+    bool seen_short;      /* the client has seen an end, and not all bytes before it */
 };
 
 struct client {
@@ -71,6 +75,9 @@ void clients_stop(void);
 /* The story of the connection whose other end has descriptor `fd`. */
 struct story *story_of(int fd);
 struct story *story_hold(struct story *story);
+
+/* The server ends the connection in good order, or may have done so. */
+void story_ends(struct story *story);
 
 /* The stream at the other end has been closed. */
 void story_close(struct story *story, int reason);

@@ -9,6 +9,8 @@
 #include "pattern.h"
 #include "world.h"
 
+enum { DESCRIPTORS_MAX = 1024 };
+
 unsigned quiet_calls;
 static struct link *first;
 static uint32_t open_count;
@@ -24,6 +26,38 @@ static struct link *called(struct kevy_stream *stream, const char *callback)
 {
     EXPECT(quiet_calls == 0, "%s came inside a call", callback);
     return link_of(stream);
+}
+
+/* True while the stream takes bytes: its peer still accepts them. */
+static bool is_writable(struct link *link)
+{
+    int error;
+
+    QUIETLY(error = kevy_stream_send(&link->stream, "", 0));
+    return error != -EPIPE;
+}
+
+/* Where both marks are the same it comes at this one, and from the flush. */
+static void drain_check(struct link *link)
+{
+    const struct kevy_stream *stream = &link->stream;
+
+    if (link->owes_drain && stream->low_watermark < stream->high_watermark &&
+        kevy_stream_queued(stream) <= stream->low_watermark)
+        EXPECT(!is_writable(link), "the queue is down to its low mark, and drain has not come");
+}
+
+void link_queued(struct link *link, uint64_t length, uint64_t before)
+{
+    EXPECT(before < link->stream.high_watermark || link->accepted < link->reserved,
+           "bytes are taken with %" PRIu64 " in the queue, at the high mark", before);
+    link_forwarded(link, length);
+}
+
+void link_forwarded(struct link *link, uint64_t length)
+{
+    link->accepted += length;
+    link->owes_drain |= kevy_stream_queued(&link->stream) >= link->stream.high_watermark;
 }
 
 void link_share(struct link *link, const struct link *of)
@@ -54,10 +88,11 @@ static void opened(struct kevy_stream *stream)
 
     EXPECT(!link->opened, "open came twice");
     link->opened = true;
-    if (!link->shares)
+    if (!link->shares && link->story == NULL) {
         link->story = story_of(kevy_stream_fd(stream));
-    if (link->story != NULL && !link->shares)
-        (void)story_hold(link->story);
+        if (link->story != NULL)
+            (void)story_hold(link->story);
+    }
     if (link->manner->open != NULL)
         link->manner->open(link);
 }
@@ -68,6 +103,7 @@ static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
 
     EXPECT(link->opened && !link->ended, "read out of its order");
     EXPECT(buffer->length > 0, "read without a byte");
+    drain_check(link);
     if (link->story != NULL)
         pattern_check(buffer->data, buffer->length, link->story->seed, link->received, "server");
     link->received += buffer->length;
@@ -80,6 +116,8 @@ static void ended(struct kevy_stream *stream)
 
     EXPECT(link->opened && !link->ended, "end out of its order");
     link->ended = true;
+    if (link->story != NULL)
+        story_ends(link->story);
     if (link->story != NULL && !link->story->broken)
         EXPECT(link->received == link->story->sent,
                "the end came after %" PRIu64 " of %" PRIu64 " bytes", link->received,
@@ -96,6 +134,7 @@ static void drained(struct kevy_stream *stream)
     struct link *link = called(stream, "drain");
 
     EXPECT(link->opened, "drain before open");
+    link->owes_drain = false;
     if (link->manner->drain != NULL)
         link->manner->drain(link);
 }
@@ -136,10 +175,42 @@ static void reason_check(const struct link *link, int reason)
     EXPECT(reason_known(link, reason), "a stream ends with %d for no reason", reason);
 }
 
+static void detached(struct kevy_stream *stream, int fd)
+{
+    struct link *link = called(stream, "detach");
+
+    EXPECT(link->opened && link->fd < 0 && fd >= 0, "detach out of its order");
+    link->fd = fd;
+}
+
+/* The program starts the stream again, with what it was given back. */
+static void start_again(struct link *link)
+{
+    struct kevy_reactor *reactor = kevy_stream_reactor(&link->stream);
+    int fd = link->fd, error;
+
+    link->fd = -1;
+    link->opened = false;
+    link->ended = false;
+    link->owes_drain = false;
+    link->accepted = 0;
+    link->reserved = 0;
+    link->manner->detach(link);
+    QUIETLY(error = kevy_stream_adopt(&link->stream, reactor, fd));
+    EXPECT(error == 0, "a descriptor that was detached is adopted with %d", error);
+}
+
 static void closed(struct kevy_stream *stream, int reason)
 {
     struct link *link = called(stream, "close");
 
+    EXPECT(kevy_stream_fd(stream) == -1, "a stream that is closed names descriptor %d",
+           kevy_stream_fd(stream));
+    if (link->fd >= 0) {
+        EXPECT(reason == 0, "a stream is closed with %d behind its detach", reason);
+        start_again(link);
+        return;
+    }
     TRACE("link closes with %d after %" PRIu64 " bytes", reason, link->received);
     if (!link->shares)
         reason_check(link, reason);
@@ -155,6 +226,7 @@ static const struct kevy_stream_events events = {.open = opened,
                                                  .end = ended,
                                                  .drain = drained,
                                                  .timeout = timed_out,
+                                                 .detach = detached,
                                                  .close = closed};
 
 struct kevy_stream *link_make(const struct link_manner *manner, size_t size)
@@ -164,6 +236,7 @@ struct kevy_stream *link_make(const struct link_manner *manner, size_t size)
     if (link == NULL)
         return NULL;
     link->manner = manner;
+    link->fd = -1;
     link->next = first;
     if (first != NULL)
         first->previous = link;
@@ -180,6 +253,22 @@ uint32_t links_open(void)
 void links_limit(void)
 {
     all_limited = true;
+}
+
+void links_check(void)
+{
+    static uint32_t seen[DESCRIPTORS_MAX]; /* in which check */
+    static uint32_t check;
+
+    check++;
+    for (const struct link *link = first; link != NULL; link = link->next) {
+        int fd = kevy_stream_fd(&link->stream);
+
+        if (fd < 0 || fd >= DESCRIPTORS_MAX)
+            continue;
+        EXPECT(seen[fd] != check, "two streams name descriptor %d", fd);
+        seen[fd] = check;
+    }
 }
 
 struct link *links_first(void)

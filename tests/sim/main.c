@@ -99,6 +99,7 @@ static int turn(struct kevy_reactor *reactor, uint64_t timeout_ns)
     EXPECT(result >= 0, "a turn answers %d", result);
     EXPECT(after.completions - before.completions <= options.turn_completions,
            "a turn handles %" PRIu64 " completions", after.completions - before.completions);
+    links_check();
     EXPECT(kevy_reactor_now(reactor) <= kevy_sim_now(world), "the reactor's clock is ahead");
     return result;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * An echo by forwarding, the shortest of servers: received buffers become the answer.
+ * An echo by forwarding, the shortest of servers: received buffers become the answer, whole, in
+ * slices, as copies, or kept before that.
  *
  * Invariants, beyond those of link.h and client.h: a client that ends in good order gets all its
- * bytes back; a listener with a limit never has more connections.
+ * bytes back; a listener with a limit never has more connections; a stream is not read from while
+ * more than its high mark is queued.
  */
 #include "scenario.h"
 
@@ -20,15 +22,93 @@ static struct {
     struct kevy_listener listener;
     struct kevy_timer toggle; /* pauses the listener, and lets it go on */
     uint32_t connections_max;
+    uint32_t buffer_size;
     bool listening;
     bool paused;
 } echo;
 
-static void forward(struct link *link, struct kevy_buffer *buffer)
+static int forward_whole(struct link *link, struct kevy_buffer *buffer)
 {
+    uint32_t length = buffer->length;
     int error;
 
     QUIETLY(error = kevy_stream_forward(&link->stream, buffer));
+    if (error == 0)
+        link_forwarded(link, length);
+    return error;
+}
+
+/* What is kept holds nobody back by itself. */
+static int forward_kept(struct link *link, struct kevy_buffer *buffer)
+{
+    struct kevy_buffer kept;
+    int error;
+
+    QUIETLY(error = kevy_buffer_retain(buffer, &kept));
+    error = forward_whole(link, error == 0 ? &kept : buffer);
+    QUIETLY(kevy_stream_hold(&link->stream, &link->stream));
+    return error;
+}
+
+static int forward_slice(struct link *link, struct kevy_buffer *buffer, uint32_t offset,
+                         uint32_t length)
+{
+    int error;
+
+    QUIETLY(error = kevy_stream_forward_slice(&link->stream, buffer, offset, length));
+    if (error == 0)
+        link_forwarded(link, length);
+    return error;
+}
+
+/* A copy of the bytes, or a slice where the queue is full or memory is short. */
+static int forward_copy(struct link *link, struct kevy_buffer *buffer, uint32_t offset,
+                        uint32_t length)
+{
+    uint32_t queued = kevy_stream_queued(&link->stream);
+    int error;
+
+    QUIETLY(error = kevy_stream_send(&link->stream, buffer->data + offset, length));
+    link->owes_drain |= error == -EAGAIN;
+    if (error == -EAGAIN || error == -ENOBUFS)
+        return forward_slice(link, buffer, offset, length);
+    if (error == 0)
+        link_queued(link, length, queued);
+    return error;
+}
+
+static int forward_parts(struct link *link, struct kevy_buffer *buffer)
+{
+    int error = 0;
+
+    for (uint32_t offset = 0, length; error == 0 && offset < buffer->length; offset += length) {
+        length = (uint32_t)kevy_sim_magnitude(world, 1, buffer->length - offset);
+        error = kevy_sim_one_in(world, 2) ? forward_slice(link, buffer, offset, length)
+                                          : forward_copy(link, buffer, offset, length);
+    }
+    QUIETLY(kevy_stream_hold(&link->stream, &link->stream));
+    return error;
+}
+
+/* Each part is a slice, which holds back by itself. */
+static int forward_slices(struct link *link, struct kevy_buffer *buffer)
+{
+    uint32_t first = (uint32_t)kevy_sim_between(world, 1, buffer->length);
+    int error = forward_slice(link, buffer, 0, first);
+
+    return error == 0 ? forward_slice(link, buffer, first, buffer->length - first) : error;
+}
+
+static void forward(struct link *link, struct kevy_buffer *buffer)
+{
+    static int (*const ways[])(struct link *, struct kevy_buffer *) = {
+        forward_whole, forward_whole, forward_slices, forward_parts, forward_kept};
+    uint32_t queued = kevy_stream_queued(&link->stream);
+    int error;
+
+    EXPECT(queued <= kevy_stream_high_watermark(&link->stream), "a read with %u bytes queued",
+           queued);
+    error = ways[kevy_sim_below(world, sizeof ways / sizeof *ways)](link, buffer);
     EXPECT(error == 0 || error == -ENOBUFS || error == -EPIPE, "forward answers %d", error);
     /* Then the client's end does not mean that all has come back. */
     if (error != 0)
@@ -37,13 +117,31 @@ static void forward(struct link *link, struct kevy_buffer *buffer)
 
 static const struct link_manner manner = {.read = forward};
 
+/* Of any size, and such that one buffer reaches the high mark exactly. */
+static struct kevy_stream *with_marks(struct kevy_stream *stream)
+{
+    uint32_t high = (uint32_t)kevy_sim_magnitude(world, 1, 100000);
+
+    if (kevy_sim_one_in(world, 2))
+        return stream;
+    if (kevy_sim_one_in(world, 2))
+        high = echo.buffer_size;
+    kevy_stream_set_watermarks(stream, (uint32_t)kevy_sim_below(world, high + 1), high);
+    return stream;
+}
+
 static struct kevy_stream *accepted(struct kevy_listener *listener)
 {
     EXPECT(quiet_calls == 0, "accept came inside a call");
     if (echo.connections_max != 0)
         EXPECT(kevy_listener_connections(listener) < echo.connections_max,
                "more connections than allowed");
-    return link_make(&manner, sizeof(struct link));
+    return with_marks(link_make(&manner, sizeof(struct link)));
+}
+
+static void options(struct kevy_reactor_options *options)
+{
+    echo.buffer_size = options->buffer_size;
 }
 
 static void closed(struct kevy_listener *listener)
@@ -118,5 +216,10 @@ static void stop(struct kevy_reactor *reactor)
     QUIETLY(kevy_listener_close(&echo.listener));
 }
 
-const struct scenario scenario_echo = {
-    .name = "echo", .start = start, .quiet = quiet, .over = over, .stop = stop, .abandon = abandon};
+const struct scenario scenario_echo = {.name = "echo",
+                                       .options = options,
+                                       .start = start,
+                                       .quiet = quiet,
+                                       .over = over,
+                                       .stop = stop,
+                                       .abandon = abandon};

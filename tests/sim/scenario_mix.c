@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * A server that does whatever streams allow, at any moment: sends, writes, pauses, holds back,
- * keeps what it received, sets deadlines, shuts down, closes, aborts. What it sends is a pattern of
- * its own.
+ * A server that does whatever streams allow, at any moment: sends, writes, reserves, pauses, holds
+ * back, keeps what it received, sets deadlines, detaches and starts again, shuts down, closes,
+ * aborts, computes for long. What it sends is a pattern of its own.
  *
  * Invariants, beyond those of link.h and client.h: an accepted write reports once, before close,
  * and with 0 unless the stream ended badly; -EAGAIN comes only at the high mark, and drain follows
@@ -32,6 +32,8 @@ enum {
 #define TICK_NS (UINT64_C(1) << 20)
 /* A soft kernel without epoll_pwait2 waits for whole milliseconds. */
 #define ROUNDED_NS 1000000U
+/* The longest that the program computes. */
+#define SLOW_NS 200000000U
 
 struct mix_link {
     struct link link;
@@ -43,10 +45,10 @@ struct mix_link {
     uint64_t phase_busy_ns;   /* what the loop had spent awake when the phase began */
     uint64_t starvations;     /* of the reactor, when it was accepted */
     struct kevy_timer resume; /* nobody stays paused for good */
-    uint64_t resume_ns;       /* when that is due, by the time of the turn in which it was set */
-    uint64_t latest_ns;       /* by the time at which it was set */
+    uint64_t resume_ns;       /* when that is due */
     uint64_t busy_ns;         /* what the loop had spent awake when it was set */
     bool paused;
+    bool detaching;
     bool drains;        /* the queue was at its high mark */
     bool shut;          /* by shutdown, close or abort: nobody is told of drains any more */
     uint32_t undrained; /* looks at it after which it was empty, and nobody had been told */
@@ -71,6 +73,7 @@ struct kept {
 static struct {
     struct kevy_listener listener;
     struct kept kept[KEPT_MAX];
+    const struct kevy_system *system;
     uint32_t high_watermark;
     bool quiet;
     bool abandoned; /* nobody gives back what is kept */
@@ -111,14 +114,28 @@ static void refusal_check(struct mix_link *mine, int error)
     if (error == -EAGAIN) {
         EXPECT(kevy_stream_queued(&mine->link.stream) >= mine->link.stream.high_watermark,
                "-EAGAIN below the high mark");
+        EXPECT(mine->link.accepted >= mine->link.reserved, "-EAGAIN for what was reserved");
         mine->drains = true;
+        mine->link.owes_drain = true;
     }
+}
+
+static void do_reserve(struct mix_link *mine)
+{
+    uint64_t length = kevy_sim_magnitude(world, 0, LENGTH_MAX);
+    int error;
+
+    QUIETLY(error = kevy_stream_reserve(&mine->link.stream, length));
+    mine->link.reserved = error == 0 ? mine->link.accepted + length : 0;
+    if (error != 0)
+        refusal_check(mine, error);
 }
 
 static void do_send(struct mix_link *mine)
 {
     static uint8_t bytes[LENGTH_MAX];
     size_t length = (size_t)kevy_sim_magnitude(world, 0, LENGTH_MAX);
+    uint64_t queued = kevy_stream_queued(&mine->link.stream);
     int error;
 
     pattern_fill(bytes, length, answer_seed(mine), answer_position(mine));
@@ -129,6 +146,8 @@ static void do_send(struct mix_link *mine)
         return;
     }
     promise(mine, length);
+    if (length != 0)
+        link_queued(&mine->link, length, queued);
     mark_look(mine);
 }
 
@@ -186,6 +205,7 @@ static void do_write(struct mix_link *mine)
 {
     size_t length = (size_t)kevy_sim_magnitude(world, 1, LENGTH_MAX);
     struct piece *piece = calloc(1, sizeof *piece + length);
+    uint64_t queued = kevy_stream_queued(&mine->link.stream);
     int error;
 
     EXPECT(piece != NULL, "no memory");
@@ -202,6 +222,7 @@ static void do_write(struct mix_link *mine)
     QUIETLY(error = kevy_stream_send_pinned(&mine->link.stream, &piece->write));
     if (error == 0) {
         promise(mine, length);
+        link_queued(&mine->link, length, queued);
         mark_look(mine);
         mine->writes++;
         mine->pieces += piece->write.released != NULL;
@@ -228,7 +249,7 @@ static void resume_fire(struct kevy_timer *timer)
     EXPECT(mine->paused, "a timer fires that was stopped");
     EXPECT(kevy_sim_now(world) >= mine->resume_ns, "a timer is early by %llu ns",
            (unsigned long long)(mine->resume_ns - kevy_sim_now(world)));
-    EXPECT(kevy_sim_now(world) <= mine->latest_ns + TICK_NS + ROUNDED_NS + awake_ns,
+    EXPECT(kevy_sim_now(world) <= mine->resume_ns + TICK_NS + ROUNDED_NS + awake_ns,
            "a timer is late by %llu ns",
            (unsigned long long)(kevy_sim_now(world) - mine->resume_ns));
     do_resume(mine);
@@ -238,13 +259,14 @@ static void do_pause(struct mix_link *mine)
 {
     uint64_t delay_ns = kevy_sim_magnitude(world, 0, KEVY_SECONDS(1));
 
+    if (mine->detaching)
+        return;
     QUIETLY(kevy_stream_pause(&mine->link.stream));
     mine->paused = true;
     mine->busy_ns = kevy_sim_awake_ns(world);
     QUIETLY(kevy_timer_start(&mine->resume, kevy_stream_reactor(&mine->link.stream), delay_ns,
                              resume_fire));
-    mine->latest_ns = kevy_sim_now(world) + delay_ns;
-    mine->resume_ns = kevy_reactor_now(kevy_stream_reactor(&mine->link.stream)) + delay_ns;
+    mine->resume_ns = kevy_sim_now(world) + delay_ns;
 }
 
 static void do_hold(struct mix_link *mine)
@@ -255,9 +277,17 @@ static void do_hold(struct mix_link *mine)
         QUIETLY(kevy_stream_hold(&mine->link.stream, &target->stream));
 }
 
-static void do_shutdown(struct mix_link *mine)
+/* From here on the client may be told of an end. */
+static void ends(struct mix_link *mine)
 {
     mine->shut = true;
+    if (mine->link.story != NULL)
+        story_ends(mine->link.story);
+}
+
+static void do_shutdown(struct mix_link *mine)
+{
+    ends(mine);
     QUIETLY((void)kevy_stream_shutdown(&mine->link.stream));
 }
 
@@ -265,7 +295,7 @@ static void do_close(struct mix_link *mine)
 {
     QUIETLY(kevy_stream_close(&mine->link.stream));
     mine->link.limited = true;
-    mine->shut = true;
+    ends(mine);
 }
 
 static void do_abort(struct mix_link *mine)
@@ -273,6 +303,52 @@ static void do_abort(struct mix_link *mine)
     link_break(&mine->link);
     mine->shut = true;
     QUIETLY(kevy_stream_abort(&mine->link.stream));
+}
+
+static uint64_t starvations(const struct kevy_reactor *reactor)
+{
+    struct kevy_reactor_stats stats;
+
+    kevy_reactor_stats(reactor, &stats);
+    return stats.starvations;
+}
+
+/* The stream is paused no more, and nothing but its queue is sent. */
+static void do_detach(struct mix_link *mine)
+{
+    int error;
+
+    if (mine->shut)
+        return;
+    QUIETLY(error = kevy_stream_detach(&mine->link.stream));
+    EXPECT(error == 0 || error == -EPIPE, "detach answers %d", error);
+    if (error != 0)
+        return;
+    QUIETLY(kevy_timer_stop(&mine->resume));
+    mine->paused = false;
+    mine->detaching = true;
+    mine->shut = true;
+}
+
+/* It starts again, as if it had just been accepted. */
+static void detached(struct link *link)
+{
+    struct mix_link *mine = mix_of(link);
+
+    EXPECT(mine->writes == 0 && mine->pieces == 0, "writes are out behind a detach");
+    memset(mine->limit_ns, 0, sizeof mine->limit_ns);
+    mine->moved_ns = kevy_sim_now(world);
+    mine->starvations = starvations(kevy_stream_reactor(&link->stream));
+    mine->drains = false;
+    mine->shut = false;
+    mine->detaching = false;
+}
+
+/* The program computes, and the world goes on. */
+static void do_nothing_for_long(struct mix_link *mine)
+{
+    (void)mine;
+    mix.system->sleep_ns(mix.system->context, kevy_sim_magnitude(world, 1000, SLOW_NS));
 }
 
 static void do_deadline(struct mix_link *mine)
@@ -294,16 +370,18 @@ static void do_marks(struct mix_link *mine)
 
     QUIETLY(kevy_stream_set_watermarks(&mine->link.stream,
                                        (uint32_t)kevy_sim_below(world, high + 1), high));
+    mine->link.owes_drain = false; /* by the new marks it comes from the flush */
     mark_look(mine);
 }
 
 static void action(struct mix_link *mine)
 {
     static void (*const usual[])(struct mix_link *) = {
-        do_send, do_send, do_write, do_write, do_pause, do_resume, do_resume, do_hold,
+        do_send, do_send, do_write, do_write, do_pause, do_resume, do_resume, do_hold, do_reserve,
     };
     static void (*const seldom[])(struct mix_link *) = {
-        do_shutdown, do_close, do_abort, do_deadline, do_deadline, do_marks,
+        do_shutdown, do_close, do_abort,  do_deadline,         do_deadline,
+        do_marks,    do_marks, do_detach, do_nothing_for_long,
     };
 
     if (!mine->link.opened)
@@ -360,14 +438,6 @@ static void drained(struct link *link)
         action(mine);
 }
 
-static uint64_t starvations(const struct kevy_reactor *reactor)
-{
-    struct kevy_reactor_stats stats;
-
-    kevy_reactor_stats(reactor, &stats);
-    return stats.starvations;
-}
-
 /* How late it may be: to the end of the tick it falls into, and what the turns themselves took. One
  * that waits for a buffer while bytes wait in its socket is put off, as long as that lasts. */
 static void deadline_check(const struct mix_link *mine, enum kevy_deadline which)
@@ -411,8 +481,19 @@ static void closed(struct link *link, int reason)
     (void)reason;
 }
 
-static const struct link_manner manner = {
-    .read = received, .drain = drained, .timeout = timed_out, .close = closed};
+/* Of each end that the client is told of the server says so. */
+static void opened(struct link *link)
+{
+    if (link->story != NULL)
+        link->story->told = true;
+}
+
+static const struct link_manner manner = {.open = opened,
+                                          .read = received,
+                                          .drain = drained,
+                                          .timeout = timed_out,
+                                          .close = closed,
+                                          .detach = detached};
 
 static struct kevy_stream *accepted(struct kevy_listener *listener)
 {
@@ -428,10 +509,13 @@ static struct kevy_stream *accepted(struct kevy_listener *listener)
 static void start(struct kevy_reactor *reactor)
 {
     struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accepted};
+    struct kevy_reactor_options system = {0};
     uint64_t plan_most;
     uint32_t count;
 
     memset(&mix, 0, sizeof mix);
+    kevy_sim_reactor_options(world, &system);
+    mix.system = system.system;
     mix.high_watermark = (uint32_t)kevy_sim_magnitude(world, 1, 100000);
     while (kevy_listener_open(&mix.listener, reactor, &options) < 0)
         continue;

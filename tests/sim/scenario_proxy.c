@@ -4,7 +4,8 @@
  * side is forwarded to the other, ends included.
  *
  * Invariants, beyond those of link.h and client.h: a connect reports once, with a failure only when
- * every address has failed or the time is over; what it races for and does not win is closed.
+ * every address has failed or the time is over, and with an error of the network or of a shortage;
+ * what it races for and does not win is closed.
  */
 #include "scenario.h"
 
@@ -37,8 +38,12 @@ struct pair {
     bool direct; /* to one address, without a connector */
 };
 
+/* The longest that the program computes. */
+#define SLOW_NS 20000000U
+
 static struct {
     struct kevy_listener listener;
+    const struct kevy_system *system;
     uint32_t pairs;
     bool quiet;
 } proxy;
@@ -80,10 +85,24 @@ static void give_up(struct side *side)
     QUIETLY(kevy_stream_abort(&side->link.stream));
 }
 
+/* Somebody gives up a connect, perhaps one whose answer waits to be handled in this turn. */
+static void give_up_any(void)
+{
+    struct pair *pair = side_of(links_any())->pair;
+
+    if (kevy_sim_one_in(world, 4))
+        proxy.system->sleep_ns(proxy.system->context, kevy_sim_magnitude(world, 1000, SLOW_NS));
+    if (pair != NULL && pair->direct && pair->connecting)
+        give_up(pair->server);
+}
+
 static void forward(struct link *link, struct kevy_buffer *buffer)
 {
     struct side *other = other_of(side_of(link));
     int error = -EPIPE;
+
+    if (!proxy.quiet && kevy_sim_one_in(world, 8))
+        give_up_any();
 
     if (other != NULL)
         QUIETLY(error = kevy_stream_forward(&other->link.stream, buffer));
@@ -109,12 +128,25 @@ static void ended(struct link *link)
     QUIETLY((void)kevy_stream_shutdown(&other->link.stream));
 }
 
+/* A host that refuses or is not there, and a network that resets; no descriptor, no memory. */
+static bool is_connect_error(int error)
+{
+    static const int errors[] = {-ECONNREFUSED, -ENETUNREACH, -ETIMEDOUT, -ECONNRESET, -EPIPE,
+                                 -EMFILE,       -ENOBUFS,     -ENOMEM,    -EAGAIN,     -ECANCELED};
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (error == errors[i])
+            return true;
+    return error == 0;
+}
+
 static void closed(struct link *link, int reason)
 {
     struct side *side = side_of(link);
     struct pair *pair = side->pair;
     struct side *other = other_of(side);
 
+    EXPECT(is_connect_error(reason), "a stream ends with %d", reason);
     if (reason != 0 || !side->ended) {
         link_break(link);
         give_up(other);
@@ -153,7 +185,8 @@ static void attempted(struct kevy_connector *connect, uint32_t index, int error)
     struct pair *pair = KEVY_CONTAINER_OF(connect, struct pair, connect);
 
     EXPECT(quiet_calls == 0 && pair->connecting, "an attempt is reported out of its order");
-    EXPECT(index < HOSTS && error < 0, "address %u fails with %d", index, error);
+    EXPECT(index < HOSTS && error < 0 && is_connect_error(error), "address %u fails with %d", index,
+           error);
     pair->failures++;
 }
 
@@ -163,6 +196,7 @@ static void connected(struct kevy_connector *connect, int result)
 
     EXPECT(quiet_calls == 0 && pair->connecting, "a connect reports twice");
     pair->connecting = false;
+    EXPECT(is_connect_error(result), "a connect fails with %d", result);
     if (result != 0) {
         EXPECT(result != -ETIMEDOUT || pair->failures == HOSTS ||
                    kevy_sim_now(world) >= pair->began_ns + pair->limit_ns,
@@ -258,10 +292,13 @@ static struct kevy_stream *accepted(struct kevy_listener *listener)
 static void start(struct kevy_reactor *reactor)
 {
     struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accepted};
+    struct kevy_reactor_options system = {0};
     uint64_t plan_most;
     uint32_t count;
 
     memset(&proxy, 0, sizeof proxy);
+    kevy_sim_reactor_options(world, &system);
+    proxy.system = system.system;
     hosts_open();
     while (kevy_listener_open(&proxy.listener, reactor, &options) < 0)
         continue;
@@ -275,6 +312,7 @@ static void start(struct kevy_reactor *reactor)
 static void quiet(struct kevy_reactor *reactor)
 {
     (void)reactor;
+    proxy.quiet = true;
     hosts_quiet();
     clients_quiet();
 }

@@ -60,6 +60,8 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_DATAGRAM_SEND_FAILS] = "datagram send fails",
     [KEVY_SIM_DATAGRAM_SEND_FULL] = "datagram send full",
     [KEVY_SIM_THREAD_FAILS] = "thread fails",
+    [KEVY_SIM_STREAM_FAILS] = "stream fails",
+    [KEVY_SIM_END_SILENT] = "end silent",
 };
 
 /* splitmix64: every seed is as good as any other, 0 included. */
@@ -122,7 +124,8 @@ static bool happens(enum kevy_sim_fault which)
         return false;
     chances.happened++;
     world_fault(chances.happened, names[which]);
-    if (which == KEVY_SIM_ALLOCATION || which == KEVY_SIM_SOCKET_FAILS)
+    if (which == KEVY_SIM_ALLOCATION || which == KEVY_SIM_SOCKET_FAILS ||
+        which == KEVY_SIM_STREAM_FAILS)
         world_refuses();
     return true;
 }

@@ -94,6 +94,7 @@
 #define operation_prepare              kevy_x_sim_operation_prepare
 #define operation_prepare_bytes        kevy_x_sim_operation_prepare_bytes
 #define operation_try                  kevy_x_sim_operation_try
+#define operation_whole                kevy_x_sim_operation_whole
 #define packet_bind                    kevy_x_sim_packet_bind
 #define packet_bind_any                kevy_x_sim_packet_bind_any
 #define packet_connect                 kevy_x_sim_packet_connect
@@ -206,6 +207,7 @@
 #define socket_read                    kevy_x_sim_socket_read
 #define socket_readable                kevy_x_sim_socket_readable
 #define socket_refuse                  kevy_x_sim_socket_refuse
+#define socket_shortage                kevy_x_sim_socket_shortage
 #define socket_shutdown                kevy_x_sim_socket_shutdown
 #define socket_silent                  kevy_x_sim_socket_silent
 #define socket_take                    kevy_x_sim_socket_take

@@ -115,6 +115,19 @@ static int read_bundle(struct request *request, uint32_t *used)
     return (int)total;
 }
 
+/* The wake that found the bytes was that of the end behind them, too, and the kernel forgets it. */
+static bool end_is_silent(const struct request *request)
+{
+    const struct kevy_x_socket *socket;
+
+    if (request->tried || !request->multishot || request->file->kind != FILE_SOCKET ||
+        (request->sqe.ioprio & KEVY_RECVSEND_POLL_FIRST) == 0)
+        return false;
+    socket = socket_of(request->file);
+    return socket_readable(socket) == 0 && socket->in.end_arrived && socket->error == 0 &&
+           chance(KEVY_SIM_END_SILENT);
+}
+
 /* Counts what a multishot has received. True when that was all. */
 static bool limit_reached(struct request *request, uint32_t received)
 {
@@ -134,7 +147,8 @@ static int receive_select(struct request *request)
 
         if (result == -EAGAIN)
             return REQUEST_WAITS;
-        request->flags = more_to_read(request) ? KEVY_CQE_F_SOCK_NONEMPTY : 0;
+        request->silent = result > 0 && end_is_silent(request);
+        request->flags = more_to_read(request) && !request->silent ? KEVY_CQE_F_SOCK_NONEMPTY : 0;
         if (result <= 0)
             return result;
         request->flags |= buffers_take(&request->ring->buffers, used, (uint32_t)result);
@@ -142,6 +156,8 @@ static int receive_select(struct request *request)
             !operation_post_more(request, result, request->flags))
             return result;
         request->flags = 0;
+        if (request->silent)
+            return REQUEST_WAITS;
     }
     return REQUEST_AGAIN;
 }

@@ -207,7 +207,8 @@ static void request_wait(struct request *request)
     uint32_t now = request->file->operations->poll(request->file) & request->events;
 
     /* A multishot poll tells changes: what is so already has been told. */
-    if (now != 0 && !(request->sqe.opcode == KEVY_OP_POLL_ADD && request->tried)) {
+    if (now != 0 && !request->silent &&
+        !(request->sqe.opcode == KEVY_OP_POLL_ADD && request->tried)) {
         request->state = REQUEST_READY;
         request_ready(request);
         return;

@@ -93,6 +93,7 @@ struct request {
     bool notices;                    /* its answer is followed by a notice */
     bool tried;
     bool spurious; /* woken without a change */
+    bool silent;   /* of an end that is there it was not told */
     bool multishot;
     bool inline_only; /* MSG_DONTWAIT: neither waits nor is late */
     bool refused;     /* when it was submitted, with `result` */

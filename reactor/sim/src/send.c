@@ -183,12 +183,17 @@ static int send_select(struct request *request)
 
 int run_send(struct request *request)
 {
+    int error;
+
     if (request->file->kind != FILE_DATAGRAM && request->file->kind != FILE_SOCKET)
         return -ENOTSOCK;
     if ((request->sqe.flags & KEVY_SQE_BUFFER_SELECT) != 0)
         return send_select(request);
     if (request->file->kind == FILE_DATAGRAM)
         return message_transmit(request);
+    error = socket_shortage(socket_of(request->file));
+    if (error < 0)
+        return error;
     return (request->sqe.msg_flags & MSG_WAITALL) != 0
                ? operation_whole(request, write_parts(request))
                : run_write(request);

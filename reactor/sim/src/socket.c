@@ -241,6 +241,15 @@ static uint32_t room(const struct kevy_x_socket *socket)
     return flow->capacity - (uint32_t)(flow->written - flow->taken);
 }
 
+int socket_shortage(const struct kevy_x_socket *socket)
+{
+    bool sends = socket->state == SOCKET_CONNECTED || socket->state == SOCKET_NEW;
+
+    if (socket->script != 0 || !sends || !chance(KEVY_SIM_STREAM_FAILS))
+        return 0;
+    return chance_one_in(2) ? -ENOBUFS : -ENOMEM;
+}
+
 int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length)
 {
     const uint8_t *from = data;

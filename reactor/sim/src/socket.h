@@ -116,6 +116,10 @@ struct kevy_x_socket *socket_of(struct file *file);
 int socket_read(struct kevy_x_socket *socket, void *data, uint32_t length);
 int socket_peek(struct kevy_x_socket *socket, void *data, uint32_t length);
 int socket_write(struct kevy_x_socket *socket, const void *data, uint32_t length);
+
+/* What a send or a connect of the program's fails with before it does anything, or 0. */
+int socket_shortage(const struct kevy_x_socket *socket);
+
 uint32_t socket_poll(const struct kevy_x_socket *socket);
 void socket_shutdown(struct kevy_x_socket *socket, int how);
 

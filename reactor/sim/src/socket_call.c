@@ -102,8 +102,10 @@ static int connect_begin(struct request *request)
         return -EINVAL;
     if (request->address.ss_family != socket_of(request->file)->family)
         return -EAFNOSUPPORT;
+    error = socket_shortage(socket_of(request->file));
+    if (error < 0)
+        return error;
     error = host_connect(socket_of(request->file), (const void *)&request->address);
-
     if (error < 0)
         return error;
     /* The attempt goes on, and whoever began it has to ask for its end. */
@@ -127,6 +129,8 @@ int run_connect(struct request *request)
             return error;
     } else if (!request->tried && socket->state == SOCKET_CONNECTED && socket->told) {
         return -EISCONN;
+    } else if (!request->tried && socket->state == SOCKET_CONNECTING && socket->error == 0) {
+        return -EALREADY; /* an attempt goes on, and another request began it */
     }
     if (socket->state == SOCKET_CONNECTED) {
         socket->told = true;

@@ -49,7 +49,9 @@ static int connect_result(struct kevy_x_socket *socket, const struct sockaddr *a
     int error;
 
     if (socket->state == SOCKET_NEW) {
-        error = host_connect(socket, address);
+        error = socket_shortage(socket);
+        if (error == 0)
+            error = host_connect(socket, address);
         return error < 0 ? error : -EINPROGRESS;
     }
     if (socket->state != SOCKET_CONNECTING)
@@ -161,6 +163,9 @@ long soft_os_sendmsg(const struct soft_os *os, int fd, const struct msghdr *mess
     EXPECT((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)) == 0 && (flags & MSG_NOSIGNAL) != 0,
            "send with flags %x", flags);
     EXPECT(message->msg_controllen == 0, "send with a control message");
+    error = socket_shortage(socket);
+    if (error < 0)
+        return soft_noted("send", fd, error);
     return soft_noted("send", fd,
                       soft_transmit(socket, message->msg_iov, (size_t)message->msg_iovlen));
 }

@@ -88,7 +88,11 @@ static int sim_listen(void *context, int fd, int backlog)
 
 static int sim_accept(void *context, int fd)
 {
+    const struct file *file = file_at(fd, "accept");
+
     (void)context;
+    EXPECT((file->flags & O_NONBLOCK) != 0 || (file->operations->poll(file) & POLLIN) != 0,
+           "an accept of descriptor %d would block", fd);
     return socket_take(socket_of(file_at(fd, "accept")), SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
@@ -239,6 +243,13 @@ static int sim_getpeername(void *context, int fd, struct sockaddr *address, sock
 static int sim_ioctl(void *context, int fd, unsigned long request, void *argument)
 {
     (void)context;
+    if (request == FIONBIO) {
+        struct file *file = file_at(fd, "ioctl");
+
+        file->flags &= ~O_NONBLOCK;
+        file->flags |= *(const int *)argument != 0 ? O_NONBLOCK : 0;
+        return 0;
+    }
     EXPECT(request == TIOCOUTQ, "ioctl %lx", request);
     *(int *)argument = (int)socket_unacknowledged(socket_of(file_at(fd, "ioctl")));
     return 0;

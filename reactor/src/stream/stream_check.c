@@ -39,6 +39,7 @@ static void requests_check(const struct kevy_stream *stream)
     assert(!stream_noted(stream, NOTE_SEND_CANCELLED) || state >= STREAM_CANCELLING);
     assert(!stream_noted(stream, NOTE_ZERO_COPYING) || stream_has(stream, STREAM_SENDING));
     assert(!stream_has(stream, STREAM_READ_ENDED) || !stream_has(stream, STREAM_RECV_ARMED));
+    assert(!stream_has(stream, STREAM_RECV_ENDS) || stream_has(stream, STREAM_RECV_ARMED));
 }
 
 /* Whom it waits for, and who waits for it. */

@@ -190,6 +190,14 @@ static void recv_cancel(struct kevy_stream *stream)
         stream->notes |= NOTE_RECV_CANCELLED;
 }
 
+/* The same for what the state of the stream does not tell: without a slot the flush tries again. */
+static void recv_end(struct kevy_stream *stream)
+{
+    recv_cancel(stream);
+    if (!stream_noted(stream, NOTE_RECV_CANCELLED))
+        stream->object.flags |= STREAM_RECV_ENDS;
+}
+
 /* There is more, of which the stream takes a few runs before it goes behind others. */
 static void turn_await(struct kevy_stream *stream)
 {
@@ -211,7 +219,7 @@ void stream_restrain(struct kevy_x_object *object)
     if (object->state == STREAM_OPEN && stream_has(stream, STREAM_RECV_ARMED) &&
         !stream_noted(stream, NOTE_POLLS) &&
         !stream_has(stream, STREAM_NOT_SOCKET | STREAM_TAKES_RIGHTS))
-        recv_cancel(stream);
+        recv_end(stream);
 }
 
 /* While a stream is paused or held, and its recv has ended, a poll for the peer's end stands in its
@@ -274,7 +282,8 @@ void stream_recv_adjust(struct kevy_stream *stream)
 
     assert(stream->object.state >= STREAM_OPEN && stream->object.state <= STREAM_LINGERING);
     if (stream_has(stream, STREAM_RECV_ARMED)) {
-        if (recv_in_the_way(stream, wanted) || (!wanted && detaching))
+        if (recv_in_the_way(stream, wanted) || (!wanted && detaching) ||
+            stream_has(stream, STREAM_RECV_ENDS))
             recv_cancel(stream);
         return;
     }
@@ -359,7 +368,7 @@ static void recv_ended(struct kevy_stream *stream, int result)
     bool asked = stream_noted(stream, NOTE_RECV_CANCELLED) || stream->object.reactor->cancelled;
 
     assert(stream_has(stream, STREAM_RECV_ARMED));
-    stream->object.flags &= ~STREAM_RECV_ARMED;
+    stream->object.flags &= ~(STREAM_RECV_ARMED | STREAM_RECV_ENDS);
     stream->notes &= ~NOTE_RECV_CANCELLED;
     object_request_ended(&stream->object);
     object_pend(&stream->object);
@@ -443,7 +452,7 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
         recv_ended(stream, result);
     else if ((flags & KEVY_CQE_F_SOCK_NONEMPTY) == 0 && stream_has(stream, STREAM_ASKS_END) &&
              stream_ended_silently(stream))
-        recv_cancel(stream);
+        recv_end(stream);
 }
 
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)

@@ -124,7 +124,8 @@ void stream_zero_copy_notice(struct kevy_stream *stream, struct kevy_send *write
         write_release(write, stream);
     if (stream->object.state == STREAM_LINGERING)
         stream_deadlines_lingering(stream); /* the peer makes progress */
-    if (stream->object.state == STREAM_LINGERING || stream->object.state == STREAM_CLOSED)
+    if (stream->object.state == STREAM_LINGERING || stream->object.state == STREAM_CLOSED ||
+        stream_has(stream, STREAM_DETACHING))
         object_pend(&stream->object);
 }
 
