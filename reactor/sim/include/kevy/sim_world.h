@@ -113,7 +113,7 @@ enum kevy_sim_fault {
     KEVY_SIM_THREAD_FAILS, /* a group or a pool gets no thread: -EAGAIN */
     /* Streams. */
     KEVY_SIM_STREAM_FAILS, /* a send or a connect: -ENOBUFS or -ENOMEM */
-    KEVY_SIM_END_SILENT, /* a receive is not woken by the end that came with its first bytes */
+    KEVY_SIM_END_SILENT,   /* a receive is not woken by the end that came with its first bytes */
     KEVY_SIM_FAULT_COUNT
 };
 
