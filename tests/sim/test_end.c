@@ -221,6 +221,35 @@ static void detach_behind_a_send(struct kevy_sim *sim)
     crowd_close();
 }
 
+/* What it has received while it was paused is told before. */
+static void detach_of_a_paused_stream(struct kevy_sim *sim)
+{
+    struct seat *seat = &crowd.seats[0];
+    const struct kevy_system *system;
+
+    detached_fd = -1;
+    crowd_open(sim, NULL, &detaching_events);
+    crowd_join(1);
+    kevy_stream_pause(&seat->stream);
+    KEVY_SIM_CHECK(sim, kevy_sim_peer_write(&seat->peer, "before", 6) == 6);
+    crowd_run(KEVY_SECONDS(1));
+    KEVY_SIM_CHECK(sim, seat->received == 0);
+    KEVY_SIM_CHECK(sim, kevy_stream_detach(&seat->stream) == 0);
+    crowd_run(KEVY_SECONDS(1));
+    KEVY_SIM_CHECK(sim, seat->closed && seat->reason == 0 && detached_fd >= 0);
+    /* The rest may be in the socket yet. */
+    KEVY_SIM_CHECK(sim, seat->received > 0 && seat->received <= 6);
+    system = crowd.options.system;
+    KEVY_SIM_CHECK(sim, system->close(system->context, detached_fd) == 0);
+    crowd_close();
+}
+
+START_TEST(a_stream_that_is_paused_is_detached)
+{
+    sim_passes_on(detach_of_a_paused_stream, 10, _i == 1);
+}
+END_TEST
+
 START_TEST(a_detach_waits_for_the_memory_of_a_send_and_no_longer)
 {
     sim_passes_on(detach_behind_a_send, 20, _i == 1);
@@ -236,6 +265,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, a_reactor_that_finishes_serves_who_waits, 0, 2);
     tcase_add_loop_test(tcase, an_adopted_listener_comes_to_its_end, 0, 2);
     tcase_add_loop_test(tcase, an_end_that_the_kernel_does_not_tell_is_asked_for, 0, 2);
+    tcase_add_loop_test(tcase, a_stream_that_is_paused_is_detached, 0, 2);
     tcase_add_loop_test(tcase, a_detach_waits_for_the_memory_of_a_send_and_no_longer, 0, 2);
     tcase_add_loop_test(tcase, a_paused_stream_is_told_that_its_peer_is_gone, 0, 2);
     suite_add_tcase(suite, tcase);
