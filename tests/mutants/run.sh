@@ -12,7 +12,8 @@ check=false
 suite=false
 worlds=false
 lines_shown=20
-worlds_run='src/(core|datagram|socket|stream)/|src/(threads/work|group)|tls/'
+worlds_run='src/(core|datagram|socket|stream)/|tls/'
+worlds_run="$worlds_run|src/(threads/(work|resolver)|system/child|group)"
 worlds_lack='src/core/(request|system)\.|src/stream/stream_range\.'
 
 usage() {
@@ -55,7 +56,7 @@ tests_of() {
 }
 
 # Does a simulated world run what the patch changes? Not the kernels below and their system calls,
-# nor files, which it does not have.
+# nor files and the count of CPUs.
 wanted() {
     "$worlds" || return 0
     grep -qE "^\+\+\+ b/reactor/($worlds_run)" "$1" &&

@@ -15,6 +15,7 @@ enum {
     PORT = 4000,      /* of the first socket of the program */
     PEER_PORT = 5000, /* of the first peer */
     LENGTH_MAX = 3000,
+    BRIEF_MAX = 300, /* of a datagram that finds room in any socket behind another one */
     BURST_MAX = 80,
     SEGMENTS_MAX = 8,
     UNDRAINED_MAX = 50,
@@ -22,6 +23,8 @@ enum {
 };
 
 #define PACE_NS  20000000U
+#define JAM_NS   KEVY_MILLISECONDS(50)
+#define FLOW_NS  KEVY_MILLISECONDS(50)
 #define PAUSE_NS 500000000U
 /* Room for UDP_GRO in a buffer. */
 #define GRO_SIZE 66000U
@@ -49,7 +52,9 @@ struct talker {
     uint32_t index;
     uint64_t accepted; /* datagrams since it was opened */
     uint64_t refused;  /* told, that the kernel refused */
+    uint64_t full;     /* sends of the world without room, when it was opened */
     uint32_t undrained;
+    bool brief; /* it sends a little and closes */
     bool open;
     bool closing;
     bool paused;
@@ -74,9 +79,13 @@ static struct {
     uint64_t peers_sent, peers_received;
     uint64_t network_errors, refused;
     uint32_t buffer_size;
+    struct kevy_sim_event jam;
+    bool jammed;
     bool in_order;  /* the network neither reorders nor duplicates */
     bool segmented; /* a packet may be several datagrams */
     bool closed_early;
+    bool abandoned;
+    bool threadless; /* a request may end as one that finds no room, and there is some */
     bool little_memory;
     bool quiet;
 } all;
@@ -194,6 +203,28 @@ static void talker_drain(struct kevy_datagram *datagram)
         talker_send(talker);
 }
 
+/* An open socket drops what the kernel has refused, and what met an error of an earlier one twice.
+ * A closing one drops nothing else, unless there was no room. */
+static void dropped_check(const struct talker *talker, const struct kevy_datagram_stats *stats)
+{
+    struct kevy_sim_datagrams counts;
+
+    kevy_sim_datagrams(world, &counts);
+    EXPECT(2 * (stats->dropped - talker->refused) <= counts.found || all.little_memory ||
+               kevy_sim_refused(world),
+           "a datagram socket drops %llu, and the kernel refused %llu",
+           (unsigned long long)stats->dropped, (unsigned long long)talker->refused);
+}
+
+/* Whether a socket that closes may drop what is queued. */
+static bool may_drop(const struct talker *talker)
+{
+    struct kevy_sim_datagrams counts;
+
+    kevy_sim_datagrams(world, &counts);
+    return all.abandoned || all.threadless || counts.full != talker->full;
+}
+
 static void talker_closed(struct kevy_datagram *datagram)
 {
     struct talker *talker = talker_of(datagram);
@@ -202,6 +233,8 @@ static void talker_closed(struct kevy_datagram *datagram)
     EXPECT(talker->open, "a datagram socket is closed twice");
     kevy_timer_stop(&talker->resume);
     kevy_datagram_stats(datagram, &stats);
+    if (!may_drop(talker))
+        dropped_check(talker, &stats);
     all.accepted += talker->accepted;
     all.sent += stats.sent;
     all.received += stats.received;
@@ -213,6 +246,7 @@ static void talker_open(struct talker *talker)
 {
     struct kevy_datagram_options *options = &talker->options;
     uint32_t high = (uint32_t)kevy_sim_magnitude(world, 1000, 200000);
+    struct kevy_sim_datagrams counts;
     int error;
 
     *options = (struct kevy_datagram_options){.address = "127.0.0.1",
@@ -236,6 +270,8 @@ static void talker_open(struct talker *talker)
     all.lives[talker->index]++;
     all.ordered[talker->index] = options->ordered;
     talker->accepted = talker->refused = 0;
+    kevy_sim_datagrams(world, &counts);
+    talker->full = counts.full;
     talker->undrained = 0;
     talker->open = true;
     talker->closing = talker->paused = talker->drains = false;
@@ -269,10 +305,11 @@ static size_t packet_write(struct talker *talker, uint8_t *bytes, uint16_t *segm
 {
     uint32_t to = SOCKETS + (talker->options.peer != NULL ? talker->index
                                                           : (uint32_t)kevy_sim_below(world, PEERS));
-    uint32_t length = (uint32_t)kevy_sim_between(world, sizeof(struct head), LENGTH_MAX);
+    uint32_t length = (uint32_t)kevy_sim_between(world, sizeof(struct head),
+                                                 talker->brief ? BRIEF_MAX : LENGTH_MAX);
     uint32_t count = 1;
 
-    if (all.segmented && kevy_sim_one_in(world, 4)) {
+    if (!talker->brief && all.segmented && kevy_sim_one_in(world, 4)) {
         length = (uint32_t)kevy_sim_between(world, sizeof(struct head), LENGTH_MAX / SEGMENTS_MAX);
         count = (uint32_t)kevy_sim_between(world, 2, SEGMENTS_MAX);
     }
@@ -334,25 +371,22 @@ static void talker_send(struct talker *talker)
 {
     uint64_t count = kevy_sim_magnitude(world, 1, BURST_MAX);
 
-    for (; count > 0 && talker->open && !talker->closing; count--)
+    for (; count > 0 && talker->open && !talker->closing; count--) {
         talker_send_one(talker);
+        if (talker->drains && kevy_sim_one_in(world, 2))
+            break; /* at the mark, without a refusal */
+    }
 }
 
 /* What holds for an open socket at any time. */
 static void talker_check(struct talker *talker)
 {
     struct kevy_datagram_stats stats;
-    struct kevy_sim_datagrams counts;
 
     if (!talker->open || talker->closing)
         return;
     kevy_datagram_stats(&talker->datagram, &stats);
-    kevy_sim_datagrams(world, &counts);
-    /* Beyond these, what has met an error of an earlier one twice. */
-    EXPECT(2 * (stats.dropped - talker->refused) <= counts.found || all.little_memory ||
-               kevy_sim_refused(world),
-           "an open datagram socket drops %llu, and the kernel refused %llu",
-           (unsigned long long)stats.dropped, (unsigned long long)talker->refused);
+    dropped_check(talker, &stats);
     EXPECT(stats.sent + talker->refused <= talker->accepted, "more is sent than was given");
     if (talker->drains && kevy_datagram_queued(&talker->datagram) == 0)
         EXPECT(++talker->undrained < UNDRAINED_MAX, "a datagram socket does not drain");
@@ -375,6 +409,14 @@ static void peer_send(struct peer *peer)
         length = 0;
     result = kevy_sim_datagram_send(&peer->datagram, (uint16_t)(PORT + to), bytes, length);
     all.peers_sent += result >= 0;
+}
+
+/* All sockets of the program are full, whatever a poll says. */
+static void jam(struct kevy_sim_event *event)
+{
+    all.jammed = !all.jammed;
+    kevy_sim_set_odds(world, KEVY_SIM_DATAGRAM_SEND_FULL, all.jammed ? 1 : 0);
+    kevy_sim_event_start(world, event, kevy_sim_below(world, all.jammed ? JAM_NS : FLOW_NS), jam);
 }
 
 static void peer_ready(struct kevy_sim_datagram *datagram)
@@ -434,6 +476,11 @@ void datagrams_start(struct kevy_reactor *reactor, const struct kevy_reactor_opt
         kevy_sim_set_odds(world, KEVY_SIM_DATAGRAM_REORDERED, 0);
         kevy_sim_set_odds(world, KEVY_SIM_DATAGRAM_DUPLICATED, 0);
     }
+    if (kevy_sim_one_in(world, 2))
+        kevy_sim_event_start(world, &all.jam, kevy_sim_below(world, FLOW_NS), jam);
+    all.threadless = kevy_sim_one_in(world, 2);
+    if (!all.threadless)
+        kevy_sim_set_odds(world, KEVY_SIM_DATAGRAM_SEND_CANCELLED, 0);
     for (uint32_t index = 0; index < PEERS; index++) {
         struct peer *peer = &all.peers[index];
 
@@ -453,6 +500,18 @@ void datagrams_start(struct kevy_reactor *reactor, const struct kevy_reactor_opt
     }
 }
 
+/* Opens it, for a moment or for long. */
+static void talker_live(struct talker *talker)
+{
+    talker->brief = kevy_sim_one_in(world, 2);
+    talker_open(talker);
+    if (!talker->brief)
+        return;
+    for (uint64_t count = kevy_sim_between(world, 1, 3); count > 0; count--)
+        talker_send_one(talker);
+    talker_close(talker);
+}
+
 void datagrams_turned(void)
 {
     struct talker *talker = &all.talkers[kevy_sim_below(world, SOCKETS)];
@@ -461,12 +520,14 @@ void datagrams_turned(void)
     if (all.quiet)
         return;
     if (!talker->open)
-        talker_open(talker);
+        talker_live(talker);
     else if (talker->closing)
         return;
-    else if (kevy_sim_one_in(world, 300))
+    else if (kevy_sim_one_in(world, 200)) {
+        if (kevy_sim_one_in(world, 2))
+            talker_send(talker);
         talker_close(talker);
-    else if (kevy_sim_one_in(world, 30) && !talker->paused)
+    } else if (kevy_sim_one_in(world, 30) && !talker->paused)
         talker_pause(talker);
     else if (kevy_sim_one_in(world, 4))
         talker_send(talker);
@@ -475,6 +536,7 @@ void datagrams_turned(void)
 void datagrams_quiet(void)
 {
     all.quiet = true;
+    kevy_sim_event_stop(world, &all.jam);
     for (int index = 0; index < PEERS; index++)
         kevy_sim_event_stop(world, &all.peers[index].change);
 }
@@ -536,7 +598,7 @@ static void counts_check(void)
 void datagrams_abandon(void)
 {
     datagrams_quiet();
-    all.closed_early = true;
+    all.closed_early = all.abandoned = true;
 }
 
 void datagrams_gone(void)

@@ -32,7 +32,7 @@
 static const struct scenario *const scenarios[16] = {
     &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
     &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
-    &scenario_echo,      &scenario_mix, &scenario_datagrams, &scenario_proxy,
+    &scenario_outside,   &scenario_mix, &scenario_datagrams, &scenario_proxy,
     &scenario_datagrams, &scenario_mix, &scenario_group,     &scenario_proxy};
 
 struct kevy_sim *world;

@@ -36,6 +36,7 @@ extern const struct scenario scenario_datagrams;
 extern const struct scenario scenario_echo;
 extern const struct scenario scenario_group;
 extern const struct scenario scenario_mix;
+extern const struct scenario scenario_outside;
 extern const struct scenario scenario_proxy;
 
 #endif

@@ -29,6 +29,7 @@ enum { MEMBERS_MAX = 4, MESSAGES_MAX = 64, PORT = 7, ATTEMPTS_MAX = 50 };
 #define WAKE_NS 8000000U
 /* What a member may take beyond its limit. */
 #define DRAIN_NS KEVY_SECONDS(5)
+#define PAUSE_NS KEVY_SECONDS(20)
 
 struct member {
     struct kevy_reactor *reactor;
@@ -74,6 +75,7 @@ static struct {
     uint32_t count;
     uint32_t out; /* messages */
     bool stopped;
+    bool patient; /* it ends when everything has */
     bool member_finishes;
 } all;
 
@@ -177,8 +179,17 @@ static void closed(struct kevy_stream *stream, int reason)
         seat_lose(seat);
 }
 
+/* Some stay as long as they may. */
+static void finished(struct kevy_stream *stream)
+{
+    if (!all.patient && kevy_sim_one_in(world, 2))
+        return;
+    seat_break(seat_of(stream));
+    kevy_stream_close(stream);
+}
+
 static const struct kevy_stream_events events = {
-    .open = opened, .read = received, .detach = detached, .close = closed};
+    .open = opened, .read = received, .detach = detached, .finish = finished, .close = closed};
 
 static void arrive(struct kevy_task *task, struct kevy_reactor *reactor)
 {
@@ -265,6 +276,7 @@ static void message_post(uint32_t from)
 {
     struct message *message = all.messages;
     uint32_t to = (uint32_t)kevy_sim_below(world, all.count);
+    int error;
 
     while (message < all.messages + MESSAGES_MAX && message->out)
         message++;
@@ -277,8 +289,10 @@ static void message_post(uint32_t from)
                                 .from = from,
                                 .to = to,
                                 .out = true};
-    if (kevy_group_post(all.group, to, &message->task) < 0) {
-        EXPECT(all.members[to].ended, "a member that has not ended gets no post");
+    error = kevy_group_post(all.group, to, &message->task);
+    EXPECT(error == (all.members[to].ended ? -ESRCH : 0), "a post to a member %s answers %d",
+           all.members[to].ended ? "that has ended" : "that runs", error);
+    if (error < 0) {
         message->out = false;
         return;
     }
@@ -365,18 +379,40 @@ static void group_make(void)
     kevy_sim_set_calm(world, false);
 }
 
+static void pause_over(struct kevy_sim_event *event)
+{
+    (void)event;
+    message_post(0);
+    kevy_sim_release(world);
+}
+
+/* The members go on for a while. */
+static void pause_some(void)
+{
+    static struct kevy_sim_event event;
+
+    kevy_sim_hold(world);
+    kevy_sim_event_start(world, &event, kevy_sim_magnitude(world, 0, PAUSE_NS), pause_over);
+    kevy_sim_wait(world);
+}
+
 /* Ends the group, and sees that the earliest limit counts. */
 static void group_end(bool midway)
 {
     uint64_t timeout_ns = midway ? kevy_sim_magnitude(world, 0, KEVY_SECONDS(100)) : KEVY_FOREVER;
-    uint64_t began_ns = kevy_sim_now(world);
+    uint64_t began_ns;
     int result;
 
     if (kevy_sim_one_in(world, 2))
         kevy_group_finish(all.group, KEVY_FOREVER);
     if (kevy_sim_one_in(world, 2))
         kevy_group_finish(all.group, KEVY_SECONDS(1000));
+    for (uint64_t times = kevy_sim_below(world, 3); times > 0; times--)
+        pause_some();
+    began_ns = kevy_sim_now(world);
     kevy_group_finish(all.group, timeout_ns);
+    if (kevy_sim_one_in(world, 2))
+        pause_some();
     result = kevy_group_join(all.group);
     EXPECT(result >= 0 && (midway || result == 0), "join answers %d", result);
     EXPECT(!midway || kevy_sim_now(world) - began_ns <= timeout_ns + DRAIN_NS,
@@ -391,6 +427,7 @@ static void play(const struct kevy_reactor_options *options)
     all.options = options;
     all.count = (uint32_t)kevy_sim_between(world, 1, MEMBERS_MAX);
     all.events_most = midway ? kevy_sim_between(world, 1, EVENTS_MAX) : UINT64_MAX;
+    all.patient = !midway;
     all.member_finishes = kevy_sim_one_in(world, 2);
     kevy_sim_hold(world);
     group_make();

@@ -19,6 +19,7 @@
 #include "link.h"
 #include "pattern.h"
 #include "poster.h"
+#include "stream/stream_internal.h"
 #include "world.h"
 
 enum {
@@ -528,8 +529,10 @@ static void start(struct kevy_reactor *reactor)
 /* An empty queue has drained. */
 static void drain_check(struct mix_link *mine)
 {
-    /* One that has failed waits for its zero-copy writes to be released. */
-    bool owed = mine->drains && !mine->shut && !mine->link.ended && mine->pieces == 0;
+    /* One that has failed waits for its zero-copy writes to be released, and for its last callback,
+     * in a queue of completions that may be long. */
+    bool owed = mine->drains && !mine->shut && !mine->link.ended && mine->pieces == 0 &&
+                mine->link.stream.object.state == STREAM_OPEN;
 
     if (owed && kevy_stream_queued(&mine->link.stream) == 0)
         EXPECT(++mine->undrained < UNDRAINED_MAX, "drain does not come");

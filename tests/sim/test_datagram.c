@@ -105,6 +105,95 @@ static void test_refused(struct kevy_sim *sim)
     KEVY_SIM_CHECK(sim, kevy_reactor_destroy(reactor) == 0);
 }
 
+/* ---- What a socket owes ------------------------------------------------------------------- */
+
+static struct kevy_reactor *program;
+static struct kevy_datagram socket_one;
+static bool socket_closed;
+
+static void program_closed(struct kevy_datagram *datagram)
+{
+    (void)datagram;
+    socket_closed = true;
+}
+
+/* A world with a socket that is connected to a peer, and without faults so far. */
+static void socket_open(struct kevy_sim *sim)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PEER_PORT)};
+    struct kevy_reactor_options options = {0};
+    struct kevy_datagram_options connect = {.address = "127.0.0.1",
+                                            .peer = (const void *)&to,
+                                            .peer_length = sizeof to,
+                                            .close = program_closed};
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socket_closed = false;
+    kevy_sim_set_odds(sim, KEVY_SIM_FAULT_COUNT, 0);
+    kevy_sim_reactor_options(sim, &options);
+    peer.ready = count_ready;
+    KEVY_SIM_CHECK(sim, kevy_sim_datagram_open(sim, &peer, PEER_PORT) == 0);
+    KEVY_SIM_CHECK(sim, kevy_reactor_create(&program, &options) == 0);
+    KEVY_SIM_CHECK(sim, kevy_datagram_open(&socket_one, program, &connect) == 0);
+    KEVY_SIM_CHECK(sim, kevy_reactor_run_once(program, 0) >= 0);
+}
+
+static void socket_end(struct kevy_sim *sim)
+{
+    kevy_datagram_close(&socket_one);
+    KEVY_SIM_CHECK(sim, kevy_reactor_run(program) == 0);
+    KEVY_SIM_CHECK(sim, socket_closed && kevy_reactor_destroy(program) == 0);
+    kevy_sim_datagram_close(&peer);
+}
+
+/* The world fails by itself if the socket is asked too often. */
+static void test_full(struct kevy_sim *sim)
+{
+    struct kevy_sim_datagrams counts;
+    uint64_t until_ns;
+
+    socket_open(sim);
+    kevy_sim_set_odds(sim, KEVY_SIM_DATAGRAM_SEND_FULL, 1);
+    KEVY_SIM_CHECK(sim, kevy_datagram_send(&socket_one, "hello", 5, NULL, 0) == 0);
+    until_ns = kevy_sim_now(sim) + KEVY_SECONDS(3);
+    while (kevy_sim_now(sim) < until_ns)
+        KEVY_SIM_CHECK(sim, kevy_reactor_run_once(program, KEVY_SECONDS(1)) >= 0);
+    kevy_sim_datagrams(sim, &counts);
+    KEVY_SIM_CHECK(sim, counts.sent == 0 && counts.full >= 10);
+    kevy_sim_set_odds(sim, KEVY_SIM_DATAGRAM_SEND_FULL, 0);
+    until_ns += KEVY_MILLISECONDS(300);
+    while (kevy_sim_now(sim) < until_ns)
+        KEVY_SIM_CHECK(sim, kevy_reactor_run_once(program, KEVY_MILLISECONDS(300)) >= 0);
+    kevy_sim_datagrams(sim, &counts);
+    KEVY_SIM_CHECK(sim, counts.sent == 1);
+    socket_end(sim);
+}
+
+START_TEST(a_socket_without_room_is_asked_less_and_less_often)
+{
+    sim_passes_on(test_full, 2, _i != 0);
+}
+END_TEST
+
+/* What is interrupted, or has found no thread, is sent although the socket is closing. */
+static void test_interrupted(struct kevy_sim *sim)
+{
+    struct kevy_sim_datagrams counts;
+
+    socket_open(sim);
+    kevy_sim_inject(sim, KEVY_SIM_REQUEST_SIGNAL, 0);
+    KEVY_SIM_CHECK(sim, kevy_datagram_send(&socket_one, "hello", 5, NULL, 0) == 0);
+    socket_end(sim);
+    kevy_sim_datagrams(sim, &counts);
+    KEVY_SIM_CHECK(sim, kevy_sim_faults(sim) == 1 && counts.sent == 1);
+}
+
+START_TEST(an_interrupted_datagram_is_sent_before_the_close)
+{
+    sim_passes(test_interrupted, 4);
+}
+END_TEST
+
 START_TEST(a_datagram_comes_whole_with_its_sender)
 {
     sim_passes(test_echo, 20);
@@ -124,6 +213,8 @@ Suite *test_suite(void)
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, a_datagram_comes_whole_with_its_sender);
+    tcase_add_loop_test(tcase, a_socket_without_room_is_asked_less_and_less_often, 0, 2);
+    tcase_add_test(tcase, an_interrupted_datagram_is_sent_before_the_close);
     tcase_add_test(tcase, who_is_connected_hears_that_nobody_has_the_port);
     return suite;
 }

@@ -70,6 +70,86 @@ START_TEST(a_group_serves_in_a_world)
 }
 END_TEST
 
+/* ---- The end of a group --------------------------------------------------------------------- */
+
+static void stays(struct kevy_stream *stream)
+{
+    (void)stream;
+}
+
+/* A connection that does not end because the reactor finishes. */
+static struct kevy_stream *stayer_accept(struct kevy_listener *listener)
+{
+    static const struct kevy_stream_events events = {.finish = stays, .close = sim_stream_free};
+    struct kevy_stream *stream = calloc(1, sizeof *stream);
+
+    (void)listener;
+    return stream != NULL ? kevy_stream_init(stream, &events) : NULL;
+}
+
+static int stayer_setup(struct kevy_reactor *reactor, uint32_t index, void *context)
+{
+    struct kevy_listener_options options = {.port = (uint16_t)(SIM_PORT + index),
+                                            .accept = stayer_accept};
+
+    (void)context;
+    listeners[index] = (struct kevy_listener){0};
+    return kevy_listener_open(&listeners[index], reactor, &options);
+}
+
+static void pause_over(struct kevy_sim_event *event)
+{
+    (void)event;
+    kevy_sim_release(world);
+}
+
+/* The members run on for a second. */
+static void pause_some(struct kevy_sim *sim)
+{
+    static struct kevy_sim_event event;
+
+    kevy_sim_hold(sim);
+    kevy_sim_event_start(sim, &event, KEVY_SECONDS(1), pause_over);
+    kevy_sim_wait(sim);
+}
+
+static void no_news(struct kevy_sim_peer *peer)
+{
+    (void)peer;
+}
+
+static void limits_shrink(struct kevy_sim *sim)
+{
+    static struct kevy_sim_peer peers[MEMBERS];
+    uint64_t began_ns;
+
+    kevy_sim_set_odds(sim, KEVY_SIM_FAULT_COUNT, 0);
+    group_open(sim, stayer_setup);
+    for (int index = 0; index < MEMBERS; index++) {
+        peers[index].ready = no_news;
+        KEVY_SIM_CHECK(
+            sim, kevy_sim_peer_connect(sim, &peers[index], (uint16_t)(SIM_PORT + index)) == 0);
+    }
+    pause_some(sim);
+    kevy_group_finish(group, KEVY_FOREVER);
+    pause_some(sim);
+    kevy_group_finish(group, KEVY_SECONDS(100));
+    pause_some(sim);
+    began_ns = kevy_sim_now(sim);
+    kevy_group_finish(group, KEVY_SECONDS(2));
+    KEVY_SIM_CHECK(sim, kevy_group_join(group) == 0);
+    KEVY_SIM_CHECK(sim, kevy_sim_now(sim) - began_ns >= KEVY_SECONDS(2));
+    KEVY_SIM_CHECK(sim, kevy_sim_now(sim) - began_ns < KEVY_SECONDS(3));
+    for (int index = 0; index < MEMBERS; index++)
+        kevy_sim_peer_close(&peers[index]);
+}
+
+START_TEST(a_group_that_finishes_takes_a_shorter_limit)
+{
+    sim_passes_on(limits_shrink, 3, _i != 0);
+}
+END_TEST
+
 /* ---- Posts --------------------------------------------------------------------------------- */
 
 enum { POSTS = 20 };
@@ -236,6 +316,7 @@ Suite *test_suite(void)
 
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, a_group_serves_in_a_world, 0, 2);
+    tcase_add_loop_test(tcase, a_group_that_finishes_takes_a_shorter_limit, 0, 2);
     tcase_add_loop_test(tcase, posts_between_members_run_once_and_in_order, 0, 2);
     tcase_add_loop_test(tcase, the_same_seed_chooses_the_same_threads, 0, 6);
     tcase_add_loop_test(tcase, workers_are_threads_of_the_world, 0, 2);

@@ -15,7 +15,7 @@
  *     reactors of the group, or the one in the options of the pool.
  *
  *     The library also makes some system calls that do not go through the table: the CPUs of
- *     threads, locks, memory, the signal mask, getpid(2), and those of getaddrinfo(3).
+ *     threads, locks, memory, the signal mask and getpid(2).
  *
  * Results
  *
@@ -32,12 +32,13 @@
  * Callbacks
  *
  *     No function of the table may call the library. None may block, except `sleep_ns`,
- *     `thread_join` and `thread_wait`.
+ *     `lookup`, `thread_join` and `thread_wait`.
  *
  * Threads
  *
  *     `write` is called from each thread that calls kevy_reactor_post() or kevy_reactor_stop(), and
- *     also from a signal handler. Those of threads are called from any thread. The others are
+ *     also from a signal handler. Those of threads are called from any thread, and those of names
+ *     from the threads of a resolver. The others are
  *     called from the thread of the reactor.
  *
  * Kernel
@@ -99,6 +100,8 @@
 
 KEVY_BEGIN_DECLS
 
+struct addrinfo;
+
 /* The table. Every function is required, and gets `context`. */
 struct kevy_system {
     void *context;
@@ -147,6 +150,12 @@ struct kevy_system {
      * and fills in a siginfo_t. If not, it sets si_pid to 0. */
     int (*pidfd_open)(void *context, pid_t pid);
     int (*waitid)(void *context, int fd, void *information);
+
+    /* Names: getaddrinfo(3), which returns 0 or EAI_*, and sets errno with EAI_SYSTEM; and
+     * freeaddrinfo(3). A resolver uses those of the table in its options. */
+    int (*lookup)(void *context, const char *host, const char *service,
+                  const struct addrinfo *hints, struct addrinfo **found);
+    void (*lookup_free)(void *context, struct addrinfo *found);
 
     /* CLOCK_MONOTONIC in nanoseconds, and a pause of the thread. */
     uint64_t (*now_ns)(void *context);

@@ -62,6 +62,9 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_THREAD_FAILS] = "thread fails",
     [KEVY_SIM_STREAM_FAILS] = "stream fails",
     [KEVY_SIM_END_SILENT] = "end silent",
+    [KEVY_SIM_NAME_FAILS] = "name fails",
+    [KEVY_SIM_NAME_LATE] = "name late",
+    [KEVY_SIM_DATAGRAM_SEND_CANCELLED] = "datagram send cancelled",
 };
 
 /* splitmix64: every seed is as good as any other, 0 included. */

@@ -32,6 +32,9 @@
 #define chance_quiet                   kevy_x_sim_chance_quiet
 #define chance_scripted                kevy_x_sim_chance_scripted
 #define chance_seed                    kevy_x_sim_chance_seed
+#define child_file_make                kevy_x_sim_child_file_make
+#define child_file_wait                kevy_x_sim_child_file_wait
+#define children_reset                 kevy_x_sim_children_reset
 #define clock_events                   kevy_x_sim_clock_events
 #define clock_next                     kevy_x_sim_clock_next
 #define clock_now                      kevy_x_sim_clock_now
@@ -81,6 +84,8 @@
 #define message_prepare                kevy_x_sim_message_prepare
 #define message_prepare_send           kevy_x_sim_message_prepare_send
 #define message_transmit               kevy_x_sim_message_transmit
+#define names_lists                    kevy_x_sim_names_lists
+#define names_reset                    kevy_x_sim_names_reset
 #define notice_answer                  kevy_x_sim_notice_answer
 #define notice_start                   kevy_x_sim_notice_start
 #define operation_begin                kevy_x_sim_operation_begin
@@ -127,6 +132,7 @@
 #define prepare_socket                 kevy_x_sim_prepare_socket
 #define prepare_timeout                kevy_x_sim_prepare_timeout
 #define prepare_timeout_remove         kevy_x_sim_prepare_timeout_remove
+#define prepare_waitid                 kevy_x_sim_prepare_waitid
 #define registration_run               kevy_x_sim_registration_run
 #define request_cancel_one             kevy_x_sim_request_cancel_one
 #define request_complete               kevy_x_sim_request_complete
@@ -176,6 +182,7 @@
 #define run_socket                     kevy_x_sim_run_socket
 #define run_timeout                    kevy_x_sim_run_timeout
 #define run_timeout_remove             kevy_x_sim_run_timeout_remove
+#define run_waitid                     kevy_x_sim_run_waitid
 #define run_write                      kevy_x_sim_run_write
 #define scripts_describe               kevy_x_sim_scripts_describe
 #define signal_file_make               kevy_x_sim_signal_file_make
@@ -183,6 +190,8 @@
 #define signal_files_reset             kevy_x_sim_signal_files_reset
 #define sim_allocator                  kevy_x_sim_allocator
 #define sim_kernel                     kevy_x_sim_kernel
+#define sim_lookup                     kevy_x_sim_lookup
+#define sim_lookup_free                kevy_x_sim_lookup_free
 #define sim_system                     kevy_x_sim_system
 #define sim_thread_join                kevy_x_sim_thread_join
 #define sim_thread_start               kevy_x_sim_thread_start

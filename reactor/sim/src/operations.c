@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "chance.h"
+#include "child_file.h"
 #include "completion.h"
 #include "kernel.h"
 #include "message.h"
@@ -180,6 +181,7 @@ static const struct operation operations[KEVY_OP_LAST] = {
                          run_send_zero_copy},
     [KEVY_OP_SENDMSG_ZC] = {"sendmsg_zc", 1, ON_FILE | PRIORITY, POLLOUT,
                             prepare_send_message_zero_copy, run_send_zero_copy},
+    [KEVY_OP_WAITID] = {"waitid", 7, ON_FILE, POLLPRI, prepare_waitid, run_waitid},
     [KEVY_OP_BIND] = {"bind", 11, ON_FILE, 0, prepare_bind, run_bind},
     [KEVY_OP_LISTEN] = {"listen", 11, ON_FILE, 0, prepare_listen, run_listen},
 };
@@ -265,8 +267,7 @@ bool operation_interruptible(const struct request *request)
 {
     const struct operation *operation = &operations[request->sqe.opcode];
 
-    return has(request, ON_FILE) && operation->events != 0 && operation->run != run_connect &&
-           !request->inline_only;
+    return has(request, ON_FILE) && operation->events != 0 && operation->run != run_connect;
 }
 
 bool operation_polls_first(const struct request *request)

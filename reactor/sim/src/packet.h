@@ -51,6 +51,9 @@ struct kevy_x_packet_socket {
     uint32_t under_way;
     uint32_t receive_room;
     uint32_t send_room;
+    uint64_t full_ns;  /* since when each send has failed for lack of room; 0: the last has not */
+    uint64_t asked_ns; /* when it was asked last */
+    uint32_t asked;    /* times since then: see send_full() */
     int family;
     int error;
     uint16_t port;

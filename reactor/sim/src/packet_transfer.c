@@ -8,10 +8,16 @@
 #include <string.h>
 
 #include "chance.h"
+#include "clock.h"
 #include "packet.h"
 #include "world.h"
 
 #define LENGTH_MAX 65507U
+/* Times that a socket without room may be asked: some at once, and then one each time that so much
+ * of it has passed. What is asked within a moment is one time: a batch. */
+#define ASKED_FREE      40U
+#define ASKED_NS        UINT64_C(50000000)
+#define ASKED_MOMENT_NS 900000U
 /* Of UDP_SEGMENT, and of what UDP_GRO joins. */
 #define SEGMENTS_MAX 64U
 
@@ -65,20 +71,43 @@ static uint16_t destination(const struct kevy_x_packet_socket *socket, const str
     return ntohs(internet->sin_port); /* in the same place for IPv6 */
 }
 
+/* There is no room. Whoever asks again and again, and does not wait, is a loop that spins. */
+static int send_full(struct kevy_x_packet_socket *socket)
+{
+    uint64_t now_ns = clock_now();
+
+    packet_counts.full++;
+    if (socket->full_ns == 0) {
+        socket->full_ns = now_ns;
+        socket->asked = 0;
+    }
+    if (socket->asked == 0 || now_ns - socket->asked_ns >= ASKED_MOMENT_NS) {
+        socket->asked++;
+        socket->asked_ns = now_ns;
+    }
+    EXPECT(socket->peer != NULL ||
+               socket->asked <= ASKED_FREE + (now_ns - socket->full_ns) / ASKED_NS,
+           "a socket without room is asked %u times in %llu ns", socket->asked,
+           (unsigned long long)(now_ns - socket->full_ns));
+    return -EAGAIN;
+}
+
 /* What a send fails with before it has done anything, or 0. */
 static int send_fault(struct kevy_x_packet_socket *socket)
 {
     if (socket->error != 0) {
         packet_counts.found++;
+        socket->full_ns = 0;
         return packet_error_take(socket);
     }
     if (socket->peer != NULL)
         return 0;
     if (chance(KEVY_SIM_DATAGRAM_SEND_FAILS)) {
         packet_counts.failed++;
+        socket->full_ns = 0;
         return chance_one_in(2) ? -ENOBUFS : -EPERM;
     }
-    return chance(KEVY_SIM_DATAGRAM_SEND_FULL) ? -EAGAIN : 0;
+    return chance(KEVY_SIM_DATAGRAM_SEND_FULL) ? send_full(socket) : 0;
 }
 
 long packet_send(struct kevy_x_packet_socket *socket, const struct msghdr *message)
@@ -100,7 +129,8 @@ long packet_send(struct kevy_x_packet_socket *socket, const struct msghdr *messa
     if (error < 0)
         return error;
     if (socket->under_way >= socket->send_room)
-        return -EAGAIN;
+        return send_full(socket);
+    socket->full_ns = 0;
     packet_bind_any(socket);
     do {
         size_t here = length - offset < segment ? length - offset : segment;

@@ -225,11 +225,24 @@ static void request_wait(struct request *request)
     request->state = REQUEST_WAITING;
 }
 
+/* What a request ends with before it has done anything, or 0. */
+static int request_fault(const struct request *request)
+{
+    if (!operation_interruptible(request))
+        return 0;
+    if (chance(KEVY_SIM_REQUEST_SIGNAL))
+        return -EINTR;
+    if (request->file->kind == FILE_DATAGRAM && request->sqe.opcode == KEVY_OP_SENDMSG &&
+        chance(KEVY_SIM_DATAGRAM_SEND_CANCELLED))
+        return -ECANCELED;
+    return 0;
+}
+
 static void request_try(struct request *request)
 {
-    int result = -EINTR;
+    int result = request_fault(request);
 
-    if (!operation_interruptible(request) || !chance(KEVY_SIM_REQUEST_SIGNAL))
+    if (result == 0)
         result = operation_try(request);
     request->tried = true;
     request->spurious = false;

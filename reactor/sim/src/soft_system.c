@@ -199,7 +199,9 @@ static int os_close(const struct soft_os *os, int fd)
 static long os_call(const struct soft_os *os, long number, const long arguments[6])
 {
     (void)os;
-    (void)arguments;
+    if (number == SYS_waitid) /* of a pidfd */
+        return soft_noted("waitid", (int)arguments[1],
+                          sim_system.waitid(NULL, (int)arguments[1], (void *)arguments[2]));
     if (number == SYS_rt_sigprocmask)
         return 0;
     if (number == SYS_rt_sigtimedwait)

@@ -16,11 +16,13 @@
 #include <sys/stat.h>
 
 #include "chance.h"
+#include "child_file.h"
 #include "clock.h"
 #include "event_file.h"
 #include "signal_file.h"
 #include "file.h"
 #include "kernel.h"
+#include "name.h"
 #include "packet.h"
 #include "socket.h"
 #include "thread.h"
@@ -354,15 +356,19 @@ static int64_t sim_sendfile(void *context, int fd, int file, uint64_t offset, si
 
 static int sim_pidfd_open(void *context, pid_t pid)
 {
+    struct file *file;
+
     (void)context;
-    FAIL("a descriptor for process %d", (int)pid);
+    if (chance(KEVY_SIM_SOCKET_FAILS))
+        return -EMFILE;
+    file = child_file_make(pid);
+    return file != NULL ? installed(file, O_RDWR) : -ESRCH;
 }
 
 static int sim_waitid(void *context, int fd, void *information)
 {
     (void)context;
-    (void)information;
-    FAIL("waitid of descriptor %d", fd);
+    return child_file_wait(file_at(fd, "waitid"), information);
 }
 
 const struct kevy_system sim_system = {
@@ -391,6 +397,8 @@ const struct kevy_system sim_system = {
     .signalfd = sim_signalfd,
     .pidfd_open = sim_pidfd_open,
     .waitid = sim_waitid,
+    .lookup = sim_lookup,
+    .lookup_free = sim_lookup_free,
     .now_ns = sim_now_ns,
     .sleep_ns = sim_sleep_ns,
     .thread_start = sim_thread_start,

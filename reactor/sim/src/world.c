@@ -11,10 +11,12 @@
 
 #include "allocator.h"
 #include "chance.h"
+#include "child_file.h"
 #include "clock.h"
 #include "file.h"
 #include "host.h"
 #include "kernel.h"
+#include "name.h"
 #include "packet.h"
 #include "ring.h"
 #include "script.h"
@@ -189,6 +191,8 @@ struct kevy_sim *world_make(const struct kevy_sim_options *options, uint64_t see
     sockets_reset();
     packets_reset();
     hosts_reset();
+    children_reset();
+    names_reset();
     soft_system_reset();
     kernel_reset(minor != 0 ? minor : (uint32_t)chance_between(1, MINOR_LAST));
     return &world;
@@ -204,6 +208,7 @@ void world_end(struct kevy_sim *sim)
     EXPECT(left.descriptors == 0, "%u descriptors are open at the end", left.descriptors);
     EXPECT(left.mappings == 0, "%u mappings are left at the end", left.mappings);
     EXPECT(left.allocations == 0, "%u allocations are left at the end", left.allocations);
+    EXPECT(names_lists() == 0, "%u lists of addresses are left at the end", names_lists());
     EXPECT(left.requests == 0, "%u requests are in flight at the end", left.requests);
     report_update();
     TRACE("Linux 6.%u: %" PRIu64 " events, %" PRIu64 " faults", kernel_minor(),

@@ -49,6 +49,7 @@
 #define job_cancel                 kevy_x_job_cancel
 #define job_delivered              kevy_x_job_delivered
 #define job_submit                 kevy_x_job_submit
+#define job_system                 kevy_x_job_system
 #define kinds_all                  kevy_x_kinds_all
 #define listener_accept_done       kevy_x_listener_accept_done
 #define listener_connection_gone   kevy_x_listener_connection_gone

@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -266,6 +267,19 @@ static int host_waitid(void *context, int fd, void *information)
     return result_of(waitid((idtype_t)ID_PIDFD, (id_t)fd, info, WEXITED | WNOHANG));
 }
 
+static int host_lookup(void *context, const char *host, const char *service,
+                       const struct addrinfo *hints, struct addrinfo **found)
+{
+    (void)context;
+    return getaddrinfo(host, service, hints, found);
+}
+
+static void host_lookup_free(void *context, struct addrinfo *found)
+{
+    (void)context;
+    freeaddrinfo(found);
+}
+
 static uint64_t host_now_ns(void *context)
 {
     struct timespec now;
@@ -346,6 +360,8 @@ static const struct kevy_system host = {
     .signalfd = host_signalfd,
     .pidfd_open = host_pidfd_open,
     .waitid = host_waitid,
+    .lookup = host_lookup,
+    .lookup_free = host_lookup_free,
     .now_ns = host_now_ns,
     .sleep_ns = host_sleep_ns,
     .thread_start = host_thread_start,

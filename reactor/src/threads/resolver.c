@@ -103,14 +103,15 @@ static int query_run(struct kevy_x_job *job)
 {
     struct kevy_x_lookup_query *query = KEVY_CONTAINER_OF(job, struct kevy_x_lookup_query, job);
     const struct addrinfo hints = {.ai_family = query->family, .ai_socktype = SOCK_STREAM};
+    const struct kevy_system *system = job_system(job);
     struct addrinfo *list = NULL;
     int error;
 
-    query->code = getaddrinfo(query->host, query->service, &hints, &list);
+    query->code = system->lookup(system->context, query->host, query->service, &hints, &list);
     if (query->code != 0)
         return resolver_error(query->code, errno);
     error = addresses_copy(query, list);
-    freeaddrinfo(list);
+    system->lookup_free(system->context, list);
     return error;
 }
 

@@ -200,6 +200,11 @@ static int worker_start(struct kevy_workers *workers)
     return error;
 }
 
+const struct kevy_system *job_system(const struct kevy_x_job *job)
+{
+    return job->workers->system;
+}
+
 int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
                struct kevy_workers *workers, struct kevy_reactor *reactor)
 {

@@ -30,6 +30,9 @@ struct kevy_x_job_events {
 int workers_create(struct kevy_workers **workers, const struct kevy_workers_options *options,
                    uint32_t spares);
 
+/* The system calls of the pool that runs the job. */
+const struct kevy_system *job_system(const struct kevy_x_job *job);
+
 /* 0, or -EAGAIN when the queue is full. */
 int job_submit(struct kevy_x_job *job, const struct kevy_x_job_events *events,
                struct kevy_workers *workers, struct kevy_reactor *reactor);

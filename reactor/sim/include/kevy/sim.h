@@ -43,7 +43,8 @@
  *     group are real, but only one of them runs at a time: the seed chooses which one goes on when
  *     another enters the kernel or waits. So posts, streams that move to another reactor, and the
  *     end of the group come in many orders, and in the same one for the same seed. A pool of
- *     workers has such threads if its option `system` is that of the reactor options.
+ *     workers and a resolver have such threads if their option `system` is that of the reactor
+ *     options.
  *
  *     A callback must not hold a lock while it calls the library, nor wait for another thread.
  *     Set `count` of the group, because the default depends on the machine. What two threads do at
@@ -51,7 +52,8 @@
  *
  * Limits
  *
- *     A process has one world at a time. Peers are TCP and UDP sockets. A program that reads
+ *     A process has one world at a time. Peers are TCP and UDP sockets. Children and names are
+ *     those of <kevy/sim_child.h> and <kevy/sim_name.h>; there are no files. A program that reads
  *     another clock or other random numbers is not repeated exactly. TLS works, with keys whose
  *     signatures all have the same length (RSA, Ed25519).
  *
@@ -62,8 +64,8 @@
  * option `soft` the soft kernel of the library, on simulated sockets and a simulated epoll.
  *
  * For requests of your own (kevy_reactor_sqe()) the simulated io_uring has the opcodes of sockets,
- * polls, time-outs, cancels and chains, and answers -EINVAL to the others, as an older kernel. It
- * has no registered files and no registered buffers.
+ * polls, time-outs, cancels and chains, and that which waits for a child (6.7). It answers -EINVAL
+ * to the others, as an older kernel. It has no registered files and no registered buffers.
  *
  * Example: an echo server, 50 worlds
  *
@@ -129,7 +131,9 @@
 #define KEVY_SIM_H
 
 #include <kevy/kevy.h>
+#include <kevy/sim_child.h>
 #include <kevy/sim_datagram.h>
+#include <kevy/sim_name.h>
 #include <kevy/sim_peer.h>
 #include <kevy/sim_world.h>
 

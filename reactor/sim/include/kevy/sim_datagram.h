@@ -87,6 +87,7 @@ struct kevy_sim_datagrams {
     uint64_t told;      /* of `refused`: the sender was connected and has an error */
     uint64_t found;     /* of `told`: a send has returned the error, and not a receive */
     uint64_t failed;    /* not sent: the send failed by a fault */
+    uint64_t full;      /* not sent, for there was no room, or by a fault */
     uint64_t joined;    /* of `received`: came with the one before, by UDP_GRO */
 };
 

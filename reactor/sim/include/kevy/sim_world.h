@@ -94,7 +94,7 @@ enum kevy_sim_fault {
     KEVY_SIM_RECV_NO_BUFFERS, /* -ENOBUFS, although there are some */
     KEVY_SIM_ACCEPT_SHORTAGE, /* -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM */
     KEVY_SIM_ACCEPT_ABORTED,  /* -ECONNABORTED */
-    KEVY_SIM_SOCKET_FAILS,    /* socket(2) and eventfd(2): -EMFILE */
+    KEVY_SIM_SOCKET_FAILS,    /* socket(2), eventfd(2) and pidfd_open(2): -EMFILE */
     KEVY_SIM_NETWORK_RESETS,  /* a connection of a script is reset on its way */
     KEVY_SIM_NETWORK_PARTS,   /* a connection of a script is partitioned for some time */
     KEVY_SIM_ZERO_COPY_FAILS, /* -ENOMEM or -ENOBUFS */
@@ -114,6 +114,11 @@ enum kevy_sim_fault {
     /* Streams. */
     KEVY_SIM_STREAM_FAILS, /* a send or a connect: -ENOBUFS or -ENOMEM */
     KEVY_SIM_END_SILENT,   /* a receive is not woken by the end that came with its first bytes */
+    /* Names. */
+    KEVY_SIM_NAME_FAILS, /* a look-up fails, with EAI_AGAIN for example */
+    KEVY_SIM_NAME_LATE,  /* its answer takes up to 20 s longer */
+    /* Datagrams, once more. */
+    KEVY_SIM_DATAGRAM_SEND_CANCELLED, /* -ECANCELED: the kernel has no thread for the request */
     KEVY_SIM_FAULT_COUNT
 };
 
