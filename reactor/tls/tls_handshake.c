@@ -20,9 +20,10 @@
  * The third queue is of connections that end, and that the kernel encrypts: tls_ending.c says what
  * they wait for. Nobody tells that either, so a timer looks at all of them, less often each time.
  *
- * Invariants. A connection is in one queue at most. Each turn serves at least one handshake, so the
- * queue moves even if two turns have the same time. What is served is what stood in the queues when
- * the timer fired. A loop is freed when it has no connection and no request.
+ * Invariants. A connection is in one queue at most. No turn answers more handshakes than the setup
+ * says. One that finds somebody in the queue leaves all its answers to the queue, which therefore
+ * moves. What is served is what stood in the queues when the timer fired. A loop is freed when it
+ * has no connection and no request.
  */
 #include "tls_internal.h"
 
@@ -82,10 +83,11 @@ void tls_loop_unlink(struct kevy_tls *tls)
 /* True when this turn may answer another handshake. */
 static bool answers_left(struct kevy_x_tls_loop *loop, const struct kevy_tls *tls)
 {
-    uint64_t now = kevy_reactor_now(loop->reactor);
+    struct kevy_reactor_stats stats;
 
-    if (loop->turn_ns != now) {
-        loop->turn_ns = now;
+    kevy_reactor_stats(loop->reactor, &stats);
+    if (loop->turn != stats.turns) {
+        loop->turn = stats.turns;
         loop->answered = 0;
     }
     return loop->answered < tls->setup->handshakes_per_turn;
@@ -114,7 +116,7 @@ static void turn(struct kevy_timer *timer)
     if (!kevy_timer_armed(&loop->memory_timer)) /* all have found memory */
         loop->memory_wait_ns = WAIT_LEAST_NS;
     for (uint32_t count = 0; count < waiting && loop->waiting.first != NULL; count++) {
-        if (count > 0 && !answers_left(loop, tls_of_waiter(loop->waiting.first)))
+        if (!answers_left(loop, tls_of_waiter(loop->waiting.first)))
             break;
         serve(loop, loop->waiting.first);
     }

@@ -128,8 +128,8 @@ struct kevy_x_tls_loop {
     struct kevy_tls_context *context; /* with a reference */
     struct kevy_reactor *reactor;
     uint32_t refs;     /* connections */
-    uint32_t answered; /* handshakes in the turn at `turn_ns` */
-    uint64_t turn_ns;  /* kevy_reactor_now() */
+    uint32_t answered; /* handshakes in that turn */
+    uint64_t turn;     /* its number: two turns may have the same time */
     uint32_t waiting_count;
     uint32_t resumed_count;
     struct tls_queue waiting;       /* handshakes with bytes to look at */
