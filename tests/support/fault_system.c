@@ -81,6 +81,8 @@ CALL(int, file_cached, (void *context, int fd, uint64_t offset, uint64_t length)
      (context, fd, offset, length), -ENOSYS, -EOPNOTSUPP)
 CALL(int64_t, sendfile, (void *context, int fd, int file, uint64_t offset, size_t length),
      (context, fd, file, offset, length), -EAGAIN, -EINTR, -EINVAL, -ENOMEM, -EIO)
+CALL(int64_t, send, (void *context, int fd, const void *data, size_t length),
+     (context, fd, data, length), -EAGAIN, -EINTR, -ENOMEM, -ENOBUFS)
 CALL(int, eventfd, (void *context, unsigned value), (context, value), -EMFILE, -ENFILE, -ENODEV,
      -ENOMEM)
 CALL(int, signalfd, (void *context, int fd, const void *mask), (context, fd, mask), -EMFILE,
@@ -129,6 +131,7 @@ const struct kevy_system *fault_system(void)
     table.read_cached = faulty_read_cached;
     table.file_cached = faulty_file_cached;
     table.sendfile = faulty_sendfile;
+    table.send = faulty_send;
     table.eventfd = faulty_eventfd;
     table.signalfd = faulty_signalfd;
     table.pidfd_open = faulty_pidfd_open;

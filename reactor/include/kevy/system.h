@@ -117,6 +117,9 @@ struct kevy_system {
      * request of the ring. */
     int (*connect)(void *context, int fd, const struct sockaddr *address, socklen_t length);
     int (*shutdown)(void *context, int fd, int how);
+    /* send(2) with MSG_DONTWAIT and MSG_NOSIGNAL. Only for long copies; streams send with a request
+     * of the ring. */
+    int64_t (*send)(void *context, int fd, const void *data, size_t length);
     int (*setsockopt)(void *context, int fd, int level, int name, const void *value,
                       socklen_t length);
     int (*getsockopt)(void *context, int fd, int level, int name, void *value, socklen_t *length);

@@ -156,6 +156,14 @@ static int64_t host_read(void *context, int fd, void *data, size_t length)
     return result < 0 ? -errno : result;
 }
 
+static int64_t host_send(void *context, int fd, const void *data, size_t length)
+{
+    ssize_t result = send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    (void)context;
+    return result < 0 ? -errno : result;
+}
+
 static int64_t host_write(void *context, int fd, const void *data, size_t length)
 {
     ssize_t result = write(fd, data, length);
@@ -341,6 +349,7 @@ static const struct kevy_system host = {
     .accept = host_accept,
     .connect = host_connect,
     .shutdown = host_shutdown,
+    .send = host_send,
     .setsockopt = host_setsockopt,
     .getsockopt = host_getsockopt,
     .getsockname = host_getsockname,

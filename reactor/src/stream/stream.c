@@ -49,6 +49,7 @@ static bool step_open(struct kevy_stream *stream)
         stream_read_continue(stream);
     if (unlikely(stream->object.state != STREAM_OPEN))
         return true;
+    stream->object.flags &= ~STREAM_TRIED;
     stream_recv_adjust(stream);
     stream_write_continue(stream);
     if (unlikely(stream_has(stream, STREAM_DETACHING)) && stream->object.state == STREAM_OPEN)

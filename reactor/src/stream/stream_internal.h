@@ -73,6 +73,7 @@ enum stream_state {
 #define STREAM_DETACHING    (1U << 18) /* its descriptor will be the user's */
 #define STREAM_INTERRUPTED  (1U << 19) /* its connect was, and goes on without a request */
 #define STREAM_RECV_ENDS    (1U << 20) /* the recv is to end: no slot was free for its cancel */
+#define STREAM_TRIED        (1U << 21) /* the socket was asked in this turn: direct_send() */
 
 /* The buffer_size from which a block also holds more than bytes: a control message, an address. */
 #define LARGE_BUFFER 256U
@@ -130,7 +131,7 @@ enum stream_state {
 /* ... and for the flush, where all that is left to do is to send. */
 #define STREAM_FLUSH_MASK                                                                     \
     (STREAM_IS_OPEN | STREAM_TELL_OPEN | OBJECT_FINISH | READER_STASHES | STREAM_READ_ENDED | \
-     STREAM_RECV_ARMED | STREAM_RECV_ENDS | STREAM_DETACHING)
+     STREAM_RECV_ARMED | STREAM_RECV_ENDS | STREAM_DETACHING | STREAM_TRIED)
 #define STREAM_FLUSH_PLAIN (STREAM_IS_OPEN | STREAM_RECV_ARMED)
 
 static inline struct kevy_stream *stream_of(struct kevy_x_object *object)

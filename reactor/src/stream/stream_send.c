@@ -122,6 +122,22 @@ static void queue_lowered(struct kevy_stream *stream)
     }
 }
 
+/*
+ * The end follows what is sent now: the kernel keeps a last segment that is not full for it, and
+ * both leave together. Without, a short answer and its FIN are two packets, each of which wakes the
+ * peer. Not with a record of the kernel's TLS, which MSG_MORE would leave open.
+ */
+static void fin_announce(struct kevy_stream *stream)
+{
+    struct kevy_sqe *sqe;
+
+    if (!stream_has(stream, STREAM_SENDING) || stream->queue_last->use == BUFFER_RIGHTS)
+        return;
+    sqe = send_reserved(stream);
+    if (sqe != NULL && (sqe->opcode == KEVY_OP_SEND || sqe->opcode == KEVY_OP_SENDMSG))
+        sqe->msg_flags |= MSG_MORE;
+}
+
 void stream_write_continue(struct kevy_stream *stream)
 {
     /* The watermarks may have changed, or what was sent is told from here. */
@@ -130,16 +146,15 @@ void stream_write_continue(struct kevy_stream *stream)
         if (stream->object.state >= STREAM_TERMINATING)
             return;
     }
-    if (stream_has(stream, STREAM_SENDING)) {
+    if (stream_has(stream, STREAM_SENDING))
         send_extend(stream);
-        return;
-    }
-    if (stream->queue_last != NULL) {
+    else if (stream->queue_last != NULL)
         send_start(stream);
+    if (likely(!stream_has(stream, STREAM_FIN_WANTED)))
         return;
-    }
-    if (stream->queue_last == NULL && stream_has(stream, STREAM_FIN_WANTED) &&
-        !stream_noted(stream, NOTE_FIN_SENT))
+    if (stream->queue_last != NULL)
+        fin_announce(stream);
+    else if (!stream_has(stream, STREAM_SENDING) && !stream_noted(stream, NOTE_FIN_SENT))
         fin_send(stream);
 }
 

@@ -7,6 +7,10 @@
  * submission queue at once; what follows in the same turn makes the stream pending, and the flush
  * writes that send anew with all that has come together (stream_send.c).
  *
+ * Long copies. A socket with nothing before them is asked first, by send(2), and only what it does
+ * not take is copied: copying a mebibyte costs a third of what its way to the peer does. Once in a
+ * turn: a user who sends until it is refused would never return while the peer is quick.
+ *
  * Invariants. A write is taken whole or not at all. `queued` is the sum of the entries' lengths.
  * Bytes may be appended to the last block behind what is being sent. At the high mark `drain` is
  * owed, and copies and writes are refused, but for what was reserved before.
@@ -16,6 +20,9 @@
 #if KEVY_RING_SUPPORTED
 
 #include <string.h>
+
+/* Of so many bytes the socket is asked before they are copied. */
+#define DIRECT_MINIMUM 65536U
 
 /* At the high mark: nothing more for now, unless it was reserved. `drain` is owed, again where both
  * marks are the same and it came at this one. */
@@ -74,21 +81,20 @@ static void chain_free(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
     }
 }
 
-/* A chain of buffers with copies of all bytes; NULL when memory is short, and then nothing is
- * kept. */
-static struct kevy_buffer *chain_copy(struct kevy_reactor *reactor, const uint8_t *data,
-                                      size_t length, struct kevy_buffer **last)
+/* A chain of empty buffers with room for `length` bytes; NULL when memory is short, and then nothing
+ * is kept. */
+static struct kevy_buffer *chain_take(struct kevy_reactor *reactor, size_t length,
+                                      struct kevy_buffer **last)
 {
+    size_t room = reactor->memory.block_size;
     struct kevy_buffer *first = NULL;
 
-    while (length > 0) {
-        size_t room = reactor->memory.block_size;
-        uint32_t part = (uint32_t)(length < room ? length : room);
-        struct kevy_x_block *block = block_copy(reactor, data, part);
+    for (size_t taken = 0; taken < length; taken += room) {
+        struct kevy_x_block *block = block_take(&reactor->memory);
         struct kevy_buffer *buffer = NULL;
 
         if (block != NULL)
-            buffer = buffer_make(&reactor->memory, block, block->data, part);
+            buffer = buffer_make(&reactor->memory, block, block->data, 0);
         if (buffer == NULL) {
             if (block != NULL)
                 block_release(reactor, block);
@@ -100,16 +106,78 @@ static struct kevy_buffer *chain_copy(struct kevy_reactor *reactor, const uint8_
         else
             (*last)->next = buffer;
         *last = buffer;
+    }
+    return first;
+}
+
+/* Copies the bytes into the chain, which has room for them; its last buffer is used. */
+static void chain_fill(struct kevy_buffer *buffer, const uint8_t *data, size_t length)
+{
+    while (length > 0) {
+        struct kevy_x_block *block = buffer->block;
+        uint32_t part = (uint32_t)(length < block->capacity ? length : block->capacity);
+
+        memcpy(block->data, data, part);
+        block->used = part;
+        buffer->length = part;
+        buffer = buffer->next;
         data += part;
         length -= part;
     }
+    assert(buffer == NULL);
+}
+
+/* Gives back what a chain has at its front above the room for `length` bytes. */
+static struct kevy_buffer *chain_trim(struct kevy_reactor *reactor, struct kevy_buffer *first,
+                                      size_t before, size_t length)
+{
+    size_t room = reactor->memory.block_size;
+    size_t surplus = (before + room - 1) / room - (length + room - 1) / room;
+
+    for (; surplus > 0; surplus--) {
+        struct kevy_buffer *next = first->next;
+
+        first->next = NULL;
+        chain_free(reactor, first);
+        first = next;
+    }
     return first;
+}
+
+/* An error of the connection, which the kernel tells once: it is the stream's. */
+static bool fatal(int64_t error)
+{
+    return error != -EAGAIN && error != -EINTR && error != -ENOMEM && error != -ENOBUFS;
+}
+
+/* How many of the bytes the socket takes at once, see the model. An error comes back with the send
+ * of the queue; its reason may not. */
+static size_t direct_send(struct kevy_stream *stream, const void *data, size_t length)
+{
+    int64_t result;
+
+    if (stream->queue_last != NULL ||
+        stream_has(stream, STREAM_SENDING | STREAM_NOT_SOCKET | STREAM_TRIED))
+        return 0;
+    stream->object.flags |= STREAM_TRIED;
+    object_pend(&stream->object);
+    result = SYSTEM(stream->object.reactor, send, stream->fd, data, length);
+    if (result <= 0) {
+        if (fatal(result) && stream->reason == 0)
+            stream->reason = (int16_t)result;
+        return 0;
+    }
+    assert((uint64_t)result <= length);
+    stream->accepted += (uint64_t)result;
+    stream_limits_sent(stream);
+    return (size_t)result;
 }
 
 int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length)
 {
     struct kevy_reactor *reactor = stream->object.reactor;
     struct kevy_buffer *first, *last = NULL;
+    size_t taken = 0;
 
     if (unlikely(!stream_writable(stream)))
         return -EPIPE;
@@ -122,13 +190,22 @@ int kevy_stream_send(struct kevy_stream *stream, const void *data, size_t length
         return -EAGAIN;
     if (stream_copy_append(stream, data, length))
         return 0;
-    /* All or nothing: the copies are made before any of them is queued. */
-    first = chain_copy(reactor, data, length, &last);
+    /* All or nothing: there is memory for all of them before any leaves. */
+    first = chain_take(reactor, length, &last);
     if (unlikely(reactor->memory.pressed) && stream->queued < memory_reserve(&reactor->memory) / 4)
         memory_need(&reactor->memory);
     if (first == NULL)
         return -ENOBUFS;
-    queue_append(stream, first, last, (uint32_t)length);
+    if (unlikely(length >= DIRECT_MINIMUM)) {
+        taken = direct_send(stream, data, length);
+        if (taken != 0 && length >= stream->high_watermark)
+            stream->object.flags |= STREAM_TELL_DRAIN; /* as if all had gone through the queue */
+        first = chain_trim(reactor, first, length, length - taken);
+        if (first == NULL)
+            return 0;
+    }
+    chain_fill(first, (const uint8_t *)data + taken, length - taken);
+    queue_append(stream, first, last, (uint32_t)(length - taken));
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "reactor_test.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 
 #include "core/reactor.h"
 
@@ -465,6 +466,48 @@ START_TEST(an_abort_resets_and_leaves_no_option_on_a_socket_that_is_shared)
 }
 END_TEST
 
+static void end_by_close(void)
+{
+    kevy_stream_close(&probe.stream);
+}
+
+static void end_by_half_close(void)
+{
+    ck_assert_int_eq(kevy_stream_shutdown(&probe.stream), 0);
+}
+
+/* A second packet would wake the peer a second time. */
+START_TEST(the_last_bytes_and_the_end_are_one_packet)
+{
+    static void (*const endings[])(void) = {end_by_close, end_by_half_close};
+    static struct kevy_send pinned;
+    static struct iovec part = {.iov_base = "pinned", .iov_len = 6};
+    bool several = _i >= 2;
+    short events = 0;
+
+    probe_tcp(&probe, &probe_events);
+    turn_now();
+    QUIETLY(ck_assert_int_eq(kevy_stream_send(&probe.stream, "copied", 6), 0));
+    pinned = (struct kevy_send){.parts = &part, .count = 1};
+    if (several)
+        QUIETLY(ck_assert_int_eq(kevy_stream_send_pinned(&probe.stream, &pinned), 0));
+    QUIETLY(endings[_i % 2]());
+    for (unsigned count = 0; events == 0; count++) {
+        struct pollfd peer = {.fd = probe.peer, .events = POLLIN | POLLRDHUP};
+
+        ck_assert_uint_lt(count, TURNS_MAX);
+        turn_now();
+        if (poll(&peer, 1, 0) > 0)
+            events = peer.revents;
+    }
+    ck_assert_int_eq(events, POLLIN | POLLRDHUP);
+    peer_expect_text(probe.peer, several ? "copiedpinned" : "copied");
+    QUIETLY(kevy_stream_close(&probe.stream));
+    probe_peer_close(&probe);
+    probe_finish(&probe);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("stream_close");
@@ -475,6 +518,7 @@ Suite *test_suite(void)
     tcase_add_test(close, graceful_close_delivers_every_byte_to_a_slow_reader);
     tcase_add_loop_test(close, footgun_10_close_with_an_armed_recv_sends_fin_at_once, 0, 2);
     tcase_add_test(close, a_peer_that_still_sends_gets_the_whole_answer_and_no_reset);
+    tcase_add_loop_test(close, the_last_bytes_and_the_end_are_one_packet, 0, 4);
     tcase_add_test(close, close_does_not_call_back_before_the_peer_has_ended);
     tcase_add_test(close, lingering_is_bounded_when_the_peer_never_ends);
     tcase_add_test(close, abort_while_lingering_ends_at_once);
