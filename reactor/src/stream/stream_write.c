@@ -81,8 +81,7 @@ static void chain_free(struct kevy_reactor *reactor, struct kevy_buffer *buffer)
     }
 }
 
-/* A chain of empty buffers with room for `length` bytes; NULL when memory is short, and then nothing
- * is kept. */
+/* A chain of empty buffers with room for `length` bytes, or NULL when memory is short. */
 static struct kevy_buffer *chain_take(struct kevy_reactor *reactor, size_t length,
                                       struct kevy_buffer **last)
 {
