@@ -118,7 +118,9 @@ static long completion_read(struct soft *soft, const struct request *request,
 {
     const struct kevy_sqe *sqe = &request->sqe;
     struct group *group = group_find(soft, sqe->buf_group);
-    const struct kevy_buf *buffer = group_next_room(group);
+    /* A byte that a light request has read already is no room. */
+    const struct kevy_buf *buffer =
+        reading->next == UNREAD ? group_next_room(group) : group_next(group);
     long result = reading->next;
     uint32_t id;
 
