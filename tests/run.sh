@@ -7,7 +7,7 @@
 #
 #     --asan      with AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
 #     --tsan      with ThreadSanitizer
-#     --valgrind  under valgrind, on the soft kernel, whose system calls valgrind knows
+#     --valgrind  the programs of ring, reactor and tls under valgrind, on the soft kernel
 #     --ndebug    without assertions; a test that expects one is skipped, and says so
 #     --soft      the programs that run on the soft kernel alone
 #
@@ -40,7 +40,7 @@ option_take() {
     --asan) settings="$settings -Db_sanitize=address,undefined -Db_lundef=false" slower=3 ;;
     --tsan) settings="$settings -Db_sanitize=thread -Db_lundef=false" slower=10 ;;
     --ndebug) settings='-Db_ndebug=true' ;;
-    --valgrind) wrapper=$memcheck selection='--suite soft' slower=20 ;;
+    --valgrind) wrapper=$memcheck selection='--suite memcheck' slower=20 ;;
     --soft) selection='--suite soft' ;;
     *) usage ;;
     esac

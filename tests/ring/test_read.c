@@ -212,7 +212,7 @@ START_TEST(a_read_that_was_interrupted_is_read_again)
 {
     static struct kevy_ring_kernel interrupting; /* used until the end of the fixture */
     struct kevy_ring_options options = {.custom_kernel = &interrupting};
-    char memory[100];
+    char memory[100] = {0}; /* valgrind does not see what io_uring writes */
     struct kevy_file_read read = {.memory = memory, .length = 100, .fd = file, .offset = 7};
 
     interrupting = *kevy_ring_kernel_io_uring();
@@ -247,7 +247,7 @@ START_TEST(a_short_read_at_the_files_position_goes_on_there)
 {
     static struct kevy_ring_kernel shortening; /* used until the end of the fixture */
     struct kevy_ring_options options = {.custom_kernel = &shortening};
-    char memory[100];
+    char memory[100] = {0}; /* valgrind does not see what io_uring writes */
     struct kevy_file_read read = {
         .memory = memory, .length = 100, .fd = file, .offset = KEVY_OFFSET_CURRENT};
 

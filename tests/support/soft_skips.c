@@ -4,11 +4,13 @@
  * The tests that do not run on the soft kernel, each with its reason. Everything else does.
  *
  * Programs are linked with -Wl,--wrap=_tcase_add_test, the function behind libcheck's macros: on
- * the soft kernel a test that is listed here is reported as skipped instead of added.
+ * the soft kernel a test that is listed here is reported as skipped instead of added, and so is one
+ * that tool_skips.c finds on any kernel.
  */
 
 #include "kernel_choice.h"
 #include "support.h"
+#include "tool_skips.h"
 
 #include <string.h>
 
@@ -121,14 +123,28 @@ void __real__tcase_add_test(TCase *tcase, const TTest *test, int signal, int sta
 void __wrap__tcase_add_test(TCase *tcase, const TTest *test, int signal, int status, int from,
                             int to);
 
+static const char *soft_lacks(const TTest *test)
+{
+    for (size_t i = 0; kernel_is_soft() && i < sizeof skips / sizeof skips[0]; i++)
+        if (strcmp(skips[i].test, test->name) == 0)
+            return skips[i].why;
+    return NULL;
+}
+
 void __wrap__tcase_add_test(TCase *tcase, const TTest *test, int signal, int status, int from,
                             int to)
 {
-    for (size_t i = 0; kernel_is_soft() && i < sizeof skips / sizeof skips[0]; i++) {
-        if (strcmp(skips[i].test, test->name) == 0) {
-            support_skip(test->name, skips[i].why);
-            return;
-        }
+    const char *why = soft_lacks(test);
+    int at = -1;
+
+    if (why == NULL)
+        why = tool_lacks(test, &at);
+    if (why != NULL)
+        support_skip(test->name, why);
+    if (why == NULL) {
+        __real__tcase_add_test(tcase, test, signal, status, from, to);
+    } else if (at >= from && at < to) {
+        __real__tcase_add_test(tcase, test, signal, status, from, at);
+        __real__tcase_add_test(tcase, test, signal, status, at + 1, to);
     }
-    __real__tcase_add_test(tcase, test, signal, status, from, to);
 }

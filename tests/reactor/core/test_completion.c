@@ -226,7 +226,7 @@ END_TEST
 START_TEST(cancel_reaches_every_request_of_the_completion_and_no_other)
 {
     struct request request, bystander;
-    char bytes[4];
+    char bytes[4] = {0};
     int pipes[2];
 
     ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
