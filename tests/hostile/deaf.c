@@ -10,7 +10,8 @@
 
 /* Clients that the kernel keeps much memory for: more of them would be an attack on the machine. */
 #define GREEDY_MAX 64U
-#define STILL      20 /* looks in which nobody could send */
+#define POOL_MAX   600U /* with 1 MiB each they stay below net.ipv4.tcp_mem of a usual machine */
+#define STILL      20   /* looks in which nobody could send */
 #define BODY       (1U << 20)
 
 static unsigned greedy(void)
@@ -108,7 +109,7 @@ const char *never_readers_end(unsigned scale)
 /* All buffers are out, and whoever reads in the end gets his own bytes. */
 const char *pool(unsigned scale)
 {
-    unsigned count = options.crowd;
+    unsigned count = options.crowd < POOL_MAX ? options.crowd : POOL_MAX;
     struct link *links = crowd_make(count);
     struct exchange *exchanges = calloc(count, sizeof *exchanges);
     const char *failed = deaf_open(links, exchanges, count, BODY);

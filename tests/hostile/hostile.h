@@ -91,6 +91,9 @@ bool account_open(struct account *before);
 /* Waits until the account balances. On failure *now is what there is in place of it. */
 bool account_balance(const struct account *before, struct account *now);
 
+/* True if nothing but the memory keeps the account from its balance. */
+bool account_grew(const struct account *before, const struct account *now);
+
 /* Sleeps a little. False when PATIENCE_MS have passed since *since_ms, which begins as 0. */
 bool patient(uint64_t *since_ms);
 uint64_t clock_ms(void);

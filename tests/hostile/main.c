@@ -25,6 +25,7 @@
 #define DESCRIPTORS_OWN 24 /* more than a server of two threads has without connections */
 #define SMALL           10 /* the part of an attack that shows what a server keeps */
 #define SMALL_TIMES     8  /* that it is made, at most */
+#define GROWTHS         4  /* attacks in a row after which there is more memory: it is lost */
 /* More bytes than the buffers of two threads have: each of them was used once. */
 #define VISITS      16
 #define VISIT_BYTES (2U << 20)
@@ -94,6 +95,25 @@ static const char *attack_prepare(const struct attack *attack, struct account *b
     return NULL;
 }
 
+/*
+ * On the full scale. A server that needs more memory than in an earlier round keeps it, and has
+ * enough for the next one; but what is lost is lost in each.
+ */
+static const char *attack_in_full(const struct attack *attack, struct account *before,
+                                  struct account *after)
+{
+    for (unsigned i = 0; i < GROWTHS; i++) {
+        const char *why = attack->run(1);
+
+        if (why || account_balance(before, after))
+            return why;
+        if (!account_grew(before, after))
+            break;
+        before->rss_kib = after->rss_kib;
+    }
+    return "the account does not balance";
+}
+
 /* Returns NULL or why it failed. */
 static const char *attack_run(const struct attack *attack, struct account *before,
                               struct account *after)
@@ -106,11 +126,7 @@ static const char *attack_run(const struct attack *attack, struct account *befor
     for (unsigned i = 0; i < VISITS; i++)
         good_visit(VISIT_BYTES, i % 2);
     why = attack_prepare(attack, before);
-    if (!why)
-        why = attack->run(1);
-    if (why)
-        return why;
-    return account_balance(before, after) ? NULL : "the account does not balance";
+    return why ? why : attack_in_full(attack, before, after);
 }
 
 static void attack_make(const struct attack *attack)

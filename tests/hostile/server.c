@@ -236,17 +236,32 @@ bool account_take(struct account *account)
     return account->operations != UINT64_MAX && account->descriptors != UINT64_MAX;
 }
 
-/* The same but for descriptors: ours, to the status page, may or may not be closed yet. */
-static bool alike(const struct account *before, const struct account *now)
+static bool small(const struct account *before, const struct account *now)
+{
+    return SANITIZED || now->rss_kib <= before->rss_kib + RSS_MORE_KIB;
+}
+
+/* The same but for memory and descriptors: ours, to the status page, may or may not be closed yet.
+ */
+static bool same_objects(const struct account *before, const struct account *now)
 {
     return now->operations == before->operations && now->objects == before->objects &&
-           now->lent == before->lent && now->open == before->open &&
-           (SANITIZED || now->rss_kib <= before->rss_kib + RSS_MORE_KIB);
+           now->lent == before->lent && now->open == before->open;
+}
+
+static bool alike(const struct account *before, const struct account *now)
+{
+    return same_objects(before, now) && small(before, now);
 }
 
 static bool balanced(const struct account *before, const struct account *now)
 {
     return now->descriptors <= before->descriptors && alike(before, now);
+}
+
+bool account_grew(const struct account *before, const struct account *now)
+{
+    return same_objects(before, now) && !small(before, now);
 }
 
 /* The fewest descriptors of all looks are those without a connection of ours. */
