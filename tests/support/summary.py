@@ -9,6 +9,7 @@ last line is the sum.
 """
 
 import json
+import os
 import re
 import sys
 
@@ -30,6 +31,8 @@ def count(run):
 
 
 def runs_of(path):
+    if not os.path.exists(path):
+        return []
     with open(path, encoding="utf-8") as log:
         return [json.loads(line) for line in log]
 
