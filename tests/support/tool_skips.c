@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
 /*
- * The tests that need what a tool below the program may lack: valgrind knows the system calls of its
- * time, and plays the limit of descriptors itself. Each with the question that finds out, which is
- * asked of the system, and not of the tool. soft_skips.c asks before it adds a test.
+ * The tests that need what a tool below the program may lack: valgrind knows the system calls of
+ * its time, and plays the limit of descriptors itself. Each with the question that finds out, which
+ * is asked of the system, and not of the tool. soft_skips.c asks before it adds a test.
  */
 
 #include "tool_skips.h"
