@@ -88,6 +88,15 @@ static const struct {
     {"test_owner.c", "a_call_from_a_foreign_thread_is_an_assertion", &pidfd, 36},
     {"test_ops_open.c", "openat2_opens_into_descriptors_and_slots", &openat2, 0},
     {"test_footgun.c", "footgun_38_no_descriptor_loses_no_connection", &limit, 0},
+    {"test_listener_limit.c", "footgun_38_emfile_stops_accepting_reports_and_does_not_spin", &limit,
+     0},
+    {"test_listener_limit.c",
+     "footgun_38_accepting_goes_on_when_a_stream_closes_without_waiting_for_the_timer", &limit, 0},
+    {"test_listener_limit.c", "footgun_38_accepting_goes_on_by_itself_after_100_milliseconds",
+     &limit, 0},
+    {"test_listener_limit.c", "footgun_37_a_full_descriptor_table_loses_no_client", &limit, 0},
+    {"test_listener_limit.c", "a_listener_that_ran_out_of_descriptors_can_be_closed", &limit, 0},
+    {"test_listener_limit.c", "the_listener_may_be_closed_from_state", &limit, 0},
 };
 
 const char *tool_lacks(const TTest *test, int *at)
