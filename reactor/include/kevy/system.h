@@ -38,8 +38,7 @@
  *
  *     `write` is called from each thread that calls kevy_reactor_post() or kevy_reactor_stop(), and
  *     also from a signal handler. Those of threads are called from any thread, and those of names
- *     from the threads of a resolver. The others are
- *     called from the thread of the reactor.
+ *     from the threads of a resolver. The others are called from the thread of the reactor.
  *
  * Kernel
  *
