@@ -5,11 +5,11 @@ In both versions of TLS: bytes come back, an end is answered by an end, and a co
 is told as such. Ends with the status of the server.
 """
 
+import select
 import socket
 import ssl
 import subprocess
 import sys
-import threading
 
 from talk import TIMEOUT_S
 
@@ -24,13 +24,31 @@ def connect(port, certificate, version):
     return context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
 
 
+def try_to(act, *arguments):
+    """What the call returns, or None where it would have to wait."""
+    try:
+        return act(*arguments)
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
+
+
 def echo(client, sent):
-    sender = threading.Thread(target=client.sendall, args=(sent,))
-    sender.start()
+    """Sends and receives in turns, by one thread: OpenSSL's connections are not for two."""
+    client.setblocking(False)
+    rest = memoryview(sent)
     received = b""
     while len(received) < len(sent):
-        received += client.recv(65536)
-    sender.join()
+        written = try_to(client.send, rest[:65536]) if rest else None
+        rest = rest[written or 0:]
+        read = try_to(client.recv, 65536)
+        if read == b"":
+            raise EOFError("the server ends the connection")
+        received += read or b""
+        if not written and not read:
+            wanted = [client] if rest else []
+            if not any(select.select([client], wanted, [], TIMEOUT_S)):
+                raise TimeoutError("nothing comes back")
+    client.settimeout(TIMEOUT_S)
     return received
 
 
