@@ -372,9 +372,9 @@ KEVY_API int kevy_stream_connect_fd(struct kevy_stream *stream, struct kevy_reac
 
 /*
  * Queues a copy of `length` bytes, at most 1 GiB. It takes all of them or none. If the queue is
- * below the high watermark, all are taken, even if the queue grows above it. Of 64 KiB and more the
- * system may take a part at once if nothing is queued, and only the rest is copied and counts as
- * queued; `drain` follows as if all of them had been queued. Returns 0 or
+ * below the high watermark, all are taken, even if the queue grows above it. If nothing is queued
+ * and `length` is 64 KiB or more, the bytes are offered to the socket at once. What it takes is not
+ * copied and does not count as queued, but `drain` comes as if it did. Returns 0 or
  *
  *     -EAGAIN   the queue is at the high watermark or above; `drain` follows
  *     -ENOBUFS  memory_limit is reached, or `length` is above 1 GiB
