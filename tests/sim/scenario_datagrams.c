@@ -12,6 +12,7 @@ static struct kevy_reactor_options drawn;
 
 static void options(struct kevy_reactor_options *options)
 {
+    scenario_mix.options(options);
     datagrams_options(options);
     drawn = *options;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "copies.h"
 #include "link.h"
 #include "pattern.h"
 #include "poster.h"
@@ -25,6 +26,9 @@
 enum {
     KEPT_MAX = 32,
     LENGTH_MAX = 40000,
+    COPY_MAX = 300000,
+    COPIES_MAX = 20,
+    MARK_MAX = 400000,
     PARTS_MAX = 5,
     ACTIONS_MAX = 3,
     UNDRAINED_MAX = 50,
@@ -52,7 +56,8 @@ struct mix_link {
     bool detaching;
     bool drains;        /* the queue was at its high mark */
     bool shut;          /* by shutdown, close or abort: nobody is told of drains any more */
-    uint32_t undrained; /* looks at it after which it was empty, and nobody had been told */
+    uint32_t undrained; /* turns after which it was empty, and nobody had been told */
+    int copy_error;     /* that the socket told a long copy */
 };
 
 struct piece {
@@ -121,9 +126,8 @@ static void refusal_check(struct mix_link *mine, int error)
     }
 }
 
-static void do_reserve(struct mix_link *mine)
+static void reserve(struct mix_link *mine, uint64_t length)
 {
-    uint64_t length = kevy_sim_magnitude(world, 0, LENGTH_MAX);
     int error;
 
     QUIETLY(error = kevy_stream_reserve(&mine->link.stream, length));
@@ -132,10 +136,15 @@ static void do_reserve(struct mix_link *mine)
         refusal_check(mine, error);
 }
 
-static void do_send(struct mix_link *mine)
+static void do_reserve(struct mix_link *mine)
 {
-    static uint8_t bytes[LENGTH_MAX];
-    size_t length = (size_t)kevy_sim_magnitude(world, 0, LENGTH_MAX);
+    reserve(mine, kevy_sim_magnitude(world, 0, LENGTH_MAX));
+}
+
+/* Returns whether the bytes were taken. */
+static bool copy_send(struct mix_link *mine, size_t length)
+{
+    static uint8_t bytes[COPY_MAX];
     uint64_t queued = kevy_stream_queued(&mine->link.stream);
     int error;
 
@@ -144,12 +153,47 @@ static void do_send(struct mix_link *mine)
     memset(bytes, 0xDB, length);
     if (error != 0) {
         refusal_check(mine, error);
-        return;
+        return false;
     }
     promise(mine, length);
     if (length != 0)
         link_queued(&mine->link, length, queued);
     mark_look(mine);
+    /* What the socket took at once counts as if it had been queued. */
+    if (queued + length >= mine->link.stream.high_watermark)
+        mine->drains = true;
+    return true;
+}
+
+static void do_send(struct mix_link *mine)
+{
+    (void)copy_send(mine, (size_t)kevy_sim_magnitude(world, 0, LENGTH_MAX));
+}
+
+/* Sends so often, or until it is refused. */
+static void copies_send(struct mix_link *mine, uint64_t count)
+{
+    size_t length = (size_t)kevy_sim_magnitude(world, COPY_LONG, COPY_MAX);
+    uint64_t bytes = 0;
+    int error;
+
+    reserve(mine, 0); /* so that it is refused at the mark */
+    copies_begin();
+    while (count-- > 0 && copy_send(mine, length))
+        bytes += length;
+    error = copies_end(&mine->link.stream, bytes, length);
+    if (error != 0 && mine->copy_error == 0)
+        mine->copy_error = error;
+}
+
+static void do_copy(struct mix_link *mine)
+{
+    copies_send(mine, 1);
+}
+
+static void do_copies(struct mix_link *mine)
+{
+    copies_send(mine, COPIES_MAX);
 }
 
 static void piece_free(struct piece *piece)
@@ -367,7 +411,7 @@ static void do_deadline(struct mix_link *mine)
 
 static void do_marks(struct mix_link *mine)
 {
-    uint32_t high = (uint32_t)kevy_sim_magnitude(world, 1, 100000);
+    uint32_t high = (uint32_t)kevy_sim_magnitude(world, 1, MARK_MAX);
 
     QUIETLY(kevy_stream_set_watermarks(&mine->link.stream,
                                        (uint32_t)kevy_sim_below(world, high + 1), high));
@@ -381,8 +425,9 @@ static void action(struct mix_link *mine)
         do_send, do_send, do_write, do_write, do_pause, do_resume, do_resume, do_hold, do_reserve,
     };
     static void (*const seldom[])(struct mix_link *) = {
-        do_shutdown, do_close, do_abort,  do_deadline,         do_deadline,
-        do_marks,    do_marks, do_detach, do_nothing_for_long,
+        do_shutdown,         do_close, do_abort, do_deadline,
+        do_deadline,         do_marks, do_marks, do_detach,
+        do_nothing_for_long, do_copy,  do_copy,  do_copies,
     };
 
     if (!mine->link.opened)
@@ -479,7 +524,7 @@ static void closed(struct link *link, int reason)
     EXPECT(mine->writes == 0, "%u writes have not reported", mine->writes);
     EXPECT(mine->pieces == 0, "%u writes have not been released", mine->pieces);
     kevy_timer_stop(&mine->resume);
-    (void)reason;
+    copies_reason_check(mine->copy_error, reason);
 }
 
 /* Of each end that the client is told of the server says so. */
@@ -507,17 +552,20 @@ static struct kevy_stream *accepted(struct kevy_listener *listener)
     return stream;
 }
 
+static void options(struct kevy_reactor_options *options)
+{
+    memset(&mix, 0, sizeof mix);
+    mix.system = options->system;
+    options->system = copies_system(options->system);
+}
+
 static void start(struct kevy_reactor *reactor)
 {
     struct kevy_listener_options options = {.address = "127.0.0.1", .accept = accepted};
-    struct kevy_reactor_options system = {0};
     uint64_t plan_most;
     uint32_t count;
 
-    memset(&mix, 0, sizeof mix);
-    kevy_sim_reactor_options(world, &system);
-    mix.system = system.system;
-    mix.high_watermark = (uint32_t)kevy_sim_magnitude(world, 1, 100000);
+    mix.high_watermark = (uint32_t)kevy_sim_magnitude(world, 1, MARK_MAX);
     while (kevy_listener_open(&mix.listener, reactor, &options) < 0)
         continue;
     count = (uint32_t)kevy_sim_magnitude(world, 1, 60);
@@ -546,8 +594,8 @@ static void turned(struct kevy_reactor *reactor)
     struct link *link = links_any();
 
     (void)reactor;
-    if (link != NULL)
-        drain_check(mix_of(link));
+    for (struct link *each = links_first(); each != NULL; each = each->next)
+        drain_check(mix_of(each));
     if (link != NULL && kevy_sim_one_in(world, 2))
         action(mix_of(link));
     if (kevy_sim_one_in(world, 16))
@@ -593,6 +641,7 @@ static void abandon(void)
 }
 
 const struct scenario scenario_mix = {.name = "mix",
+                                      .options = options,
                                       .start = start,
                                       .turned = turned,
                                       .quiet = quiet,

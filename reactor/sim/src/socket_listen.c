@@ -13,6 +13,9 @@
 /* For the accept of a connection with a script: shortages, and connections for one aborted. */
 #define SHORTAGES_MOST 16U
 #define ABORTED_ONE_IN 16U
+/* Of a socket, for bytes on their way: few mostly. */
+#define ROOM_LEAST 64U
+#define ROOM_MOST  1048576U
 
 static struct {
     struct kevy_x_socket *first;
@@ -168,7 +171,7 @@ int socket_reach(struct kevy_x_socket *socket, uint16_t port)
     end = socket_make(listener->family);
     end->port = port;
     end->script = socket->script;
-    capacity = (uint32_t)chance_magnitude(64, 65536);
+    capacity = (uint32_t)chance_magnitude(ROOM_LEAST, ROOM_MOST);
     if (listener->family != AF_UNIX)
         delay_ns = chance_magnitude(0, 5000000);
     socket_join(socket, end, capacity, delay_ns);

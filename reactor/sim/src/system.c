@@ -310,10 +310,12 @@ static int64_t sim_write(void *context, int fd, const void *data, size_t length)
 static int64_t sim_send(void *context, int fd, const void *data, size_t length)
 {
     struct file *file = file_at(fd, "send");
+    int error;
 
     (void)context;
     REQUIRE(file->kind == FILE_SOCKET, -ENOTSOCK, "send to descriptor %d, which is no socket", fd);
-    return file->operations->write(file, data, (uint32_t)length);
+    error = socket_shortage(socket_of(file));
+    return error < 0 ? error : file->operations->write(file, data, (uint32_t)length);
 }
 
 static uint64_t sim_now_ns(void *context)
