@@ -65,6 +65,11 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_NAME_FAILS] = "name fails",
     [KEVY_SIM_NAME_LATE] = "name late",
     [KEVY_SIM_DATAGRAM_SEND_CANCELLED] = "datagram send cancelled",
+    [KEVY_SIM_FILE_FAILS] = "file fails",
+    [KEVY_SIM_FILE_SHORT] = "file short",
+    [KEVY_SIM_FILE_LATE] = "file late",
+    [KEVY_SIM_FILE_UNCACHED] = "file uncached",
+    [KEVY_SIM_FILE_CANCELLED] = "file cancelled",
 };
 
 /* splitmix64: every seed is as good as any other, 0 included. */

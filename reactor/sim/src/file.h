@@ -30,6 +30,7 @@ enum file_kind {
     FILE_EPOLL,
     FILE_EVENT,
     FILE_PIPE,
+    FILE_REGULAR,
     FILE_CHILD,
     FILE_RING,
 };

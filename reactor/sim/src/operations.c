@@ -12,6 +12,7 @@
 #include "message.h"
 #include "poll_request.h"
 #include "receive.h"
+#include "regular_file.h"
 #include "ring.h"
 #include "send.h"
 #include "socket.h"
@@ -20,10 +21,11 @@
 #include "world.h"
 
 /* For `flags` of an operation. */
-#define ON_FILE  1U /* `fd` is a descriptor that the request holds */
-#define PROMPT   2U /* never late */
-#define SELECTS  4U /* may take its buffers from a group */
-#define PRIORITY 8U /* `ioprio` has flags of its own */
+#define ON_FILE  1U  /* `fd` is a descriptor that the request holds */
+#define PROMPT   2U  /* never late */
+#define SELECTS  4U  /* may take its buffers from a group */
+#define PRIORITY 8U  /* `ioprio` has flags of its own */
+#define DISK     16U /* of a file or of a pipe it may wait, and then a thread does it */
 
 #define SQE_FLAGS_KNOWN 0x7fU
 #define NOP_FLAGS_KNOWN 0x3fU
@@ -155,8 +157,9 @@ static int run_cancel(struct request *request)
 
 static const struct operation operations[KEVY_OP_LAST] = {
     [KEVY_OP_NOP] = {"nop", 1, 0, 0, prepare_nop, run_nop},
-    [KEVY_OP_READV] = {"readv", 1, ON_FILE | PRIORITY, POLLIN, prepare_vector, run_read},
-    [KEVY_OP_WRITEV] = {"writev", 1, ON_FILE | PRIORITY, POLLOUT, prepare_vector, run_write},
+    [KEVY_OP_READV] = {"readv", 1, ON_FILE | PRIORITY | DISK, POLLIN, prepare_vector, run_read},
+    [KEVY_OP_WRITEV] = {"writev", 1, ON_FILE | PRIORITY | DISK, POLLOUT, prepare_vector, run_write},
+    [KEVY_OP_FSYNC] = {"fsync", 1, ON_FILE | DISK, 0, prepare_sync, run_sync},
     [KEVY_OP_POLL_ADD] = {"poll", 1, ON_FILE, 0, prepare_poll, run_poll},
     [KEVY_OP_POLL_REMOVE] = {"poll_remove", 1, PROMPT, 0, prepare_poll_remove, run_poll_remove},
     [KEVY_OP_SENDMSG] = {"sendmsg", 1, ON_FILE | PRIORITY, POLLOUT, prepare_send_message, run_send},
@@ -169,9 +172,13 @@ static const struct operation operations[KEVY_OP_LAST] = {
     [KEVY_OP_ASYNC_CANCEL] = {"cancel", 1, PROMPT, 0, prepare_cancel, run_cancel},
     [KEVY_OP_LINK_TIMEOUT] = {"link_timeout", 1, PROMPT, 0, prepare_limit, run_limit},
     [KEVY_OP_CONNECT] = {"connect", 1, ON_FILE, POLLOUT, prepare_connect, run_connect},
+    [KEVY_OP_OPENAT] = {"openat", 1, DISK, 0, prepare_open, run_open},
     [KEVY_OP_CLOSE] = {"close", 1, 0, 0, prepare_close, run_close},
-    [KEVY_OP_READ] = {"read", 1, ON_FILE | PRIORITY, POLLIN, operation_prepare_bytes, run_read},
-    [KEVY_OP_WRITE] = {"write", 1, ON_FILE | PRIORITY, POLLOUT, operation_prepare_bytes, run_write},
+    [KEVY_OP_STATX] = {"statx", 1, ON_FILE | DISK, 0, prepare_status, run_status},
+    [KEVY_OP_READ] = {"read", 1, ON_FILE | PRIORITY | SELECTS | DISK, POLLIN,
+                      operation_prepare_bytes, run_read},
+    [KEVY_OP_WRITE] = {"write", 1, ON_FILE | PRIORITY | DISK, POLLOUT, operation_prepare_bytes,
+                       run_write},
     [KEVY_OP_SEND] = {"send", 1, ON_FILE | PRIORITY | SELECTS, POLLOUT, prepare_send, run_send},
     [KEVY_OP_RECV] = {"recv", 1, ON_FILE | PRIORITY | SELECTS, POLLIN, prepare_receive,
                       run_receive},
@@ -181,6 +188,8 @@ static const struct operation operations[KEVY_OP_LAST] = {
                          run_send_zero_copy},
     [KEVY_OP_SENDMSG_ZC] = {"sendmsg_zc", 1, ON_FILE | PRIORITY, POLLOUT,
                             prepare_send_message_zero_copy, run_send_zero_copy},
+    [KEVY_OP_READ_MULTISHOT] = {"read_multishot", 7, ON_FILE | PRIORITY | SELECTS, POLLIN,
+                                prepare_read_multishot, run_read_multishot},
     [KEVY_OP_WAITID] = {"waitid", 7, ON_FILE, POLLPRI, prepare_waitid, run_waitid},
     [KEVY_OP_BIND] = {"bind", 11, ON_FILE, 0, prepare_bind, run_bind},
     [KEVY_OP_LISTEN] = {"listen", 11, ON_FILE, 0, prepare_listen, run_listen},
@@ -268,6 +277,14 @@ bool operation_interruptible(const struct request *request)
     const struct operation *operation = &operations[request->sqe.opcode];
 
     return has(request, ON_FILE) && operation->events != 0 && operation->run != run_connect;
+}
+
+bool operation_needs_worker(const struct request *request)
+{
+    const struct file *file = request->file;
+
+    return has(request, DISK) &&
+           (file == NULL || file->kind == FILE_REGULAR || file->kind == FILE_PIPE);
 }
 
 bool operation_polls_first(const struct request *request)

@@ -42,6 +42,10 @@ bool operation_post_more(struct request *request, int result, uint32_t flags);
 
 bool operation_may_be_late(const struct request *request);
 bool operation_interruptible(const struct request *request);
+
+/* A thread of the kernel may have to do it. */
+bool operation_needs_worker(const struct request *request);
+
 bool operation_polls_first(const struct request *request);
 
 #endif

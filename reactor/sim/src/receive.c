@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "operations.h"
 #include "packet.h"
+#include "regular_file.h"
 #include "ring.h"
 #include "socket.h"
 
@@ -201,17 +202,36 @@ static int read_at(struct request *request)
         if (result < 0)
             return total != 0 ? (int)total : result;
         total += (uint32_t)result;
+        if ((uint32_t)result < to->iov_len)
+            break;
         if (offset != FILE_POSITION)
             offset += (uint32_t)result;
     }
     return (int)total;
 }
 
+int prepare_read_multishot(struct request *request)
+{
+    request->multishot = true;
+    return !selects(request) || request->sqe.addr != 0 || request->sqe.len != 0 ? -EINVAL : 0;
+}
+
+/* What cannot be polled cannot be read again and again. */
+int run_read_multishot(struct request *request)
+{
+    return request->file->operations->read == NULL ? -EBADFD : receive_select(request);
+}
+
 int run_read(struct request *request)
 {
     bool has_offsets = request->file->operations->read_at != NULL;
-    int result = has_offsets ? read_at(request) : read_parts(request);
+    int result;
 
+    if (has_offsets && regular_file_is_late(request))
+        return REQUEST_TAKEN;
+    if (selects(request))
+        return receive_select(request);
+    result = has_offsets ? read_at(request) : read_parts(request);
     if (result == -EAGAIN)
         return REQUEST_WAITS;
     /* A short read is a failure in a chain, a short receive is none. */

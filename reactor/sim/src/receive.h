@@ -19,7 +19,9 @@
 int prepare_receive(struct request *request);
 int run_receive(struct request *request);
 
-/* Any file, into parts of memory. */
+/* Any file, into parts of memory or one buffer of a group; and again and again. */
 int run_read(struct request *request);
+int prepare_read_multishot(struct request *request);
+int run_read_multishot(struct request *request);
 
 #endif

@@ -228,6 +228,8 @@ static void request_wait(struct request *request)
 /* What a request ends with before it has done anything, or 0. */
 static int request_fault(const struct request *request)
 {
+    if (operation_needs_worker(request) && !request->tried && chance(KEVY_SIM_FILE_CANCELLED))
+        return -ECANCELED;
     if (!operation_interruptible(request))
         return 0;
     if (chance(KEVY_SIM_REQUEST_SIGNAL))

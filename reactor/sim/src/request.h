@@ -48,6 +48,7 @@ enum request_state {
     REQUEST_BEGINS, /* in the next enter: its turn has come */
 };
 
+struct kevy_sim_file;
 struct kevy_x_socket;
 struct ring;
 
@@ -89,6 +90,7 @@ struct request {
     struct kevy_sim_event late;
     struct request *notice_next;     /* of a socket's: the notice of a zero-copy send */
     struct kevy_x_socket *notice_of; /* NULL once that is closed */
+    struct kevy_sim_file *named;     /* by an open; NULL for a path that there is not */
     uint32_t check;                  /* sum of the bytes that a zero-copy send took */
     bool notices;                    /* its answer is followed by a notice */
     bool tried;

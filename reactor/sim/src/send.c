@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "message.h"
 #include "operations.h"
+#include "regular_file.h"
 #include "ring.h"
 #include "socket.h"
 
@@ -127,6 +128,8 @@ static int write_at(struct request *request)
         if (result < 0)
             return total != 0 ? (int)total : result;
         total += (uint32_t)result;
+        if ((uint32_t)result < from->iov_len)
+            break;
         if (offset != FILE_POSITION)
             offset += (uint32_t)result;
     }
@@ -140,6 +143,8 @@ int run_write(struct request *request)
 
     if (!has_offsets && request->file->operations->write == NULL)
         return -EBADF;
+    if (has_offsets && regular_file_is_late(request))
+        return REQUEST_TAKEN;
     result = has_offsets ? write_at(request) : write_parts(request);
     if (result == -EAGAIN)
         return REQUEST_WAITS;

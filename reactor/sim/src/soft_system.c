@@ -17,6 +17,7 @@
 #include "epoll.h"
 #include "file.h"
 #include "kernel.h"
+#include "regular_file.h"
 #include "socket.h"
 #include "system.h"
 #include "thread.h"
@@ -25,6 +26,8 @@
 #define PAGE               4096U
 #define NS_PER_SECOND      1000000000U
 #define NS_PER_MILLISECOND 1000000U
+/* How long an open takes at most, where chance wants it to take its time. */
+#define OPEN_MOST_NS 100000000U
 
 static struct {
     struct kevy_ring_kernel kernel;
@@ -133,19 +136,65 @@ static int os_poll(const struct soft_os *os, int fd, int events)
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
+/* The parts of one read or write, with the call of their kind. */
+static long parts_read(struct file *file, const struct iovec *parts, int count, int64_t offset)
+{
+    bool has_offsets = file->operations->read_at != NULL;
+    uint64_t at = offset < 0 ? FILE_POSITION : (uint64_t)offset;
+    long total = 0;
+
+    regular_file_wait(file);
+    for (int part = 0; part < count; part++) {
+        void *to = parts[part].iov_base;
+        uint32_t length = (uint32_t)parts[part].iov_len;
+        int result = has_offsets ? file->operations->read_at(file, to, length, at)
+                                 : file->operations->read(file, to, length);
+
+        if (result < 0)
+            return total != 0 ? total : result;
+        total += result;
+        if ((uint32_t)result < length)
+            break;
+        at += at != FILE_POSITION ? (uint32_t)result : 0;
+    }
+    return total;
+}
+
+static long parts_write(struct file *file, const struct iovec *parts, int count, int64_t offset)
+{
+    bool has_offsets = file->operations->write_at != NULL;
+    uint64_t at = offset < 0 ? FILE_POSITION : (uint64_t)offset;
+    long total = 0;
+
+    regular_file_wait(file);
+    for (int part = 0; part < count; part++) {
+        const void *from = parts[part].iov_base;
+        uint32_t length = (uint32_t)parts[part].iov_len;
+        int result = has_offsets ? file->operations->write_at(file, from, length, at)
+                                 : file->operations->write(file, from, length);
+
+        if (result < 0)
+            return total != 0 ? total : result;
+        total += result;
+        if ((uint32_t)result < length)
+            break;
+        at += at != FILE_POSITION ? (uint32_t)result : 0;
+    }
+    return total;
+}
+
 static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
                        int64_t offset, int flags)
 {
     struct file *file = file_at(fd, "read");
 
     (void)os;
-    (void)offset;
     (void)flags;
     if (file->kind == FILE_SOCKET)
         return soft_noted("read", fd, soft_receive(socket_of(file), vectors, (size_t)count));
-    EXPECT(count == 1 && file->operations->read != NULL, "a read of %d parts", count);
-    return soft_noted("read", fd,
-                      file->operations->read(file, vectors->iov_base, (uint32_t)vectors->iov_len));
+    if (file->operations->read == NULL && file->operations->read_at == NULL)
+        return -EBADF;
+    return soft_noted("read", fd, parts_read(file, vectors, count, offset));
 }
 
 static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
@@ -154,13 +203,12 @@ static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *ve
     struct file *file = file_at(fd, "write");
 
     (void)os;
-    (void)offset;
     (void)flags;
     if (file->kind == FILE_SOCKET)
         return soft_noted("write", fd, soft_transmit(socket_of(file), vectors, (size_t)count));
-    EXPECT(count == 1 && file->operations->write != NULL, "a write of %d parts", count);
-    return soft_noted("write", fd,
-                      file->operations->write(file, vectors->iov_base, (uint32_t)vectors->iov_len));
+    if (file->operations->write == NULL && file->operations->write_at == NULL)
+        return -EBADF;
+    return soft_noted("write", fd, parts_write(file, vectors, count, offset));
 }
 
 static int os_fcntl(const struct soft_os *os, int fd, int command, long argument)
@@ -195,19 +243,79 @@ static int os_close(const struct soft_os *os, int fd)
     return sim_system.close(NULL, fd);
 }
 
-/* No SIGPIPE comes, and so none has to be blocked. The kernel asks for openat2 for its probe. */
+static long call_waitid(const long arguments[6])
+{
+    return sim_system.waitid(NULL, (int)arguments[1], (void *)arguments[2]); /* of a pidfd */
+}
+
+static long call_openat(const long arguments[6])
+{
+    if (chance(KEVY_SIM_FILE_LATE))
+        kernel_work(chance_magnitude(1, OPEN_MOST_NS));
+    if (chance(KEVY_SIM_FILE_FAILS))
+        return chance_one_in(2) ? -EIO : -ENOMEM;
+    return regular_file_open(regular_file_find((const char *)arguments[1]), (int)arguments[2]);
+}
+
+static long call_fsync(const long arguments[6])
+{
+    struct file *file = file_at((int)arguments[0], "fsync");
+
+    if (file->kind != FILE_REGULAR)
+        return -EINVAL;
+    regular_file_wait(file);
+    return regular_file_sync(file);
+}
+
+static long call_statx(const long arguments[6])
+{
+    struct file *file = file_at((int)arguments[0], "statx");
+
+    regular_file_wait(file);
+    return regular_file_status(file, (void *)arguments[4]);
+}
+
+/* No SIGPIPE comes, and so none has to be blocked. */
+static long call_sigprocmask(const long arguments[6])
+{
+    (void)arguments;
+    return 0;
+}
+
+static long call_sigtimedwait(const long arguments[6])
+{
+    (void)arguments;
+    return -EAGAIN;
+}
+
+/* The kernel asks for it for its probe. */
+static long call_openat2(const long arguments[6])
+{
+    (void)arguments;
+    return -ENOSYS;
+}
+
 static long os_call(const struct soft_os *os, long number, const long arguments[6])
 {
+    static const struct {
+        long number;
+        const char *name;
+        long (*run)(const long arguments[6]);
+    } calls[] = {
+        {SYS_waitid, "waitid", call_waitid},
+        {SYS_openat, "openat", call_openat},
+        {SYS_fsync, "fsync", call_fsync},
+        {SYS_fdatasync, "fdatasync", call_fsync},
+        {SYS_statx, "statx", call_statx},
+        {SYS_rt_sigprocmask, "rt_sigprocmask", call_sigprocmask},
+        {SYS_rt_sigtimedwait, "rt_sigtimedwait", call_sigtimedwait},
+        {SYS_openat2, "openat2", call_openat2},
+    };
+
     (void)os;
-    if (number == SYS_waitid) /* of a pidfd */
-        return soft_noted("waitid", (int)arguments[1],
-                          sim_system.waitid(NULL, (int)arguments[1], (void *)arguments[2]));
-    if (number == SYS_rt_sigprocmask)
-        return 0;
-    if (number == SYS_rt_sigtimedwait)
-        return -EAGAIN;
-    if (number == SYS_openat2)
-        return -ENOSYS;
+    for (size_t which = 0; which < sizeof calls / sizeof *calls; which++)
+        if (calls[which].number == number)
+            return soft_noted(calls[which].name, (int)arguments[0], calls[which].run(arguments));
     FAIL("system call %ld", number);
 }
 

@@ -24,12 +24,15 @@
 #include "kernel.h"
 #include "name.h"
 #include "packet.h"
+#include "regular_file.h"
 #include "socket.h"
 #include "thread.h"
 #include "world.h"
 
 /* The kind of a socket, in the type of socket(2). */
 #define TYPES 0xf
+/* Of a file, on its way to a socket. */
+#define PIECE 16384U
 
 /* A descriptor for a file that has one reference, which it takes. */
 static int installed(struct file *file, int flags)
@@ -110,6 +113,8 @@ static int sim_connect(void *context, int fd, const struct sockaddr *address, so
         return 0;
     }
     EXPECT(address->sa_family == AF_UNSPEC, "connect(2) of descriptor %d", fd);
+    if (file->kind != FILE_SOCKET)
+        return -ENOTSOCK;
     socket_abort(socket_of(file));
     return 0;
 }
@@ -252,6 +257,8 @@ static int sim_ioctl(void *context, int fd, unsigned long request, void *argumen
         file->flags |= *(const int *)argument != 0 ? O_NONBLOCK : 0;
         return 0;
     }
+    if (request == TIOCGPTN)
+        return -ENOTTY;
     EXPECT(request == TIOCOUTQ, "ioctl %lx", request);
     *(int *)argument = (int)socket_unacknowledged(socket_of(file_at(fd, "ioctl")));
     return 0;
@@ -260,8 +267,8 @@ static int sim_ioctl(void *context, int fd, unsigned long request, void *argumen
 static int sim_fcntl(void *context, int fd, int command)
 {
     (void)context;
-    EXPECT(command == F_GETFL, "fcntl %d", command);
-    return file_at(fd, "fcntl")->flags;
+    EXPECT(command == F_GETFL || command == F_GETFD, "fcntl %d", command);
+    return command == F_GETFL ? file_at(fd, "fcntl")->flags : FD_CLOEXEC;
 }
 
 static int sim_file_mode(void *context, int fd)
@@ -269,6 +276,8 @@ static int sim_file_mode(void *context, int fd)
     const struct file *file = file_at(fd, "fstat");
 
     (void)context;
+    if (file->kind == FILE_REGULAR)
+        return S_IFREG;
     return file->kind == FILE_SOCKET || file->kind == FILE_DATAGRAM ? S_IFSOCK : S_IFIFO;
 }
 
@@ -330,40 +339,72 @@ static void sim_sleep_ns(void *context, uint64_t duration_ns)
     kernel_work(duration_ns);
 }
 
-/* What no scenario reaches so far. */
 static int64_t sim_lseek(void *context, int fd, int64_t offset, int whence)
 {
+    struct file *file = file_at(fd, "lseek");
+
     (void)context;
-    (void)offset;
-    (void)whence;
-    FAIL("lseek of descriptor %d", fd);
+    return file->kind == FILE_REGULAR ? regular_file_seek(file, offset, whence) : -ESPIPE;
 }
 
+/* Some file systems do not know the question, and what is not there as a whole is not read. */
 static int64_t sim_read_cached(void *context, int fd, const struct iovec *parts, int count,
                                uint64_t offset)
 {
+    struct file *file = file_at(fd, "preadv2");
+    int64_t total = 0;
+
     (void)context;
-    (void)parts;
-    (void)count;
-    (void)offset;
-    FAIL("reading descriptor %d at an offset", fd);
+    if (chance(KEVY_SIM_FILE_UNCACHED))
+        return chance_one_in(4) ? -EOPNOTSUPP : -EAGAIN;
+    for (int part = 0; part < count; part++) {
+        int result = file->operations->read_at(
+            file, parts[part].iov_base, (uint32_t)parts[part].iov_len, offset + (uint64_t)total);
+
+        if (result < 0)
+            return total != 0 ? total : result;
+        total += result;
+        if ((size_t)result < parts[part].iov_len)
+            break;
+    }
+    return total;
 }
 
 static int sim_file_cached(void *context, int fd, uint64_t offset, uint64_t length)
 {
     (void)context;
-    (void)offset;
-    (void)length;
-    FAIL("what is cached of descriptor %d", fd);
+    return regular_file_cached(file_at(fd, "cachestat"), offset, length);
+}
+
+/* One piece of it: how many bytes of the file have gone, 0 at its end, or a negative errno. */
+static int piece_send(struct kevy_x_socket *socket, struct file *file, uint64_t offset,
+                      size_t length)
+{
+    uint8_t bytes[PIECE];
+    int count = file->operations->read_at(
+        file, bytes, length < sizeof bytes ? (uint32_t)length : (uint32_t)sizeof bytes, offset);
+
+    return count <= 0 ? count : socket_write(socket, bytes, (uint32_t)count);
 }
 
 static int64_t sim_sendfile(void *context, int fd, int file, uint64_t offset, size_t length)
 {
+    struct kevy_x_socket *socket = socket_of(file_at(fd, "sendfile"));
+    int64_t total = 0;
+    int result = socket_shortage(socket);
+
     (void)context;
-    (void)fd;
-    (void)offset;
-    (void)length;
-    FAIL("sending file %d", file);
+    if (result < 0)
+        return result;
+    /* As with one send: an error that comes of its first piece is for the next. */
+    while ((uint64_t)total < length && (total == 0 || socket->error == 0)) {
+        result = piece_send(socket, file_at(file, "sendfile"), offset + (uint64_t)total,
+                            length - (uint64_t)total);
+        if (result <= 0)
+            return total != 0 ? total : result;
+        total += result;
+    }
+    return total;
 }
 
 static int sim_pidfd_open(void *context, pid_t pid)

@@ -18,6 +18,7 @@
 #include "kernel.h"
 #include "name.h"
 #include "packet.h"
+#include "regular_file.h"
 #include "ring.h"
 #include "script.h"
 #include "signal_file.h"
@@ -186,6 +187,7 @@ struct kevy_sim *world_make(const struct kevy_sim_options *options, uint64_t see
     clock_reset(chance_one_in(2) ? chance_below(UINT64_C(1) << 54) : chance_below(1000000));
     files_reset();
     signal_files_reset();
+    regular_files_reset();
     rings_reset();
     threads_reset();
     sockets_reset();

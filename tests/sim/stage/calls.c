@@ -2,7 +2,6 @@
 
 /* The calls of a scene, answered by the simulated world. */
 
-#include "files.h"
 #include "stage.h"
 
 #include "chance.h"
@@ -10,13 +9,17 @@
 #include "event_file.h"
 #include "file.h"
 #include "packet.h"
+#include "pipe.h"
+#include "regular_file.h"
 #include "socket.h"
 #include "system.h"
+#include "world.h"
 
 #include <kevy/system.h>
 
 /* More than a socket of Linux holds of its own accord, and less than a scenario calls much. */
-#define ROOM 200000U
+#define ROOM      200000U
+#define FILE_ROOM 4096U
 
 /* As the C library tells a result. */
 static long told(long result)
@@ -195,9 +198,7 @@ static ssize_t stage_write(int fd, const void *data, size_t length)
 
 static off_t stage_lseek(int fd, off_t offset, int whence)
 {
-    must(whence == SEEK_SET);
-    files_seek(file_at(fd, "lseek"), (uint64_t)offset);
-    return offset;
+    return (off_t)told((long)regular_file_seek(file_at(fd, "lseek"), offset, whence));
 }
 
 static int stage_poll(struct pollfd *polled, nfds_t count, int timeout_ms)
@@ -252,6 +253,9 @@ static int stage_usleep(useconds_t duration_us)
 
 static void stage_open(struct scene *scene)
 {
+    static char bytes[FILE_ROOM];
+    static struct kevy_sim_file contents = {.data = bytes, .room = sizeof bytes};
+    static struct kevy_sim_file null = {.path = "/dev/null"};
     struct file *ends[2];
     struct sockaddr_in address = loopback(0);
 
@@ -261,11 +265,12 @@ static void stage_open(struct scene *scene)
     streams_make(AF_INET, scene->tcp);
     streams_make(AF_UNIX, scene->local);
     packets_make(scene->packets);
+    kevy_sim_file_add(world_current(), &null);
     scene->event = installed(event_file_make(0), O_RDWR);
-    files_pipe_make(ends);
+    pipe_make(ends, PIPE_ROOM);
     scene->pipe[0] = installed(ends[0], O_RDONLY);
     scene->pipe[1] = installed(ends[1], O_WRONLY);
-    scene->file = installed(files_regular_make(), O_RDWR);
+    scene->file = installed(regular_file_make(&contents, O_RDWR), O_RDWR);
     put(scene, scene->file, "0123456789");
 }
 

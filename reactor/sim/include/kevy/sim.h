@@ -52,10 +52,10 @@
  *
  * Limits
  *
- *     A process has one world at a time. Peers are TCP and UDP sockets. Children and names are
- *     those of <kevy/sim_child.h> and <kevy/sim_name.h>; there are no files. A program that reads
- *     another clock or other random numbers is not repeated exactly. TLS works, with keys whose
- *     signatures all have the same length (RSA, Ed25519).
+ *     A process has one world at a time. Peers are TCP and UDP sockets. Children, files and names
+ *     are those of <kevy/sim_child.h>, <kevy/sim_file.h> and <kevy/sim_name.h>. A program that
+ *     reads another clock or other random numbers is not repeated exactly. TLS works, with keys
+ *     whose signatures all have the same length (RSA, Ed25519).
  *
  * Callable from one thread at a time, and from the threads of a group. The library prints the
  * report to standard output, and ends the process of a world that has failed.
@@ -64,8 +64,9 @@
  * option `soft` the soft kernel of the library, on simulated sockets and a simulated epoll.
  *
  * For requests of your own (kevy_reactor_sqe()) the simulated io_uring has the opcodes of sockets,
- * polls, time-outs, cancels and chains, and that which waits for a child (6.7). It answers -EINVAL
- * to the others, as an older kernel. It has no registered files and no registered buffers.
+ * polls, time-outs, cancels and chains, those that open, read, write and sync a file, statx of a
+ * descriptor, and that which waits for a child (6.7). It answers -EINVAL to the others, as an older
+ * kernel. It has no registered files and no registered buffers.
  *
  * Example: an echo server, 50 worlds
  *
@@ -133,6 +134,7 @@
 #include <kevy/kevy.h>
 #include <kevy/sim_child.h>
 #include <kevy/sim_datagram.h>
+#include <kevy/sim_file.h>
 #include <kevy/sim_name.h>
 #include <kevy/sim_peer.h>
 #include <kevy/sim_world.h>

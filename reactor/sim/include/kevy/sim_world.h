@@ -119,6 +119,12 @@ enum kevy_sim_fault {
     KEVY_SIM_NAME_LATE,  /* its answer takes up to 20 s longer */
     /* Datagrams, once more. */
     KEVY_SIM_DATAGRAM_SEND_CANCELLED, /* -ECANCELED: the kernel has no thread for the request */
+    /* Files and pipes. */
+    KEVY_SIM_FILE_FAILS,     /* -EIO or -ENOMEM; of a write also -ENOSPC */
+    KEVY_SIM_FILE_SHORT,     /* fewer bytes are read or written */
+    KEVY_SIM_FILE_LATE,      /* the disk takes up to 100 ms longer */
+    KEVY_SIM_FILE_UNCACHED,  /* is not in the page cache */
+    KEVY_SIM_FILE_CANCELLED, /* -ECANCELED: the kernel has no thread for the request */
     KEVY_SIM_FAULT_COUNT
 };
 
