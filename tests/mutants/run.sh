@@ -69,21 +69,20 @@ fits() {
     patch -d "$1" -p1 --dry-run -s -f <"$2" >"$log" 2>&1
 }
 
-# Builds what the tests need, and runs them.
+# Builds what the tests need, and runs them up to the first that fails.
 run_tests() {
     # Word splitting wanted: one argument for each test.
     # shellcheck disable=SC2086
-    meson test -C "$build" --timeout-multiplier "${2-1}" $1 >"$log" 2>&1
+    meson test -C "$build" --maxfail 1 --timeout-multiplier "${2-1}" $1 >"$log" 2>&1
 }
 
 built() {
     ! grep -qE '^(ninja: build stopped|FAILED: |Could not rebuild)' "$log"
 }
 
-# The first tests that did not pass.
-finders() {
-    sed -n 's/^ *[0-9]*\/[0-9]* [^ ]* \/ \([^ ]*\) *\(FAIL\|TIMEOUT\) .*/\1/p' "$log" | sort -u |
-        head -n 3 | tr '\n' ' '
+# The test that did not pass.
+finder() {
+    sed -n 's/^ *[0-9]*\/[0-9]* [^ ]* \/ \([^ ]*\) *\(FAIL\|TIMEOUT\) .*/\1/p' "$log" | head -n 1
 }
 
 mutants=$(for patch in tests/mutants/*.patch; do
@@ -139,7 +138,7 @@ for name in $mutants; do
     elif built; then
         killed=$((killed + 1))
         case $tests in
-        '' | --*) tests=$(finders) ;;
+        '' | --*) tests=$(finder) ;;
         esac
         echo "killed $name by $tests"
     else
