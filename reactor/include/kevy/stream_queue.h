@@ -110,6 +110,7 @@ struct kevy_file_range {
     bool begun;
     bool copying; /* read and sent, not by sendfile(2) */
     bool full;    /* the socket has to be waited for */
+    bool by_send; /* ... by a send: the peer has ended, and a poll tells that at once */
 };
 
 /*

@@ -16,6 +16,9 @@
  *     first, nothing buffered --sendfile(2)--> sent; or the socket is full --poll--> first again
  *                             --read--> entries in front --the queue's own sends--> first again
  *
+ * A peer that has sent its end ends each poll at once, because the kernel tells POLLRDHUP whether
+ * it was asked for or not. If such a socket is full, the next piece is copied: its send waits.
+ *
  * A short range that is in the page cache is read at once, when it is queued: so it leaves together
  * with what is queued before it.
  *
@@ -215,16 +218,20 @@ static bool poll_start(struct kevy_stream *stream, struct kevy_file_range *range
     return sqe != NULL;
 }
 
-/* An error of the socket shows in the next attempt. */
+/* An error of the socket shows in the next attempt. The kernel ends any poll of a socket whose peer
+ * has sent its end, room or not. */
 static void poll_done(struct kevy_stream *stream, struct kevy_file_range *range, int result)
 {
     (void)stream;
-    (void)result;
     range->full = false;
+    range->by_send = result > 0 && (result & POLLRDHUP) != 0;
 }
 
+/* Blocks that were made for a read have the size of another piece now. */
 static void piece_sent(struct kevy_stream *stream, struct kevy_file_range *range, uint32_t length)
 {
+    blocks_free(stream->object.reactor, range->blocks);
+    range->blocks = NULL;
     range->moved += length;
     stream->accepted += length;
     stream_limits_sent(stream);
@@ -309,8 +316,12 @@ bool stream_range_next(struct kevy_stream *stream)
     }
     if (!range->begun)
         range_begin(stream, range);
-    if (range->full)
+    if (range->full && !range->by_send)
         return poll_start(stream, range);
+    if (range->full) {
+        range->full = false;
+        return read_start(stream, range);
+    }
     if (!range->copying && cached_send(stream, range))
         return false;
     range->copying = true;
@@ -412,7 +423,7 @@ int kevy_stream_send_file(struct kevy_stream *stream, struct kevy_file_range *ra
     range->blocks = NULL;
     range->moved = 0;
     range->turn = (uint32_t)stream->object.reactor->stats.turns - 1;
-    range->begun = range->copying = range->full = false;
+    range->begun = range->copying = range->full = range->by_send = false;
     if (range->length > 0 && range->length <= SHORT)
         read_at_once(stream, range);
     stream_queue_append(stream, &range->entry);

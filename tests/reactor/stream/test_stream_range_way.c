@@ -124,6 +124,82 @@ START_TEST(what_is_not_cached_is_copied)
 }
 END_TEST
 
+/* The page cache of `file`, as the system tells it. */
+static struct {
+    struct kevy_system system;
+    size_t sent_most; /* by one sendfile(2), which is the last */
+    bool cached;
+} cache;
+
+static int64_t not_read_cached(void *context, int fd, const struct iovec *parts, int count,
+                               uint64_t offset)
+{
+    (void)context;
+    (void)fd;
+    (void)parts;
+    (void)count;
+    (void)offset;
+    return -EAGAIN;
+}
+
+static int cached_for_now(void *context, int fd, uint64_t offset, uint64_t length)
+{
+    (void)context;
+    (void)fd;
+    (void)offset;
+    (void)length;
+    return cache.cached;
+}
+
+static int64_t sent_in_part(void *context, int fd, int from, uint64_t offset, size_t length)
+{
+    const struct kevy_system *host = kevy_system_host();
+
+    cache.cached = false;
+    return host->sendfile(context, fd, from, offset,
+                          length < cache.sent_most ? length : cache.sent_most);
+}
+
+/* A short range is in the page cache after it was queued, and half of it is no more. */
+START_TEST(what_leaves_the_page_cache_half_way_is_copied_from_there)
+{
+    cache.system = *kevy_system_host();
+    cache.system.read_cached = not_read_cached;
+    cache.system.file_cached = cached_for_now;
+    cache.system.sendfile = sent_in_part;
+    cache.sent_most = 3000;
+    cache.cached = true;
+    reactor_setup_with(&(struct kevy_reactor_options){.system = &cache.system});
+    open_tcp();
+    range_send(0, file, 100, 10000);
+    send_copy(10100, 50);
+    peer_expect_pattern(100, 10050, SIZE_MAX);
+    sending_check(&sendings[0], 0, 10000);
+    close_and_finish();
+}
+END_TEST
+
+/* The peer has sent its end, and reads nothing yet: the kernel tells that again and again. */
+START_TEST(a_range_for_a_peer_that_sends_nothing_more_waits_for_room)
+{
+    uint64_t completions;
+
+    open_tcp();
+    ck_assert_int_eq(shutdown(probe.peer, SHUT_WR), 0);
+    TURN_UNTIL(probe.log_end != probe.log && probe.log_end[-1] == 'e');
+    range_send(0, file, 0, BIG);
+    TURN_UNTIL(sendings[0].range.moved != 0);
+    turns(20);
+    completions = stats_now().completions;
+    for (int i = 0; i < 100; i++)
+        turn_now();
+    ck_assert_uint_lt(stats_now().completions - completions, 20);
+    peer_expect_pattern(0, BIG, SIZE_MAX);
+    sending_check(&sendings[0], 0, BIG);
+    close_and_finish();
+}
+END_TEST
+
 START_TEST(a_blocking_socket_is_copied_to)
 {
     open_tcp();
@@ -276,6 +352,8 @@ Suite *test_suite(void)
     tcase_add_test(ways, short_ranges_that_are_dropped_count_what_was_sent);
     ADD_IF_CACHE_TOLD(ways, a_peer_that_is_gone_raises_no_signal);
     tcase_add_test(ways, what_is_not_cached_is_copied);
+    tcase_add_test(ways, what_leaves_the_page_cache_half_way_is_copied_from_there);
+    ADD_IF_CACHE_TOLD(ways, a_range_for_a_peer_that_sends_nothing_more_waits_for_room);
     tcase_add_test(ways, a_blocking_socket_is_copied_to);
     tcase_add_test(ways, a_file_without_pages_is_copied);
     tcase_add_test(ways, unix_streams_take_ranges);
