@@ -14,8 +14,8 @@ worlds=false
 lines_shown=20
 patience=10 # times as long as a test may take: what a busy machine delays is not broken
 worlds_run='src/(core|datagram|socket|stream)/|tls/'
-worlds_run="$worlds_run|src/(threads/(work|resolver)|system/child|group)"
-worlds_lack='src/core/(request|system)\.|src/stream/stream_range\.'
+worlds_run="$worlds_run|src/(threads/(work|resolver)|system|group)"
+worlds_lack='src/core/system\.'
 
 usage() {
     echo "usage: run.sh [--check | --suite | --worlds] [--only PATTERN]" >&2
@@ -57,7 +57,7 @@ tests_of() {
 }
 
 # Does a simulated world run what the patch changes? Not the kernels below and their system calls,
-# nor files and the count of CPUs.
+# nor the count of CPUs.
 wanted() {
     "$worlds" || return 0
     grep -qE "^\+\+\+ b/reactor/($worlds_run)" "$1" &&

@@ -31,7 +31,7 @@
 /* The low bits of the seed choose, so that a new scenario changes no other's seeds. */
 static const struct scenario *const scenarios[16] = {
     &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
-    &scenario_echo,      &scenario_mix, &scenario_mix,       &scenario_proxy,
+    &scenario_files,     &scenario_mix, &scenario_mix,       &scenario_proxy,
     &scenario_outside,   &scenario_mix, &scenario_datagrams, &scenario_proxy,
     &scenario_datagrams, &scenario_mix, &scenario_group,     &scenario_proxy};
 

@@ -34,9 +34,13 @@ void descriptors_limit(uint32_t more);
 
 extern const struct scenario scenario_datagrams;
 extern const struct scenario scenario_echo;
+extern const struct scenario scenario_files;
 extern const struct scenario scenario_group;
 extern const struct scenario scenario_mix;
 extern const struct scenario scenario_outside;
 extern const struct scenario scenario_proxy;
+
+/* For scenario_mix in this world, between its `options` and its start. */
+void mix_sends_ranges(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include "link.h"
 #include "pattern.h"
 #include "poster.h"
+#include "ranges.h"
 #include "stream/stream_internal.h"
 #include "world.h"
 
@@ -58,6 +59,8 @@ struct mix_link {
     bool shut;          /* by shutdown, close or abort: nobody is told of drains any more */
     uint32_t undrained; /* turns after which it was empty, and nobody had been told */
     int copy_error;     /* that the socket told a long copy */
+    uint32_t ranges;    /* queued, and not reported */
+    bool ranged;        /* there were some: their bytes come to the mark by themselves */
 };
 
 struct piece {
@@ -81,6 +84,7 @@ static struct {
     struct kept kept[KEPT_MAX];
     const struct kevy_system *system;
     uint32_t high_watermark;
+    bool ranges; /* of files are sent, too */
     bool quiet;
     bool abandoned; /* nobody gives back what is kept */
 } mix;
@@ -138,7 +142,10 @@ static void reserve(struct mix_link *mine, uint64_t length)
 
 static void do_reserve(struct mix_link *mine)
 {
-    reserve(mine, kevy_sim_magnitude(world, 0, LENGTH_MAX));
+    uint64_t length = kevy_sim_magnitude(world, 0, LENGTH_MAX);
+
+    /* What a range sends counts as well, when it does. */
+    reserve(mine, mine->ranges == 0 ? length : 0);
 }
 
 /* Returns whether the bytes were taken. */
@@ -277,6 +284,61 @@ static void do_write(struct mix_link *mine)
     free(piece);
 }
 
+void mix_sends_ranges(void)
+{
+    mix.ranges = true;
+}
+
+static void action(struct mix_link *mine);
+static void do_abort(struct mix_link *mine);
+static void do_detach(struct mix_link *mine);
+
+/* All of it was sent, and something else comes next. */
+static void range_follow(struct mix_link *mine)
+{
+    if (kevy_sim_one_in(world, 8))
+        do_detach(mine);
+    else if (kevy_sim_one_in(world, 2))
+        action(mine);
+}
+
+static void range_over(struct kevy_stream *stream, const struct range_told *told)
+{
+    struct mix_link *mine = mix_of(link_of(stream));
+    struct story *story = mine->link.story;
+    uint64_t end = told->position + told->sent;
+
+    EXPECT(mine->ranges > 0, "a range reports twice");
+    mine->ranges--;
+    if (told->sent == told->length) {
+        if (!mix.quiet && !mix.abandoned)
+            range_follow(mine);
+        return;
+    }
+    /* Of all that was to follow nothing may come. */
+    if (story != NULL && story->promised > end)
+        story->promised = end;
+    do_abort(mine);
+}
+
+static void do_range(struct mix_link *mine)
+{
+    int64_t length;
+
+    reserve(mine, 0);
+    length = ranges_send(&mine->link.stream, answer_seed(mine), answer_position(mine), range_over);
+    if (length == -EMFILE || length == -EBUSY)
+        return;
+    if (length < 0) {
+        refusal_check(mine, (int)length);
+        return;
+    }
+    promise(mine, (uint64_t)length);
+    mine->ranges++;
+    mine->ranged = true;
+    mark_look(mine);
+}
+
 static void do_resume(struct mix_link *mine)
 {
     QUIETLY(kevy_stream_resume(&mine->link.stream));
@@ -380,7 +442,8 @@ static void detached(struct link *link)
 {
     struct mix_link *mine = mix_of(link);
 
-    EXPECT(mine->writes == 0 && mine->pieces == 0, "writes are out behind a detach");
+    EXPECT(mine->writes == 0 && mine->pieces == 0 && mine->ranges == 0,
+           "writes are out behind a detach");
     memset(mine->limit_ns, 0, sizeof mine->limit_ns);
     mine->moved_ns = kevy_sim_now(world);
     mine->starvations = starvations(kevy_stream_reactor(&link->stream));
@@ -432,6 +495,8 @@ static void action(struct mix_link *mine)
 
     if (!mine->link.opened)
         return;
+    if (mix.ranges && kevy_sim_one_in(world, 4))
+        do_range(mine);
     if (kevy_sim_one_in(world, 30))
         seldom[kevy_sim_below(world, sizeof seldom / sizeof *seldom)](mine);
     else
@@ -478,7 +543,7 @@ static void drained(struct link *link)
 {
     struct mix_link *mine = mix_of(link);
 
-    EXPECT(mine->drains, "drain without a stay at the mark");
+    EXPECT(mine->drains || mine->ranged, "drain without a stay at the mark");
     mine->drains = false;
     if (!mix.quiet)
         action(mine);
@@ -523,6 +588,7 @@ static void closed(struct link *link, int reason)
 
     EXPECT(mine->writes == 0, "%u writes have not reported", mine->writes);
     EXPECT(mine->pieces == 0, "%u writes have not been released", mine->pieces);
+    EXPECT(mine->ranges == 0, "%u ranges have not reported", mine->ranges);
     kevy_timer_stop(&mine->resume);
     copies_reason_check(mine->copy_error, reason);
 }

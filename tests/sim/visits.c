@@ -10,6 +10,7 @@
 #include "datagram/datagram_internal.h"
 #include "stream/listener_internal.h"
 #include "stream/stream_internal.h"
+#include "system/system_internal.h"
 #include "world.h"
 
 /* How a completion ends its request, or does not. */
@@ -50,9 +51,9 @@ static const struct row {
     {"lingering stream", "recv", KIND_STREAM, STREAM_LINGERING, ALL},
     {"terminating stream", "recv", KIND_STREAM, STREAM_TERMINATING, ALL},
     {"cancelling stream", "recv", KIND_STREAM, STREAM_CANCELLING, ALL},
-    {"open stream", "send", KIND_STREAM, STREAM_OPEN, DONE | FAILED},
-    {"closing stream", "send", KIND_STREAM, STREAM_CLOSING, DONE | FAILED},
-    {"terminating stream", "send", KIND_STREAM, STREAM_TERMINATING, DONE | FAILED},
+    {"open stream", "send", KIND_STREAM, STREAM_OPEN, DONE | FAILED | CANCELLED},
+    {"closing stream", "send", KIND_STREAM, STREAM_CLOSING, DONE | FAILED | CANCELLED},
+    {"terminating stream", "send", KIND_STREAM, STREAM_TERMINATING, DONE | FAILED | CANCELLED},
     {"cancelling stream", "send", KIND_STREAM, STREAM_CANCELLING, DONE | FAILED | CANCELLED},
     {"connecting stream", "connect", KIND_STREAM, STREAM_CONNECTING, DONE | FAILED},
     {"terminating stream", "connect", KIND_STREAM, STREAM_TERMINATING, DONE | FAILED},
@@ -65,6 +66,7 @@ static const struct row {
      MORE | DONE | FAILED | CANCELLED},
     {"closed listener", "close", KIND_LISTENER, LISTENER_CLOSED, DONE},
     {"closed datagram", "close", KIND_DATAGRAM, DATAGRAM_CLOSED, DONE},
+    {"closed file", "close", KIND_FILE, FILE_CLOSED, DONE},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows, FEW = 12 };

@@ -55,8 +55,10 @@ struct file {
     void (*watcher)(struct file *file);
     enum file_kind kind;
     uint32_t references;
-    uint32_t requests; /* of these references, requests in flight */
-    int flags;         /* O_NONBLOCK, and the access mode */
+    uint32_t requests;      /* of these references, requests in flight */
+    uint32_t refusals;      /* of requests, since threads are missing */
+    int flags;              /* O_NONBLOCK, O_CLOEXEC and the access mode */
+    uint64_t threadless_ns; /* until then the kernel has no thread for its requests */
 };
 
 void files_reset(void);

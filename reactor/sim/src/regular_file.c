@@ -161,7 +161,7 @@ int regular_file_open(struct kevy_sim_file *contents, int flags)
 
     if (error < 0)
         return error;
-    file = regular_file_make(contents, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
+    file = regular_file_make(contents, flags & ~(O_CREAT | O_EXCL | O_TRUNC));
     fd = file_install(file);
     if (fd >= 0 && (contents->is_absent || (flags & O_TRUNC) != 0))
         contents->size = 0;

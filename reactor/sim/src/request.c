@@ -21,6 +21,9 @@
 
 #define LATE_LEAST_NS 1000U
 #define LATE_MOST_NS  3000000U
+/* Without threads; and requests to a pipe that are refused meanwhile. */
+#define THREADLESS_MOST_NS 100000000U
+#define REFUSALS_MOST      16U
 
 bool requests_ready(const struct ring *ring)
 {
@@ -225,10 +228,29 @@ static void request_wait(struct request *request)
     request->state = REQUEST_WAITING;
 }
 
+/*
+ * The kernel has no thread for what is asked of a file, and for some time there will be none. Who
+ * asks on about a pipe then spins: it could have waited for the pipe.
+ */
+static bool worker_missing(struct file *file)
+{
+    if (file == NULL)
+        return chance(KEVY_SIM_FILE_CANCELLED);
+    if (chance(KEVY_SIM_FILE_CANCELLED)) {
+        file->threadless_ns = clock_now() + chance_magnitude(1, THREADLESS_MOST_NS);
+        file->refusals = 0;
+    } else if (chance_is_quiet() || clock_now() >= file->threadless_ns) {
+        return false;
+    }
+    EXPECT(file->kind != FILE_PIPE || ++file->refusals <= REFUSALS_MOST,
+           "a pipe is asked all the time, and there is no thread for it");
+    return true;
+}
+
 /* What a request ends with before it has done anything, or 0. */
 static int request_fault(const struct request *request)
 {
-    if (operation_needs_worker(request) && !request->tried && chance(KEVY_SIM_FILE_CANCELLED))
+    if (operation_needs_worker(request) && !request->tried && worker_missing(request->file))
         return -ECANCELED;
     if (!operation_interruptible(request))
         return 0;

@@ -217,10 +217,11 @@ static int os_fcntl(const struct soft_os *os, int fd, int command, long argument
 
     (void)os;
     switch (command) {
+    case F_GETFD:
     case F_GETFL:
-        return file->flags;
+        return sim_system.fcntl(NULL, fd, command);
     case F_SETFL:
-        file->flags = (int)argument;
+        file->flags = (int)argument | (file->flags & O_CLOEXEC);
         return 0;
     case F_DUPFD_CLOEXEC:
         return file_install(file);

@@ -66,7 +66,7 @@ static int sim_socket(void *context, int family, int type)
     EXPECT((type & TYPES) == SOCK_STREAM || (type & TYPES) == SOCK_DGRAM, "a socket of type %x",
            type);
     file = (type & TYPES) == SOCK_DGRAM ? &packet_make(family)->file : &socket_make(family)->file;
-    return installed(file, O_RDWR | (type & SOCK_NONBLOCK));
+    return installed(file, O_RDWR | (type & (SOCK_NONBLOCK | SOCK_CLOEXEC)));
 }
 
 static int sim_bind(void *context, int fd, const struct sockaddr *address, socklen_t length)
@@ -268,7 +268,9 @@ static int sim_fcntl(void *context, int fd, int command)
 {
     (void)context;
     EXPECT(command == F_GETFL || command == F_GETFD, "fcntl %d", command);
-    return command == F_GETFL ? file_at(fd, "fcntl")->flags : FD_CLOEXEC;
+    if (command == F_GETFL)
+        return file_at(fd, "fcntl")->flags & ~O_CLOEXEC;
+    return (file_at(fd, "fcntl")->flags & O_CLOEXEC) != 0 ? FD_CLOEXEC : 0;
 }
 
 static int sim_file_mode(void *context, int fd)
@@ -286,7 +288,7 @@ static int sim_eventfd(void *context, unsigned value)
     (void)context;
     if (chance(KEVY_SIM_SOCKET_FAILS))
         return -EMFILE;
-    return installed(event_file_make(value), O_RDWR | O_NONBLOCK);
+    return installed(event_file_make(value), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 }
 
 static int sim_signalfd(void *context, int fd, const void *mask)
@@ -296,7 +298,7 @@ static int sim_signalfd(void *context, int fd, const void *mask)
         return signal_file_set(file_at(fd, "signalfd"), mask), fd;
     if (chance(KEVY_SIM_SOCKET_FAILS))
         return -EMFILE;
-    return installed(signal_file_make(mask), O_RDWR | O_NONBLOCK);
+    return installed(signal_file_make(mask), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 }
 
 static int64_t sim_read(void *context, int fd, void *data, size_t length)
@@ -415,7 +417,7 @@ static int sim_pidfd_open(void *context, pid_t pid)
     if (chance(KEVY_SIM_SOCKET_FAILS))
         return -EMFILE;
     file = child_file_make(pid);
-    return file != NULL ? installed(file, O_RDWR) : -ESRCH;
+    return file != NULL ? installed(file, O_RDWR | O_CLOEXEC) : -ESRCH;
 }
 
 static int sim_waitid(void *context, int fd, void *information)

@@ -27,14 +27,6 @@
 #include "core/descriptor.h"
 #include "core/submission.h"
 
-enum file_state {
-    FILE_IDLE = OBJECT_IDLE,
-    FILE_OPENING,
-    FILE_OPEN,
-    FILE_CLOSING, /* operations are waited for */
-    FILE_CLOSED,  /* the descriptor is being closed */
-};
-
 /* For kevy_x_object.flags. */
 #define FILE_TELL_OPEN (1U << 0)
 #define FILE_CANCEL    (1U << 1) /* whatever is in flight is to be cancelled */

@@ -14,6 +14,14 @@
 
 #include <signal.h>
 
+enum file_state {
+    FILE_IDLE = OBJECT_IDLE,
+    FILE_OPENING,
+    FILE_OPEN,
+    FILE_CLOSING, /* operations are waited for */
+    FILE_CLOSED,  /* the descriptor is being closed */
+};
+
 extern const struct object_kind_operations file_kind;
 extern const struct object_kind_operations child_kind;
 
