@@ -9,9 +9,10 @@
  * number of times. Some operations are given up. What is written at an offset is the same always,
  * so operations may come in any order.
  *
- * Invariants. A file is told to be open or not, once, and closes on exec. An operation reports once, before the file is
- * told to be closed, with an error that the world has a reason for; -ECANCELED only if it was given
- * up. What is read is in the file, and what is reported as written too.
+ * Invariants. A file is told to be open or not, once, and closes on exec. An operation reports
+ * once, before the file is told to be closed, with an error that the world has a reason for;
+ * -ECANCELED only if it was given up. What is read is in the file, and what is reported as written
+ * too.
  */
 
 #include <kevy/kevy.h>

@@ -52,6 +52,7 @@ static void options_draw(void)
     options.restricted = kevy_sim_one_in(world, 4);
     options.trace = visits_trace;
     kevy_sim_reactor_options(world, &options);
+    visits_kernel(options.custom_kernel);
 }
 
 void descriptors_limit(uint32_t more)
