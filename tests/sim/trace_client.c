@@ -122,7 +122,9 @@ static int take(struct client *client)
     uint32_t length = plan->portion < sizeof bytes ? plan->portion : sizeof bytes;
     int count;
 
-    if (plan->kind == TRACE_DOWNLOAD && plan->ending >= TRACE_RESETS && !client->silent) {
+    /* Who is given up before it has come to its end looks for that alone. */
+    if (plan->kind == TRACE_DOWNLOAD && plan->ending >= TRACE_RESETS && !client->silent &&
+        !kevy_sim_peer_was_cut(&client->peer)) {
         uint64_t left = plan->break_at - client->answered;
 
         if (left == 0)
