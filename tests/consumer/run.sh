@@ -122,9 +122,9 @@ compile() {
     compiler=$1
     standard=$2
     shift 2
+    # Word splitting wanted.
+    # shellcheck disable=SC2086
     (cd "$project" &&
-        # Word splitting wanted.
-        # shellcheck disable=SC2086
         $compiler -std="$standard" -Wall -Wextra -pedantic -Werror "$@")
 }
 
