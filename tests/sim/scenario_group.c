@@ -117,9 +117,19 @@ static void seat_lose(struct seat *seat)
     seat_end(seat, -ECANCELED);
 }
 
+/* There is no memory for an answer, and nothing may come in its place. */
+static void seat_cut(struct seat *seat, int error)
+{
+    TRACE("an answer is not taken: %d", error);
+    EXPECT(error == -ENOBUFS || error == -EPIPE, "an answer is not taken: %d", error);
+    seat_break(seat);
+    kevy_stream_abort(&seat->stream);
+}
+
 static void opened(struct kevy_stream *stream)
 {
     struct seat *seat = seat_of(stream);
+    int error = 0;
 
     if (!seat->opened) {
         seat->story = story_of(kevy_stream_fd(stream));
@@ -127,8 +137,12 @@ static void opened(struct kevy_stream *stream)
             (void)story_hold(seat->story);
     }
     seat->opened = true;
-    if (seat->rest != NULL && kevy_stream_send(stream, seat->rest, seat->rest_length) < 0)
-        seat_break(seat);
+    if (seat->detaching)
+        return; /* it moves on at once, and takes the rest along */
+    if (seat->rest != NULL)
+        error = kevy_stream_send(stream, seat->rest, seat->rest_length);
+    if (error < 0)
+        seat_cut(seat, error);
     free(seat->rest);
     seat->rest = NULL;
     seat->rest_length = 0;
@@ -145,14 +159,17 @@ static void rest_add(struct seat *seat, const struct kevy_buffer *buffer)
 static void received(struct kevy_stream *stream, struct kevy_buffer *buffer)
 {
     struct seat *seat = seat_of(stream);
+    int error = 0;
 
     if (seat->story != NULL)
         pattern_check(buffer->data, buffer->length, seat->story->seed, seat->received, "server");
     seat->received += buffer->length;
     if (seat->detaching)
         rest_add(seat, buffer);
-    else if (kevy_stream_forward(stream, buffer) != 0)
-        seat_break(seat);
+    else
+        error = kevy_stream_forward(stream, buffer);
+    if (error < 0)
+        seat_cut(seat, error);
 }
 
 static void detached(struct kevy_stream *stream, int fd)
