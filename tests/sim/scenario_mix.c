@@ -162,13 +162,13 @@ static bool copy_send(struct mix_link *mine, size_t length)
         refusal_check(mine, error);
         return false;
     }
+    if (length == 0)
+        return true; /* nobody looks at the mark */
     promise(mine, length);
-    if (length != 0)
-        link_queued(&mine->link, length, queued);
-    mark_look(mine);
+    link_queued(&mine->link, length, queued);
     /* What the socket took at once counts as if it had been queued. */
-    if (queued + length >= mine->link.stream.high_watermark)
-        mine->drains = true;
+    mine->drains |= queued + length >= mine->link.stream.high_watermark;
+    mark_look(mine);
     return true;
 }
 
@@ -646,7 +646,8 @@ static void drain_check(struct mix_link *mine)
     /* One that has failed waits for its zero-copy writes to be released, and for its last callback,
      * in a queue of completions that may be long. */
     bool owed = mine->drains && !mine->shut && !mine->link.ended && mine->pieces == 0 &&
-                mine->link.stream.object.state == STREAM_OPEN;
+                mine->link.stream.object.state == STREAM_OPEN &&
+                !stream_has(&mine->link.stream, STREAM_WRITE_FAILED);
 
     if (owed && kevy_stream_queued(&mine->link.stream) == 0)
         EXPECT(++mine->undrained < UNDRAINED_MAX, "drain does not come");

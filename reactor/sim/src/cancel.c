@@ -54,7 +54,7 @@ bool request_cancel_one(struct request *request)
     if (may_go_on(request) && chance(KEVY_SIM_CANCEL_LOSES)) {
         int result = operation_try(request);
 
-        if (result != REQUEST_WAITS && result != REQUEST_AGAIN) {
+        if (result != REQUEST_WAITS && result != REQUEST_AGAIN && result != REQUEST_TAKEN) {
             request_complete(request, result);
             return false;
         }
