@@ -41,7 +41,7 @@ install_libraries() {
 
 # build_project LIBRARY WRAP_MODE
 build_project() {
-    programs=echo
+    programs='echo'
     tls=disabled
     ! have_cpp || programs="$programs echo_cpp"
     ! have_tls || programs="$programs echo_tls" tls=enabled

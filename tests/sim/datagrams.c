@@ -204,7 +204,8 @@ static void talker_drain(struct kevy_datagram *datagram)
 }
 
 /* An open socket drops what the kernel has refused, and what met an error of an earlier one twice.
- * A closing one drops nothing else, unless there was no room, but does not tell what was refused. */
+ * A closing one drops nothing else, unless there was no room; but it does not tell what was
+ * refused. */
 static void dropped_check(const struct talker *talker, const struct kevy_datagram_stats *stats)
 {
     struct kevy_sim_datagrams counts;
