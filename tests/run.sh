@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # run.sh [--asan | --tsan | --valgrind | --ndebug | --soft] [TEST...]: installs what is missing,
-# builds, runs every test or those named, and ends with "N passed, N failed, N skipped". The exit
-# status is 0 when nothing failed. Builds in build/test, and where an option means another build in
+# builds, runs every test or those named, and ends with "N passed, N failed, N skipped". A few
+# programs that fail run a second time, alone, which counts; the first is told. The exit status is 0
+# when nothing failed. Builds in build/test, and where an option means another build in
 # build/OPTION; git ignores both.
 #
 #     --asan      with AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
@@ -30,7 +31,7 @@ slower=1
 logs=
 
 usage() {
-    sed -n '3,16s/^# \{0,1\}//p' tests/run.sh >&2
+    sed -n '3,17s/^# \{0,1\}//p' tests/run.sh >&2
     exit 2
 }
 
@@ -88,23 +89,38 @@ build_tests() {
 
 # The tests named, or the option's. libcheck has limits of its own, for each case.
 run_tests() {
-    [ $# -eq 0 ] || selection=
+    chosen=$selection
+    [ $# -eq 0 ] || chosen=
     if [ -n "$wrapper" ]; then
         set -- --wrapper "$wrapper" "$@"
     fi
     # Word splitting wanted: one argument for each suite.
     # shellcheck disable=SC2086
     CK_TIMEOUT_MULTIPLIER=$slower meson test -C "$build" --no-rebuild --print-errorlogs \
-        --timeout-multiplier "$slower" $selection "$@"
+        --timeout-multiplier "$slower" $chosen "$@"
+}
+
+# The few that failed run again, one at a time, without the rest of the suite beside them. The
+# summary says so, and what they said at first: a test that a busy machine can break is a mistake
+# of the test's, but it says nothing about the libraries.
+repeat_failed() {
+    failed=$(python3 tests/support/summary.py --failed "$log") || return
+    cp "$log" "$build/first.json"
+    echo "== Repeating"
+    # Word splitting wanted: one argument for each test.
+    # shellcheck disable=SC2086
+    run_tests --num-processes 1 $failed || :
+    log=$build/first.json:$log
 }
 
 # build_and_run TEST...: adds its log to `logs`
 build_and_run() {
     build_tests
-    echo "== Testing $build"
-    run_tests "$@" || status=1
     # Meson names the log after the wrapper.
-    logs="$logs $build/meson-logs/testlog${wrapper:+-${wrapper%% *}}.json"
+    log=$build/meson-logs/testlog${wrapper:+-${wrapper%% *}}.json
+    echo "== Testing $build"
+    run_tests "$@" || repeat_failed || :
+    logs="$logs $log"
 }
 
 sanitizers_work() {
@@ -136,10 +152,8 @@ case ${1-} in
 esac
 
 install_tools
-status=0
 build_and_run "$@"
 [ -n "$selection$*" ] || repeat_sanitized
 # Word splitting wanted: one argument for each log.
 # shellcheck disable=SC2086
-python3 tests/support/summary.py $logs || status=1
-exit "$status"
+python3 tests/support/summary.py $logs
