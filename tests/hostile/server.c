@@ -222,6 +222,9 @@ static uint64_t server_rss_kib(void)
 
 bool account_take(struct account *account)
 {
+    /* First: on a busy machine the server has the connection of this look for some time yet. */
+    uint64_t descriptors = server_descriptors();
+
     if (!metrics_read(metrics, sizeof metrics))
         return false;
     *account = (struct account){
@@ -230,7 +233,7 @@ bool account_take(struct account *account)
         .lent = metric_sum(metrics, "buffers_lent"),
         .queued = metric_sum(metrics, "memory_bytes"),
         .open = metric_sum(metrics, "open_connections"),
-        .descriptors = server_descriptors(),
+        .descriptors = descriptors,
         .rss_kib = server_rss_kib(),
     };
     return account->operations != UINT64_MAX && account->descriptors != UINT64_MAX;
@@ -241,8 +244,7 @@ static bool small(const struct account *before, const struct account *now)
     return SANITIZED || now->rss_kib <= before->rss_kib + RSS_MORE_KIB;
 }
 
-/* The same but for memory and descriptors: ours, to the status page, may or may not be closed yet.
- */
+/* The same but for memory and descriptors: that of the last look may or may not be closed yet. */
 static bool same_objects(const struct account *before, const struct account *now)
 {
     return now->operations == before->operations && now->objects == before->objects &&
