@@ -18,6 +18,7 @@ LOAD_CPU = CPUS[0]
 SERVER_CPU = CPUS[-1]
 START_LIMIT = 60  # seconds; valgrind takes some to load a server on a busy machine
 STOP_LIMIT = 20
+WAKE_INTERVAL = 0.001
 SETTLE = 0.2      # for what a server does behind listen(2)
 
 
@@ -106,24 +107,35 @@ class Process:
     def output(self):
         return self.log.read_text(errors='replace').strip()[-500:]
 
+    def _wait(self, seconds):
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _wake(self):
+        with socket.socket() as client:
+            client.connect_ex(('127.0.0.1', self.port))
+
     def stop(self, target=None, wake=False):
         """Ends it, by a SIGTERM to `target`, its own pid if there is none. Returns its status.
 
-        valgrind looks for signals between two system calls: a client wakes a program that sleeps
-        in one which it does not know to block.
+        valgrind looks for signals behind some system calls, and every 100,000 blocks of code.
+        Clients wake a program that sleeps in a call which it does not know to block, and does
+        little where it wakes, until that many are done.
         """
         if self.child.poll() is None:
             os.kill(target or self.child.pid, signal.SIGTERM)
-        if wake:
-            with socket.socket() as client:
-                client.connect_ex(('127.0.0.1', self.port))
-        try:
-            return self.child.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            for pid in reversed(descendants(self.child.pid)):
-                os.kill(pid, signal.SIGKILL)
-            self.child.wait()
-            raise Failure('%s does not end' % self.command[0]) from None
+        deadline = time.monotonic() + STOP_LIMIT
+        while wake and self._wait(WAKE_INTERVAL) is None and time.monotonic() < deadline:
+            self._wake()
+        status = self._wait(max(deadline - time.monotonic(), 0))
+        if status is not None:
+            return status
+        for pid in reversed(descendants(self.child.pid)):
+            os.kill(pid, signal.SIGKILL)
+        self.child.wait()
+        raise Failure('%s does not end' % self.command[0])
 
 
 def succeed(command, cpu=LOAD_CPU, limit=600):
