@@ -114,3 +114,51 @@ void file_changed(struct file *file, uint32_t events)
     if (file->watcher != NULL)
         file->watcher(file);
 }
+
+static int part_read(struct file *file, const struct iovec *part, uint64_t offset)
+{
+    const struct file_operations *operations = file->operations;
+    uint32_t length = (uint32_t)part->iov_len;
+
+    if (operations->read_at != NULL)
+        return operations->read_at(file, part->iov_base, length, offset);
+    return operations->read(file, part->iov_base, length);
+}
+
+static int part_write(struct file *file, const struct iovec *part, uint64_t offset)
+{
+    const struct file_operations *operations = file->operations;
+    uint32_t length = (uint32_t)part->iov_len;
+
+    if (operations->write_at != NULL)
+        return operations->write_at(file, part->iov_base, length, offset);
+    return operations->write(file, part->iov_base, length);
+}
+
+static int64_t parts_move(struct file *file, const struct iovec *parts, int count, uint64_t offset,
+                          int (*move)(struct file *, const struct iovec *, uint64_t))
+{
+    int64_t total = 0;
+
+    for (int part = 0; part < count; part++) {
+        uint64_t at = offset != FILE_POSITION ? offset + (uint64_t)total : FILE_POSITION;
+        int result = move(file, &parts[part], at);
+
+        if (result < 0)
+            return total != 0 ? total : result;
+        total += result;
+        if ((size_t)result < parts[part].iov_len)
+            break;
+    }
+    return total;
+}
+
+int64_t file_parts_read(struct file *file, const struct iovec *parts, int count, uint64_t offset)
+{
+    return parts_move(file, parts, count, offset, part_read);
+}
+
+int64_t file_parts_write(struct file *file, const struct iovec *parts, int count, uint64_t offset)
+{
+    return parts_move(file, parts, count, offset, part_write);
+}

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 struct file;
 struct request;
@@ -81,6 +82,13 @@ struct file *file_find(int fd);
 
 /* The file of a descriptor; `what` is for the report when there is none. */
 struct file *file_at(int fd, const char *what);
+
+/*
+ * Reads into the parts, or writes them, one after the other up to the first that is short. A file
+ * without offsets takes no notice of `offset`. Returns how many bytes, or what the first part said.
+ */
+int64_t file_parts_read(struct file *file, const struct iovec *parts, int count, uint64_t offset);
+int64_t file_parts_write(struct file *file, const struct iovec *parts, int count, uint64_t offset);
 
 /* Takes the descriptor away. */
 void file_close(int fd);

@@ -65,6 +65,8 @@
 #define file_hold                      kevy_x_sim_file_hold
 #define file_init                      kevy_x_sim_file_init
 #define file_install                   kevy_x_sim_file_install
+#define file_parts_read                kevy_x_sim_file_parts_read
+#define file_parts_write               kevy_x_sim_file_parts_write
 #define files_limit                    kevy_x_sim_files_limit
 #define files_open                     kevy_x_sim_files_open
 #define files_reset                    kevy_x_sim_files_reset

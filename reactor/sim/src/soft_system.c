@@ -136,51 +136,10 @@ static int os_poll(const struct soft_os *os, int fd, int events)
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
-/* The parts of one read or write, with the call of their kind. */
-static long parts_read(struct file *file, const struct iovec *parts, int count, int64_t offset)
+/* One that has no position has no offsets either. */
+static uint64_t place_of(int64_t offset)
 {
-    bool has_offsets = file->operations->read_at != NULL;
-    uint64_t at = offset < 0 ? FILE_POSITION : (uint64_t)offset;
-    long total = 0;
-
-    regular_file_wait(file);
-    for (int part = 0; part < count; part++) {
-        void *to = parts[part].iov_base;
-        uint32_t length = (uint32_t)parts[part].iov_len;
-        int result = has_offsets ? file->operations->read_at(file, to, length, at)
-                                 : file->operations->read(file, to, length);
-
-        if (result < 0)
-            return total != 0 ? total : result;
-        total += result;
-        if ((uint32_t)result < length)
-            break;
-        at += at != FILE_POSITION ? (uint32_t)result : 0;
-    }
-    return total;
-}
-
-static long parts_write(struct file *file, const struct iovec *parts, int count, int64_t offset)
-{
-    bool has_offsets = file->operations->write_at != NULL;
-    uint64_t at = offset < 0 ? FILE_POSITION : (uint64_t)offset;
-    long total = 0;
-
-    regular_file_wait(file);
-    for (int part = 0; part < count; part++) {
-        const void *from = parts[part].iov_base;
-        uint32_t length = (uint32_t)parts[part].iov_len;
-        int result = has_offsets ? file->operations->write_at(file, from, length, at)
-                                 : file->operations->write(file, from, length);
-
-        if (result < 0)
-            return total != 0 ? total : result;
-        total += result;
-        if ((uint32_t)result < length)
-            break;
-        at += at != FILE_POSITION ? (uint32_t)result : 0;
-    }
-    return total;
+    return offset < 0 ? FILE_POSITION : (uint64_t)offset;
 }
 
 static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
@@ -194,7 +153,8 @@ static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vec
         return soft_noted("read", fd, soft_receive(socket_of(file), vectors, (size_t)count));
     if (file->operations->read == NULL && file->operations->read_at == NULL)
         return -EBADF;
-    return soft_noted("read", fd, parts_read(file, vectors, count, offset));
+    regular_file_wait(file);
+    return soft_noted("read", fd, file_parts_read(file, vectors, count, place_of(offset)));
 }
 
 static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
@@ -208,7 +168,8 @@ static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *ve
         return soft_noted("write", fd, soft_transmit(socket_of(file), vectors, (size_t)count));
     if (file->operations->write == NULL && file->operations->write_at == NULL)
         return -EBADF;
-    return soft_noted("write", fd, parts_write(file, vectors, count, offset));
+    regular_file_wait(file);
+    return soft_noted("write", fd, file_parts_write(file, vectors, count, place_of(offset)));
 }
 
 static int os_fcntl(const struct soft_os *os, int fd, int command, long argument)

@@ -354,22 +354,11 @@ static int64_t sim_read_cached(void *context, int fd, const struct iovec *parts,
                                uint64_t offset)
 {
     struct file *file = file_at(fd, "preadv2");
-    int64_t total = 0;
 
     (void)context;
     if (chance(KEVY_SIM_FILE_UNCACHED))
         return chance_one_in(4) ? -EOPNOTSUPP : -EAGAIN;
-    for (int part = 0; part < count; part++) {
-        int result = file->operations->read_at(
-            file, parts[part].iov_base, (uint32_t)parts[part].iov_len, offset + (uint64_t)total);
-
-        if (result < 0)
-            return total != 0 ? total : result;
-        total += result;
-        if ((size_t)result < parts[part].iov_len)
-            break;
-    }
-    return total;
+    return file_parts_read(file, parts, count, offset);
 }
 
 static int sim_file_cached(void *context, int fd, uint64_t offset, uint64_t length)
