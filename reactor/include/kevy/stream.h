@@ -263,30 +263,31 @@ struct kevy_stream {
         struct kevy_x_reader reader;
         struct kevy_x_object object; /* of the reader */
     };
+    /* What each message reads or writes is in this line, in that of the object, and in none else. */
     const struct kevy_stream_events *events;
+    struct kevy_buffer *queue_last; /* the write queue: circular, first is next */
+    uint64_t received;              /* bytes */
+    uint64_t accepted;              /* bytes queued and not dropped */
+    uint32_t queued;                /* bytes */
+    uint32_t low_watermark;
+    uint32_t high_watermark;
+    uint32_t send_slot; /* of the send in flight: its place in the submission queue */
+    int32_t fd;
+    uint32_t notes; /* flags that the hot path does not look at */
+    int16_t reason;
+    uint16_t notices; /* zero-copy sends whose memory the kernel still uses */
+    uint32_t idle_at; /* in ticks, the low half of them; 0: off */
     union {
         struct kevy_listener *listener; /* the one that accepted it and counts it, or NULL */
         struct kevy_x_block *again;     /* the address, to be tried again */
     };
-    struct kevy_buffer *queue_last;    /* the write queue: circular, first is next */
     struct kevy_x_waiter *holding;     /* first of the streams held back by this one's queue */
     struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
-    uint64_t received;                 /* bytes */
-    uint64_t accepted;                 /* bytes queued and not dropped */
-    uint64_t reserved;                 /* up to this count of them the marks do not matter */
-    uint32_t idle_at;                  /* in ticks, the low half of them; 0: off */
+    uint64_t reserved;                 /* up to this count of accepted bytes the marks do not matter */
     uint32_t send_at;
     uint32_t total_at;
     uint32_t idle_ticks; /* how long each lasts; 0: off */
     uint32_t send_ticks;
-    uint32_t queued; /* bytes */
-    uint32_t low_watermark;
-    uint32_t high_watermark;
-    uint32_t send_slot; /* of the send in flight: its place in the submission queue */
-    uint32_t notes;     /* flags that the hot path does not look at */
-    int32_t fd;
-    int16_t reason;
-    uint16_t notices; /* zero-copy sends whose memory the kernel still uses */
 };
 
 /* ---- Starting ---- */
