@@ -283,7 +283,7 @@ struct kevy_stream {
     };
     struct kevy_x_waiter *holding;     /* first of the streams held back by this one's queue */
     struct kevy_x_wheel_node deadline; /* filed at or before the earliest of the three */
-    uint64_t reserved;                 /* up to this count of accepted bytes the marks do not matter */
+    uint64_t reserved; /* up to this count of accepted bytes the marks do not matter */
     uint32_t send_at;
     uint32_t total_at;
     uint32_t idle_ticks; /* how long each lasts; 0: off */

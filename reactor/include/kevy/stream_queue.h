@@ -105,6 +105,8 @@ struct kevy_file_range {
     struct kevy_buffer entry;   /* private, like all that follows: its place in the queue */
     struct kevy_buffer *blocks; /* being read into */
     uint64_t moved;             /* bytes taken from the file */
+    uint64_t seen;              /* up to here it was in the page cache ... */
+    uint64_t seen_ns;           /* ... at this time */
     uint32_t step;              /* what the request in flight does */
     uint32_t turn;              /* in which it sent last */
     bool begun;

@@ -8,6 +8,9 @@ enum { CROWD = 8, PIECE = 256 << 10, FIRST_SUM = 2 << 20 };
 
 static struct kevy_system counting;
 static unsigned calls;
+static unsigned questions;
+static uint64_t virtual_ns;
+static uint64_t call_ns; /* that each call takes */
 static int64_t call_most; /* taken by a socket in one call */
 static uint64_t cached_most;
 static uint64_t turn_bytes;
@@ -23,6 +26,7 @@ static int64_t taking_sendfile(void *context, int fd, int file_fd, uint64_t offs
     (void)file_fd;
     (void)offset;
     calls++;
+    virtual_ns += call_ns;
     turn_bytes += (uint64_t)taken;
     for (unsigned index = 0; index < CROWD; index++)
         if (crowd[index].stream.fd == fd)
@@ -35,13 +39,21 @@ static int told_cached(void *context, int fd, uint64_t offset, uint64_t length)
     (void)context;
     (void)fd;
     (void)offset;
+    questions++;
     return length <= cached_most;
+}
+
+static uint64_t clock_virtual(void *context)
+{
+    (void)context;
+    return virtual_ns;
 }
 
 static void share_setup(void)
 {
     setup();
-    calls = 0;
+    calls = questions = 0;
+    call_ns = 0;
     call_most = INT64_MAX;
     cached_most = UINT64_MAX;
     counting = *kevy_system_host();
@@ -62,6 +74,50 @@ START_TEST(a_file_of_a_mebibyte_leaves_in_one_call)
     range_send(0, file, 0, MEGABYTE);
     sending_check(&sendings[0], 0, MEGABYTE);
     ck_assert_uint_eq(calls, 1);
+    abort_and_finish(&probe);
+}
+END_TEST
+
+/* A mebibyte to a socket that takes 100,000 bytes, each time in `part_ns`. */
+static void send_in_parts(uint64_t part_ns)
+{
+    virtual_ns = kevy_system_host()->now_ns(NULL);
+    call_ns = part_ns;
+    counting.now_ns = clock_virtual;
+    reactor_setup_with(&(struct kevy_reactor_options){.system = &counting});
+    call_most = 100000;
+    open_tcp();
+    range_send(0, file, 0, MEGABYTE);
+    sending_check(&sendings[0], 0, MEGABYTE);
+}
+
+/* All of it was seen before the first part left. */
+START_TEST(a_file_that_leaves_in_parts_is_looked_for_once)
+{
+    send_in_parts(KEVY_MILLISECONDS(1));
+    ck_assert_uint_eq(calls, (MEGABYTE + 99999) / 100000);
+    ck_assert_uint_eq(questions, 1);
+    abort_and_finish(&probe);
+}
+END_TEST
+
+/* It may have left the page cache meanwhile. */
+START_TEST(a_file_that_leaves_slowly_is_looked_for_each_time)
+{
+    send_in_parts(KEVY_SECONDS(1));
+    ck_assert_uint_eq(questions, calls);
+    abort_and_finish(&probe);
+}
+END_TEST
+
+/* It may name another file by then. */
+START_TEST(a_range_that_is_sent_again_is_looked_for_again)
+{
+    send_in_parts(KEVY_MILLISECONDS(1));
+    sendings[0].done = 0;
+    QUIETLY(ck_assert_int_eq(kevy_stream_send_file(&probe.stream, &sendings[0].range), 0));
+    sending_check(&sendings[0], 0, MEGABYTE);
+    ck_assert_uint_eq(questions, 2);
     abort_and_finish(&probe);
 }
 END_TEST
@@ -150,6 +206,9 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(share, share_setup, teardown);
     tcase_add_test(share, a_file_of_a_mebibyte_leaves_in_one_call);
+    tcase_add_test(share, a_file_that_leaves_in_parts_is_looked_for_once);
+    tcase_add_test(share, a_file_that_leaves_slowly_is_looked_for_each_time);
+    tcase_add_test(share, a_range_that_is_sent_again_is_looked_for_again);
     tcase_add_test(share, a_socket_that_took_less_is_waited_for);
     tcase_add_test(share, a_long_piece_that_is_not_all_cached_is_cut);
     tcase_add_test(share, each_range_has_its_part_of_a_turn);

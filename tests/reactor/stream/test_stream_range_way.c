@@ -128,8 +128,14 @@ END_TEST
 static struct {
     struct kevy_system system;
     size_t sent_most; /* by one sendfile(2), which is the last */
+    uint64_t later_ns; /* than the clock shows */
     bool cached;
 } cache;
+
+static uint64_t clock_later(void *context)
+{
+    return kevy_system_host()->now_ns(context) + cache.later_ns;
+}
 
 static int64_t not_read_cached(void *context, int fd, const struct iovec *parts, int count,
                                uint64_t offset)
@@ -156,6 +162,7 @@ static int64_t sent_in_part(void *context, int fd, int from, uint64_t offset, si
     const struct kevy_system *host = kevy_system_host();
 
     cache.cached = false;
+    cache.later_ns += KEVY_SECONDS(1); /* until then it is taken to be there */
     return host->sendfile(context, fd, from, offset,
                           length < cache.sent_most ? length : cache.sent_most);
 }
@@ -167,6 +174,7 @@ START_TEST(what_leaves_the_page_cache_half_way_is_copied_from_there)
     cache.system.read_cached = not_read_cached;
     cache.system.file_cached = cached_for_now;
     cache.system.sendfile = sent_in_part;
+    cache.system.now_ns = clock_later;
     cache.sent_most = 3000;
     cache.cached = true;
     reactor_setup_with(&(struct kevy_reactor_options){.system = &cache.system});
