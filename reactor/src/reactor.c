@@ -337,7 +337,9 @@ int kevy_reactor_run_once(struct kevy_reactor *reactor, uint64_t timeout_ns)
     owner_check(reactor);
     process_check(reactor);
     clock_read(reactor);
+    reactor->single = true;
     error = loop_turn(reactor, timeout_ns);
+    reactor->single = false;
     if (error < 0)
         return error;
     return !stop_requested(reactor) && loop_alive(reactor);

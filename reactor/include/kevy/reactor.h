@@ -342,7 +342,9 @@ KEVY_API int kevy_reactor_run(struct kevy_reactor *reactor);
 
 /*
  * Runs one turn, which waits at most `timeout_ns`. 0 means not to wait. KEVY_FOREVER means to wait
- * until something happens; if there is nothing to wait for, this is a post or a stop.
+ * until something happens; if there is nothing to wait for, this is a post or a stop. A turn that
+ * has called a callback before its wait, for example `open` or a `read` after
+ * kevy_stream_resume(), does not wait.
  *
  * Returns 1 if something is left to wait for; 0 if nothing is left, or if kevy_reactor_stop() was
  * called; or an error like kevy_reactor_run().

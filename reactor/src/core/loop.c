@@ -40,6 +40,8 @@
 
 static void flush(struct kevy_reactor *reactor)
 {
+    assert(!reactor->flushing);
+    reactor->flushing = true;
     if (unlikely(reactor->own_polls_ended))
         own_polls_arm(reactor);
     if (unlikely(reactor->finish_waits))
@@ -55,12 +57,13 @@ static void flush(struct kevy_reactor *reactor)
         object_flush_all(reactor);
     if (unlikely(reactor->in_turn.count != 0))
         readers_take_turns(reactor);
+    reactor->flushing = false;
 }
 
 /* True when the turn has something to do whatever the kernel reports. */
 static bool work_left(const struct kevy_reactor *reactor)
 {
-    return objects_pending(reactor) || reactor->ended_in_flush || reactor->deferred_first != NULL ||
+    return objects_pending(reactor) || reactor->told_in_flush || reactor->deferred_first != NULL ||
            readers_can_feed(reactor) || reactor->in_turn.count != 0 ||
            reactor->backlog_count != 0 || reactor->own_polls_ended ||
            kevy_ring_ready(&reactor->ring) != 0;
@@ -139,7 +142,7 @@ static int wait(struct kevy_reactor *reactor, uint64_t limit_ns)
     wait_prepare(reactor, limit_ns, &wait);
     result = submission_wait(reactor, &wait);
     wake_expect_no_more(reactor);
-    reactor->ended_in_flush = false;
+    reactor->told_in_flush = false;
     if (unlikely(reactor->refused) && kevy_ring_ready(&reactor->ring) == 0)
         refused_nap(reactor);
     else if (unlikely(reactor->naps != 0))

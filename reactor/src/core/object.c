@@ -118,7 +118,7 @@ void object_end(struct kevy_x_object *object)
     live_remove(object);
     object_state_set(object, OBJECT_IDLE);
     object->flags = 0;
-    reactor->ended_in_flush |= reactor->flushing;
+    reactor->told_in_flush |= reactor->flushing;
     assert(object_idle(object));
 }
 
@@ -204,14 +204,12 @@ static rare void pending_reverse(struct kevy_reactor *reactor)
 
 void object_flush_all(struct kevy_reactor *reactor)
 {
-    assert(reactor->running && !reactor->flushing);
-    reactor->flushing = true;
+    assert(reactor->running && reactor->flushing);
     for (int round = 0; round < FLUSH_ROUNDS && objects_pending(reactor); round++) {
         if (unlikely(reactor->crowded))
             pending_reverse(reactor);
         pending_flush(reactor);
     }
-    reactor->flushing = false;
     if (unlikely(reactor->crowded))
         reactor->crowded = objects_pending(reactor);
 }

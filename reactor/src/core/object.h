@@ -39,6 +39,17 @@ static inline bool object_idle(const struct kevy_x_object *object)
 void object_start(struct kevy_x_object *object, struct kevy_reactor *reactor, enum object_kind kind,
                   uint8_t state, uint32_t flags);
 
+/*
+ * A callback comes now. One that comes from the flush keeps a single turn from sleeping: the caller
+ * of kevy_reactor_run_once() may wait for just this, and nothing else may happen.
+ */
+static inline void object_tells(const struct kevy_x_object *object)
+{
+    struct kevy_reactor *reactor = object->reactor;
+
+    reactor->told_in_flush |= reactor->flushing && reactor->single;
+}
+
 /* Makes a live object idle; its last callback comes right after this. */
 void object_end(struct kevy_x_object *object);
 

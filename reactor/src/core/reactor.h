@@ -76,9 +76,10 @@ struct kevy_reactor {
     struct kevy_x_object *pending;    /* newest first, ended by pending_end */
     struct kevy_x_object pending_end; /* so that being in the list shows in pending_next */
     bool flushing;
-    bool crowded;        /* some found no room in the submission queue, and may still be pending */
-    bool finish_waits;   /* objects have yet to be told that the reactor finishes */
-    bool ended_in_flush; /* the turn must not sleep for what was alive before it */
+    bool crowded;       /* some found no room in the submission queue, and may still be pending */
+    bool finish_waits;  /* objects have yet to be told that the reactor finishes */
+    bool told_in_flush; /* the turn must not sleep for what was alive or awaited before it */
+    bool single;        /* the turn is one of kevy_reactor_run_once() */
 
     /* stream_range.c */
     uint32_t long_turn; /* the turn that `long_sum` is of */

@@ -118,6 +118,7 @@ int kevy_datagram_adopt(struct kevy_datagram *datagram, struct kevy_reactor *rea
 static void finish_tell(struct kevy_datagram *datagram)
 {
     datagram->object.flags &= ~OBJECT_FINISH;
+    object_tells(&datagram->object);
     if (datagram->finish != NULL)
         datagram->finish(datagram);
     else

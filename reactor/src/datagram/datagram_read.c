@@ -191,8 +191,10 @@ static void receive_adjust(struct kevy_datagram *datagram)
 
 void datagram_read_continue(struct kevy_datagram *datagram)
 {
-    while (datagram_has(datagram, READER_STASHES) && deliverable(datagram))
+    while (datagram_has(datagram, READER_STASHES) && deliverable(datagram)) {
+        object_tells(&datagram->object);
         deliver(datagram, stash_take(&datagram->reader));
+    }
     receive_adjust(datagram);
 }
 

@@ -126,6 +126,7 @@ static void queue_lowered(struct kevy_datagram *datagram)
     if (datagram->queued > datagram->low_watermark || !datagram_has(datagram, DATAGRAM_TELL_DRAIN))
         return;
     datagram->object.flags &= ~DATAGRAM_TELL_DRAIN;
+    object_tells(&datagram->object);
     if (datagram->drain != NULL && datagram->object.state == DATAGRAM_OPEN)
         datagram->drain(datagram);
 }

@@ -29,11 +29,13 @@ static void tell(struct kevy_stream *stream)
 {
     if (stream_has(stream, STREAM_TELL_OPEN)) {
         stream->object.flags &= ~STREAM_TELL_OPEN;
+        object_tells(&stream->object);
         if (stream->events->open != NULL)
             stream->events->open(stream);
     }
     if (stream->object.state == STREAM_OPEN && stream_has(stream, OBJECT_FINISH)) {
         stream->object.flags &= ~OBJECT_FINISH;
+        object_tells(&stream->object);
         if (stream->events->finish != NULL)
             stream->events->finish(stream);
         else if (!stream_has(stream, STREAM_DETACHING))

@@ -140,6 +140,7 @@ static void linger_passed(struct kevy_stream *stream, enum kevy_deadline which)
 static void deadline_passed(struct kevy_stream *stream, enum kevy_deadline which)
 {
     stream->object.reactor->stats.timers_fired++;
+    object_tells(&stream->object);
     if (stream->object.state == STREAM_LINGERING)
         linger_passed(stream, which);
     else if (stream->object.state == STREAM_CONNECTING && which == KEVY_DEADLINE_SEND)

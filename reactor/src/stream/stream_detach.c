@@ -59,6 +59,7 @@ void stream_detached(struct kevy_stream *stream)
     assert(stream->object.state == STREAM_CANCELLING && stream->object.in_flight == 0);
     assert(stream->reason == 0 && stream->queue_last == NULL && stream->notices == 0);
     stream->fd = -1;
+    object_tells(&stream->object);
     stream->events->detach(stream, fd);
 }
 

@@ -239,7 +239,7 @@ static void piece_sent(struct kevy_stream *stream, struct kevy_file_range *range
     stream->accepted += length;
     stream_limits_sent(stream);
     stream_send_expected(stream);
-    stream->object.reactor->ended_in_flush = true; /* somebody may wait for just these bytes */
+    stream->object.reactor->told_in_flush = true; /* somebody may wait for just these bytes */
 }
 
 /* Whether the next `length` bytes are in the page cache. The kernel counts the pages one by one: it
@@ -372,6 +372,7 @@ void stream_range_end(struct kevy_stream *stream, int result)
         stream->send_at = 0;
     }
     blocks_free(stream->object.reactor, range->blocks);
+    object_tells(&stream->object);
     range->done(range, stream, result, range->moved);
 }
 

@@ -53,6 +53,7 @@ static void deliver_stashed(struct kevy_stream *stream, struct kevy_buffer *buff
 
     assert(!buffer->block->rights && stream->object.state == STREAM_OPEN);
     lent->source = stream;
+    object_tells(&stream->object);
     stream->events->read(stream, lent);
     buffer_lent_end(stream->object.reactor, lent);
 }
@@ -122,6 +123,7 @@ static void end_tell(struct kevy_stream *stream)
 {
     assert(stream->object.state == STREAM_OPEN && stream->reader.stash_last == NULL);
     stream->notes |= NOTE_END_TOLD;
+    object_tells(&stream->object);
     if (stream->reason != 0)
         stream_terminate(stream, stream->reason);
     else if (stream->events->end != NULL)
@@ -249,6 +251,7 @@ static void gone_tell(struct kevy_stream *stream, int error)
         stream_noted(stream, NOTE_GONE_TOLD | NOTE_END_TOLD) || deliverable(stream))
         return;
     stream->notes |= NOTE_GONE_TOLD;
+    object_tells(&stream->object);
     stream->events->gone(stream, error);
 }
 

@@ -99,6 +99,7 @@ void stream_rights_tell(struct kevy_stream *stream, struct kevy_x_block *block)
     bool lost;
     uint32_t count = rights_take(block, fds, &lost);
 
+    object_tells(&stream->object);
     for (uint32_t index = 0; index < count; index++) {
         if (stream->object.state == STREAM_OPEN)
             stream->events->descriptor(stream, fds[index]);

@@ -117,6 +117,7 @@ static void queue_lowered(struct kevy_stream *stream)
         stream_release_held(stream);
     if (unlikely(stream_has(stream, STREAM_TELL_DRAIN)) && stream->object.state == STREAM_OPEN) {
         stream->object.flags &= ~STREAM_TELL_DRAIN;
+        object_tells(&stream->object);
         if (stream->events->drain != NULL)
             stream->events->drain(stream);
     }
@@ -176,6 +177,7 @@ static rare void write_report(struct kevy_send *write, struct kevy_stream *strea
 {
     bool two_stages = write->released != NULL; /* if not, `done` may free the write */
 
+    object_tells(&stream->object);
     if (!two_stages)
         pinned_check(write);
     if (write->done != NULL)

@@ -258,11 +258,13 @@ static void flush_open(struct kevy_file *file)
 {
     if (file->object.flags & FILE_TELL_OPEN) {
         file->object.flags &= ~FILE_TELL_OPEN;
+        object_tells(&file->object);
         if (file->open != NULL)
             file->open(file);
     }
     if (file->object.state == FILE_OPEN && (file->object.flags & OBJECT_FINISH)) {
         file->object.flags &= ~OBJECT_FINISH;
+        object_tells(&file->object);
         if (file->finish != NULL)
             file->finish(file);
     }

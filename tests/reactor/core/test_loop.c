@@ -88,6 +88,35 @@ START_TEST(run_once_waits_no_longer_than_it_was_told)
 }
 END_TEST
 
+/* Single turns, none of which sleeps until its time is over, up to what they are to tell. */
+static void turns_tell(const char *log)
+{
+    while (strcmp(probes[0].log, log) != 0)
+        ck_assert(turn());
+}
+
+/* What comes from the flush, before the wait, may be all that comes. */
+START_TEST(a_turn_of_run_once_that_has_told_something_does_not_sleep)
+{
+    probe_tcp(&probes[0], &probe_events);
+    turns_tell("o");
+    kevy_stream_pause(&probes[0].stream);
+    peer_write_text(probes[0].peer, "kept");
+    turns(4);
+    QUIETLY(kevy_stream_resume(&probes[0].stream));
+    turns_tell("or");
+    kevy_stream_pause(&probes[0].stream);
+    ck_assert_int_eq(shutdown(probes[0].peer, SHUT_WR), 0);
+    turns(4);
+    QUIETLY(kevy_stream_resume(&probes[0].stream));
+    turns_tell("ore");
+    QUIETLY(kevy_reactor_finish(reactor, KEVY_FOREVER));
+    turns_tell("oref");
+    QUIETLY(kevy_stream_abort(&probes[0].stream));
+    probe_finish(&probes[0]);
+}
+END_TEST
+
 START_TEST(stop_from_a_callback_ends_run_after_that_turn)
 {
     kevy_timer_start(&timer, reactor, KEVY_SECONDS(3600), timer_count);
@@ -523,6 +552,7 @@ Suite *test_suite(void)
     tcase_add_test(loop, run_goes_on_for_a_timer_a_task_and_a_stream_in_turn);
     tcase_add_test(loop, run_once_tells_whether_something_is_left);
     tcase_add_test(loop, run_once_waits_no_longer_than_it_was_told);
+    tcase_add_test(loop, a_turn_of_run_once_that_has_told_something_does_not_sleep);
     tcase_add_test(loop, stop_from_a_callback_ends_run_after_that_turn);
     tcase_add_test(loop, stop_before_run_is_sticky_and_counts_once);
     tcase_add_test(loop, stop_from_a_signal_handler_wakes_a_sleeping_loop);

@@ -167,6 +167,24 @@ static int64_t sent_in_part(void *context, int fd, int from, uint64_t offset, si
                           length < cache.sent_most ? length : cache.sent_most);
 }
 
+/* What is told in a turn's flush is what the caller of the turn waits for. */
+START_TEST(the_turn_that_tells_of_a_range_does_not_sleep)
+{
+    int fd = memfd_create("holes", MFD_CLOEXEC);
+
+    ck_assert_int_eq(ftruncate(fd, 30000), 0);
+    open_tcp();
+    range_send(0, fd, 0, 30000);
+    while (sendings[0].done == 0)
+        ck_assert(turn());
+    ck_assert(sendings[0].range.copying);
+    sending_check(&sendings[0], 0, 30000);
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+    close(fd);
+}
+END_TEST
+
 /* A short range is in the page cache after it was queued, and half of it is no more. */
 START_TEST(what_leaves_the_page_cache_half_way_is_copied_from_there)
 {
@@ -360,6 +378,7 @@ Suite *test_suite(void)
     tcase_add_test(ways, short_ranges_that_are_dropped_count_what_was_sent);
     ADD_IF_CACHE_TOLD(ways, a_peer_that_is_gone_raises_no_signal);
     tcase_add_test(ways, what_is_not_cached_is_copied);
+    tcase_add_test(ways, the_turn_that_tells_of_a_range_does_not_sleep);
     tcase_add_test(ways, what_leaves_the_page_cache_half_way_is_copied_from_there);
     ADD_IF_CACHE_TOLD(ways, a_range_for_a_peer_that_sends_nothing_more_waits_for_room);
     tcase_add_test(ways, a_blocking_socket_is_copied_to);
