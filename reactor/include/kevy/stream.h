@@ -263,7 +263,7 @@ struct kevy_stream {
         struct kevy_x_reader reader;
         struct kevy_x_object object; /* of the reader */
     };
-    /* What each message reads or writes is in this line, in that of the object, and in none else. */
+    /* A message reads and writes in the line that follows and in that of the object. */
     const struct kevy_stream_events *events;
     struct kevy_buffer *queue_last; /* the write queue: circular, first is next */
     uint64_t received;              /* bytes */

@@ -85,7 +85,7 @@ struct file *file_at(int fd, const char *what);
 
 /*
  * Reads into the parts, or writes them, one after the other up to the first that is short. A file
- * without offsets takes no notice of `offset`. Returns how many bytes, or what the first part said.
+ * without offsets takes no notice of `offset`. Returns the bytes, or the error of the first part.
  */
 int64_t file_parts_read(struct file *file, const struct iovec *parts, int count, uint64_t offset);
 int64_t file_parts_write(struct file *file, const struct iovec *parts, int count, uint64_t offset);

@@ -10,7 +10,7 @@ static struct kevy_system counting;
 static unsigned calls;
 static unsigned questions;
 static uint64_t virtual_ns;
-static uint64_t call_ns; /* that each call takes */
+static uint64_t call_ns;  /* that each call takes */
 static int64_t call_most; /* taken by a socket in one call */
 static uint64_t cached_most;
 static uint64_t turn_bytes;

@@ -127,7 +127,7 @@ END_TEST
 /* The page cache of `file`, as the system tells it. */
 static struct {
     struct kevy_system system;
-    size_t sent_most; /* by one sendfile(2), which is the last */
+    size_t sent_most;  /* by one sendfile(2), which is the last */
     uint64_t later_ns; /* than the clock shows */
     bool cached;
 } cache;
