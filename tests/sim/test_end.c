@@ -6,6 +6,7 @@
 #include "crowd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 
 static void echo_end(struct kevy_stream *stream)
@@ -244,6 +245,54 @@ static void detach_of_a_paused_stream(struct kevy_sim *sim)
     crowd_close();
 }
 
+static const struct kevy_stream_events next_events = {.read = crowd_read, .close = crowd_closed};
+
+static void range_detaches(struct kevy_file_range *range, struct kevy_stream *stream, int result,
+                           uint64_t sent)
+{
+    KEVY_SIM_CHECK(crowd.sim, result == 0 && sent == range->length);
+    KEVY_SIM_CHECK(crowd.sim, kevy_stream_detach(stream) == 0);
+}
+
+/* Who tells of the range has looked at what was received, of a stream that was paused then. */
+static void detach_behind_a_range(struct kevy_sim *sim)
+{
+    static char bytes[1000];
+    static struct kevy_sim_file file;
+    static struct kevy_file_range range;
+    struct seat *seat = &crowd.seats[0], *next = &crowd.seats[1];
+
+    detached_fd = -1;
+    file =
+        (struct kevy_sim_file){.path = "/file", .data = bytes, .size = sizeof bytes, .room = 1000};
+    kevy_sim_file_add(sim, &file);
+    crowd_open(sim, NULL, &detaching_events);
+    crowd_join(1);
+    seat->reads = true;
+    kevy_stream_pause(&seat->stream);
+    KEVY_SIM_CHECK(sim, kevy_sim_peer_write(&seat->peer, "before", 6) == 6);
+    crowd_run(KEVY_SECONDS(1));
+    range = (struct kevy_file_range){.fd = kevy_sim_file_open(sim, "/file", O_RDONLY),
+                                     .length = sizeof bytes,
+                                     .done = range_detaches};
+    KEVY_SIM_CHECK(sim, kevy_stream_send_file(&seat->stream, &range) == 0);
+    crowd_run(KEVY_SECONDS(1));
+    KEVY_SIM_CHECK(sim, seat->read == sizeof bytes && seat->closed && detached_fd >= 0);
+    kevy_stream_init(&next->stream, &next_events);
+    KEVY_SIM_CHECK(sim, kevy_stream_adopt(&next->stream, crowd.reactor, detached_fd) == 0);
+    crowd_run(KEVY_SECONDS(1));
+    KEVY_SIM_CHECK(sim, seat->received + next->received == 6);
+    kevy_stream_abort(&next->stream);
+    crowd.options.system->close(crowd.options.system->context, range.fd);
+    crowd_close();
+}
+
+START_TEST(what_a_paused_stream_has_received_is_told_before_its_descriptor)
+{
+    sim_passes_on(detach_behind_a_range, 20, _i == 1);
+}
+END_TEST
+
 START_TEST(a_stream_that_is_paused_is_detached)
 {
     sim_passes_on(detach_of_a_paused_stream, 10, _i == 1);
@@ -253,6 +302,30 @@ END_TEST
 START_TEST(a_detach_waits_for_the_memory_of_a_send_and_no_longer)
 {
     sim_passes_on(detach_behind_a_send, 20, _i == 1);
+}
+END_TEST
+
+/* ---- Single turns -------------------------------------------------------------------------- */
+
+/* What comes from the flush of a turn is all that comes: nothing would wake the turn. */
+static void read_behind_a_pause(struct kevy_sim *sim)
+{
+    struct seat *seat = &crowd.seats[0];
+
+    crowd_open(sim, NULL, &next_events);
+    crowd_join(1);
+    kevy_stream_pause(&seat->stream);
+    KEVY_SIM_CHECK(sim, kevy_sim_peer_write(&seat->peer, "before", 6) == 6);
+    crowd_run(KEVY_SECONDS(1));
+    kevy_stream_resume(&seat->stream);
+    while (seat->received == 0)
+        KEVY_SIM_CHECK(sim, kevy_reactor_run_once(crowd.reactor, KEVY_FOREVER) == 1);
+    crowd_close();
+}
+
+START_TEST(a_turn_that_has_told_something_does_not_sleep)
+{
+    sim_passes_on(read_behind_a_pause, 20, _i == 1);
 }
 END_TEST
 
@@ -266,8 +339,11 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, an_adopted_listener_comes_to_its_end, 0, 2);
     tcase_add_loop_test(tcase, an_end_that_the_kernel_does_not_tell_is_asked_for, 0, 2);
     tcase_add_loop_test(tcase, a_stream_that_is_paused_is_detached, 0, 2);
+    tcase_add_loop_test(tcase, what_a_paused_stream_has_received_is_told_before_its_descriptor, 0,
+                        2);
     tcase_add_loop_test(tcase, a_detach_waits_for_the_memory_of_a_send_and_no_longer, 0, 2);
     tcase_add_loop_test(tcase, a_paused_stream_is_told_that_its_peer_is_gone, 0, 2);
+    tcase_add_loop_test(tcase, a_turn_that_has_told_something_does_not_sleep, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -118,7 +118,8 @@ static void no_news(struct kevy_sim_peer *peer)
     (void)peer;
 }
 
-static void limits_shrink(struct kevy_sim *sim)
+/* `pauses`: in between the members are told of each limit. */
+static void limits_shrink(struct kevy_sim *sim, bool pauses)
 {
     static struct kevy_sim_peer peers[MEMBERS];
     uint64_t began_ns;
@@ -132,9 +133,11 @@ static void limits_shrink(struct kevy_sim *sim)
     }
     pause_some(sim);
     kevy_group_finish(group, KEVY_FOREVER);
-    pause_some(sim);
+    if (pauses)
+        pause_some(sim);
     kevy_group_finish(group, KEVY_SECONDS(100));
-    pause_some(sim);
+    if (pauses)
+        pause_some(sim);
     began_ns = kevy_sim_now(sim);
     kevy_group_finish(group, KEVY_SECONDS(2));
     KEVY_SIM_CHECK(sim, kevy_group_join(group) == 0);
@@ -144,9 +147,20 @@ static void limits_shrink(struct kevy_sim *sim)
         kevy_sim_peer_close(&peers[index]);
 }
 
+static void limits_shrink_later(struct kevy_sim *sim)
+{
+    limits_shrink(sim, true);
+}
+
+static void limits_shrink_at_once(struct kevy_sim *sim)
+{
+    limits_shrink(sim, false);
+}
+
 START_TEST(a_group_that_finishes_takes_a_shorter_limit)
 {
-    sim_passes_on(limits_shrink, 3, _i != 0);
+    sim_passes_on(limits_shrink_later, 3, _i != 0);
+    sim_passes_on(limits_shrink_at_once, 3, _i != 0);
 }
 END_TEST
 
