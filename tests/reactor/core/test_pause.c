@@ -166,12 +166,12 @@ static void late_in_turn(struct probe *probe, enum kevy_deadline deadline)
     kevy_stream_set_deadline(&probe->stream, deadline, 0);
 }
 
-/* More than a recv takes at once, so that the streams take turns. */
+/* As much as the socket takes, which is more than a recv takes at once: the streams take turns. */
 static void sends_much(unsigned index)
 {
     static uint8_t much[8 * PART];
 
-    ck_assert_int_gt(send(probes[index].peer, much, sizeof much, MSG_DONTWAIT), PART);
+    (void)send(probes[index].peer, much, sizeof much, MSG_DONTWAIT);
 }
 
 START_TEST(a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn)
@@ -183,9 +183,13 @@ START_TEST(a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn)
         probes[index].on_timeout = late_in_turn;
     }
     turns(5);
-    for (unsigned index = 0; index < BULK; index++)
-        sends_much(index);
-    TURN_UNTIL(reactor->in_turn.count > 2);
+    /* A busy kernel brings each stream a little at a time, which is read as it comes. */
+    for (unsigned rounds = 0; reactor->in_turn.count <= 2; rounds++) {
+        ck_assert_uint_lt(rounds, TURNS_MAX);
+        for (unsigned index = 0; index < BULK; index++)
+            sends_much(index);
+        turn_now();
+    }
     for (unsigned index = 0; index < BULK; index++)
         QUIETLY(kevy_stream_set_deadline(&probes[index].stream, KEVY_DEADLINE_IDLE, MS(LIMIT_MS)));
     clock_pass(clock_ns() + MS(3 * LIMIT_MS));
