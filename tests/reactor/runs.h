@@ -13,4 +13,17 @@ static inline void runs_off(struct kevy_reactor *reactor)
     reactor->run_buffers = 1;
 }
 
+/* Whether recvs bring bundles that end after so many bytes (6.17). */
+static inline bool kernel_has_runs(void)
+{
+    struct kevy_reactor *asked;
+    bool has;
+
+    if (kevy_reactor_create(&asked, NULL) < 0)
+        return false;
+    has = asked->run_bytes != 0 && asked->run_flags != 0;
+    kevy_reactor_destroy(asked);
+    return has;
+}
+
 #endif

@@ -9,7 +9,7 @@
 
 #include "reactor_test.h"
 
-#include "core/reactor.h"
+#include "runs.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -328,7 +328,10 @@ Suite *test_suite(void)
     tcase_set_timeout(pauses, 30);
     tcase_add_loop_test(pauses, a_pause_of_the_loop_ends_no_stream_whose_bytes_are_there, 0, 2);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_whose_peer_has_made_room);
-    tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn);
+    if (kernel_has_runs())
+        tcase_add_test(pauses, a_pause_of_the_loop_ends_no_stream_that_waits_for_its_turn);
+    else
+        support_skip("turns", "the kernel cannot end a bundle after so many bytes (6.17)");
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_connect_that_has_succeeded);
     tcase_add_test(pauses, a_pause_of_the_loop_ends_no_request_whose_answer_is_there);
     tcase_add_test(pauses, what_was_posted_comes_before_what_is_late);

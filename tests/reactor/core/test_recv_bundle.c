@@ -284,18 +284,6 @@ START_TEST(a_run_that_ends_does_not_get_before_those_who_starve)
 }
 END_TEST
 
-static bool kernel_has_runs(void)
-{
-    struct kevy_reactor *asked;
-    bool has;
-
-    if (kevy_reactor_create(&asked, NULL) < 0)
-        return false;
-    has = asked->run_bytes != 0 && asked->run_flags != 0;
-    kevy_reactor_destroy(asked);
-    return has;
-}
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("recv_bundle");
