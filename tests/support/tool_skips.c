@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -75,12 +76,23 @@ static bool mappings_are_counted_elsewhere(void)
     return tools_valgrind();
 }
 
+/* The C library says of a thread's stack what mmap(2) said: that there is no memory, or another
+ * thing. */
+static bool large_mappings_are_no_matter_of_memory(void)
+{
+    void *memory =
+        mmap(NULL, SIZE_MAX / 4096 * 1024, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED && errno != ENOMEM;
+}
+
 static const struct need {
     bool (*lacking)(void);
     const char *why;
 } pidfd = {pidfds_are_unknown, "pidfd_open(2) is not known here"},
   openat2 = {openat2_is_unknown, "openat2(2) is not known here"},
   limit = {descriptors_are_counted_elsewhere, "the limit of descriptors is not the kernel's here"},
+  large = {large_mappings_are_no_matter_of_memory, "too large a stack is not told as such here"},
   maps = {mappings_are_counted_elsewhere, "valgrind does not know that memory is not inherited"};
 
 static const struct {
@@ -102,6 +114,10 @@ static const struct {
     {"test_owner.c", "a_forked_child_may_have_a_reactor_of_its_own_and_the_parents_goes_on", &maps,
      0},
     {"test_ops_open.c", "openat2_opens_into_descriptors_and_slots", &openat2, 0},
+    {"test_each_call.c", "without_a_fault_everything_comes_to_its_good_end", &pidfd, 0},
+    {"test_shortage_open.c", "threads_that_cannot_be_started_leave_nothing", &large, 0},
+    {"test_stream_rights.c", "a_full_descriptor_table_is_told", &limit, 0},
+    {"test_listener_descriptor.c", NULL, &limit, 0},
     {"test_footgun.c", "footgun_38_no_descriptor_loses_no_connection", &limit, 0},
     {"test_listener_limit.c", "footgun_38_emfile_stops_accepting_reports_and_does_not_spin", &limit,
      0},
