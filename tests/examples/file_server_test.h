@@ -152,9 +152,7 @@ static inline unsigned head_read(size_t *length)
 
 static inline void body_check(size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (peer_byte(&peer) != (unsigned char)bytes[i])
-            ck_abort_msg("byte %zu of %zu is not the file's", i, length);
+    peer_check_bytes(&peer, bytes, length);
     peer_check_end(&peer);
 }
 

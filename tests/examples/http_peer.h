@@ -267,24 +267,42 @@ static inline void peer_reset(struct peer *peer)
     close(peer->fd);
 }
 
+/* Receives once; false at the end of the stream. */
+static inline bool peer_fill(struct peer *peer)
+{
+    ssize_t count;
+
+    /* With a time limit recv(2) is not restarted by itself: signal(7). */
+    do
+        count = recv(peer->fd, peer->in, sizeof peer->in, 0);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        ck_abort_msg("recv: %s", strerror(errno));
+    peer->at = 0;
+    peer->end = (size_t)count;
+    return count != 0;
+}
+
 /* The next byte, or -1 at the end of the stream. An assertion for each would cost a system call. */
 static inline int peer_byte(struct peer *peer)
 {
-    if (peer->at == peer->end) {
-        ssize_t count;
-
-        /* With a time limit recv(2) is not restarted by itself: signal(7). */
-        do
-            count = recv(peer->fd, peer->in, sizeof peer->in, 0);
-        while (count < 0 && errno == EINTR);
-        if (count < 0)
-            ck_abort_msg("recv: %s", strerror(errno));
-        if (count == 0)
-            return -1;
-        peer->at = 0;
-        peer->end = (size_t)count;
-    }
+    if (peer->at == peer->end && !peer_fill(peer))
+        return -1;
     return (unsigned char)peer->in[peer->at++];
+}
+
+/* The next bytes are these: looked at in as large pieces as they come, for there may be many. */
+static inline void peer_check_bytes(struct peer *peer, const char *bytes, size_t length)
+{
+    for (size_t seen = 0, part; seen < length; seen += part) {
+        if (peer->at == peer->end && !peer_fill(peer))
+            ck_abort_msg("the stream ends behind %zu bytes of %zu", seen, length);
+        part = peer->end - peer->at;
+        part = part < length - seen ? part : length - seen;
+        if (memcmp(peer->in + peer->at, bytes + seen, part) != 0)
+            ck_abort_msg("bytes behind %zu of %zu are not those expected", seen, length);
+        peer->at += part;
+    }
 }
 
 static inline void peer_check_end(struct peer *peer)
