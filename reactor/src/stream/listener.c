@@ -195,6 +195,7 @@ static void shortage_begin(struct kevy_listener *listener, int error)
 static void resumed_tell(struct kevy_listener *listener)
 {
     listener->object.flags &= ~LISTENER_TELL_RESUMED;
+    object_tells(&listener->object);
     if (listener->stalled != NULL)
         listener->stalled(listener, 0);
 }
