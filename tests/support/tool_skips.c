@@ -80,10 +80,13 @@ static bool mappings_are_counted_elsewhere(void)
  * thing. */
 static bool large_mappings_are_no_matter_of_memory(void)
 {
-    void *memory =
-        mmap(NULL, SIZE_MAX / 4096 * 1024, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t size = SIZE_MAX / 4096 * 1024;
+    void *memory = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    return memory == MAP_FAILED && errno != ENOMEM;
+    if (memory == MAP_FAILED)
+        return errno != ENOMEM;
+    munmap(memory, size);
+    return false;
 }
 
 static const struct need {
