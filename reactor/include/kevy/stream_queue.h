@@ -120,7 +120,8 @@ struct kevy_file_range {
  * user memory. The kernel must tell that they are there: cachestat(2), from 6.5 on. Newer kernels
  * tell it only to the owner of the file and to a process that may write it. Otherwise the file is
  * read and sent, at most 64 KiB at a time, and only these count as queued. A range of up to 16 KiB
- * that is in the page cache is read by this call. The loop does not wait for a disk. Returns 0 or
+ * that is in the page cache is read by this call. The loop waits for a disk only if a
+ * page leaves the cache within 0.1 s after the kernel said that it is there. Returns 0 or
  *
  *     -EAGAIN  as for kevy_stream_send(), and so is -EPIPE
  *     -EINVAL  the range ends after 2^63

@@ -284,6 +284,7 @@ static void connection_open(struct kevy_listener *listener, int fd)
     struct kevy_stream *stream = NULL;
 
     assert(fd >= 0);
+    object_tells(&listener->object);
     reactor->stats.accepts++;
     listener->incoming = fd + 1;
     if (listener->object.state <= LISTENER_FINISHING)

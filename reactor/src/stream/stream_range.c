@@ -22,8 +22,9 @@
  * A short range that is in the page cache is read at once, when it is queued: so it leaves together
  * with what is queued before it.
  *
- * Copied is what is not in the page cache, from the first such piece on, so that the loop never
- * waits for a disk; and what sendfile(2) refuses: some files, blocking sockets (it would
+ * Copied is what is not in the page cache, from the first such piece on, so that the loop waits for
+ * a disk only where a page leaves the cache within SEEN_NS. Copied is also what sendfile(2)
+ * refuses: some files, blocking sockets (it would
  * sleep for as long as the peer likes), what is no socket. Not taken: splice, which needs a pipe,
  * that is two descriptors, and always goes to a worker thread, 302 us for a mebibyte where
  * sendfile(2) takes 125 (6.18).
