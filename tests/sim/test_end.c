@@ -175,6 +175,39 @@ START_TEST(an_end_that_the_kernel_does_not_tell_is_asked_for)
 }
 END_TEST
 
+/* Whoever says nothing more to a client that has reset the connection finds that out by a question,
+ * in time. Some have spoken for long by then, and some have been asked already. */
+static void resets_without_a_word(struct kevy_sim *sim)
+{
+    static const struct kevy_stream_events events = {.read = crowd_read, .close = crowd_closed};
+    unsigned words = (unsigned)kevy_sim_below(sim, 4);
+
+    crowd_open(sim, NULL, &events);
+    crowd_join(20);
+    kevy_sim_set_odds(sim, KEVY_SIM_RESET_SILENT, 1);
+    while (words-- > 0) {
+        for (unsigned index = 0; index < crowd.count; index++)
+            if (kevy_sim_one_in(sim, 2))
+                kevy_sim_peer_write(&crowd.seats[index].peer, "word", 4);
+        crowd_run(kevy_sim_between(sim, 1, KEVY_SECONDS(20)));
+    }
+    for (unsigned index = 0; index < crowd.count; index++) {
+        KEVY_SIM_CHECK(sim, kevy_sim_peer_write(&crowd.seats[index].peer, "last", 4) == 4);
+        kevy_sim_peer_reset(&crowd.seats[index].peer);
+    }
+    crowd_run(KEVY_SECONDS(16));
+    for (unsigned index = 0; index < crowd.count; index++)
+        KEVY_SIM_CHECK(sim, crowd.seats[index].closed && crowd.seats[index].reason == -ECONNRESET);
+    kevy_sim_set_odds(sim, KEVY_SIM_FAULT_COUNT, 0);
+    crowd_close();
+}
+
+START_TEST(a_reset_that_the_kernel_does_not_tell_is_asked_for)
+{
+    sim_passes_on(resets_without_a_word, 40, _i == 1);
+}
+END_TEST
+
 /* ---- A stream that gives its descriptor back ----------------------------------------------- */
 
 static int detached_fd;
@@ -338,6 +371,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, a_reactor_that_finishes_serves_who_waits, 0, 2);
     tcase_add_loop_test(tcase, an_adopted_listener_comes_to_its_end, 0, 2);
     tcase_add_loop_test(tcase, an_end_that_the_kernel_does_not_tell_is_asked_for, 0, 2);
+    tcase_add_loop_test(tcase, a_reset_that_the_kernel_does_not_tell_is_asked_for, 0, 2);
     tcase_add_loop_test(tcase, a_stream_that_is_paused_is_detached, 0, 2);
     tcase_add_loop_test(tcase, what_a_paused_stream_has_received_is_told_before_its_descriptor, 0,
                         2);

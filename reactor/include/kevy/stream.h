@@ -69,9 +69,9 @@
  *     Sends without a copy need 6.2. To read a pipe with one request for many reads needs 6.7 and
  *     O_NONBLOCK. Without them the stream does the same in another way.
  *
- *     A bug of Linux 6.8 to 6.19, repaired in the latest stable releases: a TCP reset that arrives
- *     right after data may stay unnoticed until the next send. Set an idle deadline, so that such a
- *     stream ends.
+ *     io_uring of Linux 6.8 and later can miss a TCP reset that arrives right after data; the latest
+ *     stable releases miss very few. So the stream asks the socket after data has come. Such a
+ *     stream ends at its next send, or 15 s later at most.
  *
  * Example: one stream says hello, another one prints it
  *

@@ -62,6 +62,7 @@ static const char *const names[KEVY_SIM_FAULT_COUNT] = {
     [KEVY_SIM_THREAD_FAILS] = "thread fails",
     [KEVY_SIM_STREAM_FAILS] = "stream fails",
     [KEVY_SIM_END_SILENT] = "end silent",
+    [KEVY_SIM_RESET_SILENT] = "reset silent",
     [KEVY_SIM_NAME_FAILS] = "name fails",
     [KEVY_SIM_NAME_LATE] = "name late",
     [KEVY_SIM_DATAGRAM_SEND_CANCELLED] = "datagram send cancelled",

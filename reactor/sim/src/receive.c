@@ -116,17 +116,25 @@ static int read_bundle(struct request *request, uint32_t *used)
     return (int)total;
 }
 
-/* The wake that found the bytes was that of the end behind them, too, and the kernel forgets it. */
+/*
+ * The wake that found the bytes was that of the end or the reset behind them, too, and the kernel
+ * forgets it. Before 6.17 it does not know that a Unix socket is empty, and tries again.
+ */
 static bool end_is_silent(const struct request *request)
 {
+    bool polled_first = (request->sqe.ioprio & KEVY_RECVSEND_POLL_FIRST) != 0;
     const struct kevy_x_socket *socket;
 
-    if (request->tried || !request->multishot || request->file->kind != FILE_SOCKET ||
-        (request->sqe.ioprio & KEVY_RECVSEND_POLL_FIRST) == 0)
+    if (!request->multishot || request->file->kind != FILE_SOCKET)
         return false;
     socket = socket_of(request->file);
-    return socket_readable(socket) == 0 && socket->in.end_arrived && socket->error == 0 &&
-           chance(KEVY_SIM_END_SILENT);
+    if (socket_readable(socket) != 0)
+        return false;
+    if (socket->error == 0)
+        return !request->tried && polled_first && socket->in.end_arrived &&
+               chance(KEVY_SIM_END_SILENT);
+    return (request->tried || polled_first) && !socket->in.end_arrived &&
+           (socket->family != AF_UNIX || kernel_minor() >= 17) && chance(KEVY_SIM_RESET_SILENT);
 }
 
 /* Counts what a multishot has received. True when that was all. */

@@ -114,6 +114,7 @@
 #define stash_take                 kevy_x_stash_take
 #define stream_accepted            kevy_x_stream_accepted
 #define stream_asks_end            kevy_x_stream_asks_end
+#define stream_asks_end_at_once    kevy_x_stream_asks_end_at_once
 #define stream_check               kevy_x_stream_check
 #define stream_closing_mark        kevy_x_stream_closing_mark
 #define stream_connect_done        kevy_x_stream_connect_done
@@ -129,6 +130,7 @@
 #define stream_detach_step         kevy_x_stream_detach_step
 #define stream_detached            kevy_x_stream_detached
 #define stream_ended_silently      kevy_x_stream_ended_silently
+#define stream_ended_unnoticed     kevy_x_stream_ended_unnoticed
 #define stream_feed                kevy_x_stream_feed
 #define stream_evict               kevy_x_stream_evict
 #define stream_hold_mark           kevy_x_stream_hold_mark
@@ -144,6 +146,7 @@
 #define stream_read_continue       kevy_x_stream_read_continue
 #define stream_recv_adjust         kevy_x_stream_recv_adjust
 #define stream_recv_done           kevy_x_stream_recv_done
+#define stream_recv_end            kevy_x_stream_recv_end
 #define stream_release_mark        kevy_x_stream_release_mark
 #define stream_restrain            kevy_x_stream_restrain
 #define stream_release_held        kevy_x_stream_release_held

@@ -97,6 +97,7 @@ static void limits_check(const struct kevy_stream *stream)
         limit_check(stream, stream->idle_at);
         limit_check(stream, stream->send_at);
         limit_check(stream, stream->total_at);
+        assert(wheel_filed(&stream->deadline) || !stream_has(stream, STREAM_WILL_ASK));
     }
     assert(stream->object.state < STREAM_CANCELLING || !wheel_filed(&stream->deadline));
 }

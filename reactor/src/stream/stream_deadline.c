@@ -5,7 +5,8 @@
  * Model. A limit is a plain field, 0 when off; activity moves it by one store. One wheel node a
  * stream is filed at or before the earliest of them. When it comes up, the earliest is looked at
  * again: in the future, the node is filed anew (about once a period, whatever the traffic);
- * otherwise the limit has passed.
+ * otherwise the limit has passed. The node also stands for a question that has no time of its own:
+ * whenever it comes up, the question is asked.
  *
  * Invariants. While a limit is on, the node is filed at or before it. Only a limit set below the
  * filed time files eagerly. A limit that passed is off until it is set again.
@@ -21,6 +22,10 @@
 #define LINGER_LIMIT_NS     KEVY_SECONDS(30)
 #define CLOSE_SEND_STALL_NS KEVY_SECONDS(30)
 #define STARVED_NS          KEVY_MILLISECONDS(50)
+
+/* How long an end may go unnoticed: it costs the stream's memory and descriptor for that time, and
+ * the question a wake of the loop. */
+#define ASK_NS KEVY_SECONDS(15)
 
 /* Half of what the difference of two limits tells apart, which is 26 days, and something to spare
  * for turns that are late. */
@@ -65,6 +70,8 @@ void stream_deadline_file(struct kevy_stream *stream)
     uint64_t earliest_ns;
 
     thread_check(reactor);
+    if (stream_has(stream, STREAM_WILL_ASK))
+        earliest = earlier_on(earliest, deadline_after(stream, stream_ticks(ASK_NS)));
     if (earliest == 0)
         return;
     earliest_ns = tick_whole(reactor, earliest) << WHEEL_TICK_SHIFT;
@@ -79,7 +86,7 @@ void stream_deadline_file(struct kevy_stream *stream)
 void stream_deadlines_off(struct kevy_stream *stream)
 {
     wheel_unfile(&stream->deadline);
-    stream->object.flags &= ~STREAM_LIMITED;
+    stream->object.flags &= ~(STREAM_LIMITED | STREAM_WILL_ASK);
     stream->idle_ticks = 0;
     stream->send_ticks = 0;
     stream->idle_at = 0;
@@ -245,6 +252,8 @@ void stream_deadline_due(struct kevy_x_wheel_node *node)
     assert(!wheel_filed(node) && stream->object.state != STREAM_IDLE);
     if (limits_void(stream))
         return;
+    if (stream_ended_unnoticed(stream))
+        stream_recv_end(stream);
     if (earliest == 0 || deadline_before(now, earliest)) {
         reactor->stats.deadlines_moved++;
         stream_deadline_file(stream);

@@ -69,11 +69,13 @@ enum stream_state {
 #define STREAM_SENT_SHORT   (1U << 14) /* part of the queue's first entry is gone */
 #define STREAM_TAKES_RIGHTS (1U << 15) /* it receives descriptors with its bytes */
 #define STREAM_NOT_SOCKET   (1U << 16) /* a pipe, a terminal... */
-#define STREAM_ASKS_END     (1U << 17) /* the end may be there, and nothing said of it */
+#define STREAM_ASKS_END     (1U << 17) /* the next bytes may hide an end: see stream_silent_end.c */
 #define STREAM_DETACHING    (1U << 18) /* its descriptor will be the user's */
 #define STREAM_INTERRUPTED  (1U << 19) /* its connect was, and goes on without a request */
 #define STREAM_RECV_ENDS    (1U << 20) /* the recv is to end: no slot was free for its cancel */
 #define STREAM_TRIED        (1U << 21) /* the socket was asked in this turn: direct_send() */
+#define STREAM_ASKS_AT_ONCE (1U << 22) /* behind the bytes, and not some time later */
+#define STREAM_WILL_ASK     (1U << 23) /* the node of its limits is filed for the question, too */
 
 /* The buffer_size from which a block also holds more than bytes: a control message, an address. */
 #define LARGE_BUFFER 256U
@@ -220,14 +222,17 @@ void stream_connect_over(struct kevy_stream *stream);
 /* stream_read.c */
 void stream_read_continue(struct kevy_stream *stream);
 void stream_recv_adjust(struct kevy_stream *stream);
+void stream_recv_end(struct kevy_stream *stream);
 void stream_stash_drop(struct kevy_stream *stream);
 void stream_restrain(struct kevy_x_object *object);
 uint32_t stream_feed(struct kevy_x_object *object);
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags);
 
 /* stream_silent_end.c */
-void stream_asks_end(struct kevy_stream *stream);
+void stream_asks_end(struct kevy_stream *stream, bool is_unix);
+void stream_asks_end_at_once(struct kevy_stream *stream);
 bool stream_ended_silently(struct kevy_stream *stream);
+bool stream_ended_unnoticed(struct kevy_stream *stream);
 
 /* stream_detach.c */
 bool stream_detach_step(struct kevy_stream *stream);

@@ -176,7 +176,7 @@ static void recv_arm(struct kevy_stream *stream)
     /* Whoever polls first is served in the order of the queue, who does not at once. */
     if (stream_has(stream, READER_POLL_FIRST) || stream->object.reactor->feeding) {
         recv_flags = KEVY_RECVSEND_POLL_FIRST;
-        stream->object.flags |= STREAM_ASKS_END;
+        stream_asks_end_at_once(stream);
     }
     recv_prepare(stream, sqe, recv_flags);
     stream->object.flags &= ~READER_POLL_FIRST;
@@ -193,7 +193,7 @@ static void recv_cancel(struct kevy_stream *stream)
 }
 
 /* The same for what the state of the stream does not tell: without a slot the flush tries again. */
-static void recv_end(struct kevy_stream *stream)
+void stream_recv_end(struct kevy_stream *stream)
 {
     recv_cancel(stream);
     if (!stream_noted(stream, NOTE_RECV_CANCELLED))
@@ -221,7 +221,7 @@ void stream_restrain(struct kevy_x_object *object)
     if (object->state == STREAM_OPEN && stream_has(stream, STREAM_RECV_ARMED) &&
         !stream_noted(stream, NOTE_POLLS) &&
         !stream_has(stream, STREAM_NOT_SOCKET | STREAM_TAKES_RIGHTS))
-        recv_end(stream);
+        stream_recv_end(stream);
 }
 
 /* While a stream is paused or held, and its recv has ended, a poll for the peer's end stands in its
@@ -455,7 +455,7 @@ static rare void recv_done(struct kevy_reactor *reactor, struct kevy_stream *str
         recv_ended(stream, result);
     else if ((flags & KEVY_CQE_F_SOCK_NONEMPTY) == 0 && stream_has(stream, STREAM_ASKS_END) &&
              stream_ended_silently(stream))
-        recv_end(stream);
+        stream_recv_end(stream);
 }
 
 void stream_recv_done(struct kevy_reactor *reactor, void *owner, int result, uint32_t flags)

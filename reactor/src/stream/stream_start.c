@@ -79,8 +79,7 @@ void stream_accepted(struct kevy_stream *stream, struct kevy_listener *listener,
                      bool is_unix)
 {
     stream_start(stream, listener->object.reactor, fd, STREAM_OPEN);
-    if (is_unix)
-        stream_asks_end(stream);
+    stream_asks_end(stream, is_unix);
     stream->listener = listener;
     if (stream->events->open != NULL)
         stream->events->open(stream);
@@ -137,8 +136,8 @@ int kevy_stream_adopt(struct kevy_stream *stream, struct kevy_reactor *reactor, 
     stream->notes |= abilities.notes;
     if (stream_has(stream, STREAM_NOT_SOCKET))
         stream->object.flags &= ~STREAM_TAKES_RIGHTS;
-    else if (socket_family(reactor, fd) == AF_UNIX)
-        stream_asks_end(stream);
+    else
+        stream_asks_end(stream, socket_family(reactor, fd) == AF_UNIX);
     return 0;
 }
 
@@ -206,8 +205,7 @@ static int connect_start(struct kevy_stream *stream, struct kevy_reactor *reacto
         stream->again = again;
         stream->notes |= NOTE_KEEPS_ADDRESS;
     }
-    if (to->address->sa_family == AF_UNIX)
-        stream_asks_end(stream);
+    stream_asks_end(stream, to->address->sa_family == AF_UNIX);
     object_request_begun(&stream->object);
     if (timeout_ns != KEVY_FOREVER) {
         stream->total_at = deadline_after(stream, stream_ticks(timeout_ns));

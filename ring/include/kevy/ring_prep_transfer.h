@@ -107,6 +107,15 @@ static inline void kevy_prep_recv_bundle(struct kevy_sqe *sqe, int fd, uint16_t 
  *
  * It ends with -ENOBUFS if the group is empty, even if there is no data; with -ECANCELED; or
  * without an error if the CQ overflows. Then the last CQE carries data.
+ *
+ * From 6.8 on it can miss the end: a CQE without KEVY_CQE_F_SOCK_NONEMPTY says that the socket is
+ * empty, and no CQE follows. It misses
+ *
+ *     - an end or a reset that arrived with the first data, with KEVY_RECVSEND_POLL_FIRST;
+ *     - a TCP reset that arrived with data: seldom from early 2026 on, often before;
+ *     - the end of a Unix socket that arrived with data: 6.17 to early 6.18 and 6.19.
+ *
+ * Where that matters, ask the socket some time later, with poll(2) and POLLRDHUP.
  */
 static inline void kevy_prep_recv_multishot(struct kevy_sqe *sqe, int fd, uint16_t buffer_group,
                                             uint16_t recvsend_flags)

@@ -13,6 +13,12 @@
 
 static struct probe probe, first;
 
+/* The soft kernel asks the socket itself. */
+static bool kernel_forgets_ends(void)
+{
+    return strcmp(kevy_ring_kernel_name(&reactor->ring), "soft") != 0;
+}
+
 static void nothing(struct kevy_task *task, struct kevy_reactor *owner)
 {
     (void)task;
@@ -199,10 +205,64 @@ START_TEST(on_tcp_the_first_answer_settles_it)
 {
     probe_tcp(&probe, &probe_events);
     turns(3);
-    probe.stream.object.flags |= STREAM_ASKS_END; /* as when it is armed in times of need */
+    /* As when it is armed in times of need. */
+    probe.stream.object.flags |= STREAM_ASKS_END | STREAM_ASKS_AT_ONCE;
     peer_write_text(probe.peer, "word");
     TURN_UNTIL(probe.count == 4);
-    ck_assert(!stream_has(&probe.stream, STREAM_ASKS_END));
+    ck_assert(!stream_has(&probe.stream, STREAM_ASKS_END | STREAM_ASKS_AT_ONCE));
+    QUIETLY(kevy_stream_abort(&probe.stream));
+    probe_finish(&probe);
+}
+END_TEST
+
+static void not_at_once(struct kevy_reactor *owner, void *context)
+{
+    probe.stream.object.flags &= ~STREAM_ASKS_AT_ONCE;
+    sleep_unless_told(owner, context);
+}
+
+/* As if the time had passed. */
+static void question_comes(void)
+{
+    ck_assert(stream_has(&probe.stream, STREAM_WILL_ASK));
+    wheel_unfile(&probe.stream.deadline);
+    probe.stream.deadline.deadline_ns = kevy_reactor_now(reactor);
+    wheel_file(&reactor->deadlines, &probe.stream.deadline);
+}
+
+/* The recv is armed by POLL_FIRST when both are there, which loses the reset on each kernel. */
+START_TEST(a_reset_that_was_not_told_is_asked_for_later)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    reactor_setup_with(&(struct kevy_reactor_options){.before_wait = not_at_once});
+    probe_tcp(&probe, &probe_events);
+    peer_write_text(probe.peer, "last");
+    setsockopt(probe.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    probe_peer_close(&probe);
+    probe.stream.object.flags |= READER_POLL_FIRST;
+    TURN_UNTIL(probe.count == 4);
+    if (!probe.closed && kernel_forgets_ends())
+        question_comes();
+    end_check(-ECONNRESET, 4);
+}
+END_TEST
+
+/* Or the loop would wake again and again for streams on which nothing happens. */
+START_TEST(a_quiet_stream_is_asked_once)
+{
+    probe_tcp(&probe, &probe_events);
+    turns(3);
+    for (int word = 0; word < 3; word++) {
+        ck_assert(stream_has(&probe.stream, STREAM_ASKS_END) == kernel_forgets_ends());
+        peer_write_text(probe.peer, "word");
+        TURN_UNTIL(probe.count == 4U * (unsigned)word + 4);
+        if (!kernel_forgets_ends())
+            continue;
+        question_comes();
+        TURN_UNTIL(stream_has(&probe.stream, STREAM_ASKS_END));
+        ck_assert(!wheel_filed(&probe.stream.deadline));
+    }
     QUIETLY(kevy_stream_abort(&probe.stream));
     probe_finish(&probe);
 }
@@ -221,6 +281,8 @@ Suite *test_suite(void)
     tcase_add_test(end, a_reset_is_told_to_a_stream_that_had_to_wait_for_buffers);
     tcase_add_test(end, the_end_is_told_behind_many_descriptors);
     tcase_add_test(end, on_tcp_the_first_answer_settles_it);
+    tcase_add_test(end, a_reset_that_was_not_told_is_asked_for_later);
+    tcase_add_test(end, a_quiet_stream_is_asked_once);
     suite_add_tcase(suite, end);
     return suite;
 }

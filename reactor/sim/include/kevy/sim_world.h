@@ -114,6 +114,7 @@ enum kevy_sim_fault {
     /* Streams. */
     KEVY_SIM_STREAM_FAILS, /* a send or a connect: -ENOBUFS or -ENOMEM */
     KEVY_SIM_END_SILENT,   /* a receive is not woken by the end that came with its first bytes */
+    KEVY_SIM_RESET_SILENT, /* nor by a reset that came with bytes */
     /* Names. */
     KEVY_SIM_NAME_FAILS, /* a look-up fails, with EAI_AGAIN for example */
     KEVY_SIM_NAME_LATE,  /* its answer takes up to 20 s longer */
