@@ -69,9 +69,9 @@
  *     Sends without a copy need 6.2. To read a pipe with one request for many reads needs 6.7 and
  *     O_NONBLOCK. Without them the stream does the same in another way.
  *
- *     io_uring of Linux 6.8 and later can miss a TCP reset that arrives right after data; the latest
- *     stable releases miss very few. So the stream asks the socket after data has come. Such a
- *     stream ends at its next send, or 15 s later at most.
+ *     io_uring of Linux 6.8 and later can miss a TCP reset that arrives right after data. The
+ *     latest stable releases miss very few. So the stream asks the socket after data has come:
+ *     it ends at its next send, or 15 s later at most.
  *
  * Example: one stream says hello, another one prints it
  *
