@@ -84,6 +84,7 @@ struct scene_system {
     int (*poll)(struct pollfd *polled, nfds_t count, int timeout_ms);
     int (*fcntl)(int fd, int command, int argument);
     int (*dup2)(int fd, int number);
+    int (*pipe)(int fds[2]);
     int (*close)(int fd);
     int (*usleep)(useconds_t duration_us);
 };

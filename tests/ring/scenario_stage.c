@@ -76,6 +76,7 @@ static const struct scene_system linux_system = {
     .poll = poll,
     .fcntl = linux_fcntl,
     .dup2 = dup2,
+    .pipe = pipe,
     .close = close,
     .usleep = usleep,
 };

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "joint.h"
 #include "link.h"
 #include "pattern.h"
 #include "world.h"
@@ -17,6 +18,7 @@ enum {
 struct conduit {
     struct kevy_stream reading;
     struct kevy_stream writing;
+    struct joint joint; /* of two pipes, where there are two */
     uint64_t seed;
     uint64_t written;
     uint64_t arrived;
@@ -33,6 +35,7 @@ struct conduit {
 
 static struct {
     struct kevy_reactor *reactor;
+    const struct kevy_system *system;
     struct conduit conduits[CONDUITS];
     uint64_t count;
     bool little_memory;
@@ -53,10 +56,10 @@ static struct conduit *writing_of(struct kevy_stream *stream)
 }
 
 /* What ends the writer is told by its last callback, which may come later than the end at the other
- * side. */
+ * side. A joint that is aborted cuts it, too. */
 static void cut_look(struct conduit *conduit)
 {
-    conduit->cut |= conduit->writing.reason != 0;
+    conduit->cut |= conduit->writing.reason != 0 || conduit->joint.aborted;
 }
 
 /* ---- The reader ---------------------------------------------------------------------------- */
@@ -127,8 +130,10 @@ static void writing_closed(struct kevy_stream *stream, int reason)
     struct conduit *conduit = writing_of(stream);
 
     EXPECT(conduit->writes, "the writer of a pipe is closed twice");
+    cut_look(conduit);
     if (reason == -EPIPE)
-        EXPECT(conduit->leaves || !conduit->reads || conduit->reading.reason != 0 || all.abandoned,
+        EXPECT(conduit->leaves || conduit->joint.aborted || !conduit->reads ||
+                   conduit->reading.reason != 0 || all.abandoned,
                "a pipe breaks that is read from");
     else
         EXPECT(reason_known(reason, conduit->stops, conduit->stops_abort),
@@ -160,16 +165,36 @@ static const struct kevy_stream_events reading_events = {
     .read = received, .end = ended, .close = reading_closed};
 static const struct kevy_stream_events writing_events = {.close = writing_closed};
 
+/* Opens a pipe. False when there are no descriptors. */
+static bool pipe_open(int fds[2], int flags)
+{
+    int error = kevy_sim_pipe_open(world, fds, flags);
+
+    EXPECT(error == 0 || error == -EMFILE, "a pipe is opened with %d", error);
+    return error == 0;
+}
+
+/* Puts another pipe in front of that of `fds`, whose writer is then that of the other. */
+static void joint_insert(struct conduit *conduit, int fds[2])
+{
+    int before[2];
+
+    if (!pipe_open(before, 0))
+        return;
+    joint_open(&conduit->joint, all.reactor, all.system, before[0], fds[1]);
+    fds[1] = before[1];
+}
+
 static void conduit_open(struct conduit *conduit)
 {
-    int fds[2];
-    int error = kevy_sim_pipe_open(world, fds, kevy_sim_one_in(world, 2) ? O_NONBLOCK : 0);
+    bool joined = kevy_sim_one_in(world, 3);
+    int error, fds[2];
 
-    if (error < 0) {
-        EXPECT(error == -EMFILE, "a pipe is opened with %d", error);
+    if (!pipe_open(fds, !joined && kevy_sim_one_in(world, 2) ? O_NONBLOCK : 0))
         return;
-    }
     memset(conduit, 0, sizeof *conduit);
+    if (joined)
+        joint_insert(conduit, fds);
     conduit->seed = ++all.count;
     kevy_stream_init(&conduit->reading, &reading_events);
     kevy_stream_init(&conduit->writing, &writing_events);
@@ -230,13 +255,24 @@ static void do_leave_abort(struct conduit *conduit)
     QUIETLY(kevy_stream_abort(&conduit->reading));
 }
 
+static void do_part(struct conduit *conduit)
+{
+    joint_abort(&conduit->joint);
+}
+
+/* Nothing of it is left. */
+static bool conduit_over(const struct conduit *conduit)
+{
+    return !conduit->reads && !conduit->writes && !conduit->joint.open;
+}
+
 static void conduit_act(struct conduit *conduit)
 {
     static void (*const usual[])(struct conduit *) = {do_write, do_write, do_write, do_pause};
-    static void (*const seldom[])(struct conduit *) = {do_stop, do_stop, do_stop_abort, do_leave,
-                                                       do_leave_abort};
+    static void (*const seldom[])(struct conduit *) = {do_stop,  do_stop,        do_stop_abort,
+                                                       do_leave, do_leave_abort, do_part};
 
-    if (!conduit->reads && !conduit->writes) {
+    if (conduit_over(conduit)) {
         if (!all.quiet && kevy_sim_one_in(world, 2))
             conduit_open(conduit);
     } else if (kevy_sim_one_in(world, 40)) {
@@ -246,10 +282,11 @@ static void conduit_act(struct conduit *conduit)
     }
 }
 
-void pipes_start(struct kevy_reactor *reactor, bool little_memory)
+void pipes_start(struct kevy_reactor *reactor, const struct kevy_system *system, bool little_memory)
 {
     memset(&all, 0, sizeof all);
     all.reactor = reactor;
+    all.system = system;
     all.little_memory = little_memory;
 }
 
@@ -277,18 +314,23 @@ bool pipes_over(void)
     bool over = true;
 
     for (int index = 0; index < CONDUITS; index++)
-        over &= !all.conduits[index].reads && !all.conduits[index].writes;
+        over &= conduit_over(&all.conduits[index]);
     return over;
 }
 
 void pipes_abandon(void)
 {
     all.abandoned = true;
+    for (int index = 0; index < CONDUITS; index++)
+        joint_abandon(&all.conduits[index].joint);
 }
 
 void pipes_gone(void)
 {
-    for (int index = 0; index < CONDUITS; index++)
-        EXPECT(!all.conduits[index].reads && !all.conduits[index].writes,
-               "an end of a pipe has not been closed");
+    for (int index = 0; index < CONDUITS; index++) {
+        struct conduit *conduit = &all.conduits[index];
+
+        joint_gone(&conduit->joint);
+        EXPECT(conduit_over(conduit), "an end of a pipe has not been closed");
+    }
 }

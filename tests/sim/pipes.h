@@ -5,7 +5,7 @@
 /*
  * Pipes of a server under test: a stream writes to each, and another one reads from it.
  *
- * Model. Either end may be closed or aborted at any time, and the reader pauses. When both ends are
+ * Model. Some have two parts, and a joint between them: joint.h. Either end may be closed or aborted at any time, and the reader pauses. When both ends are
  * closed, another pipe takes the place.
  *
  * Invariants. What is read is what was written, in its order. The end comes once, not before the
@@ -17,7 +17,8 @@
 #include <stdbool.h>
 
 /* `little_memory`: the reactor has a limit that its streams may reach. */
-void pipes_start(struct kevy_reactor *reactor, bool little_memory);
+void pipes_start(struct kevy_reactor *reactor, const struct kevy_system *system,
+                 bool little_memory);
 
 /* Something happens from outside of callbacks. */
 void pipes_turned(void);

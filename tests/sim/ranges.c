@@ -31,7 +31,8 @@ struct sending {
     uint64_t position;
     uint64_t there;    /* of its bytes the file has so many */
     uint64_t turn;     /* in which it has sent last from the page cache */
-    uint64_t moved_ns; /* when that was, or when it was queued */
+    uint64_t moved;    /* its bytes that had gone at the last refusal */
+    uint64_t moved_ns; /* when it was seen to move, or was queued */
     uint64_t refusals; /* by a full socket since then */
     char path[16];
     uint8_t bytes[OFFSET_MAX + LENGTH_MAX];
@@ -60,20 +61,30 @@ static struct sending *sending_of(int file)
     FAIL("a file is sent that is no range's");
 }
 
+static void moved_note(struct sending *sending)
+{
+    sending->refusals = 0;
+    sending->moved_ns = kevy_sim_now(world);
+}
+
 static void sent_check(struct sending *sending)
 {
     uint64_t turn = turn_number();
 
     EXPECT(sending->turn != turn, "a range sends twice in a turn");
     sending->turn = turn;
-    sending->refusals = 0;
-    sending->moved_ns = kevy_sim_now(world);
+    moved_note(sending);
 }
 
+/* One whose peer has ended its side waits for room by a send, which moves some bytes, too. */
 static void refused_check(struct sending *sending)
 {
-    uint64_t waited_ns = kevy_sim_now(world) - sending->moved_ns;
+    uint64_t waited_ns;
 
+    if (sending->moved != sending->range.moved)
+        moved_note(sending);
+    sending->moved = sending->range.moved;
+    waited_ns = kevy_sim_now(world) - sending->moved_ns;
     EXPECT(++sending->refusals <= REFUSALS_FREE + waited_ns / REFUSAL_NS,
            "a socket that is full is asked all the time");
 }
@@ -186,7 +197,8 @@ int64_t ranges_send(struct kevy_stream *stream, uint64_t seed, uint64_t position
     sending->position = position;
     sending->done = told;
     sending->turn = 0;
-    sending->moved_ns = kevy_sim_now(world);
+    sending->moved = 0;
+    moved_note(sending);
     sending->refusals = 0;
     range_draw(sending, seed);
     sending->range.fd = kevy_sim_file_open(world, sending->path, O_RDONLY);

@@ -17,7 +17,8 @@ static struct kevy_reactor_options drawn;
 
 static void options(struct kevy_reactor_options *options)
 {
-    static const uint8_t operations[] = {KEVY_OP_OPENAT, KEVY_OP_FSYNC, KEVY_OP_STATX};
+    static const uint8_t operations[] = {KEVY_OP_OPENAT, KEVY_OP_FSYNC, KEVY_OP_STATX,
+                                         KEVY_OP_SPLICE};
 
     scenario_mix.options(options);
     mix_sends_ranges();
@@ -31,7 +32,7 @@ static void start(struct kevy_reactor *reactor)
 {
     ranges_start(reactor);
     documents_start(reactor, drawn.system);
-    pipes_start(reactor, drawn.memory_limit != 0);
+    pipes_start(reactor, drawn.system, drawn.memory_limit != 0);
     signals_start(reactor);
     scenario_mix.start(reactor);
 }

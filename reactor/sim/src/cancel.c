@@ -4,7 +4,8 @@
  *
  * Model. A request that waits is taken out of whatever it waits in, and answered with -ECANCELED,
  * or with the bytes that it has moved so far. One that could go on already may do so first, where
- * chance wants it: then the cancel comes too late.
+ * chance wants it: then the cancel comes too late. A thread that has begun is interrupted, and tells
+ * that by an errno of the kernel's own.
  */
 #include <errno.h>
 
@@ -12,6 +13,8 @@
 #include "operations.h"
 #include "request.h"
 #include "ring.h"
+
+#define RESTART_SYSTEM_CALL 512 /* ERESTARTSYS, which no header has */
 
 bool request_is_found(const struct request *request)
 {
@@ -46,6 +49,11 @@ static bool may_go_on(const struct request *request)
     return !request->multishot && request->state != REQUEST_WAITING && !is_timer;
 }
 
+static bool sleeps_on_thread(const struct request *request)
+{
+    return operation_on_thread(request) && request->tried && request->state != REQUEST_DONE;
+}
+
 bool request_cancel_one(struct request *request)
 {
     if (request->state == REQUEST_DONE)
@@ -58,6 +66,10 @@ bool request_cancel_one(struct request *request)
             request_complete(request, result);
             return false;
         }
+    }
+    if (sleeps_on_thread(request)) {
+        request_complete_cancelled(request, -RESTART_SYSTEM_CALL);
+        return false;
     }
     request_complete_cancelled(request, request->done != 0 ? (int)request->done : -ECANCELED);
     return true;
@@ -74,11 +86,12 @@ int requests_cancel(struct ring *ring, const struct kevy_sqe *cancel)
         struct request *next = request->next;
 
         if (cancel_matches(cancel, request)) {
+            bool asleep = sleeps_on_thread(request);
             bool cancelled = request_cancel_one(request);
 
             found += cancelled;
             if (!cancelled)
-                error = chance_one_in(2) ? -EALREADY : -ENOENT;
+                error = asleep || chance_one_in(2) ? -EALREADY : -ENOENT;
             if (!all)
                 return cancelled ? 0 : error;
         }

@@ -97,6 +97,7 @@
 #define operation_may_be_late          kevy_x_sim_operation_may_be_late
 #define operation_name                 kevy_x_sim_operation_name
 #define operation_needs_worker         kevy_x_sim_operation_needs_worker
+#define operation_on_thread            kevy_x_sim_operation_on_thread
 #define operation_polls_first          kevy_x_sim_operation_polls_first
 #define operation_post_more            kevy_x_sim_operation_post_more
 #define operation_prepare              kevy_x_sim_operation_prepare
@@ -119,7 +120,11 @@
 #define packet_transmit                kevy_x_sim_packet_transmit
 #define packets_reset                  kevy_x_sim_packets_reset
 #define peer_attach                    kevy_x_sim_peer_attach
+#define pipe_fill                      kevy_x_sim_pipe_fill
+#define pipe_is_of                     kevy_x_sim_pipe_is_of
 #define pipe_make                      kevy_x_sim_pipe_make
+#define pipe_peek                      kevy_x_sim_pipe_peek
+#define pipe_shortage                  kevy_x_sim_pipe_shortage
 #define prepare_accept                 kevy_x_sim_prepare_accept
 #define prepare_bind                   kevy_x_sim_prepare_bind
 #define prepare_connect                kevy_x_sim_prepare_connect
@@ -136,6 +141,7 @@
 #define prepare_send_zero_copy         kevy_x_sim_prepare_send_zero_copy
 #define prepare_shutdown               kevy_x_sim_prepare_shutdown
 #define prepare_socket                 kevy_x_sim_prepare_socket
+#define prepare_splice                 kevy_x_sim_prepare_splice
 #define prepare_status                 kevy_x_sim_prepare_status
 #define prepare_sync                   kevy_x_sim_prepare_sync
 #define prepare_timeout                kevy_x_sim_prepare_timeout
@@ -179,6 +185,8 @@
 #define restrictions_give              kevy_x_sim_restrictions_give
 #define ring_index_add                 kevy_x_sim_ring_index_add
 #define ring_index_remove              kevy_x_sim_ring_index_remove
+#define ring_message                   kevy_x_sim_ring_message
+#define ring_of                        kevy_x_sim_ring_of
 #define ring_work_came                 kevy_x_sim_ring_work_came
 #define rings_describe                 kevy_x_sim_rings_describe
 #define rings_mappings                 kevy_x_sim_rings_mappings
@@ -200,6 +208,7 @@
 #define run_send_zero_copy             kevy_x_sim_run_send_zero_copy
 #define run_shutdown                   kevy_x_sim_run_shutdown
 #define run_socket                     kevy_x_sim_run_socket
+#define run_splice                     kevy_x_sim_run_splice
 #define run_status                     kevy_x_sim_run_status
 #define run_sync                       kevy_x_sim_run_sync
 #define run_timeout                    kevy_x_sim_run_timeout
@@ -261,6 +270,9 @@
 #define soft_system_mappings           kevy_x_sim_soft_system_mappings
 #define soft_system_reset              kevy_x_sim_soft_system_reset
 #define soft_transmit                  kevy_x_sim_soft_transmit
+#define splice_is_prompt               kevy_x_sim_splice_is_prompt
+#define splice_move                    kevy_x_sim_splice_move
+#define splice_tee                     kevy_x_sim_splice_tee
 #define thread_sleep                   kevy_x_sim_thread_sleep
 #define thread_yield                   kevy_x_sim_thread_yield
 #define threads_left                   kevy_x_sim_threads_left

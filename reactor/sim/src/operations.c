@@ -17,6 +17,7 @@
 #include "send.h"
 #include "socket.h"
 #include "socket_call.h"
+#include "splice.h"
 #include "timeout.h"
 #include "world.h"
 
@@ -26,6 +27,7 @@
 #define SELECTS  4U  /* may take its buffers from a group */
 #define PRIORITY 8U  /* `ioprio` has flags of its own */
 #define DISK     16U /* of a file or of a pipe it may wait, and then a thread does it */
+#define THREAD   32U /* a thread does it in any case */
 
 #define SQE_FLAGS_KNOWN 0x7fU
 #define NOP_FLAGS_KNOWN 0x3fU
@@ -87,6 +89,28 @@ static int run_nop(struct request *request)
     if (flags & KEVY_NOP_FIXED_BUFFER)
         return -EFAULT;
     return flags & KEVY_NOP_INJECT_RESULT ? (int)request->sqe.len : 0;
+}
+
+static int prepare_post(struct request *request)
+{
+    const struct kevy_sqe *sqe = &request->sqe;
+    uint32_t known = KEVY_MSG_RING_CQE_SKIP | KEVY_MSG_RING_FLAGS_PASS;
+
+    return sqe->buf_index != 0 || (sqe->msg_ring_flags & ~known) != 0 ? -EINVAL : 0;
+}
+
+/* A completion of another ring. Files cannot be handed over: there is no table of them. */
+static int run_post(struct request *request)
+{
+    const struct kevy_sqe *sqe = &request->sqe;
+    bool passes = (sqe->msg_ring_flags & KEVY_MSG_RING_FLAGS_PASS) != 0;
+
+    if (request->file->kind != FILE_RING)
+        return -EBADFD;
+    if (sqe->addr != KEVY_MSG_DATA || sqe->addr3 != 0 || (!passes && sqe->file_index != 0) ||
+        (sqe->msg_ring_flags & KEVY_MSG_RING_CQE_SKIP) != 0)
+        return -EINVAL;
+    return ring_message(ring_of(request->file), sqe);
 }
 
 bool operation_post_more(struct request *request, int result, uint32_t flags)
@@ -182,8 +206,11 @@ static const struct operation operations[KEVY_OP_LAST] = {
     [KEVY_OP_SEND] = {"send", 1, ON_FILE | PRIORITY | SELECTS, POLLOUT, prepare_send, run_send},
     [KEVY_OP_RECV] = {"recv", 1, ON_FILE | PRIORITY | SELECTS, POLLIN, prepare_receive,
                       run_receive},
+    [KEVY_OP_SPLICE] = {"splice", 1, ON_FILE | THREAD, 0, prepare_splice, run_splice},
+    [KEVY_OP_TEE] = {"tee", 1, ON_FILE | THREAD, 0, prepare_splice, run_splice},
     [KEVY_OP_SHUTDOWN] = {"shutdown", 1, ON_FILE, 0, prepare_shutdown, run_shutdown},
     [KEVY_OP_SOCKET] = {"socket", 1, 0, 0, prepare_socket, run_socket},
+    [KEVY_OP_MSG_RING] = {"msg_ring", 1, ON_FILE, 0, prepare_post, run_post},
     [KEVY_OP_SEND_ZC] = {"send_zc", 1, ON_FILE | PRIORITY, POLLOUT, prepare_send_zero_copy,
                          run_send_zero_copy},
     [KEVY_OP_SENDMSG_ZC] = {"sendmsg_zc", 1, ON_FILE | PRIORITY, POLLOUT,
@@ -283,8 +310,14 @@ bool operation_needs_worker(const struct request *request)
 {
     const struct file *file = request->file;
 
-    return has(request, DISK) &&
-           (file == NULL || file->kind == FILE_REGULAR || file->kind == FILE_PIPE);
+    return operation_on_thread(request) ||
+           (has(request, DISK) &&
+            (file == NULL || file->kind == FILE_REGULAR || file->kind == FILE_PIPE));
+}
+
+bool operation_on_thread(const struct request *request)
+{
+    return has(request, THREAD);
 }
 
 bool operation_polls_first(const struct request *request)

@@ -46,6 +46,9 @@ bool operation_interruptible(const struct request *request);
 /* A thread of the kernel may have to do it. */
 bool operation_needs_worker(const struct request *request);
 
+/* One does it in any case, and may sleep: a cancel interrupts it. */
+bool operation_on_thread(const struct request *request);
+
 bool operation_polls_first(const struct request *request);
 
 #endif

@@ -87,6 +87,42 @@ static int pipe_write(struct file *file, const void *data, uint32_t length)
     return (int)length;
 }
 
+bool pipe_is_of(const struct file *reads, const struct file *writes)
+{
+    return writes->kind == FILE_PIPE && pipe_of(reads, READS) == pipe_of(writes, WRITES);
+}
+
+int pipe_peek(struct file *reads, void *data, uint32_t skip, uint32_t length)
+{
+    const struct pipe *pipe = pipe_of(reads, READS);
+    char *to = data;
+
+    if (skip >= pipe->length)
+        return pipe->closed[WRITES] ? 0 : -EAGAIN;
+    if (length > pipe->length - skip)
+        length = pipe->length - skip;
+    for (uint32_t i = 0; i < length; i++)
+        to[i] = pipe->bytes[(pipe->begin + skip + i) % pipe->room];
+    return (int)length;
+}
+
+int pipe_shortage(const struct file *writes)
+{
+    const struct pipe *pipe = pipe_of(writes, WRITES);
+
+    if (pipe->closed[READS])
+        return -EPIPE;
+    return pipe->length == pipe->room ? -EAGAIN : 0;
+}
+
+int pipe_fill(struct file *writes, const void *data, uint32_t length)
+{
+    const struct pipe *pipe = pipe_of(writes, WRITES);
+    uint32_t room = pipe->room - pipe->length;
+
+    return pipe_write(writes, data, length < room ? length : room);
+}
+
 static uint32_t read_end_poll(const struct file *file)
 {
     const struct pipe *pipe = pipe_of(file, READS);

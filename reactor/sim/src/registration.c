@@ -53,22 +53,14 @@ static int clock_choose(struct ring *ring, void *argument, uint32_t count)
     return wanted->clockid == CLOCK_MONOTONIC || wanted->clockid == CLOCK_BOOTTIME ? 0 : -EINVAL;
 }
 
-/* The ring is the one that gets the message. It may sleep, so that its next enter posts it. */
+/* The ring is the one that gets the message. */
 static int message(struct ring *ring, void *argument, uint32_t count)
 {
     const struct kevy_sqe *sqe = argument;
-    struct request *posted;
 
     if (count != 1 || sqe->opcode != KEVY_OP_MSG_RING || sqe->flags != 0)
         return -EINVAL;
-    posted = request_make(ring, sqe);
-    posted->sqe.user_data = sqe->off;
-    posted->result = (int)sqe->len;
-    if (sqe->msg_ring_flags & KEVY_MSG_RING_FLAGS_PASS)
-        posted->flags = sqe->file_index;
-    posted->state = REQUEST_DONE;
-    request_ready(posted);
-    return 0;
+    return ring_message(ring, sqe);
 }
 
 static int ring_fd_add(struct ring *ring, void *argument, uint32_t count)

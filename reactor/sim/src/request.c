@@ -99,6 +99,14 @@ int request_parts_copy(struct request *request, const struct iovec *parts, uint3
     return 0;
 }
 
+static void file_release(struct file *file)
+{
+    if (file == NULL)
+        return;
+    file->requests--;
+    file_drop(file);
+}
+
 void request_free(struct request *request)
 {
     struct requests *requests = &request->ring->requests;
@@ -113,10 +121,8 @@ void request_free(struct request *request)
         requests->last = request->previous;
     requests->count--;
     event_stop(&request->late);
-    if (request->file != NULL) {
-        request->file->requests--;
-        file_drop(request->file);
-    }
+    file_release(request->file);
+    file_release(request->other);
     free(request->parts);
     free(request);
 }

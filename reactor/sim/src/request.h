@@ -72,7 +72,8 @@ struct request {
     struct request *chain;         /* what begins, or is cancelled, when this one has ended */
     struct request *limited;       /* of a limit that counts: what it limits */
     struct kevy_sqe sqe;
-    struct file *file;
+    struct file *file;   /* it waits at this one */
+    struct file *other;  /* of a splice */
     struct iovec *parts; /* of what is sent, what is left of it */
     uint32_t part_count;
     struct msghdr message; /* a copy, for recvmsg and sendmsg */
@@ -97,6 +98,7 @@ struct request {
     bool spurious; /* woken without a change */
     bool silent;   /* of an end that is there it was not told */
     bool multishot;
+    bool waits_at_source; /* a splice: `file` is where the bytes come from */
     bool inline_only; /* MSG_DONTWAIT: neither waits nor is late */
     bool refused;     /* when it was submitted, with `result` */
     bool falls_short; /* ends with less than it was to move: a failure in a chain */

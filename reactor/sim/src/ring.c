@@ -85,6 +85,29 @@ bool ring_index_remove(struct ring *ring)
     return true;
 }
 
+struct ring *ring_of(struct file *file)
+{
+    EXPECT(file->kind == FILE_RING, "not a ring");
+    return (void *)((char *)file - offsetof(struct ring, file));
+}
+
+int ring_message(struct ring *ring, const struct kevy_sqe *sqe)
+{
+    struct request *posted;
+
+    if ((ring->params.flags & KEVY_SETUP_R_DISABLED) != 0)
+        return -EBADFD;
+    posted = request_make(ring, sqe);
+    posted->sqe.user_data = sqe->off;
+    posted->sqe.flags = 0;
+    posted->result = (int)sqe->len;
+    if (sqe->msg_ring_flags & KEVY_MSG_RING_FLAGS_PASS)
+        posted->flags = sqe->file_index;
+    posted->state = REQUEST_DONE;
+    request_ready(posted);
+    return 0;
+}
+
 void ring_work_came(struct ring *ring)
 {
     if (ring->params.flags & KEVY_SETUP_TASKRUN_FLAG)
@@ -101,7 +124,7 @@ static uint32_t ring_poll(const struct file *file)
 
 static void ring_release(struct file *file)
 {
-    struct ring *ring = (void *)((char *)file - offsetof(struct ring, file));
+    struct ring *ring = ring_of(file);
     struct ring **link = &rings.first;
 
     EXPECT(ring->requests.count == 0, "a ring is closed with %u requests in flight",

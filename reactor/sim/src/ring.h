@@ -77,6 +77,13 @@ void rings_describe(void);
 bool ring_index_add(struct ring *ring);
 bool ring_index_remove(struct ring *ring);
 
+/* The ring of such a file. */
+struct ring *ring_of(struct file *file);
+
+/* Gives the ring the completion that a message names. It may sleep, so that its next enter posts
+ * it. Returns 0 or an error. */
+int ring_message(struct ring *ring, const struct kevy_sqe *sqe);
+
 /* Something can be done in the next enter. */
 void ring_work_came(struct ring *ring);
 

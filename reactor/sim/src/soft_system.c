@@ -19,6 +19,7 @@
 #include "kernel.h"
 #include "regular_file.h"
 #include "socket.h"
+#include "splice.h"
 #include "system.h"
 #include "thread.h"
 #include "world.h"
@@ -157,6 +158,24 @@ static long os_preadv2(const struct soft_os *os, int fd, const struct iovec *vec
     return soft_noted("read", fd, file_parts_read(file, vectors, count, place_of(offset)));
 }
 
+static uint64_t place_at(const int64_t *offset)
+{
+    return offset != NULL ? (uint64_t)*offset : FILE_POSITION;
+}
+
+static long os_splice(const struct soft_os *os, int fd_in, int64_t *offset_in, int fd_out,
+                      int64_t *offset_out, size_t length, unsigned flags)
+{
+    struct file *from = file_at(fd_in, "splice"), *to = file_at(fd_out, "splice");
+
+    (void)os;
+    EXPECT(splice_is_prompt(from, to, flags), "a splice that the program waits for");
+    regular_file_wait(from);
+    return soft_noted(
+        "splice", fd_in,
+        splice_move(from, place_at(offset_in), to, place_at(offset_out), (uint32_t)length));
+}
+
 static long os_pwritev2(const struct soft_os *os, int fd, const struct iovec *vectors, int count,
                         int64_t offset, int flags)
 {
@@ -237,6 +256,14 @@ static long call_statx(const long arguments[6])
     return regular_file_status(file, (void *)arguments[4]);
 }
 
+static long call_tee(const long arguments[6])
+{
+    struct file *from = file_at((int)arguments[0], "tee"), *to = file_at((int)arguments[1], "tee");
+
+    EXPECT(splice_is_prompt(from, to, (uint32_t)arguments[3]), "a tee that the program waits for");
+    return splice_tee(from, to, (uint32_t)arguments[2]);
+}
+
 /* No SIGPIPE comes, and so none has to be blocked. */
 static long call_sigprocmask(const long arguments[6])
 {
@@ -269,6 +296,7 @@ static long os_call(const struct soft_os *os, long number, const long arguments[
         {SYS_fsync, "fsync", call_fsync},
         {SYS_fdatasync, "fdatasync", call_fsync},
         {SYS_statx, "statx", call_statx},
+        {SYS_tee, "tee", call_tee},
         {SYS_rt_sigprocmask, "rt_sigprocmask", call_sigprocmask},
         {SYS_rt_sigtimedwait, "rt_sigtimedwait", call_sigtimedwait},
         {SYS_openat2, "openat2", call_openat2},
@@ -329,6 +357,7 @@ static const struct soft_os os_table = {
     .getsockopt = soft_os_getsockopt,
     .preadv2 = os_preadv2,
     .pwritev2 = os_pwritev2,
+    .splice = os_splice,
     .fcntl = os_fcntl,
     .fstat = os_fstat,
     .close = os_close,

@@ -183,7 +183,11 @@ static ssize_t stage_pread(int fd, void *data, size_t length, off_t offset)
 
 static ssize_t stage_read(int fd, void *data, size_t length)
 {
+    struct file *file = file_at(fd, "read");
+
     settle();
+    if (file->operations->read_at != NULL)
+        return told(file->operations->read_at(file, data, (uint32_t)length, FILE_POSITION));
     return told(sim_system.read(NULL, fd, data, length));
 }
 
@@ -251,12 +255,21 @@ static int stage_usleep(useconds_t duration_us)
     return 0;
 }
 
+static int stage_pipe(int fds[2])
+{
+    struct file *ends[2];
+
+    pipe_make(ends, PIPE_ROOM);
+    fds[0] = installed(ends[0], O_RDONLY);
+    fds[1] = installed(ends[1], O_WRONLY);
+    return 0;
+}
+
 static void stage_open(struct scene *scene)
 {
     static char bytes[FILE_ROOM];
     static struct kevy_sim_file contents = {.data = bytes, .room = sizeof bytes};
     static struct kevy_sim_file null = {.path = "/dev/null"};
-    struct file *ends[2];
     struct sockaddr_in address = loopback(0);
 
     scene->listener = stage_socket(AF_INET, SOCK_STREAM, 0);
@@ -267,9 +280,7 @@ static void stage_open(struct scene *scene)
     packets_make(scene->packets);
     kevy_sim_file_add(world_current(), &null);
     scene->event = installed(event_file_make(0), O_RDWR);
-    pipe_make(ends, PIPE_ROOM);
-    scene->pipe[0] = installed(ends[0], O_RDONLY);
-    scene->pipe[1] = installed(ends[1], O_WRONLY);
+    must(stage_pipe(scene->pipe) == 0);
     scene->file = installed(regular_file_make(&contents, O_RDWR), O_RDWR);
     put(scene, scene->file, "0123456789");
 }
@@ -295,6 +306,7 @@ const struct scene_system stage_system = {
     .poll = stage_poll,
     .fcntl = stage_fcntl,
     .dup2 = stage_dup2,
+    .pipe = stage_pipe,
     .close = stage_close,
     .usleep = stage_usleep,
 };

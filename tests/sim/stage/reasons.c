@@ -19,6 +19,8 @@ const struct stage_reason stage_reasons[] = {
      (const char *const[]){"recvs_stand_in_line", NULL}},
     {"how many buffers a bundle begins with is a guess of io_uring's",
      (const char *const[]){"bundle_of_what_is_there", NULL}},
+    {"io_uring's limit ends no splice that waits",
+     (const char *const[]){"splice_reaches_its_limit", NULL}},
     {"io_uring sends it, and then a bundle of nothing",
      (const char *const[]){"send_of_a_bundle_without_a_group", NULL}},
 };

@@ -9,8 +9,10 @@
  * there are no folders, and a path that was not added does not exist. Reads, writes, fsync and
  * statx work, and so do ranges with kevy_stream_send_file().
  *
+ * Bytes can be spliced between a pipe and another descriptor, see kevy_prep_splice().
+ *
  * The faults KEVY_SIM_FILE_* make a file fail, slow, or read in pieces. A world does not simulate
- * splice, rename, unlink, or any other request on names.
+ * rename, unlink, or any other request on names.
  *
  * Example: a server reads its greeting from a file that is slow and fails now and then
  *
