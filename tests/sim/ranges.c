@@ -199,7 +199,6 @@ int64_t ranges_send(struct kevy_stream *stream, uint64_t seed, uint64_t position
     sending->turn = 0;
     sending->moved = 0;
     moved_note(sending);
-    sending->refusals = 0;
     range_draw(sending, seed);
     sending->range.fd = kevy_sim_file_open(world, sending->path, O_RDONLY);
     if (sending->range.fd < 0)
