@@ -5,8 +5,9 @@
 /*
  * Pipes of a server under test: a stream writes to each, and another one reads from it.
  *
- * Model. Some have two parts, and a joint between them: joint.h. Either end may be closed or aborted at any time, and the reader pauses. When both ends are
- * closed, another pipe takes the place.
+ * Model. Some have two parts, and a joint between them: joint.h. Either end may be closed or
+ * aborted at any time, and the reader pauses. When both ends are closed, another pipe takes the
+ * place.
  *
  * Invariants. What is read is what was written, in its order. The end comes once, not before the
  * writer is closed, and then all bytes are there unless the writer was cut short. A writer that

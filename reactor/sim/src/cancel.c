@@ -4,8 +4,8 @@
  *
  * Model. A request that waits is taken out of whatever it waits in, and answered with -ECANCELED,
  * or with the bytes that it has moved so far. One that could go on already may do so first, where
- * chance wants it: then the cancel comes too late. A thread that has begun is interrupted, and tells
- * that by an errno of the kernel's own.
+ * chance wants it: then the cancel comes too late. A thread that has begun is interrupted, which an
+ * errno of the kernel's own tells.
  */
 #include <errno.h>
 

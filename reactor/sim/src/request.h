@@ -99,10 +99,10 @@ struct request {
     bool silent;   /* of an end that is there it was not told */
     bool multishot;
     bool waits_at_source; /* a splice: `file` is where the bytes come from */
-    bool inline_only; /* MSG_DONTWAIT: neither waits nor is late */
-    bool refused;     /* when it was submitted, with `result` */
-    bool falls_short; /* ends with less than it was to move: a failure in a chain */
-    bool succeeds;    /* whatever the result */
+    bool inline_only;     /* MSG_DONTWAIT: neither waits nor is late */
+    bool refused;         /* when it was submitted, with `result` */
+    bool falls_short;     /* ends with less than it was to move: a failure in a chain */
+    bool succeeds;        /* whatever the result */
 };
 
 /* A request in flight; one that has been answered. For what makes requests of its own. */
