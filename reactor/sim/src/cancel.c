@@ -4,8 +4,7 @@
  *
  * Model. A request that waits is taken out of whatever it waits in, and answered with -ECANCELED,
  * or with the bytes that it has moved so far. One that could go on already may do so first, where
- * chance wants it: then the cancel comes too late. A thread that has begun is interrupted, which an
- * errno of the kernel's own tells.
+ * chance wants it: then the cancel comes too late. A thread that has begun is interrupted.
  */
 #include <errno.h>
 
@@ -13,8 +12,6 @@
 #include "operations.h"
 #include "request.h"
 #include "ring.h"
-
-#define RESTART_SYSTEM_CALL 512 /* ERESTARTSYS, which no header has */
 
 bool request_is_found(const struct request *request)
 {
@@ -68,7 +65,7 @@ bool request_cancel_one(struct request *request)
         }
     }
     if (sleeps_on_thread(request)) {
-        request_complete_cancelled(request, -RESTART_SYSTEM_CALL);
+        request_complete_cancelled(request, -EINTR);
         return false;
     }
     request_complete_cancelled(request, request->done != 0 ? (int)request->done : -ECANCELED);
