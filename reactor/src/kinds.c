@@ -53,7 +53,7 @@ const struct kind_table kinds_all = {
             [OPERATION_CANCEL] = "cancel",
             [OPERATION_ZERO_COPY] = "send without copy",
         },
-    .deadline_due = stream_deadline_due,
+    .deadline_due = stream_due,
     .descriptor_free = listener_descriptor_free,
     .job_delivered = job_delivered,
 };

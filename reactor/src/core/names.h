@@ -129,6 +129,7 @@
 #define stream_deadlines_off       kevy_x_stream_deadlines_off
 #define stream_detach_step         kevy_x_stream_detach_step
 #define stream_detached            kevy_x_stream_detached
+#define stream_due                 kevy_x_stream_due
 #define stream_ended_silently      kevy_x_stream_ended_silently
 #define stream_ended_unnoticed     kevy_x_stream_ended_unnoticed
 #define stream_feed                kevy_x_stream_feed

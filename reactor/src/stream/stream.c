@@ -247,6 +247,16 @@ static void stream_closed(struct kevy_x_object *object)
         stream_end(stream);
 }
 
+/* The node of its limits has come up. */
+void stream_due(struct kevy_x_wheel_node *node)
+{
+    struct kevy_stream *stream = KEVY_CONTAINER_OF(node, struct kevy_stream, deadline);
+
+    if (stream_ended_unnoticed(stream))
+        stream_recv_end(stream);
+    stream_deadline_due(stream);
+}
+
 const struct object_kind_operations stream_kind = {
     .name = "stream",
     .flush = stream_flush,

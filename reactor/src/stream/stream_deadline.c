@@ -241,19 +241,16 @@ void stream_deadlines_late(struct kevy_stream *stream, bool starved)
 }
 
 /* The node came up. The first limit is reported; another that is due as well comes right after. */
-void stream_deadline_due(struct kevy_x_wheel_node *node)
+void stream_deadline_due(struct kevy_stream *stream)
 {
-    struct kevy_stream *stream = KEVY_CONTAINER_OF(node, struct kevy_stream, deadline);
     struct kevy_reactor *reactor = stream->object.reactor;
     uint32_t now = (uint32_t)(reactor->seen_ns >> WHEEL_TICK_SHIFT);
     uint32_t earliest = deadline_earliest(stream);
     enum kevy_deadline which;
 
-    assert(!wheel_filed(node) && stream->object.state != STREAM_IDLE);
+    assert(!wheel_filed(&stream->deadline) && stream->object.state != STREAM_IDLE);
     if (limits_void(stream))
         return;
-    if (stream_ended_unnoticed(stream))
-        stream_recv_end(stream);
     if (earliest == 0 || deadline_before(now, earliest)) {
         reactor->stats.deadlines_moved++;
         stream_deadline_file(stream);

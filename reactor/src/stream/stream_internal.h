@@ -196,6 +196,7 @@ static inline bool linger_over(const struct kevy_stream *stream)
 
 /* stream.c */
 extern const struct object_kind_operations stream_kind;
+void stream_due(struct kevy_x_wheel_node *node);
 
 /* stream_check.c */
 void stream_check(const struct kevy_x_object *object);
@@ -326,7 +327,7 @@ void stream_deadlines_off(struct kevy_stream *stream);
 void stream_deadlines_closing(struct kevy_stream *stream);
 void stream_deadlines_late(struct kevy_stream *stream, bool starved);
 void stream_deadlines_lingering(struct kevy_stream *stream);
-void stream_deadline_due(struct kevy_x_wheel_node *node);
+void stream_deadline_due(struct kevy_stream *stream);
 
 /*
  * Limits are kept as the low 32 bits of the wheel's tick, so two of them are compared by their
