@@ -2,7 +2,6 @@
 #include "joint.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <kevy/ring_prep.h>
 
 #include "link.h"
